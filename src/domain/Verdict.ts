@@ -1,0 +1,72 @@
+import { Data, Duration } from "effect"
+import type { Container } from "./Container.ts"
+import { type ContainerId, isContainerId } from "./ContainerId.ts"
+import { isDue } from "./Expiry.ts"
+import type { ErrorCode, Refusal } from "./Outcome.ts"
+import { printable } from "./printable.ts"
+import type { RuntimeRecord } from "./RuntimeRecord.ts"
+
+/** How far a container's times may lie ahead of this service's clock before one of the two clocks is wrong. */
+const allowedSkew = Duration.minutes(1)
+
+/** What the record alone decides: refuse, look for its container by label, or inspect the container that it names. */
+export type RecordVerdict = Data.TaggedEnum<{
+  Refused: Refusal
+  Search: object
+  Inspect: { readonly containerId: ContainerId }
+}>
+const RecordVerdict = Data.taggedEnum<RecordVerdict>()
+
+/** What the container decides: refuse, remove, or look again because a removal is in progress. */
+export type ContainerVerdict = Data.TaggedEnum<{
+  Refused: Refusal
+  Removing: object
+  Removable: object
+}>
+const ContainerVerdict = Data.taggedEnum<ContainerVerdict>()
+
+/**
+ * Steps 2 and 3 for a record read under the lease. `undefined` means that the record is gone. Only a record that is
+ * stopped and due, and whose container id is NULL or 64 hex digits, gets past it.
+ */
+export const judgeRecord = (record: RuntimeRecord | undefined, cutoff: number): RecordVerdict => {
+  const refuse = (code: ErrorCode, message: string) => RecordVerdict.Refused({ code, message })
+  if (record === undefined) return refuse("record_moved", "the record is gone")
+  if (record.status === "removed") return refuse("replay_no_op", "the record is already removed")
+  if (record.status !== "stopped") {
+    return refuse("record_moved", `the record is no longer stopped but ${printable(record.status)}`)
+  }
+  if (!isDue(record, cutoff)) return refuse("record_moved", "the record is no longer due")
+  if (record.containerId === null) return RecordVerdict.Search()
+  if (!isContainerId(record.containerId)) {
+    return refuse("invalid_container_id", `not a full container id: ${printable(record.containerId)}`)
+  }
+  return RecordVerdict.Inspect({ containerId: record.containerId })
+}
+
+/**
+ * Step 4 for a container that the engine described. Only a container that carries this game's label, does not run and
+ * last changed before the cutoff is removable. `now` is this service's clock; all times are Unix milliseconds.
+ */
+export const judgeContainer = (
+  container: Container,
+  game: { readonly gameId: string; readonly cutoff: number; readonly now: number }
+): ContainerVerdict => {
+  const refuse = (code: ErrorCode, message: string) => ContainerVerdict.Refused({ code, message })
+  if (container.gameId === null) return refuse("identity_mismatch", "the container has no game label")
+  if (container.gameId !== game.gameId) {
+    return refuse("identity_mismatch", `the container's label names another game: ${printable(container.gameId)}`)
+  }
+  const { state } = container
+  if (state === "running" || state === "paused" || state === "restarting") {
+    return refuse("container_running", `the record says stopped but the container is ${state}`)
+  }
+  const changed = Math.max(container.createdAt, container.startedAt ?? 0, container.finishedAt ?? 0)
+  if (changed > game.now + Duration.toMillis(allowedSkew)) {
+    return refuse("engine_clock", `the container changed in the future: ${new Date(changed).toISOString()}`)
+  }
+  if (changed >= game.cutoff) {
+    return refuse("too_recent", `the container changed at ${new Date(changed).toISOString()}, after the cutoff`)
+  }
+  return state === "removing" ? ContainerVerdict.Removing() : ContainerVerdict.Removable()
+}

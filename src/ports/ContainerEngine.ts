@@ -1,0 +1,55 @@
+import { Context, type Effect, Schema } from "effect"
+import type { Container } from "../domain/Container.ts"
+import type { ContainerId } from "../domain/ContainerId.ts"
+
+/** Which engine this is: the `/info` ID and the id of its network `none`, as the ID alone survives a wiped engine. */
+export const EngineId = Schema.NonEmptyString.pipe(Schema.brand("EngineId"))
+export type EngineId = typeof EngineId.Type
+
+/** No answer: the connection was refused, cut or not answered within the engine timeout. */
+export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  detail: Schema.String
+}) {}
+
+/** An answer that is neither a success nor a refusal that we know: `status` is its HTTP status, if it had one. */
+export class UnexpectedAnswer extends Schema.TaggedError<UnexpectedAnswer>()("UnexpectedAnswer", {
+  status: Schema.UndefinedOr(Schema.Int),
+  detail: Schema.String
+}) {}
+
+export class ContainerEngineError extends Schema.TaggedError<ContainerEngineError>()("ContainerEngineError", {
+  operation: Schema.Literals(["ping", "identity", "inspect", "find", "remove"]),
+  reason: Schema.Union([Unreachable, UnexpectedAnswer])
+}) {
+  override get message() {
+    return `engine ${this.operation}: ${this.reason.detail}`
+  }
+}
+
+/**
+ * `removed`: our request removed it (a 204). `absent`: it was not there. `unknown`: refused, unanswered or answered in
+ * a way that does not say; the engine may still carry the request out, so only another look can tell.
+ */
+export type RemoveResult = "removed" | "absent" | "unknown"
+
+/**
+ * The engine, asked for one thing at a time. Every call ends within the engine timeout, follows no redirect and decodes
+ * its answer. Absence is said only by the engine itself: a 404 of a proxy is an `UnexpectedAnswer`.
+ */
+export class ContainerEngine extends Context.Service<
+  ContainerEngine,
+  {
+    /** Succeeds if the engine answers at all. */
+    readonly ping: Effect.Effect<void, ContainerEngineError>
+    readonly identity: Effect.Effect<EngineId, ContainerEngineError>
+    /** `undefined` if the engine says that there is no such container. */
+    readonly inspect: (id: ContainerId) => Effect.Effect<Container | undefined, ContainerEngineError>
+    /** All containers, in any state, whose label names the game. */
+    readonly findByGame: (gameId: string) => Effect.Effect<ReadonlyArray<ContainerId>, ContainerEngineError>
+    /**
+     * Removes a container that does not run; without force, volumes kept. Fails only where the request certainly did
+     * not reach the engine. Interruption ends the waiting, not the removal.
+     */
+    readonly remove: (id: ContainerId) => Effect.Effect<RemoveResult, ContainerEngineError>
+  }
+>()("rtmanager/ports/ContainerEngine") {}

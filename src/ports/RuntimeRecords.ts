@@ -1,0 +1,59 @@
+import { Context, type Effect } from "effect"
+import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
+import type { StoreError } from "./StoreError.ts"
+
+/** The place after a row in the order (`last_op_at`, `game_id`); exact to the microsecond. */
+export interface Cursor {
+  readonly lastOpAt: bigint | null
+  readonly gameId: string
+}
+
+export interface Page {
+  readonly records: ReadonlyArray<RuntimeRecord>
+  /** Rows that did not decode, each as a short printable text that names the row and what is wrong with it. */
+  readonly undecodable: ReadonlyArray<string>
+  /** Where the next page starts; absent after the last one. */
+  readonly next: Cursor | undefined
+}
+
+/** The stopped records at one moment. */
+export interface Backlog {
+  readonly due: number
+  /** Seconds since the oldest due record became due; 0 when nothing is due. */
+  readonly oldestDueAge: number
+  /** Stopped, but with a NULL or infinite `last_op_at`: never due. */
+  readonly noTime: number
+  /** Stopped, with a `last_op_at` after the database's clock: not due. */
+  readonly future: number
+}
+
+/** The records that `rtmanager` keeps, read only. Rows may appear, change or vanish between any two calls. */
+export class RuntimeRecords extends Context.Service<
+  RuntimeRecords,
+  {
+    /**
+     * The database's clock, Unix milliseconds rounded down. The first question of every pass, so it also fails with
+     * `NotMigrated` where the schema is not of the version that this build knows.
+     */
+    readonly clock: Effect.Effect<number, StoreError>
+
+    /**
+     * Stopped records strictly before `cutoff` (Unix milliseconds), oldest first, at most `limit` rows after `after`.
+     * A page may be short or empty and still have a `next`. No row is skipped or repeated while others change.
+     */
+    readonly listDue: (page: {
+      readonly cutoff: number
+      readonly after: Cursor | undefined
+      readonly limit: number
+    }) => Effect.Effect<Page, StoreError>
+
+    /** Every stopped record, whether due or not, in the same order; those without a time come last. */
+    readonly listStopped: (page: {
+      readonly after: Cursor | undefined
+      readonly limit: number
+    }) => Effect.Effect<Page, StoreError>
+
+    /** Counts over the stopped records; its cost depends on how many are due, not on how many are not. */
+    readonly backlog: (cutoff: number) => Effect.Effect<Backlog, StoreError>
+  }
+>()("rtmanager/ports/RuntimeRecords") {}

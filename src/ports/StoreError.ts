@@ -1,0 +1,29 @@
+import { Schema } from "effect"
+
+/** The statement could not be carried out or its answer was lost; it may work later. */
+export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
+  cause: Schema.Defect()
+}) {
+  override get message() {
+    return this.cause instanceof Error ? this.cause.message : String(this.cause)
+  }
+}
+
+/** The schema is missing or of another version: `detail` says which, and the command that mends it. */
+export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return this.detail
+  }
+}
+
+/** Why a call on `RuntimeRecords`, `GameLeases` or `KnownEngine` failed. Nothing is known of its effect. */
+export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
+  operation: Schema.String,
+  reason: Schema.Union([Unavailable, NotMigrated])
+}) {
+  override get message() {
+    return `${this.operation}: ${this.reason.message}`
+  }
+}
