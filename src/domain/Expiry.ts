@@ -17,3 +17,9 @@ export const isDue = (record: RuntimeRecord, cutoff: number): boolean =>
 
 /** Seconds since the record became due, at the moment `now` of a pass with this cutoff: how late we are. */
 export const lagSeconds = (lastOpAt: bigint, cutoff: number): number => cutoff / 1000 - Number(lastOpAt) / 1_000_000
+
+/** When a record with this `lastOpAt` becomes due, for people; years that a `Date` cannot hold are called never. */
+export const dueAt = (lastOpAt: bigint, retention: Duration.Duration): string => {
+  const at = new Date(Number(lastOpAt / 1000n) + Duration.toMillis(retention))
+  return Number.isNaN(at.getTime()) ? "never" : at.toISOString()
+}

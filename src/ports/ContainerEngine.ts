@@ -27,10 +27,11 @@ export class ContainerEngineError extends Schema.TaggedError<ContainerEngineErro
 }
 
 /**
- * `removed`: our request removed it (a 204). `absent`: it was not there. `unknown`: refused, unanswered or answered in
- * a way that does not say; the engine may still carry the request out, so only another look can tell.
+ * `removed`: our request removed it (a 204). `absent`: it was not there. `refused`: the engine itself answered that it
+ * did not (an error status with its `Api-Version` header, 409 among them), so nothing of ours is in flight. `unknown`: no
+ * answer, or none of the engine's own: it may still carry the request out. For the last two only another look can tell.
  */
-export type RemoveResult = "removed" | "absent" | "unknown"
+export type RemoveResult = "removed" | "absent" | "refused" | "unknown"
 
 /**
  * The engine, asked for one thing at a time. Every call ends within the engine timeout, follows no redirect and decodes

@@ -1,0 +1,107 @@
+import { type Duration, Effect, Layer } from "effect"
+import type { Container } from "../../domain/Container.ts"
+import type { ContainerId } from "../../domain/ContainerId.ts"
+import {
+  ContainerEngine,
+  ContainerEngineError,
+  EngineId,
+  type RemoveResult,
+  type UnexpectedAnswer
+} from "../../ports/ContainerEngine.ts"
+import * as Answers from "./answers.ts"
+import type { DockerHost } from "./DockerHost.ts"
+import * as Requests from "./Requests.ts"
+
+const decodeInfo = Answers.decode(Answers.Info)
+const decodeNetwork = Answers.decode(Answers.Network)
+const decodeInspected = Answers.decode(Answers.Inspected)
+const decodeListed = Answers.decode(Answers.Listed)
+
+/** Every failure of a call, as the port names it. */
+const as =
+  (operation: ContainerEngineError["operation"]) =>
+  <A>(call: Effect.Effect<A, Requests.RequestFailed | UnexpectedAnswer>): Effect.Effect<A, ContainerEngineError> =>
+    Effect.mapError(
+      call,
+      (error) => new ContainerEngineError({ operation, reason: error._tag === "RequestFailed" ? error.reason : error })
+    )
+
+const make = (options: Options) => {
+  const request = Requests.make(options)
+
+  const ping = Effect.gen(function* () {
+    const answer = yield* request({ method: "GET", path: "/_ping", template: "/_ping" })
+    if (answer.status !== 200) return yield* Answers.unexpected(answer, `answered ${answer.status}`)
+  }).pipe(as("ping"))
+
+  const identity = Effect.all(
+    [
+      Effect.flatMap(request({ method: "GET", path: "/info", template: "/info" }), decodeInfo),
+      Effect.flatMap(request({ method: "GET", path: "/networks/none", template: "/networks/none" }), decodeNetwork)
+    ],
+    { concurrency: 2 }
+  ).pipe(
+    Effect.map(([info, none]) => EngineId.make(`${info.ID}/${none.Id}`)),
+    as("identity")
+  )
+
+  const inspect = Effect.fnUntraced(function* (id: ContainerId) {
+    const answer = yield* request({
+      method: "GET",
+      path: `/containers/${id}/json`,
+      template: "/containers/{id}/json"
+    })
+    if (Answers.saysAbsent(answer, id)) return undefined
+    const found = yield* decodeInspected(answer)
+    if (found.Id !== id) return yield* Answers.unexpected(answer, "the answer describes another container")
+    if (found.Created === null) return yield* Answers.unexpected(answer, "the container was never created")
+    const container: Container = {
+      id,
+      state: found.State.Status,
+      gameId: found.Config.Labels?.[options.gameLabel] ?? null,
+      createdAt: found.Created,
+      startedAt: found.State.StartedAt,
+      finishedAt: found.State.FinishedAt
+    }
+    return container
+  }, as("inspect"))
+
+  const findByGame = Effect.fnUntraced(function* (gameId: string) {
+    const answer = yield* request({
+      method: "GET",
+      path: "/containers/json",
+      template: "/containers/json",
+      query: { all: true, filters: { label: [`${options.gameLabel}=${gameId}`] } }
+    })
+    const listed = yield* decodeListed(answer)
+    // The filter is the engine's; what does not carry the label is not the game's, whoever ignored the filter.
+    return listed.filter(({ Labels }) => Labels?.[options.gameLabel] === gameId).map(({ Id }) => Id)
+  }, as("find"))
+
+  const remove = Effect.fnUntraced(
+    function* (id: ContainerId) {
+      const answer = yield* request({ method: "DELETE", path: `/containers/${id}`, template: "/containers/{id}" })
+      if (answer.status === 204) return "removed"
+      return Answers.saysAbsent(answer, id) ? "absent" : "unknown"
+    },
+    Effect.catchIf(
+      ({ sent }) => sent,
+      () => Effect.succeed<RemoveResult>("unknown")
+    ),
+    as("remove")
+  )
+
+  return ContainerEngine.of({ ping, identity, inspect, findByGame, remove })
+}
+
+export interface Options {
+  readonly host: DockerHost
+  /** Per call. */
+  readonly timeout: Duration.Input
+  /** The label that carries a container's game id. */
+  readonly gameLabel: string
+}
+
+/** The engine behind `host`. Nothing is sent before the first call, so the layer builds while the engine is down. */
+export const layer = (options: Options): Layer.Layer<ContainerEngine> =>
+  Layer.sync(ContainerEngine, () => make(options))

@@ -1,0 +1,151 @@
+import http, { IncomingMessage } from "node:http"
+import https from "node:https"
+import { createRequire } from "node:module"
+import Docker from "dockerode"
+import { Duration, Effect, Schema } from "effect"
+import { printable } from "../../domain/printable.ts"
+import { UnexpectedAnswer, Unreachable } from "../../ports/ContainerEngine.ts"
+import type { DockerHost } from "./DockerHost.ts"
+
+/**
+ * dockerode's modem follows redirects through its own `http`, and a redirect to another scheme ends the process there.
+ * Node's own modules follow none, so a redirect is an answer like any other.
+ */
+const transports: { http: typeof http; https: typeof https } = createRequire(
+  createRequire(import.meta.url).resolve("dockerode")
+)("docker-modem/lib/http")
+transports.http = http
+transports.https = https
+
+/** All that is ever sent. A path is asserted against this list right before it leaves, whatever built it. */
+const allowed =
+  /^(GET \/(_ping|info|networks\/none|containers\/json|containers\/[0-9a-f]{64}\/json)|DELETE \/containers\/[0-9a-f]{64})$/
+
+/** Bytes. The answers to the requests above stay far below it, and eight of them at once do no harm. */
+const largestAnswer = 4 * 1024 * 1024
+
+export interface Request {
+  readonly method: "GET" | "DELETE"
+  readonly path: string
+  /** The path with placeholders for ids, for the span. */
+  readonly template: string
+  readonly query?: Record<string, unknown>
+}
+
+export interface Answer {
+  readonly status: number
+  /** The answer has the header that Docker sets on each of its own, so it is not a proxy's. */
+  readonly fromEngine: boolean
+  readonly body: string
+}
+
+/** `sent: false` means that the engine certainly did not get the request. */
+export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", {
+  sent: Schema.Boolean,
+  reason: Schema.Union([Unreachable, UnexpectedAnswer])
+}) {}
+
+class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", { status: Schema.Int }) {}
+
+/** Every status is an answer, and with `isStream` it comes as Node's own response, headers and all. */
+const statusCodes: Record<number, true> = Object.fromEntries(
+  Array.from({ length: 900 }, (_, index) => [index + 100, true])
+)
+
+const connect = (host: DockerHost) => {
+  // Members that are undefined keep the modem from filling them in from the environment, which was read elsewhere.
+  const blank = { host: undefined, port: undefined, ca: undefined, cert: undefined, key: undefined, timeout: undefined }
+  return new Docker(
+    "socketPath" in host ? { ...blank, ...host, protocol: "http" } : { ...blank, ...host, host: `http://${host.host}` }
+  )
+}
+
+const dial = (docker: Docker, { method, path, query }: Request, abortSignal: AbortSignal) =>
+  new Promise<IncomingMessage>((resolve, reject) =>
+    docker.modem.dial(
+      {
+        method,
+        // The modem appends the query only after a question mark.
+        path: query === undefined ? path : `${path}?`,
+        ...(query !== undefined && { options: { _query: query } }),
+        isStream: true,
+        statusCodes,
+        abortSignal
+      },
+      (error, response) =>
+        response instanceof IncomingMessage ? resolve(response) : reject(error ?? new Error("no response"))
+    )
+  )
+
+const read = async (response: IncomingMessage): Promise<Answer> => {
+  const status = response.statusCode ?? 0
+  const chunks: Array<Buffer> = []
+  let length = 0
+  for await (const chunk of response) {
+    length += chunk.length
+    // Leaving the loop closes the connection.
+    if (length > largestAnswer) throw new TooLarge({ status })
+    chunks.push(chunk)
+  }
+  return { status, fromEngine: "api-version" in response.headers, body: Buffer.concat(chunks).toString() }
+}
+
+/** TLS failures that happen before the first byte of a request may be sent. */
+const handshake = /^ERR_(TLS|OSSL)_|CERT|SIGNATURE/
+
+const neverSent = (error: NodeJS.ErrnoException): boolean =>
+  error instanceof AggregateError
+    ? error.errors.every(neverSent)
+    : error.syscall === "connect" || error.syscall === "getaddrinfo" || handshake.test(error.code ?? "")
+
+const failure = (cause: unknown): RequestFailed => {
+  if (cause instanceof TooLarge) {
+    const detail = `the answer is larger than ${largestAnswer} bytes`
+    return new RequestFailed({ sent: true, reason: new UnexpectedAnswer({ status: cause.status, detail }) })
+  }
+  const error: NodeJS.ErrnoException = cause instanceof Error ? cause : new Error(String(cause))
+  if (error.code?.startsWith("HPE_")) {
+    const detail = "the answer is not HTTP"
+    return new RequestFailed({ sent: true, reason: new UnexpectedAnswer({ status: undefined, detail }) })
+  }
+  const detail = printable(error.message || (error.code ?? error.name))
+  return new RequestFailed({ sent: !neverSent(error), reason: new Unreachable({ detail }) })
+}
+
+/**
+ * Requests to one engine, on the connections that Node keeps open. Each ends within `timeout`, its answer included;
+ * interruption closes its connection. The current span gets the attributes of an HTTP client call.
+ */
+export const make = (options: { readonly host: DockerHost; readonly timeout: Duration.Input }) => {
+  const docker = connect(options.host)
+  const timeout = Duration.fromInputUnsafe(options.timeout)
+  const server =
+    "socketPath" in options.host
+      ? { "server.address": options.host.socketPath }
+      : { "server.address": options.host.host.replace(/[[\]]/g, ""), "server.port": options.host.port }
+
+  return Effect.fnUntraced(function* (request: Request) {
+    if (!allowed.test(`${request.method} ${request.path}`)) {
+      return yield* Effect.die(new Error(`refused to send ${request.method} ${printable(request.path)}`))
+    }
+    yield* Effect.annotateCurrentSpan({
+      "http.request.method": request.method,
+      "url.template": request.template,
+      ...server
+    })
+    const answer = yield* Effect.tryPromise({
+      try: async (signal) => read(await dial(docker, request, signal)),
+      catch: failure
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: timeout,
+        orElse: () => {
+          const detail = `no answer within ${Duration.format(timeout)}`
+          return Effect.fail(new RequestFailed({ sent: true, reason: new Unreachable({ detail }) }))
+        }
+      })
+    )
+    yield* Effect.annotateCurrentSpan("http.response.status_code", answer.status)
+    return answer
+  })
+}

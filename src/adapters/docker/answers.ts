@@ -1,0 +1,62 @@
+import { Effect, Schema, SchemaGetter, SchemaIssue } from "effect"
+import { ContainerState } from "../../domain/Container.ts"
+import { ContainerId } from "../../domain/ContainerId.ts"
+import { UnexpectedAnswer } from "../../ports/ContainerEngine.ts"
+import type { Answer } from "./Requests.ts"
+
+const rfc3339 = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})$/
+
+/** Docker's nanoseconds are cut to milliseconds, which rounds down; its year 1 means never. */
+const toMillis = (time: string): number | null => {
+  const [, seconds, fraction = "", zone] = rfc3339.exec(time) ?? []
+  return time.startsWith("0001-") ? null : Date.parse(`${seconds}.${fraction.padEnd(3, "0").slice(0, 3)}${zone}`)
+}
+
+/** RFC 3339 → Unix milliseconds, `null` for never. Decodes only. */
+export const Time = Schema.String.check(Schema.isPattern(rfc3339)).pipe(
+  Schema.decodeTo(Schema.NullOr(Schema.Finite), {
+    decode: SchemaGetter.transform(toMillis),
+    encode: SchemaGetter.forbidden(() => "times are only read")
+  })
+)
+
+const Labels = Schema.NullOr(Schema.Record(Schema.String, Schema.String))
+
+export const Inspected = Schema.Struct({
+  Id: ContainerId,
+  Created: Time,
+  State: Schema.Struct({ Status: ContainerState, StartedAt: Time, FinishedAt: Time }),
+  Config: Schema.Struct({ Labels })
+})
+
+export const Listed = Schema.Array(Schema.Struct({ Id: ContainerId, Labels }))
+
+export const Info = Schema.Struct({ ID: Schema.NonEmptyString })
+
+export const Network = Schema.Struct({ Id: Schema.NonEmptyString })
+
+const Refusal = Schema.fromJsonString(Schema.Struct({ message: Schema.String }))
+const decodeRefusal = Schema.decodeUnknownOption(Refusal)
+
+/** The engine's own words for "no such container", for exactly this id. A 404 of a proxy or for a bad path is not. */
+export const saysAbsent = (answer: Answer, id: ContainerId): boolean => {
+  if (answer.status !== 404 || !answer.fromEngine) return false
+  const refusal = decodeRefusal(answer.body)
+  return refusal._tag === "Some" && refusal.value.message.includes(id)
+}
+
+export const unexpected = (answer: Answer, detail: string) => new UnexpectedAnswer({ status: answer.status, detail })
+
+const pathsOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** The answer's body, which must be JSON of this shape with status 200. The failure says where, never what. */
+export const decode = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
+  const decodeBody = Schema.decodeUnknownEffect(Schema.fromJsonString(schema))
+  return (answer: Answer) =>
+    answer.status === 200
+      ? Effect.mapError(decodeBody(answer.body), ({ issue }) => {
+          const path = pathsOf(issue).issues[0]?.path ?? []
+          return unexpected(answer, `unusable answer at ${["answer", ...path].join(".")}`)
+        })
+      : Effect.fail(unexpected(answer, `answered ${answer.status}`))
+}

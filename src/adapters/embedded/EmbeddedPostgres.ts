@@ -1,0 +1,118 @@
+import { spawnSync } from "node:child_process"
+import { chmod, chown, lstat, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { Effect, Redacted } from "effect"
+import { binaries } from "./binaries.ts"
+import { attempt, EmbeddedError } from "./EmbeddedError.ts"
+import { clearPrevious, ownerSetting } from "./previousServer.ts"
+import { failure, running, stopProgram } from "./program.ts"
+import { blockedAt, type ServerUser, serverUser } from "./serverUser.ts"
+
+/** Readiness may include the recovery after a crash. */
+const startTimeout = "1 minute"
+
+const exists = (path: string) =>
+  Effect.promise(() =>
+    lstat(path).then(
+      () => true,
+      () => false
+    )
+  )
+
+const makeFolder = (path: string, user: ServerUser) =>
+  attempt(`cannot create ${path}`, async () => {
+    await mkdir(path, { mode: 0o700 })
+    if (user !== undefined) await chown(path, user.uid, user.gid)
+  })
+
+/** The folder of everything, created if it is missing, and reachable for the server's user. */
+const prepare = Effect.fnUntraced(function* (dir: string) {
+  const created = yield* attempt(`cannot create ${dir}`, () => mkdir(dir, { recursive: true }))
+  if (created !== undefined && serverUser !== undefined) yield* attempt(`cannot open ${dir}`, () => chmod(dir, 0o711))
+  const blocked = yield* attempt(`cannot look at ${dir}`, () => blockedAt(dir, serverUser))
+  if (blocked === undefined) return
+  return yield* new EmbeddedError({
+    detail: `as root the server runs as uid ${serverUser?.uid}, which may not enter ${blocked}; choose another folder than ${dir}`
+  })
+})
+
+/** `initdb` beside the data folder, then renamed: an interrupted one leaves nothing that looks like data. */
+const initialize = Effect.fnUntraced(function* (bin: string, data: string) {
+  const partial = `${data}.new`
+  yield* attempt(`cannot clear ${partial}`, () => rm(partial, { recursive: true, force: true }))
+  yield* makeFolder(partial, serverUser)
+  const args = ["-D", partial, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"]
+  const initdb = yield* running(join(bin, "initdb"), args, serverUser)
+  const code = yield* Effect.promise(() => initdb.exited)
+  if (code !== 0) return yield* failure(`initdb failed (${code})`, initdb)
+  yield* attempt(`cannot create ${data}`, () => rename(partial, data))
+}, Effect.scoped)
+
+const isSocketFolder = /rtmanager-pg-\w{6}$/
+
+/**
+ * A short path, as a socket's may have 107 bytes at most. It is noted below `dir`, so that one that a killed process
+ * left behind is removed by the next.
+ */
+const socketFolder = Effect.fnUntraced(function* (dir: string) {
+  const note = join(dir, "socket")
+  const remove = (folder: string) =>
+    Effect.promise(() => rm(folder, { recursive: true, force: true }).catch(() => undefined))
+  const old = yield* Effect.promise(() => readFile(note, "utf8").catch(() => ""))
+  if (isSocketFolder.test(old)) yield* remove(old)
+  return yield* Effect.acquireRelease(
+    attempt("cannot create a folder for the socket", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "rtmanager-pg-"))
+      await writeFile(note, folder)
+      if (serverUser !== undefined) await chown(folder, serverUser.uid, serverUser.gid)
+      return folder
+    }),
+    remove
+  )
+})
+
+/** On Linux the server dies with us, even by `kill -9`; elsewhere the next start stops it. */
+const withParent = (command: string, args: ReadonlyArray<string>): [string, ReadonlyArray<string>] =>
+  process.platform === "linux" && spawnSync("setpriv", ["--pdeathsig=INT", "true"]).status === 0
+    ? ["setpriv", ["--pdeathsig=INT", command, ...args]]
+    : [command, args]
+
+/**
+ * A private PostgreSQL that keeps its data in `dir` and listens on a unix socket only, until the scope closes. It is a
+ * real server, so `dir` survives a kill of either process. A second process on the same `dir` is refused at once.
+ */
+export const make = Effect.fnUntraced(function* (folder: string) {
+  const dir = resolve(folder)
+  const data = join(dir, "data")
+  yield* prepare(dir)
+  yield* clearPrevious(data)
+  const bin = yield* binaries(dir, serverUser)
+  if (!(yield* exists(data))) yield* initialize(bin, data)
+
+  const socket = yield* socketFolder(dir)
+  const settings = {
+    listen_addresses: "",
+    unix_socket_directories: socket,
+    unix_socket_permissions: "0700",
+    max_connections: "120",
+    [ownerSetting]: String(process.pid)
+  }
+  const args = ["-D", data, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])]
+  const server = yield* running(...withParent(join(bin, "postgres"), args), serverUser)
+  const ended = Effect.flatMap(
+    Effect.promise(() => server.exited),
+    (code) => Effect.fail(failure(`the server ended (${code})`, server))
+  )
+  yield* Effect.raceFirst(
+    Effect.promise(() => server.ready),
+    ended
+  ).pipe(
+    Effect.timeoutOrElse({
+      duration: startTimeout,
+      orElse: () => Effect.fail(failure(`not ready within ${startTimeout}`, server))
+    })
+  )
+  const url = Redacted.make(`postgres:///postgres?host=${encodeURIComponent(socket)}&user=postgres`)
+  return { url, stop: stopProgram(server) }
+})

@@ -1,0 +1,78 @@
+import { execFile } from "node:child_process"
+import { readFile, rm } from "node:fs/promises"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { Effect, Schedule } from "effect"
+import { attempt, EmbeddedError } from "./EmbeddedError.ts"
+
+interface Process {
+  readonly parent: number
+  readonly command: string
+}
+
+/** A server's command line says who started it. Where that process is no longer its parent, it is gone. */
+export const ownerSetting = "rtmanager.owner"
+
+const lookUp = async (pid: number): Promise<Process | undefined> => {
+  if (process.platform === "linux") {
+    const status = await readFile(`/proc/${pid}/status`, "utf8")
+    const command = await readFile(`/proc/${pid}/cmdline`, "utf8")
+    return { parent: Number(/^PPid:\s*(\d+)/m.exec(status)?.[1]), command: command.replaceAll("\0", " ") }
+  }
+  const { stdout } = await promisify(execFile)("ps", ["-o", "ppid=,command=", "-p", String(pid)])
+  const [, parent, command] = /^\s*(\d+)\s+(.*)/.exec(stdout) ?? []
+  return command === undefined ? undefined : { parent: Number(parent), command }
+}
+
+const find = (pid: number) => Effect.promise(() => lookUp(pid).catch(() => undefined))
+
+const signal = (pid: number, name: NodeJS.Signals) =>
+  attempt(`cannot stop the server that an earlier process left behind (pid ${pid})`, async () => {
+    try {
+      process.kill(pid, name)
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error
+    }
+  })
+
+/**
+ * Deals with what an earlier run left in the data folder. A server whose starter is alive is refused with the starter's
+ * pid. A server without one is stopped, which may take a moment as it may be stopping already. A `postmaster.pid` whose
+ * number now belongs to another program, as after a reboot, is removed, or it would block the server.
+ */
+export const clearPrevious = Effect.fnUntraced(function* (data: string) {
+  const pidFile = join(data, "postmaster.pid")
+  const text = yield* Effect.promise(() => readFile(pidFile, "utf8").catch(() => ""))
+  const pid = Number.parseInt(text, 10)
+  if (!(pid > 0)) return
+  const found = yield* find(pid)
+  // The server itself knows a dead pid when it sees one.
+  if (found === undefined) return
+  const isOurs = (candidate: Process | undefined) => candidate?.command.includes(data) ?? false
+  if (!isOurs(found)) return yield* attempt("cannot remove a stale postmaster.pid", () => rm(pidFile, { force: true }))
+
+  const owner = new RegExp(`${ownerSetting}=(\\d+)`).exec(found.command)?.[1]
+  if (owner !== undefined && Number(owner) === found.parent) {
+    return yield* new EmbeddedError({ detail: `${data} is in use by process ${owner}` })
+  }
+
+  const gone = find(pid).pipe(
+    Effect.filterOrFail((candidate) => !isOurs(candidate)),
+    Effect.retry(Schedule.spaced("20 millis")),
+    Effect.asVoid
+  )
+  yield* signal(pid, "SIGINT")
+  yield* gone.pipe(
+    Effect.timeoutOrElse({
+      duration: "10 seconds",
+      orElse: () => Effect.andThen(signal(pid, "SIGQUIT"), gone)
+    }),
+    Effect.timeoutOrElse({
+      duration: "15 seconds",
+      orElse: () =>
+        Effect.fail(
+          new EmbeddedError({ detail: `the server that an earlier process left behind (pid ${pid}) does not stop` })
+        )
+    })
+  )
+})

@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { Effect } from "effect"
+import { EmbeddedError } from "./EmbeddedError.ts"
+import type { ServerUser } from "./serverUser.ts"
+
+const environment = { PATH: process.env.PATH, LC_ALL: "C", TZ: "UTC" }
+
+/** A started program, the last lines that it wrote to stderr, and promises of what becomes of it. */
+export interface Program {
+  readonly child: ChildProcess
+  readonly lines: Array<string>
+  /** Resolves once; an exit code, or why there is none. */
+  readonly exited: Promise<number | string>
+  readonly ready: Promise<void>
+}
+
+const start = (command: string, args: ReadonlyArray<string>, user: ServerUser): Program => {
+  // Away from any folder that the user may not enter, and from the terminal's Ctrl-C.
+  const child = spawn(command, args, {
+    ...user,
+    env: environment,
+    cwd: "/",
+    detached: true,
+    stdio: ["ignore", "ignore", "pipe"]
+  })
+  const lines: Array<string> = []
+  const exited = new Promise<number | string>((done) => {
+    child.once("error", (error) => done(error.message))
+    child.once("exit", (code, signal) => done(code ?? `killed by ${signal}`))
+  })
+  const ready = new Promise<void>((done) => {
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      lines.push(...text.split("\n").filter((line) => line !== ""))
+      lines.splice(0, lines.length - 20)
+      if (text.includes("ready to accept connections")) done()
+    })
+  })
+  return { child, lines, exited, ready }
+}
+
+/** What was wrong, with the last words of the program. */
+export const failure = (what: string, { lines }: Program) =>
+  new EmbeddedError({ detail: [what, ...lines].join("\n  ") })
+
+/** Fast shutdown, then harder ones. Never fails, and may be asked twice. */
+export const stopProgram = ({ child, exited }: Program) =>
+  Effect.gen(function* () {
+    for (const [signal, patience] of [
+      ["SIGINT", "10 seconds"],
+      ["SIGQUIT", "3 seconds"],
+      ["SIGKILL", "3 seconds"]
+    ] as const) {
+      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+      child.kill(signal)
+      yield* Effect.promise(() => exited).pipe(Effect.timeoutOption(patience))
+    }
+  })
+
+/** The program, stopped when the scope closes. */
+export const running = (command: string, args: ReadonlyArray<string>, user: ServerUser) =>
+  Effect.acquireRelease(
+    Effect.sync(() => start(command, args, user)),
+    stopProgram
+  )

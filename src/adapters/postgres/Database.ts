@@ -1,0 +1,124 @@
+import { PgClient } from "@effect/sql-pg"
+import { Clock, Context, Duration, Effect, Fiber, Layer, Option, type Redacted, Schedule } from "effect"
+import { SqlError, StatementTimeoutError } from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
+import type { StoreError } from "../../ports/StoreError.ts"
+import { parseEndpoint } from "./endpoint.ts"
+import { isDisconnected, isRolledBack, isTimedOut, storeError } from "./storeError.ts"
+
+export interface Options {
+  /** `postgres://…`; a unix socket is `?host=/folder`. */
+  readonly url: Redacted.Redacted
+  /** The schema of every table. Nothing else is on the search path, so a table elsewhere can not stand in for ours. */
+  readonly schema: string
+  /** The most connections at once. */
+  readonly pool: number
+  /** Per statement, kept by the server. */
+  readonly timeout: Duration.Input
+  readonly applicationName?: string
+}
+
+/**
+ * After which failures a statement is sent again, a few times. `rolled_back`: only when it has certainly had no effect.
+ * `disconnected`: also when the connection was lost. `unanswered`: also after a timeout. The last two are for
+ * statements that may run twice.
+ */
+export type Repeat = "rolled_back" | "disconnected" | "unanswered"
+
+const isRepeated: Record<Repeat, (error: SqlError) => boolean> = {
+  rolled_back: isRolledBack,
+  disconnected: (error) => isRolledBack(error) || isDisconnected(error),
+  unanswered: (error) => isRolledBack(error) || isDisconnected(error) || isTimedOut(error)
+}
+
+const backoff = Schedule.exponential("50 millis").pipe(Schedule.jittered)
+
+/** How much longer than the server's own timeout we wait for its word. */
+const grace = Duration.seconds(1)
+
+/** The database as the adapters use it: nothing waits without a bound, and every failure is a `StoreError`. */
+export class Database extends Context.Service<
+  Database,
+  {
+    readonly schema: string
+    readonly run: <A>(
+      operation: string,
+      repeat: Repeat,
+      statement: Effect.Effect<A, SqlError>
+    ) => Effect.Effect<A, StoreError>
+  }
+>()("rtmanager/adapters/postgres/Database") {}
+
+/**
+ * Ends the waiting after `limit`, or at once when interrupted. The statement itself is cancelled in the background: on a
+ * connection that no longer answers, that alone takes the driver several seconds.
+ */
+const bounded = <A>(statement: Effect.Effect<A, SqlError>, limit: Duration.Duration): Effect.Effect<A, SqlError> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkDetach(Effect.interruptible(statement))
+      const exit = yield* restore(Fiber.await(fiber).pipe(Effect.timeoutOption(limit))).pipe(
+        Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))
+      )
+      if (Option.isSome(exit)) return yield* exit.value
+      const message = `no answer from the database within ${Duration.format(limit)}`
+      const reason = new StatementTimeoutError({ cause: new Error(message), message, operation: "await" })
+      return yield* new SqlError({ reason })
+    })
+  )
+
+const layerDatabase = (schema: string, timeout: Duration.Duration) =>
+  Layer.effect(
+    Database,
+    Effect.gen(function* () {
+      // Waiting on a real server goes by the clock of the place that connects, whatever clock the caller runs under.
+      const clock = yield* Clock.Clock
+      const limit = Duration.sum(timeout, grace)
+      return Database.of({
+        schema,
+        run: (operation, repeat, statement) =>
+          Effect.clockWith((callers) =>
+            bounded(Effect.provideService(statement, Clock.Clock, callers), limit).pipe(
+              Effect.retry({ while: isRepeated[repeat], times: 3, schedule: backoff }),
+              Effect.provideService(Clock.Clock, clock),
+              Effect.mapError(storeError(operation))
+            )
+          )
+      })
+    })
+  )
+
+const quoted = Statement.defaultEscape('"')
+
+/**
+ * A lazy pool: the layer is built whether or not the server answers, and recovers when it returns. Sessions run in UTC
+ * and read committed, and give up on a lock before the statement's own timeout, so that the error says which it was.
+ *
+ * The settings travel in the start of each connection, so a pooler between us and the server must pass them on.
+ */
+export const layer = (options: Options) =>
+  Effect.fromResult(parseEndpoint(options.url)).pipe(
+    Effect.mapError((problem) => new Error(`the database URL is unusable: ${problem}`)),
+    Effect.orDie,
+    Effect.map((endpoint) => {
+      const timeout = Duration.fromInputUnsafe(options.timeout)
+      const millis = Math.ceil(Duration.toMillis(timeout))
+      const client = PgClient.layer({
+        ...endpoint,
+        maxConnections: options.pool,
+        applicationName: options.applicationName ?? "rtmanager-cleanup",
+        connectTimeout: timeout,
+        keepAlive: "30 seconds",
+        startupParameters: {
+          search_path: `${quoted(options.schema)}, pg_temp`,
+          statement_timeout: String(millis),
+          lock_timeout: String(Math.ceil(millis * 0.8)),
+          idle_in_transaction_session_timeout: String(millis),
+          default_transaction_isolation: "read committed",
+          timezone: "UTC"
+        }
+      })
+      return Layer.provideMerge(layerDatabase(options.schema, timeout), Layer.orDie(client))
+    }),
+    Layer.unwrap
+  )

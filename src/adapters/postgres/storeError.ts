@@ -1,0 +1,48 @@
+import type { SqlError } from "effect/sql/SqlError"
+import { NotMigrated, StoreError, Unavailable } from "../../ports/StoreError.ts"
+
+/** What to say where the schema does not fit this build. */
+export const migrateHint = "run `rtmanager-cleanup migrate`"
+
+const sqlStateOf = (error: SqlError): string | undefined => {
+  const { cause } = error.reason
+  return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
+}
+
+/** The innermost words: the server's own, or the socket's. A refused connection to two addresses has none of its own. */
+const explain = (error: unknown): string => {
+  if (error instanceof AggregateError && error.errors.length > 0) return explain(error.errors[0])
+  if (error instanceof Error && error.cause instanceof Error) return explain(error.cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Undefined table, schema or column. */
+const missing = new Set(["42P01", "3F000", "42703"])
+
+export const storeError =
+  (operation: string) =>
+  (error: SqlError): StoreError => {
+    const state = sqlStateOf(error)
+    const detail = explain(error)
+    return new StoreError({
+      operation,
+      reason: missing.has(state ?? "")
+        ? new NotMigrated({ detail: `${detail}: ${migrateHint}` })
+        : new Unavailable({ cause: new Error(state === undefined ? detail : `${detail} (${state})`, { cause: error }) })
+    })
+  }
+
+/** The server rolled the statement back because of another one: it has certainly had no effect. */
+export const isRolledBack = ({ reason }: SqlError): boolean =>
+  reason._tag === "DeadlockError" || reason._tag === "SerializationError"
+
+/** Shut down, crashed, starting up, or no connection free for us. */
+const disconnected = new Set(["57P01", "57P02", "57P03", "53300"])
+
+/** The connection was cut or could not be made: whether the statement had an effect is unknown. */
+export const isDisconnected = (error: SqlError): boolean =>
+  error.reason._tag === "ConnectionError" || disconnected.has(sqlStateOf(error) ?? "")
+
+/** No answer in time, from the server or from a lock on it. */
+export const isTimedOut = ({ reason }: SqlError): boolean =>
+  reason._tag === "StatementTimeoutError" || reason._tag === "LockTimeoutError"

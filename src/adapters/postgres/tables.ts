@@ -1,0 +1,123 @@
+/** `format_type`'s spellings of the types that will do where the column exists already. */
+export const accepted = {
+  text: /^(text|character varying(\(\d+\))?)$/,
+  uuid: /^uuid$/,
+  bigint: /^bigint$/,
+  timestamptz: /^timestamp(\(\d\))? with time zone$/
+}
+
+export interface Column {
+  readonly type: keyof typeof accepted
+  /** What follows the type when we create the table. */
+  readonly rest?: string
+  /** A table without this column is not the table we mean, so the column is never added to an existing one. */
+  readonly essential?: true
+}
+
+export interface Table {
+  readonly name: string
+  readonly columns: Readonly<Record<string, Column>>
+  /** Rows are inserted, so no column that we do not know may need a value. */
+  readonly inserted: boolean
+}
+
+export interface Index {
+  readonly name: string
+  readonly table: string
+  readonly unique: boolean
+  /** What is indexed, in parentheses, and the condition of a partial index. */
+  readonly keys: string
+  readonly where?: string
+}
+
+const text: Column = { type: "text" }
+const requiredText: Column = { type: "text", rest: "not null" }
+const timestamp: Column = { type: "timestamptz" }
+const requiredTimestamp: Column = { type: "timestamptz", rest: "not null" }
+const key: Column = { type: "text", rest: "primary key", essential: true }
+const essential = (column: Column): Column => ({ ...column, essential: true })
+
+export const tables: ReadonlyArray<Table> = [
+  {
+    name: "runtime_records",
+    inserted: false,
+    columns: {
+      game_id: key,
+      status: essential(requiredText),
+      current_container_id: essential(text),
+      current_image_ref: text,
+      last_op_at: essential(requiredTimestamp),
+      started_at: timestamp,
+      stopped_at: timestamp,
+      removed_at: timestamp,
+      created_at: { type: "timestamptz", rest: "not null default now()" }
+    }
+  },
+  {
+    name: "operation_log",
+    inserted: true,
+    columns: {
+      id: { type: "bigint", rest: "generated always as identity primary key", essential: true },
+      game_id: essential(requiredText),
+      op_kind: essential(requiredText),
+      op_source: requiredText,
+      source_ref: text,
+      container_id: text,
+      image_ref: text,
+      outcome: essential(requiredText),
+      error_code: text,
+      error_message: text,
+      lease_owner: { type: "uuid" },
+      lease_token: { type: "bigint" },
+      trace_id: text,
+      started_at: requiredTimestamp,
+      finished_at: requiredTimestamp
+    }
+  },
+  {
+    name: "game_leases",
+    inserted: true,
+    columns: {
+      game_id: key,
+      owner: { type: "uuid", rest: "not null", essential: true },
+      token: { type: "bigint", rest: "not null", essential: true },
+      acquired_at: essential(requiredTimestamp),
+      expires_at: essential(requiredTimestamp)
+    }
+  },
+  {
+    name: "cleanup_engine",
+    inserted: true,
+    columns: { id: key, accepted_at: essential(requiredTimestamp) }
+  }
+]
+
+export const indexes: ReadonlyArray<Index> = [
+  // An existing table may lack its primary key: two records of one game would both be moved by one commit.
+  { name: "runtime_records_game_id", table: "runtime_records", unique: true, keys: "(game_id)" },
+  { name: "game_leases_game_id", table: "game_leases", unique: true, keys: "(game_id)" },
+  {
+    name: "runtime_records_stopped",
+    table: "runtime_records",
+    unique: false,
+    keys: "(last_op_at, game_id)",
+    where: "status = 'stopped'"
+  },
+  {
+    name: "operation_log_cleanup_success",
+    table: "operation_log",
+    unique: true,
+    keys: "(game_id, container_id)",
+    where: "op_kind = 'cleanup_container' and outcome = 'success' and container_id is not null"
+  },
+  // The game's last row decides whether a failure is written again.
+  {
+    name: "operation_log_cleanup_last",
+    table: "operation_log",
+    unique: false,
+    keys: "(game_id, id)",
+    where: "op_kind = 'cleanup_container'"
+  },
+  // At most one engine is known, so two replicas that remember one at the same time agree on it.
+  { name: "cleanup_engine_one", table: "cleanup_engine", unique: true, keys: "((true))" }
+]

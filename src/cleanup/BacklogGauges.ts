@@ -1,0 +1,28 @@
+import { Clock, type Duration, Effect, Layer, Metric, Schedule } from "effect"
+import { cutoffAt } from "../domain/Expiry.ts"
+import * as Metrics from "../observability/Metrics.ts"
+import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
+
+/** Counts the backlog in one statement and sets the gauges by it. */
+export const measure = Effect.fnUntraced(function* (records: RuntimeRecords["Service"], cutoff: number) {
+  const backlog = yield* records.backlog(cutoff)
+  yield* Metric.update(Metrics.backlogFor("due"), backlog.due)
+  yield* Metric.update(Metrics.oldestDueAge, backlog.oldestDueAge)
+  return backlog
+})
+
+/** Sets the gauges once a minute, however long a pass or the wait for the next one takes. */
+export const layer = (options: { readonly retention: Duration.Duration }) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const records = yield* RuntimeRecords
+      yield* Effect.gen(function* () {
+        const service = yield* Clock.currentTimeMillis
+        yield* measure(records, cutoffAt({ service, database: yield* records.clock, ...options }))
+      }).pipe(
+        Effect.catchCause((cause) => Effect.logDebug("cleanup.backlog.unknown", cause)),
+        Effect.repeat(Schedule.spaced("1 minute")),
+        Effect.forkScoped
+      )
+    })
+  )

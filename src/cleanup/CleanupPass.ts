@@ -1,0 +1,206 @@
+import {
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Metric,
+  Option,
+  Record,
+  Result,
+  Semaphore,
+  Stream
+} from "effect"
+import { printable } from "../domain/printable.ts"
+import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
+import * as Metrics from "../observability/Metrics.ts"
+import { ContainerEngine } from "../ports/ContainerEngine.ts"
+import { type Cursor, RuntimeRecords } from "../ports/RuntimeRecords.ts"
+import { measure } from "./BacklogGauges.ts"
+import { Cleaner } from "./Cleaner.ts"
+import { rehearse } from "./CleanupPlan.ts"
+import { Heartbeat } from "./Heartbeat.ts"
+import { LinesLogged, logLimited } from "./observe.ts"
+import { type OpenedPass, openPass } from "./openPass.ts"
+import { PassRefused } from "./PassRefused.ts"
+import { type PassReport, Tally, type Trigger } from "./PassReport.ts"
+
+/** How long the games in flight may go on when a pass is interrupted. */
+const grace = Duration.seconds(4)
+
+/** A larger trace can be exported but not read: each further hundred games get a trace of their own. */
+const gamesPerTrace = 100
+
+export interface CleanupPassOptions {
+  readonly retention: Duration.Duration
+  /** `dry_run` decides and reports but touches nothing; `paused` refuses every pass. */
+  readonly mode: "enforce" | "dry_run" | "paused"
+  readonly concurrency: number
+  readonly pageSize: number
+  /** The most games that one pass attempts. */
+  readonly maxRemovals: number | undefined
+}
+
+export interface Progress {
+  readonly due: number
+  readonly done: number
+}
+
+/** One pass over everything that is due: the loop, the command line and later the API call this same function. */
+export class CleanupPass extends Context.Service<
+  CleanupPass,
+  {
+    /**
+     * Never fails: what went wrong is in the report. A game's failure is that game's; only an engine or a database that
+     * does not answer, or another engine, ends the pass early. When interrupted it claims nothing more and lets the
+     * games in flight go on for 4 seconds. `onProgress` runs after each game.
+     */
+    readonly runOnce: (options: {
+      readonly trigger: Trigger
+      readonly onProgress?: (progress: Progress) => Effect.Effect<void>
+    }) => Effect.Effect<PassReport>
+  }
+>()("rtmanager/cleanup/CleanupPass") {
+  static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
+}
+
+const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
+  const records = yield* RuntimeRecords
+  const engine = yield* ContainerEngine
+  const cleaner = yield* Cleaner
+  const heartbeat = yield* Heartbeat
+  const open = yield* openPass
+  const dryRun = options.mode === "dry_run"
+
+  const due = (cutoff: number, tally: Tally) =>
+    Stream.paginate(undefined as Cursor | undefined, (after) =>
+      records.listDue({ cutoff, after, limit: options.pageSize }).pipe(
+        Effect.tap(() => heartbeat.beat),
+        Effect.map((page) => {
+          tally.page(page)
+          const claimed = page.records.slice(0, (options.maxRemovals ?? Infinity) - tally.claimed)
+          tally.claimed += claimed.length
+          const next = tally.claimed === options.maxRemovals ? undefined : page.next
+          return [claimed, Option.fromUndefinedOr(next)] as const
+        }),
+        Effect.withSpan("rtmanager.cleanup.list_due")
+      )
+    )
+
+  const clean =
+    ({ cutoff, engineId }: OpenedPass, tally: Tally) =>
+    (record: RuntimeRecord) =>
+      Effect.uninterruptibleMask(
+        Effect.fnUntraced(function* (restore) {
+          const request = {
+            gameId: record.gameId,
+            cutoff,
+            engineId,
+            opSource: "auto_ttl",
+            sourceRef: tally.trigger
+          } as const
+          const fiber = yield* Effect.forkDetach(cleaner.cleanup(request), { uninterruptible: true })
+          const waited = yield* Effect.exit(restore(Fiber.await(fiber)))
+          if (Exit.isFailure(waited)) {
+            const patience = tally.refused ? Duration.zero : grace
+            const late = yield* Effect.timeoutOption(Fiber.await(fiber), patience)
+            if (Option.isNone(late)) fiber.interruptUnsafe()
+          }
+          const cleaned = yield* Fiber.join(fiber)
+          tally.game(cleaned)
+          if (cleaned.refusal !== undefined) {
+            tally.refused = true
+            return yield* cleaned.refusal
+          }
+        })
+      )
+
+  const tryOut = ({ cutoff }: OpenedPass, tally: Tally) =>
+    Effect.fnUntraced(function* (record: RuntimeRecord) {
+      const { gameId, outcome, errorCode, message } = yield* rehearse(engine, record, cutoff)
+      tally.game({ gameId, outcome, errorCode, unresolved: false })
+      const line = { game_id: printable(gameId), outcome, error_code: errorCode, message }
+      yield* logLimited(errorCode ?? outcome, "Info", "cleanup.game.dry_run", line)
+    })
+
+  const work = Effect.fnUntraced(function* (tally: Tally, onProgress: (progress: Progress) => Effect.Effect<void>) {
+    const opened = yield* open({ retention: options.retention, remember: !dryRun })
+    tally.cutoff = opened.cutoff
+    const backlog = yield* measure(records, opened.cutoff)
+    yield* Metric.update(Metrics.unusableRowsFor("no_time"), backlog.noTime)
+    yield* Metric.update(Metrics.unusableRowsFor("future"), backlog.future)
+
+    const act = dryRun ? tryOut(opened, tally) : clean(opened, tally)
+    const permits = yield* Semaphore.make(options.concurrency)
+    const game = (record: RuntimeRecord) =>
+      act(record).pipe(
+        Effect.tap(() => Effect.andThen(heartbeat.beat, onProgress({ due: backlog.due, done: tally.done }))),
+        permits.withPermits(1)
+      )
+    const pass = yield* Effect.orDie(Effect.currentSpan)
+    let traces = 0
+    yield* due(opened.cutoff, tally).pipe(
+      Stream.rechunk(gamesPerTrace),
+      Stream.chunks,
+      Stream.mapEffect(
+        (batch) => {
+          const games = Effect.forEach(batch, game, { concurrency: "unbounded", discard: true })
+          const links = [{ span: pass, attributes: {} }]
+          return traces++ === 0 ? games : Effect.withSpan(games, "rtmanager.cleanup.batch", { root: true, links })
+        },
+        { concurrency: 2 }
+      ),
+      Stream.runDrain
+    )
+    if (tally.done > 0) yield* measure(records, opened.cutoff)
+  })
+
+  const runOnce: CleanupPass["Service"]["runOnce"] = Effect.fnUntraced(function* ({ trigger, onProgress }) {
+    const tally = new Tally(trigger, dryRun)
+    const started = yield* Clock.monotonicTimeNanos
+    if (options.mode === "paused") {
+      const paused = tally.report(Exit.fail(PassRefused.paused))
+      yield* conclude(paused, started)
+      return paused
+    }
+    const worked = yield* work(tally, onProgress ?? (() => Effect.void)).pipe(
+      Effect.onExit((exit) => conclude(tally.report(exit), started)),
+      Effect.withSpan("rtmanager.cleanup.pass", { root: true }),
+      Effect.provideService(LinesLogged, new Map()),
+      Effect.result
+    )
+    return tally.report(Result.isFailure(worked) ? Exit.fail(worked.failure) : Exit.void)
+  })
+  return CleanupPass.of({ runOnce })
+})
+
+/** An ended pass as span attributes, instruments and one log line: a warning where nothing more could be done. */
+const conclude = Effect.fnUntraced(function* (report: PassReport, started: bigint) {
+  const { result, error, undecodableRows, ...counts } = report
+  const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
+  yield* Effect.annotateCurrentSpan({
+    "rtmanager.cleanup.trigger": report.trigger,
+    "rtmanager.cleanup.result": result,
+    "rtmanager.cleanup.listed": report.listed,
+    "rtmanager.cleanup.dry_run": report.dryRun,
+    ...Record.mapKeys(report.outcomes, (outcome) => `rtmanager.cleanup.games.${outcome}`),
+    ...(error !== undefined && { "error.type": error._tag === "PassRefused" ? error.reason : error.reason._tag })
+  })
+  yield* Metric.update(Metrics.passDurationFor(result), seconds)
+  yield* Metric.update(Metrics.unusableRowsFor("undecodable"), report.undecodable)
+  if (error?._tag === "PassRefused") yield* Metric.update(Metrics.passesRefusedFor(error.reason), 1)
+  if (result === "success" || result === "partial") {
+    yield* Metric.update(Metrics.lastSuccess, (yield* Clock.currentTimeMillis) / 1000)
+  }
+  if (report.undecodable > 0) {
+    yield* Effect.logWarning("cleanup.pass.undecodable_rows").pipe(
+      Effect.annotateLogs({ rows: report.undecodable, first: undecodableRows })
+    )
+  }
+  const level = error !== undefined ? "Warn" : report.listed > 0 || result === "interrupted" ? "Info" : "Debug"
+  yield* Effect.logWithLevel(level)(`cleanup.pass.${result}`).pipe(
+    Effect.annotateLogs({ ...counts, seconds, ...(error !== undefined && { message: error.message }) })
+  )
+})

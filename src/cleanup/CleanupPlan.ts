@@ -1,0 +1,86 @@
+import { Duration, Effect, Option, Stream } from "effect"
+import { dueAt, isDue } from "../domain/Expiry.ts"
+import { type ErrorCode, type Outcome, rules } from "../domain/Outcome.ts"
+import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
+import { ContainerEngine } from "../ports/ContainerEngine.ts"
+import { type Cursor, RuntimeRecords } from "../ports/RuntimeRecords.ts"
+import { type Decision, decide, refusalOf } from "./decide.ts"
+import { openPass } from "./openPass.ts"
+
+/** What a pass would make of one game now, and why. */
+export interface Planned {
+  readonly gameId: string
+  readonly containerId: string | null
+  /** `null`: not due, so a pass would not look at it. */
+  readonly outcome: Outcome | null
+  readonly errorCode: ErrorCode | null
+  readonly message: string
+}
+
+/** Judges one due record exactly as a pass would; only asks the engine, touches nothing. */
+export const rehearse = Effect.fnUntraced(function* (
+  engine: ContainerEngine["Service"],
+  record: RuntimeRecord,
+  cutoff: number
+) {
+  const question = { gameId: record.gameId, cutoff, patience: Duration.zero }
+  const decision = yield* decide(engine, record, question).pipe(
+    Effect.catchTag("ContainerEngineError", (error) =>
+      Effect.map(refusalOf(engine, error), (refusal): Decision => ({ _tag: "Refused", ...refusal }))
+    )
+  )
+  return planned(record, decision)
+})
+
+/** Every stopped record with what would become of it, oldest first, page by page. */
+export const plan = (options: {
+  readonly retention: Duration.Duration
+  readonly pageSize: number
+  readonly concurrency: number
+}) =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const records = yield* RuntimeRecords
+      const engine = yield* ContainerEngine
+      const { cutoff } = yield* (yield* openPass)({ retention: options.retention, remember: false })
+      const judge = (record: RuntimeRecord) =>
+        isDue(record, cutoff) ? rehearse(engine, record, cutoff) : Effect.succeed(notDue(record, options.retention))
+      const page = Effect.fnUntraced(function* (after: Cursor | undefined) {
+        const { records: stopped, undecodable, next } = yield* records.listStopped({ after, limit: options.pageSize })
+        const judged = yield* Effect.forEach(stopped, judge, { concurrency: options.concurrency })
+        return [[...judged, ...undecodable.map(unusable)], Option.fromUndefinedOr(next)] as const
+      })
+      return Stream.paginate(undefined as Cursor | undefined, page)
+    })
+  )
+
+const planned = (
+  { gameId, containerId }: RuntimeRecord,
+  decision: Decision
+): Planned & { readonly outcome: Outcome } => {
+  const game = { gameId, containerId, errorCode: null }
+  switch (decision._tag) {
+    case "Removable":
+      return { ...game, outcome: "removed", message: "its retention is over" }
+    case "Absent":
+      return { ...game, outcome: "already_absent", message: "its container is gone already" }
+    case "Refused":
+      return { ...game, outcome: rules[decision.code].outcome, errorCode: decision.code, message: decision.message }
+  }
+}
+
+const notDue = ({ gameId, containerId, lastOpAt }: RuntimeRecord, retention: Duration.Duration): Planned => ({
+  gameId,
+  containerId,
+  outcome: null,
+  errorCode: null,
+  message: lastOpAt === null ? "its last_op_at is NULL or infinite" : `due at ${dueAt(lastOpAt, retention)}`
+})
+
+const unusable = (row: string): Planned => ({
+  gameId: row,
+  containerId: null,
+  outcome: null,
+  errorCode: null,
+  message: "the record does not decode"
+})

@@ -1,0 +1,22 @@
+import { Clock, Duration, Effect } from "effect"
+
+/** How long what we were told may still be relied on; never negative. */
+export interface Trust {
+  readonly left: Effect.Effect<Duration.Duration>
+}
+
+/**
+ * Trust of the given length from now on. The longer of the monotonic and the wall clock's time counts as passed: the
+ * one does not see a suspended machine, the other does not see a clock that is set back.
+ */
+export const start = Effect.fnUntraced(function* (length: Duration.Duration) {
+  const clock = yield* Clock.Clock
+  const monotonic = clock.monotonicTimeNanosUnsafe()
+  const wall = clock.currentTimeMillisUnsafe()
+  const left = Effect.sync(() => {
+    const nanos = clock.monotonicTimeNanosUnsafe() - monotonic
+    const passed = Math.max(Number(nanos) / 1e6, clock.currentTimeMillisUnsafe() - wall)
+    return Duration.millis(Math.max(0, Duration.toMillis(length) - passed))
+  })
+  return { left } satisfies Trust
+})

@@ -1,0 +1,66 @@
+import { Context, Duration, Effect, type LogLevel, Metric } from "effect"
+import { levelOf } from "../domain/Outcome.ts"
+import { printable } from "../domain/printable.ts"
+import * as Metrics from "../observability/Metrics.ts"
+import type { Cleaned, CleanupRequest } from "./Cleaner.ts"
+
+/** Lines of one kind (an outcome with its code) that a pass logs; the rest go to debug, and the pass sums them up. */
+const linesPerKind = 200
+
+/** How many lines of each kind the present pass has logged. A pass provides its own. */
+export const LinesLogged = Context.Reference<Map<string, number>>("rtmanager/cleanup/LinesLogged", {
+  defaultValue: () => new Map()
+})
+
+/** The one place where an ended attempt becomes a span, a log line and counters. */
+export const observed = Effect.fnUntraced(function* (request: CleanupRequest, attempt: Effect.Effect<Cleaned>) {
+  yield* Metric.update(Metrics.inFlight, 1)
+  const [duration, cleaned] = yield* attempt.pipe(
+    Effect.tap((ended) => Effect.andThen(annotate(ended), log(ended))),
+    // A failed game fails its span, which is how the span gets its status, and nothing beyond it.
+    Effect.flatMap((ended) => (ended.outcome === "failed" ? Effect.fail(ended) : Effect.succeed(ended))),
+    Effect.withSpan("rtmanager.cleanup.game", {
+      attributes: { "rtmanager.game.id": printable(request.gameId), "rtmanager.cleanup.op_source": request.opSource }
+    }),
+    Effect.catch(Effect.succeed),
+    Effect.timed
+  )
+  const { outcome, errorCode, lag } = cleaned
+  yield* Metric.update(Metrics.inFlight, -1)
+  yield* Metric.update(Metrics.gamesFor(outcome, errorCode, request.opSource), 1)
+  yield* Metric.update(Metrics.gameDurationFor(outcome), Duration.toSeconds(duration))
+  if (lag !== undefined) yield* Metric.update(Metrics.lag, lag)
+  return cleaned
+})
+
+const annotate = ({ outcome, errorCode, containerId, imageRef, lag }: Cleaned) =>
+  Effect.annotateCurrentSpan({
+    "rtmanager.cleanup.outcome": outcome,
+    ...(errorCode !== null && { "rtmanager.cleanup.error_code": errorCode }),
+    ...(outcome === "failed" && { "error.type": errorCode }),
+    ...(containerId !== null && { "container.id": containerId }),
+    ...(imageRef !== null && { "container.image.name": printable(imageRef) }),
+    ...(lag !== undefined && { "rtmanager.cleanup.lag": lag })
+  })
+
+const log = (cleaned: Cleaned) =>
+  logLimited(cleaned.errorCode ?? cleaned.outcome, levelOf(cleaned), `cleanup.game.${cleaned.outcome}`, {
+    game_id: printable(cleaned.gameId),
+    ...(cleaned.errorCode !== null && { error_code: cleaned.errorCode }),
+    ...(cleaned.containerId !== null && { container_id: cleaned.containerId }),
+    ...(cleaned.unresolved && { lease: "left to expire" }),
+    message: cleaned.message
+  })
+
+/** One log line for one game, at debug level once a pass has logged enough of this kind. */
+export const logLimited = Effect.fnUntraced(function* (
+  kind: string,
+  level: LogLevel.Severity,
+  event: string,
+  annotations: Record<string, unknown>
+) {
+  const logged = yield* LinesLogged
+  const lines = (logged.get(kind) ?? 0) + 1
+  logged.set(kind, lines)
+  yield* Effect.annotateLogs(Effect.logWithLevel(lines > linesPerKind ? "Debug" : level)(event), annotations)
+})

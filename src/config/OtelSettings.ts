@@ -1,0 +1,73 @@
+import { Duration, Schema, SchemaTransformation } from "effect"
+import { accepting, integer } from "./codecs.ts"
+
+/** What is read of the OpenTelemetry specification's variables here; its SDK and exporters read the others. */
+export interface OtelSettings {
+  /** Where each signal goes. A signal without an endpoint is off; so is everything with `OTEL_SDK_DISABLED`. */
+  readonly traces: string | undefined
+  readonly metrics: string | undefined
+  readonly logs: string | undefined
+  readonly serviceName: string | undefined
+  readonly resource: Readonly<Record<string, string>>
+  readonly metricInterval: Duration.Duration
+  /** Most finished spans that wait for the collector; more are dropped. */
+  readonly spanQueue: number
+  /** Variables whose value cannot be read and is ignored, as the specification asks. */
+  readonly ignored: ReadonlyArray<string>
+}
+
+const isHttpUrl = (text: string) => /^https?:$/.test(URL.parse(text)?.protocol ?? "")
+const Endpoint = Schema.optionalKey(
+  Schema.String.check(Schema.makeFilter(isHttpUrl)).pipe(
+    accepting("the http:// or https:// URL of an OTLP/HTTP receiver, such as http://localhost:4318")
+  )
+)
+
+/** A value that cannot be read stays the text that it is. */
+const lenient = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.Union([schema, Schema.String]))
+
+const Attributes = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.Record(Schema.StringFromUriComponent, Schema.StringFromUriComponent),
+    SchemaTransformation.splitKeyValue({ trim: true, keepEmptyValues: true })
+  )
+)
+
+const hour = 3_600_000
+
+/** A malformed endpoint is refused, as telemetry would be silent; anything else malformed is ignored and named. */
+export const OtelVariables = Schema.Struct({
+  OTEL_SDK_DISABLED: Schema.optionalKey(Schema.String),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Endpoint,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Endpoint,
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: Endpoint,
+  OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: Endpoint,
+  OTEL_SERVICE_NAME: Schema.optionalKey(Schema.String),
+  OTEL_RESOURCE_ATTRIBUTES: lenient(Attributes),
+  OTEL_METRIC_EXPORT_INTERVAL: lenient(integer(1, 24 * hour)),
+  OTEL_BSP_MAX_QUEUE_SIZE: lenient(integer(1, 1_000_000))
+})
+
+export const otelSettings = (env: typeof OtelVariables.Type): OtelSettings => {
+  const off = env.OTEL_SDK_DISABLED?.toLowerCase() === "true"
+  const general = env.OTEL_EXPORTER_OTLP_ENDPOINT?.replace(/\/$/, "")
+  const endpoint = (own: string | undefined, path: string) =>
+    off ? undefined : (own ?? (general === undefined ? undefined : `${general}/v1/${path}`))
+  const attributes = env.OTEL_RESOURCE_ATTRIBUTES
+  const interval = env.OTEL_METRIC_EXPORT_INTERVAL
+  const queue = env.OTEL_BSP_MAX_QUEUE_SIZE
+  return {
+    traces: endpoint(env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, "traces"),
+    metrics: endpoint(env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, "metrics"),
+    logs: endpoint(env.OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, "logs"),
+    serviceName: env.OTEL_SERVICE_NAME,
+    resource: typeof attributes === "object" ? attributes : {},
+    metricInterval: Duration.millis(typeof interval === "number" ? interval : 60_000),
+    spanQueue: typeof queue === "number" ? queue : 8192,
+    ignored: Object.entries({
+      OTEL_RESOURCE_ATTRIBUTES: attributes,
+      OTEL_METRIC_EXPORT_INTERVAL: interval,
+      OTEL_BSP_MAX_QUEUE_SIZE: queue
+    }).flatMap(([name, value]) => (typeof value === "string" ? [name] : []))
+  }
+}

@@ -1,0 +1,105 @@
+import { type Duration, Effect, type FileSystem, type LogLevel, Schema, SchemaIssue } from "effect"
+import { printable } from "../domain/printable.ts"
+import type { DatabaseLocation } from "./DatabaseSettings.ts"
+import type { EngineAddress } from "./EngineSettings.ts"
+import { type OtelSettings, otelSettings } from "./OtelSettings.ts"
+import { type Problem, SettingsError } from "./SettingsError.ts"
+import { acceptedForms, Groups } from "./variables.ts"
+
+/** Every setting of the service, checked. */
+export interface Settings {
+  readonly database: {
+    readonly location: DatabaseLocation
+    readonly schema: string
+    /** Most connections. */
+    readonly pool: number
+    /** Per statement. */
+    readonly timeout: Duration.Duration
+  }
+  readonly retention: Duration.Duration
+  readonly mode: "enforce" | "dry_run" | "paused"
+  readonly interval: Duration.Duration
+  readonly concurrency: number
+  readonly pageSize: number
+  /** Most games attempted in one pass; `undefined` is no limit. */
+  readonly maxRemovals: number | undefined
+  readonly leaseTtl: Duration.Duration
+  /** Per engine call. */
+  readonly engineTimeout: Duration.Duration
+  readonly gameLabel: string
+  readonly http: { readonly host: string; readonly port: number }
+  readonly log: { readonly level: LogLevel.Severity; readonly format: "json" | "pretty" }
+  readonly engine: EngineAddress
+  readonly otel: OtelSettings
+  /** `RTMANAGER_` variables that are not ours, sorted: one warning names them. */
+  readonly unknown: ReadonlyArray<string>
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const isOurs = (name: string) => name.startsWith("RTMANAGER_")
+
+/** Docker and OpenTelemetry take an empty variable as one that is not set; an empty one of ours is an error. */
+const present = (env: Environment): Environment =>
+  Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => value !== undefined && (value !== "" || isOurs(name)))
+  )
+
+/** A URL may hold a password, also one that a slip of the pen has made unreadable or put into the wrong variable. */
+const shown = (variable: string, value: string | undefined) => {
+  if (value === undefined) return undefined
+  return variable === "RTMANAGER_DATABASE_URL" || value.includes("@") ? "<redacted>" : JSON.stringify(printable(value))
+}
+
+/** Of an issue only the variables are taken: the issue itself may hold what must not be shown. */
+const problems = (issue: SchemaIssue.Issue, env: Environment): ReadonlyArray<Problem> => {
+  const named = new Set(SchemaIssue.makeFormatterStandardSchemaV1()(issue).issues.map(({ path }) => path?.[1]))
+  return [...acceptedForms].flatMap(([variable, accepted]) =>
+    named.has(variable) ? [{ variable, value: shown(variable, env[variable]), accepted }] : []
+  )
+}
+
+/**
+ * Reads all settings, or fails with everything that is wrong with them. Reads no file but those that variables name,
+ * and changes nothing. `isTerminal` says whether the log goes to one, which decides its form where none is set.
+ */
+export const decode = Effect.fnUntraced(function* (
+  environment: Environment,
+  options?: { readonly isTerminal?: boolean }
+): Effect.fn.Return<Settings, SettingsError, FileSystem.FileSystem> {
+  const env = present(environment)
+  const { database, own, lease, engine, otel } = yield* Schema.decodeUnknownEffect(Groups, { errors: "all" })({
+    database: env,
+    own: env,
+    lease: env,
+    engine: env,
+    otel: env
+  }).pipe(Effect.mapError(({ issue }) => new SettingsError({ problems: problems(issue, env) })))
+  return {
+    database: {
+      location: database,
+      schema: own.RTMANAGER_DATABASE_SCHEMA,
+      pool: own.RTMANAGER_DATABASE_POOL,
+      timeout: own.RTMANAGER_DATABASE_TIMEOUT
+    },
+    retention: own.RTMANAGER_CONTAINER_RETENTION_DAYS,
+    mode: own.RTMANAGER_CLEANUP_MODE,
+    interval: own.RTMANAGER_CLEANUP_INTERVAL,
+    concurrency: own.RTMANAGER_CLEANUP_CONCURRENCY,
+    pageSize: own.RTMANAGER_CLEANUP_PAGE_SIZE,
+    maxRemovals: own.RTMANAGER_CLEANUP_MAX_REMOVALS,
+    leaseTtl: lease.RTMANAGER_GAME_LEASE_TTL,
+    engineTimeout: lease.RTMANAGER_ENGINE_TIMEOUT,
+    gameLabel: own.RTMANAGER_GAME_LABEL,
+    http: own.RTMANAGER_HTTP_ADDR,
+    log: {
+      level: own.RTMANAGER_LOG_LEVEL,
+      format: own.RTMANAGER_LOG_FORMAT ?? (options?.isTerminal === true ? "pretty" : "json")
+    },
+    engine,
+    otel: otelSettings(otel),
+    unknown: Object.keys(env)
+      .filter((name) => isOurs(name) && !name.startsWith("RTMANAGER_TEST_") && !acceptedForms.has(name))
+      .sort()
+  }
+})

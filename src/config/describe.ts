@@ -1,0 +1,21 @@
+import { describeLocation } from "./DatabaseSettings.ts"
+import { describeEngine } from "./EngineSettings.ts"
+import { formatGoDuration } from "./GoDuration.ts"
+import type { Settings } from "./Settings.ts"
+
+/** What the start's log line tells of the settings. Holds no secret. */
+export const describe = (settings: Settings): Readonly<Record<string, string | number>> => ({
+  database: describeLocation(settings.database.location),
+  schema: settings.database.schema,
+  engine: describeEngine(settings.engine),
+  mode: settings.mode,
+  retention: formatGoDuration(settings.retention),
+  interval: formatGoDuration(settings.interval),
+  concurrency: settings.concurrency,
+  page_size: settings.pageSize,
+  max_removals: settings.maxRemovals ?? "none",
+  lease_ttl: formatGoDuration(settings.leaseTtl),
+  engine_timeout: formatGoDuration(settings.engineTimeout),
+  game_label: settings.gameLabel,
+  http: `${settings.http.host}:${settings.http.port}`
+})

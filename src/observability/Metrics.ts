@@ -1,0 +1,169 @@
+import { Effect, Metric } from "effect"
+import { type ErrorCode, errorCodes, type OpSource, type Outcome, outcomes, rules } from "../domain/Outcome.ts"
+
+const passResults = ["success", "partial", "failure", "refused", "interrupted"] as const
+const backlogStates = ["due", "backing_off", "held", "stuck"] as const
+const unusableReasons = ["undecodable", "no_time", "future"] as const
+const refusalReasons = ["engine_changed", "engine_down", "clock_skew", "absent_brake", "paused"] as const
+const opSources: ReadonlyArray<OpSource> = ["auto_ttl"]
+
+export type PassResult = (typeof passResults)[number]
+export type BacklogState = (typeof backlogStates)[number]
+export type UnusableReason = (typeof unusableReasons)[number]
+export type PassRefusal = (typeof refusalReasons)[number]
+
+/** `error_code` of an outcome without one: a label that is empty would be no label at all to Prometheus. */
+const noCode = "none"
+
+const minute = 60
+const hour = 60 * minute
+const day = 24 * hour
+
+interface Instrument {
+  readonly name: string
+  readonly type: "counter" | "up_down_counter" | "gauge" | "histogram"
+  readonly unit: string
+  readonly description: string
+  /** Every attribute with every value that it can take. */
+  readonly attributes: Readonly<Record<string, ReadonlyArray<string>>>
+  readonly boundaries?: ReadonlyArray<number>
+}
+
+/** Every instrument of this service. What is below is made from it, and dashboards are checked against it. */
+export const instruments = {
+  passDuration: {
+    name: "rtmanager.cleanup.pass.duration",
+    type: "histogram",
+    unit: "s",
+    description: "How long a pass took",
+    attributes: { result: passResults },
+    boundaries: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, minute, 2 * minute, 5 * minute, 10 * minute, hour, 3 * hour]
+  },
+  lastSuccess: {
+    name: "rtmanager.cleanup.pass.last_success",
+    type: "gauge",
+    unit: "s",
+    description: "Unix time at which the last successful pass ended; absent before the first",
+    attributes: {}
+  },
+  games: {
+    name: "rtmanager.cleanup.games",
+    type: "counter",
+    unit: "{game}",
+    description: "Attempts on games, by how they ended",
+    attributes: { outcome: outcomes, error_code: [noCode, ...errorCodes], op_source: opSources }
+  },
+  gameDuration: {
+    name: "rtmanager.cleanup.game.duration",
+    type: "histogram",
+    unit: "s",
+    description: "How long an attempt on one game took",
+    attributes: { outcome: outcomes },
+    boundaries: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, minute, 2 * minute, 5 * minute]
+  },
+  lag: {
+    name: "rtmanager.cleanup.lag",
+    type: "histogram",
+    unit: "s",
+    description: "From the moment a game became due to the removal of its container",
+    attributes: {},
+    boundaries: [1, 10, minute, 5 * minute, 15 * minute, 30 * minute, hour, 2 * hour, 6 * hour, 12 * hour].concat(
+      [1, 2, 7, 14, 30, 90].map((days) => days * day)
+    )
+  },
+  backlog: {
+    name: "rtmanager.cleanup.backlog",
+    type: "gauge",
+    unit: "{game}",
+    description: "Stopped games that wait, by why they wait; every replica reports it, so take the maximum",
+    attributes: { state: backlogStates }
+  },
+  oldestDueAge: {
+    name: "rtmanager.cleanup.oldest_due_age",
+    type: "gauge",
+    unit: "s",
+    description: "Time since the oldest due game became due; 0 when nothing is due",
+    attributes: {}
+  },
+  inFlight: {
+    name: "rtmanager.cleanup.in_flight",
+    type: "up_down_counter",
+    unit: "{game}",
+    description: "Games being cleaned at this moment",
+    attributes: {}
+  },
+  unusableRows: {
+    name: "rtmanager.cleanup.unusable_rows",
+    type: "counter",
+    unit: "{row}",
+    description: "Stopped records that a pass could not use",
+    attributes: { reason: unusableReasons }
+  },
+  passesRefused: {
+    name: "rtmanager.cleanup.pass.refused",
+    type: "counter",
+    unit: "{pass}",
+    description: "Passes that were refused",
+    attributes: { reason: refusalReasons }
+  },
+  leaseTakeovers: {
+    name: "rtmanager.cleanup.lease_takeovers",
+    type: "counter",
+    unit: "{lease}",
+    description: "Leases taken over because they had expired in another holder's hands",
+    attributes: {}
+  }
+} satisfies Record<string, Instrument>
+
+/** The exporter takes a metric's unit from its attribute `unit`. */
+const options = ({ description, unit }: Instrument) => ({ description, attributes: { unit } })
+const counter = (self: Instrument) => Metric.counter(self.name, { ...options(self), incremental: true })
+const gauge = (self: Instrument) => Metric.gauge(self.name, options(self))
+const histogram = (self: Instrument & { readonly boundaries: ReadonlyArray<number> }) =>
+  Metric.histogram(self.name, { ...options(self), boundaries: self.boundaries })
+
+const passDuration = histogram(instruments.passDuration)
+const games = counter(instruments.games)
+const gameDuration = histogram(instruments.gameDuration)
+const backlog = gauge(instruments.backlog)
+const unusableRows = counter(instruments.unusableRows)
+const passesRefused = counter(instruments.passesRefused)
+
+/** Unix seconds. */
+export const lastSuccess = gauge(instruments.lastSuccess)
+/** Seconds, once for each game whose record we moved to `removed`. */
+export const lag = histogram(instruments.lag)
+/** Seconds. */
+export const oldestDueAge = gauge(instruments.oldestDueAge)
+/** Takes 1 and -1. */
+export const inFlight = Metric.counter(instruments.inFlight.name, options(instruments.inFlight))
+export const leaseTakeovers = counter(instruments.leaseTakeovers)
+
+/** Seconds. */
+export const passDurationFor = (result: PassResult) => Metric.withAttributes(passDuration, { result })
+/** Seconds. */
+export const gameDurationFor = (outcome: Outcome) => Metric.withAttributes(gameDuration, { outcome })
+export const gamesFor = (outcome: Outcome, errorCode: ErrorCode | null, opSource: OpSource) =>
+  Metric.withAttributes(games, { outcome, error_code: errorCode ?? noCode, op_source: opSource })
+export const backlogFor = (state: BacklogState) => Metric.withAttributes(backlog, { state })
+export const unusableRowsFor = (reason: UnusableReason) => Metric.withAttributes(unusableRows, { reason })
+export const passesRefusedFor = (reason: PassRefusal) => Metric.withAttributes(passesRefused, { reason })
+
+/**
+ * Brings every counter to life at 0, in each combination of attributes that can occur: `increase()` does not see a
+ * counter that is born at 1. Gauges and histograms come with their first value, as 0 would be a claim.
+ */
+export const registerAll: Effect.Effect<void> = Effect.forEach(
+  [
+    ...opSources.flatMap((source) => [
+      ...(["removed", "already_absent", "interrupted"] as const).map((outcome) => gamesFor(outcome, null, source)),
+      ...errorCodes.map((code) => gamesFor(rules[code].outcome, code, source))
+    ]),
+    ...unusableReasons.map(unusableRowsFor),
+    ...refusalReasons.map(passesRefusedFor),
+    leaseTakeovers,
+    inFlight
+  ],
+  (metric) => Metric.update(metric, 0),
+  { discard: true }
+)

@@ -1,0 +1,28 @@
+import { DiagLogLevel, diag } from "@opentelemetry/api"
+import { Clock, Effect, Layer } from "effect"
+
+const quietMillis = 60_000
+
+/**
+ * Tells what the OpenTelemetry SDK complains of, as one warning a minute at most: a collector that is away must be
+ * noticed but not fill the log. Written to the loggers below telemetry, so no warning is itself sent to the collector.
+ */
+export const layer: Layer.Layer<never> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const run = Effect.runForkWith(yield* Effect.context<never>())
+    const clock = yield* Clock.Clock
+    let quietUntil = Number.NEGATIVE_INFINITY
+    const warn = (...messages: ReadonlyArray<unknown>) => {
+      const now = clock.currentTimeMillisUnsafe()
+      if (now < quietUntil) return
+      quietUntil = now + quietMillis
+      run(Effect.logWarning("telemetry.problem").pipe(Effect.annotateLogs({ problem: messages.map(String).join(" ") })))
+    }
+    const silent = () => {}
+    const logger = { error: warn, warn, info: silent, debug: silent, verbose: silent }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })),
+      () => Effect.sync(() => diag.disable())
+    )
+  })
+)

@@ -1,0 +1,91 @@
+import { hostname } from "node:os"
+import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
+import { SpanStatusCode } from "@opentelemetry/api"
+import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-http"
+import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-http"
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http"
+import { BatchLogRecordProcessor } from "@opentelemetry/sdk-logs"
+import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
+import { BatchSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace-base"
+import { ConfigProvider, Duration, Layer } from "effect"
+import { layer as diagnostics } from "./diagnostics.ts"
+import { registerAll } from "./Metrics.ts"
+import type { TelemetryOptions } from "./Telemetry.ts"
+
+/** Most characters of an attribute, such as an error's stack. */
+const attributeValueLengthLimit = 8192
+
+/** Log lines that wait for the collector: a pass may write thousands at once, and the default of 2048 loses them. */
+const logQueue = 16_384
+
+/** Leaves the status of a success unset and names the type of a failure, neither of which Effect does. */
+class SpanProcessor extends BatchSpanProcessor {
+  override onEnd(span: ReadableSpan) {
+    if (span.status.code === SpanStatusCode.OK) Object.assign(span.status, { code: SpanStatusCode.UNSET })
+    if (span.status.code === SpanStatusCode.ERROR && span.attributes["error.type"] === undefined) {
+      const type = span.events.find(({ name }) => name === "exception")?.attributes?.["exception.type"]
+      Object.assign(span.attributes, { "error.type": type ?? "_OTHER" })
+    }
+    super.onEnd(span)
+  }
+}
+
+/** The unit is in its own field by now: as an attribute it would be one more label on every series. */
+class MetricExporter extends OTLPMetricExporter {
+  override export(...[metrics, done]: Parameters<OTLPMetricExporter["export"]>) {
+    for (const { attributes } of metrics.scopeMetrics
+      .flatMap((scope) => scope.metrics)
+      .flatMap((metric): ReadonlyArray<{ readonly attributes: object }> => metric.dataPoints)) {
+      Reflect.deleteProperty(attributes, "unit")
+    }
+    super.export(metrics, done)
+  }
+}
+
+/** The operator's resource attributes win over ours. */
+const resource = ({ otel, serviceVersion, instanceId }: TelemetryOptions) => ({
+  serviceName: otel.serviceName ?? otel.resource["service.name"] ?? "rtmanager.containercleanup",
+  attributes: {
+    "service.version": serviceVersion,
+    "service.instance.id": instanceId,
+    "host.name": hostname(),
+    ...otel.resource
+  }
+})
+
+const metricReader = (url: string, interval: Duration.Duration) => {
+  const exportIntervalMillis = Duration.toMillis(interval)
+  return new PeriodicExportingMetricReader({
+    exporter: new MetricExporter({ url }),
+    exportIntervalMillis,
+    exportTimeoutMillis: Math.min(exportIntervalMillis, 30_000)
+  })
+}
+
+const spanProcessor = (url: string, maxQueueSize: number) =>
+  new SpanProcessor(new OTLPTraceExporter({ url }), { maxQueueSize })
+
+const logProcessor = (url: string) =>
+  new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ url }), maxQueueSize: logQueue })
+
+/**
+ * The SDK with an exporter for each signal that has an endpoint. Samplers, batch times and the exporters' headers,
+ * timeouts and certificates are read by the SDK itself, from the variables of its specification.
+ */
+export const layer = (options: TelemetryOptions): Layer.Layer<never> => {
+  const { traces, metrics, logs, metricInterval, spanQueue } = options.otel
+  const sdk = NodeSdk.layer(() => ({
+    resource: resource(options),
+    spanProcessor: traces === undefined ? [] : spanProcessor(traces, spanQueue),
+    tracerConfig: { spanLimits: { attributeValueLengthLimit } },
+    metricReader: metrics === undefined ? [] : metricReader(metrics, metricInterval),
+    logRecordProcessor: logs === undefined ? [] : logProcessor(logs),
+    loggerProviderConfig: { logRecordLimits: { attributeValueLengthLimit } },
+    shutdownTimeout: "2 seconds"
+  }))
+  return Layer.merge(sdk, Layer.effectDiscard(registerAll)).pipe(
+    Layer.provide(diagnostics),
+    // What the environment says of the resource is in `options` already, checked.
+    Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: {} })))
+  )
+}

@@ -1,0 +1,47 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Option, Schema } from "effect"
+import { saysAbsent, Time } from "../../../src/adapters/docker/answers.ts"
+import { ContainerId } from "../../../src/domain/ContainerId.ts"
+
+const decode = Schema.decodeUnknownOption(Time)
+
+const times: ReadonlyArray<readonly [string, number | null]> = [
+  ["2026-01-02T03:04:05Z", Date.UTC(2026, 0, 2, 3, 4, 5)],
+  ["2026-01-02T03:04:05.1Z", Date.UTC(2026, 0, 2, 3, 4, 5, 100)],
+  ["2026-01-02T03:04:05.999999999Z", Date.UTC(2026, 0, 2, 3, 4, 5, 999)],
+  ["2026-01-02T03:04:05.000999999+02:00", Date.UTC(2026, 0, 2, 1, 4, 5)],
+  ["1969-12-31T23:59:59.9999Z", -1],
+  ["0001-01-01T00:00:00Z", null]
+]
+
+const milliseconds = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Date.UTC(9999, 11, 31) }))
+const nanoseconds = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 999_999 }))
+
+describe("answers of Docker's API", () => {
+  for (const [text, millis] of times) {
+    it(`reads the time ${text}`, () => {
+      assert.deepStrictEqual(decode(text), Option.some(millis))
+    })
+  }
+
+  for (const text of ["", "now", "2026-01-02", "2026-01-02T03:04:05", "2026-13-02T03:04:05Z", "1700000000", null, 5]) {
+    it(`refuses the time ${JSON.stringify(text)}`, () => {
+      assert.isTrue(Option.isNone(decode(text)))
+    })
+  }
+
+  it.prop(
+    "rounds every time down to its millisecond",
+    { milliseconds, nanoseconds },
+    ({ milliseconds, nanoseconds }) => {
+      const text = new Date(milliseconds).toISOString().replace("Z", `${String(nanoseconds).padStart(6, "0")}Z`)
+      assert.deepStrictEqual(decode(text), Option.some(milliseconds))
+    }
+  )
+
+  it.prop("calls nothing absent that does not name the container", { body: Schema.String }, ({ body }) => {
+    const id = ContainerId.make("5".repeat(64))
+    assert.isFalse(saysAbsent({ status: 404, fromEngine: true, body }, id))
+    assert.isFalse(saysAbsent({ status: 404, fromEngine: true, body: JSON.stringify({ message: body }) }, id))
+  })
+})

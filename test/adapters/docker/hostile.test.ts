@@ -1,0 +1,289 @@
+import type { Socket } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Exit, Fiber, Layer, Queue } from "effect"
+import { TestClock } from "effect/testing"
+import * as DockerEngine from "../../../src/adapters/docker/ContainerEngine.ts"
+import type { DockerHost } from "../../../src/adapters/docker/DockerHost.ts"
+import { ContainerId } from "../../../src/domain/ContainerId.ts"
+import { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
+import { serve } from "../../support/RawServer.ts"
+
+const id = ContainerId.make("5".repeat(64))
+const gameLabel = "com.galaxy.game_id"
+
+const engineAt = (host: DockerHost) =>
+  Effect.map(Layer.build(DockerEngine.layer({ host, gameLabel, timeout: "15 seconds" })), Context.get(ContainerEngine))
+
+const engineAnswering = (answer: (socket: Socket, request: string) => void, network?: "unix" | "tcp") =>
+  Effect.gen(function* () {
+    const server = yield* serve(answer, network)
+    return { server, engine: yield* engineAt(server.host) }
+  })
+
+const http = (status: string, body: string, headers: ReadonlyArray<string> = ["Api-Version: 1.41"]) =>
+  [`HTTP/1.1 ${status}`, `Content-Length: ${Buffer.byteLength(body)}`, ...headers, "", body].join("\r\n")
+
+const ok = (body: unknown) => http("200 OK", JSON.stringify(body))
+
+const described = {
+  Id: id,
+  Created: "2026-01-02T03:04:05.123999999Z",
+  State: { Status: "exited", StartedAt: "2026-01-02T03:04:06Z", FinishedAt: "0001-01-01T00:00:00Z" },
+  Config: { Labels: { [gameLabel]: "game-1" } }
+}
+const noSuch = (named: string) => JSON.stringify({ message: `No such container: ${named}` })
+const endless = (socket: Socket) => {
+  socket.write("HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nTransfer-Encoding: chunked\r\n\r\n")
+  const piece = `${(65536).toString(16)}\r\n${"x".repeat(65536)}\r\n`
+  const more = () => {
+    while (!socket.destroyed && socket.write(piece));
+  }
+  socket.on("drain", more)
+  more()
+}
+
+/** What a hostile or broken engine answers, and what `inspect` makes of it: the reason and the HTTP status. */
+const answers: ReadonlyArray<
+  readonly [
+    name: string,
+    answer: string | ((socket: Socket) => void),
+    reason: "Unreachable" | "UnexpectedAnswer",
+    status?: number
+  ]
+> = [
+  ["a redirect", http("301 Moved", "", ["Location: /containers/other/json"]), "UnexpectedAnswer", 301],
+  ["a redirect to another scheme", http("301 Moved", "", ["Location: ftp://x/"]), "UnexpectedAnswer", 301],
+  ["a redirect to nowhere", http("302 Found", "", ["Location: http://["]), "UnexpectedAnswer", 302],
+  ["a 304", "HTTP/1.1 304 Not Modified\r\n\r\n", "UnexpectedAnswer", 304],
+  ["a 409", http("409 Conflict", '{"message":"removal in progress"}'), "UnexpectedAnswer", 409],
+  ["a 500", http("500 Internal Server Error", '{"message":"driver failed"}'), "UnexpectedAnswer", 500],
+  ["a 404 of a proxy", http("404 Not Found", noSuch(id), []), "UnexpectedAnswer", 404],
+  ["a 404 for another container", http("404 Not Found", noSuch("6".repeat(64))), "UnexpectedAnswer", 404],
+  ["a 404 for a bad path", http("404 Not Found", '{"message":"page not found"}'), "UnexpectedAnswer", 404],
+  ["a 404 that is not JSON", http("404 Not Found", `<p>no such container: ${id}</p>`), "UnexpectedAnswer", 404],
+  ["endless headers", `HTTP/1.1 200 OK\r\nX: ${"x".repeat(100_000)}\r\n\r\n`, "UnexpectedAnswer"],
+  ["what is not HTTP", "SSH-2.0-OpenSSH_9.2\r\n", "UnexpectedAnswer"],
+  ["what is not JSON", http("200 OK", "<html></html>"), "UnexpectedAnswer", 200],
+  ["nothing", http("200 OK", ""), "UnexpectedAnswer", 200],
+  ["null", ok(null), "UnexpectedAnswer", 200],
+  ["another container", ok({ ...described, Id: "6".repeat(64) }), "UnexpectedAnswer", 200],
+  ["an id in capitals", ok({ ...described, Id: "A".repeat(64) }), "UnexpectedAnswer", 200],
+  ["an unknown state", ok({ ...described, State: { ...described.State, Status: "x" } }), "UnexpectedAnswer", 200],
+  ["no state", ok({ ...described, State: undefined }), "UnexpectedAnswer", 200],
+  ["a time that is none", ok({ ...described, Created: "2026-13-02T03:04:05Z" }), "UnexpectedAnswer", 200],
+  ["a container never created", ok({ ...described, Created: "0001-01-01T00:00:00Z" }), "UnexpectedAnswer", 200],
+  ["labels of another shape", ok({ ...described, Config: { Labels: [1] } }), "UnexpectedAnswer", 200],
+  ["an endless body", endless, "UnexpectedAnswer", 200],
+  ["a cut connection", (socket) => socket.destroy(), "Unreachable"],
+  ["half an answer", (socket) => socket.end(`${ok(described).slice(0, -20)}`), "Unreachable"]
+]
+
+const sender = (answer: (typeof answers)[number][1]) => (socket: Socket) => {
+  if (typeof answer === "string") socket.write(answer)
+  else answer(socket)
+}
+
+describe("the Docker engine's adapter before a hostile engine", () => {
+  for (const [name, answer, reason, status] of answers) {
+    it.effect(`inspect refuses ${name}`, () =>
+      Effect.gen(function* () {
+        const { server, engine } = yield* engineAnswering(sender(answer))
+        const error = yield* Effect.flip(engine.inspect(id))
+        assert.strictEqual(error.reason._tag, reason, error.message)
+        if (error.reason._tag === "UnexpectedAnswer") assert.strictEqual(error.reason.status, status)
+        assert.strictEqual(yield* Queue.size(server.requests), 1)
+      })
+    )
+
+    it.effect(`remove calls it unknown after ${name}`, () =>
+      Effect.gen(function* () {
+        const { server, engine } = yield* engineAnswering(sender(answer))
+        assert.strictEqual(yield* engine.remove(id), "unknown")
+        assert.strictEqual(yield* Queue.size(server.requests), 1)
+      })
+    )
+  }
+
+  it.effect("takes the absence of a container from the engine itself", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* engineAnswering((socket) => socket.write(http("404 Not Found", noSuch(id))))
+      assert.isUndefined(yield* engine.inspect(id))
+      assert.strictEqual(yield* engine.remove(id), "absent")
+    })
+  )
+
+  it.effect("rounds times down to milliseconds and takes year 1 for never", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* engineAnswering((socket) => socket.write(ok(described)))
+      assert.deepStrictEqual(yield* engine.inspect(id), {
+        id,
+        state: "exited",
+        gameId: "game-1",
+        createdAt: Date.UTC(2026, 0, 2, 3, 4, 5, 123),
+        startedAt: Date.UTC(2026, 0, 2, 3, 4, 6),
+        finishedAt: null
+      })
+    })
+  )
+
+  it.effect("reads a container without any labels", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* engineAnswering((socket) =>
+        socket.write(ok({ ...described, Config: { Labels: null } }))
+      )
+      assert.isNull((yield* engine.inspect(id))?.gameId)
+    })
+  )
+
+  const hangs: ReadonlyArray<readonly [string, (socket: Socket) => void]> = [
+    ["does not answer", () => {}],
+    ["changes the protocol", (socket) => socket.write("HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")],
+    ["stops in mid-answer", (socket) => socket.write(ok(described).slice(0, -20))]
+  ]
+  for (const [name, answer] of hangs) {
+    it.effect(`ends a call within the timeout when the engine ${name}, and closes the connection`, () =>
+      Effect.gen(function* () {
+        const { server, engine } = yield* engineAnswering(answer)
+        const calls = yield* Effect.all([Effect.flip(engine.inspect(id)), engine.remove(id)], {
+          concurrency: "unbounded"
+        }).pipe(Effect.forkChild)
+        yield* Queue.takeN(server.requests, 2)
+        yield* TestClock.adjust("15 seconds")
+        const [error, removed] = yield* Fiber.join(calls)
+        assert.strictEqual(error.message, "engine inspect: no answer within 15s")
+        assert.strictEqual(error.reason._tag, "Unreachable")
+        assert.strictEqual(removed, "unknown")
+        yield* Queue.takeN(server.closed, 2)
+      })
+    )
+
+    it.effect(`closes the connection when it is interrupted while the engine ${name}`, () =>
+      Effect.gen(function* () {
+        const { server, engine } = yield* engineAnswering(answer)
+        const call = yield* Effect.forkChild(engine.inspect(id))
+        yield* Queue.take(server.requests)
+        yield* Fiber.interrupt(call)
+        yield* Queue.take(server.closed)
+      })
+    )
+  }
+
+  const unreachable: ReadonlyArray<readonly [string, DockerHost, RegExp]> = [
+    ["no socket", { socketPath: "/nonexistent/engine.sock" }, /ENOENT/],
+    ["no listener", { protocol: "http", host: "127.0.0.1", port: 1 }, /ECONNREFUSED/],
+    ["no listener on IPv6", { protocol: "http", host: "[::1]", port: 1 }, /ECONNREFUSED|EADDRNOTAVAIL/],
+    ["a host that has no address", { protocol: "http", host: "engine.invalid", port: 1 }, /ENOTFOUND|EAI_AGAIN/],
+    ["a key that is none", { protocol: "https", host: "127.0.0.1", port: 1, cert: "SECRET", key: "SECRET" }, /PEM/]
+  ]
+  for (const [name, host, detail] of unreachable) {
+    it.effect(`fails with Unreachable where nothing was sent: ${name}`, () =>
+      Effect.gen(function* () {
+        const engine = yield* engineAt(host)
+        for (const call of [engine.ping, engine.identity, engine.inspect(id), engine.remove(id)]) {
+          const error = yield* Effect.flip(call)
+          assert.strictEqual(error.reason._tag, "Unreachable")
+          assert.match(error.reason.detail, detail)
+          assert.notInclude(JSON.stringify(error), "SECRET")
+        }
+      })
+    )
+  }
+
+  it.effect("finds only containers that carry the label, whatever the engine lists", () =>
+    Effect.gen(function* () {
+      const other = "6".repeat(64)
+      const { engine } = yield* engineAnswering((socket) =>
+        socket.write(
+          ok([
+            { Id: other, Labels: { [gameLabel]: "game-10" } },
+            { Id: other, Labels: null },
+            { Id: id, Labels: { [gameLabel]: "game-1" } }
+          ])
+        )
+      )
+      assert.deepStrictEqual(yield* engine.findByGame("game-1"), [id])
+    })
+  )
+
+  for (const [name, info, network] of [
+    ["has no ID", {}, { Id: "n" }],
+    ["has an empty ID", { ID: "" }, { Id: "n" }],
+    ["has no network", { ID: "e" }, {}]
+  ] as const) {
+    it.effect(`has no identity for an engine that ${name}`, () =>
+      Effect.gen(function* () {
+        const { engine } = yield* engineAnswering((socket, request) =>
+          socket.write(ok(request.startsWith("GET /info ") ? info : network))
+        )
+        assert.strictEqual((yield* Effect.flip(engine.identity)).reason._tag, "UnexpectedAnswer")
+      })
+    )
+  }
+
+  it.effect("sends these requests and no others", () =>
+    Effect.gen(function* () {
+      const { server, engine } = yield* engineAnswering((socket) => socket.write(http("418 Teapot", "")))
+      for (const call of [engine.ping, engine.inspect(id), engine.findByGame("a=b"), engine.remove(id)]) {
+        yield* Effect.exit(call)
+      }
+      const lines = (yield* Queue.takeAll(server.requests)).map((request) => request.split(" HTTP/1.1\r\n")[0])
+      assert.deepStrictEqual(lines, [
+        "GET /_ping",
+        `GET /containers/${id}/json`,
+        `GET /containers/json?all=true&filters=${encodeURIComponent(`{"label":["${gameLabel}=a=b"]}`)}`,
+        `DELETE /containers/${id}`
+      ])
+    })
+  )
+
+  it.effect("sends nothing for an id that went round the check", () =>
+    Effect.gen(function* () {
+      const { server, engine } = yield* engineAnswering((socket) => socket.write(http("204 No Content", "")))
+      for (const text of [
+        "",
+        "a",
+        "my-game",
+        "../images/x",
+        `${id}?force=1`,
+        `${id}\n`,
+        `${id}/../x`,
+        "A".repeat(64)
+      ]) {
+        const hostile = ContainerId.make(text, { disableChecks: true })
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(engine.remove(hostile))))
+        assert.isTrue(Exit.hasDies(yield* Effect.exit(engine.inspect(hostile))))
+      }
+      assert.strictEqual(yield* Queue.size(server.requests), 0)
+    })
+  )
+
+  for (const network of ["unix", "tcp"] as const) {
+    it.effect(`puts the attributes of an HTTP call on the current span (${network})`, () =>
+      Effect.gen(function* () {
+        const { server, engine } = yield* engineAnswering(
+          (socket) => socket.write("HTTP/1.1 204 No Content\r\n\r\n"),
+          network
+        )
+        const span = yield* Effect.andThen(engine.remove(id), Effect.currentSpan).pipe(Effect.withSpan("remove"))
+        assert.deepStrictEqual(Object.fromEntries(span.attributes), {
+          "http.request.method": "DELETE",
+          "url.template": "/containers/{id}",
+          "http.response.status_code": 204,
+          ...("socketPath" in server.host
+            ? { "server.address": server.host.socketPath }
+            : { "server.address": server.host.host, "server.port": server.host.port })
+        })
+      })
+    )
+  }
+
+  it.effect("reads no more of an endless answer than a few megabytes, and closes the connection", () =>
+    Effect.gen(function* () {
+      const { server, engine } = yield* engineAnswering(endless)
+      const error = yield* Effect.flip(engine.inspect(id))
+      assert.strictEqual(error.message, "engine inspect: the answer is larger than 4194304 bytes")
+      const socket = yield* Queue.take(server.closed)
+      assert.isBelow(socket.bytesWritten, 8 * 1024 * 1024)
+    })
+  )
+})

@@ -1,0 +1,400 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Fiber, Metric } from "effect"
+import { TestClock } from "effect/testing"
+import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
+import { Cleaner } from "../../src/cleanup/Cleaner.ts"
+import type { Container } from "../../src/domain/Container.ts"
+import type { ErrorCode, Outcome } from "../../src/domain/Outcome.ts"
+import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
+import * as Metrics from "../../src/observability/Metrics.ts"
+import { ContainerEngineError, EngineId, UnexpectedAnswer, Unreachable } from "../../src/ports/ContainerEngine.ts"
+import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
+import { StoreState } from "../adapters/memory/StoreState.ts"
+import { containerId, cutoff, engineTimeout, layerWorld, leaseTtl, now, seed } from "../support/world.ts"
+
+const request = {
+  gameId: "game",
+  cutoff,
+  engineId: EngineId.make("memory/none"),
+  opSource: "auto_ttl",
+  sourceRef: "manual"
+} as const
+
+const cleanup = Effect.flatMap(Cleaner, (cleaner) => cleaner.cleanup(request))
+const unreachable = new ContainerEngineError({ operation: "inspect", reason: new Unreachable({ detail: "refused" }) })
+const garbage = new ContainerEngineError({
+  operation: "inspect",
+  reason: new UnexpectedAnswer({ status: 200, detail: "garbage" })
+})
+const storeDown = new StoreError({ operation: "commit", reason: new Unavailable({ cause: new Error("cut") }) })
+
+/** Everything that a test looks at after an attempt. */
+const after = Effect.gen(function* () {
+  const state = yield* StoreState
+  const engine = yield* MemoryEngine
+  return {
+    status: state.records.get("game")?.status,
+    rows: state.operationLog.map(({ outcome, errorCode }) => (errorCode === null ? outcome : errorCode)),
+    leases: state.leases.size,
+    containers: (yield* engine.containers).length,
+    calls: (yield* engine.calls).map(({ operation }) => operation)
+  }
+})
+
+describe("Cleaner", () => {
+  it.effect("removes the container of an expired game, moves its record and writes one success row", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const cleaned = yield* cleanup
+      assert.strictEqual(cleaned.outcome, "removed")
+      assert.strictEqual(cleaned.lag, 86_400)
+      assert.deepStrictEqual(yield* after, {
+        status: "removed",
+        rows: ["success"],
+        leases: 0,
+        containers: 0,
+        calls: ["inspect", "remove"]
+      })
+      const [row] = (yield* StoreState).operationLog
+      assert.include(row, { containerId: containerId(1), opSource: "auto_ttl", sourceRef: "manual", startedAt: now })
+      assert.match(row?.traceId ?? "", /^[0-9a-f]{32}$/)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("does nothing more to a game that it has cleaned already", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      yield* cleanup
+      assert.strictEqual((yield* cleanup).outcome, "replay_no_op")
+      assert.deepStrictEqual((yield* after).rows, ["success"])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  const refusals: ReadonlyArray<{
+    readonly name: string
+    readonly record?: Partial<RuntimeRecord>
+    readonly container?: Partial<Container> | null
+    readonly outcome: Outcome
+    readonly code: ErrorCode
+    readonly row?: string
+  }> = [
+    ...(["running", "paused", "restarting"] as const).map((state) => ({
+      name: `its container is ${state}`,
+      container: { state },
+      outcome: "failed" as const,
+      code: "container_running" as const
+    })),
+    { name: "its container has no label", container: { gameId: null }, outcome: "failed", code: "identity_mismatch" },
+    {
+      name: "its container carries another game's label",
+      container: { gameId: "other" },
+      outcome: "failed",
+      code: "identity_mismatch"
+    },
+    {
+      name: "its container finished exactly at the cutoff",
+      container: { finishedAt: cutoff },
+      outcome: "conflict",
+      code: "too_recent",
+      row: "conflict"
+    },
+    {
+      name: "its container claims to have finished two minutes ahead of our clock",
+      container: { finishedAt: now + 120_000 },
+      outcome: "failed",
+      code: "engine_clock"
+    },
+    {
+      name: "its record was restarted",
+      record: { status: "running" },
+      outcome: "conflict",
+      code: "record_moved",
+      row: "conflict"
+    },
+    {
+      name: "its record is no longer due",
+      record: { lastOpAt: BigInt(cutoff) * 1000n },
+      outcome: "conflict",
+      code: "record_moved",
+      row: "conflict"
+    },
+    {
+      name: "its container id would leave the path",
+      record: { containerId: "../images/canary" },
+      outcome: "failed",
+      code: "invalid_container_id"
+    },
+    {
+      name: "it has a container that its record does not name",
+      record: { containerId: null },
+      outcome: "failed",
+      code: "container_unrecorded"
+    }
+  ]
+  it.effect.each(refusals)("keeps a game when $name", ({ record, container, outcome, code, row }) =>
+    Effect.gen(function* () {
+      yield* seed("game", 1, { ...(record && { record }), ...(container !== undefined && { container }) })
+      const cleaned = yield* cleanup
+      assert.deepStrictEqual([cleaned.outcome, cleaned.errorCode], [outcome, code])
+      const { calls, ...left } = yield* after
+      assert.deepStrictEqual(left, {
+        status: record?.status ?? "stopped",
+        rows: [row ?? code],
+        leases: 0,
+        containers: 1
+      })
+      assert.notInclude(calls, "remove")
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("removes a container that was never started, and one that a killed engine left dead", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1, { container: { state: "created", startedAt: null, finishedAt: null } })
+      assert.strictEqual((yield* cleanup).outcome, "removed")
+      yield* seed("game", 2, { container: { state: "dead" } })
+      assert.strictEqual((yield* cleanup).outcome, "removed")
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect.each([
+    { name: "the engine does not have", record: {} },
+    { name: "the record does not name and the engine does not have", record: { containerId: null } }
+  ])("marks the record of a container that $name as removed", ({ record }) =>
+    Effect.gen(function* () {
+      yield* seed("game", 1, { record, container: null })
+      assert.strictEqual((yield* cleanup).outcome, "already_absent")
+      const { status, rows, leases } = yield* after
+      assert.deepStrictEqual({ status, rows, leases }, { status: "removed", rows: ["success"], leases: 0 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("does not take another engine's word that a container is absent", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1, { container: null })
+      yield* (yield* MemoryEngine).setIdentity(EngineId.make("other/none"))
+      const cleaned = yield* cleanup
+      assert.strictEqual(cleaned.outcome, "interrupted")
+      assert.strictEqual(cleaned.refusal?.reason, "engine_changed")
+      const { status, rows, leases } = yield* after
+      assert.deepStrictEqual({ status, rows, leases }, { status: "stopped", rows: [], leases: 0 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("leaves a game alone while another holds its lease", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const foreign = { owner: "other", token: 7n, expiresAt: now + 1000 }
+      ;(yield* StoreState).leases.set("game", foreign)
+      assert.strictEqual((yield* cleanup).errorCode, "lease_busy")
+      assert.deepStrictEqual((yield* StoreState).leases.get("game"), foreign)
+      assert.deepStrictEqual((yield* after).calls, [])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("takes over a lease that has expired", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      ;(yield* StoreState).leases.set("game", { owner: "other", token: 7n, expiresAt: now })
+      assert.strictEqual((yield* cleanup).outcome, "removed")
+      assert.strictEqual((yield* Metric.value(Metrics.leaseTakeovers)).count, 1)
+    }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+
+  it.effect("sends no removal when too little of the lease's trust is left", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      ;(yield* StoreState).intercept = (operation) =>
+        operation === "reread" ? TestClock.setTime(now + 36_000) : Effect.void
+      const cleaned = yield* cleanup
+      assert.strictEqual(cleaned.errorCode, "lease_lost")
+      const { rows, leases, containers } = yield* after
+      assert.deepStrictEqual({ rows, leases, containers }, { rows: [], leases: 0, containers: 1 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("waits for a removal that someone else has begun", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1, { container: { state: "removing" } })
+      const fiber = yield* Effect.forkChild(cleanup)
+      yield* TestClock.adjust("1 second")
+      yield* (yield* MemoryEngine).drop(containerId(1))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(fiber)).outcome, "already_absent")
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("calls a container that was started between the inspection and the removal running", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const engine = yield* MemoryEngine
+      const start = Effect.flatMap(engine.containers, ([container]) =>
+        container === undefined ? Effect.void : engine.put({ ...container, state: "running" })
+      )
+      yield* engine.setIntercept((operation) => (operation === "remove" ? start : Effect.void))
+      assert.strictEqual((yield* cleanup).errorCode, "container_running")
+      const { rows, leases, containers } = yield* after
+      assert.deepStrictEqual({ rows, leases, containers }, { rows: ["container_running"], leases: 0, containers: 1 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("finds out that a removal without an answer was carried out", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const engine = yield* MemoryEngine
+      yield* engine.setIntercept((operation) =>
+        operation === "remove" ? Effect.andThen(engine.drop(containerId(1)), Effect.never) : Effect.void
+      )
+      const fiber = yield* Effect.forkChild(cleanup)
+      yield* TestClock.adjust(engineTimeout)
+      assert.strictEqual((yield* Fiber.join(fiber)).outcome, "already_absent")
+      assert.deepStrictEqual((yield* after).leases, 0)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("keeps the lease when a removal without an answer may still be carried out", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "remove" ? Effect.never : Effect.void))
+      const fiber = yield* Effect.forkChild(cleanup)
+      yield* TestClock.adjust(Duration.times(engineTimeout, 3))
+      const cleaned = yield* Fiber.join(fiber)
+      assert.strictEqual(cleaned.errorCode, "outcome_unknown")
+      assert.isTrue(cleaned.unresolved)
+      const { status, rows, leases } = yield* after
+      assert.deepStrictEqual({ status, rows, leases }, { status: "stopped", rows: ["outcome_unknown"], leases: 1 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("charges a game with an answer that makes no sense", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "inspect" ? garbage : Effect.void))
+      assert.strictEqual((yield* cleanup).errorCode, "engine_error")
+      assert.deepStrictEqual((yield* after).rows, ["engine_error"])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("charges a game whose container alone is not answered for", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "inspect" ? unreachable : Effect.void))
+      assert.strictEqual((yield* cleanup).errorCode, "engine_unavailable")
+      assert.deepStrictEqual((yield* after).rows, ["engine_unavailable"])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("does not charge a game when the engine does not answer at all", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      yield* (yield* MemoryEngine).setIntercept(() => unreachable)
+      const cleaned = yield* cleanup
+      assert.deepStrictEqual([cleaned.outcome, cleaned.refusal?.reason], ["interrupted", "engine_down"])
+      const { rows, leases } = yield* after
+      assert.deepStrictEqual({ rows, leases }, { rows: [], leases: 0 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("reports a container that was removed while its record changed, with its id", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const state = yield* StoreState
+      state.intercept = (operation) =>
+        operation === "commit" ? seed("game", 1, { record: { status: "running" } }).pipe(provideWorld) : Effect.void
+      const engine = yield* MemoryEngine
+      const provideWorld = <A>(self: Effect.Effect<A, never, StoreState | MemoryEngine>) =>
+        self.pipe(Effect.provideService(StoreState, state), Effect.provideService(MemoryEngine, engine))
+      const cleaned = yield* cleanup
+      assert.deepStrictEqual([cleaned.errorCode, cleaned.containerId], ["removed_not_committed", containerId(1)])
+      assert.deepStrictEqual((yield* after).rows, ["removed_not_committed"])
+      assert.strictEqual(state.operationLog[0]?.containerId, containerId(1))
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("says that a container was removed when the database cannot record it, and the next attempt does", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const state = yield* StoreState
+      state.intercept = (operation) => (operation === "commit" ? storeDown : Effect.void)
+      const cleaned = yield* cleanup
+      assert.strictEqual(cleaned.errorCode, "store_unavailable")
+      assert.include(cleaned.message, "the container was removed")
+      state.intercept = () => Effect.void
+      yield* TestClock.adjust(leaseTtl)
+      assert.strictEqual((yield* cleanup).outcome, "already_absent")
+      assert.deepStrictEqual((yield* after).rows, ["success"])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("ends a game that meets a bug as an internal error, with its lease released", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      yield* (yield* MemoryEngine).setIntercept(() => Effect.die(new Error("bug")))
+      assert.strictEqual((yield* cleanup).errorCode, "internal_error")
+      const { rows, leases } = yield* after
+      assert.deepStrictEqual({ rows, leases }, { rows: ["internal_error"], leases: 0 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("ends a game whose lease meets a bug as an internal error", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      ;(yield* StoreState).intercept = () => Effect.die(new Error("bug"))
+      assert.strictEqual((yield* cleanup).errorCode, "internal_error")
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("releases the lease without a row when it is interrupted before the removal", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const inspecting = yield* Deferred.make<void>()
+      yield* (yield* MemoryEngine).setIntercept(() =>
+        Effect.andThen(Deferred.succeed(inspecting, undefined), Effect.never)
+      )
+      const fiber = yield* Effect.forkChild(cleanup, { uninterruptible: true })
+      yield* Deferred.await(inspecting)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual((yield* Fiber.join(fiber)).outcome, "interrupted")
+      const { rows, leases } = yield* after
+      assert.deepStrictEqual({ rows, leases }, { rows: [], leases: 0 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("keeps the lease when it is interrupted during a removal", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const removing = yield* Deferred.make<void>()
+      yield* (yield* MemoryEngine).setIntercept((operation) =>
+        operation === "remove" ? Effect.andThen(Deferred.succeed(removing, undefined), Effect.never) : Effect.void
+      )
+      const fiber = yield* Effect.forkChild(cleanup, { uninterruptible: true })
+      yield* Deferred.await(removing)
+      yield* Fiber.interrupt(fiber)
+      const cleaned = yield* Fiber.join(fiber)
+      assert.deepStrictEqual([cleaned.outcome, cleaned.unresolved], ["interrupted", true])
+      const { rows, leases } = yield* after
+      assert.deepStrictEqual({ rows, leases }, { rows: [], leases: 1 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("lets two attempts on one game leave one removal and one audit row", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      yield* Effect.all([cleanup, cleanup], { concurrency: "unbounded" })
+      const { status, rows, leases } = yield* after
+      assert.deepStrictEqual({ status, rows, leases }, { status: "removed", rows: ["success"], leases: 0 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("counts every attempt under its outcome and code, and nothing in flight afterwards", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      yield* cleanup
+      yield* cleanup
+      const count = (outcome: Outcome, code: ErrorCode | null) =>
+        Effect.map(Metric.value(Metrics.gamesFor(outcome, code, "auto_ttl")), (state) => state.count)
+      assert.strictEqual(yield* count("removed", null), 1)
+      assert.strictEqual(yield* count("replay_no_op", "replay_no_op"), 1)
+      assert.strictEqual((yield* Metric.value(Metrics.inFlight)).count, 0)
+    }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+})

@@ -1,0 +1,270 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Fiber, Metric, Tracer } from "effect"
+import { TestClock } from "effect/testing"
+import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
+import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
+import * as Metrics from "../../src/observability/Metrics.ts"
+import { ContainerEngineError, EngineId, Unreachable } from "../../src/ports/ContainerEngine.ts"
+import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
+import { StoreState } from "../adapters/memory/StoreState.ts"
+import { containerId, cutoff, layerWorld, now, seed } from "../support/world.ts"
+
+const runOnce = Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual" }))
+const seedMany = (count: number) => Effect.forEach(Array.from({ length: count }), (_, i) => seed(`game-${i}`, i))
+const unreachable = new ContainerEngineError({ operation: "inspect", reason: new Unreachable({ detail: "refused" }) })
+const storeDown = new StoreError({ operation: "list", reason: new Unavailable({ cause: new Error("down") }) })
+const sum = (counts: object) => Object.values(counts).reduce((total: number, count: number) => total + count, 0)
+
+describe("CleanupPass", () => {
+  it.effect("removes a game one microsecond older than the cutoff and does not list one exactly at it", () =>
+    Effect.gen(function* () {
+      const atCutoff = BigInt(cutoff) * 1000n
+      yield* seed("older", 1, { record: { lastOpAt: atCutoff - 1n } })
+      yield* seed("exact", 2, { record: { lastOpAt: atCutoff } })
+      const report = yield* runOnce
+      assert.strictEqual(report.listed, 1)
+      assert.strictEqual(report.outcomes.removed, 1)
+      assert.strictEqual((yield* StoreState).records.get("exact")?.status, "stopped")
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("takes the earlier of the two clocks, so that one which runs ahead removes nothing too early", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1, { record: { lastOpAt: BigInt(cutoff) * 1000n - 1n } })
+      ;(yield* StoreState).clockOffset = Duration.hours(-1)
+      assert.strictEqual((yield* runOnce).listed, 0)
+      ;(yield* StoreState).clockOffset = Duration.hours(1)
+      assert.strictEqual((yield* runOnce).listed, 1)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("isolates each game: failures, conflicts and bugs do not keep the others", () =>
+    Effect.gen(function* () {
+      yield* seedMany(5)
+      yield* seed("running", 10, { container: { state: "running" } })
+      yield* seed("hostile", 11, { record: { containerId: "../images/x" } })
+      yield* seed("buggy", 12)
+      yield* (yield* MemoryEngine).setIntercept((_, id) =>
+        id === containerId(12) ? Effect.die(new Error("bug")) : Effect.void
+      )
+      const report = yield* runOnce
+      assert.strictEqual(report.result, "partial")
+      assert.deepStrictEqual(
+        { ...report.outcomes },
+        {
+          removed: 5,
+          already_absent: 0,
+          replay_no_op: 0,
+          conflict: 0,
+          failed: 3,
+          interrupted: 0
+        }
+      )
+      assert.deepStrictEqual(
+        { ...report.errorCodes },
+        {
+          container_running: 1,
+          invalid_container_id: 1,
+          internal_error: 1
+        }
+      )
+    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+  )
+
+  it.effect("changes nothing more when it runs twice", () =>
+    Effect.gen(function* () {
+      yield* seedMany(3)
+      yield* seed("running", 10, { container: { state: "running" } })
+      yield* runOnce
+      const state = yield* StoreState
+      const before = { records: [...state.records], rows: [...state.operationLog] }
+      yield* runOnce
+      assert.deepStrictEqual({ records: [...state.records], rows: [...state.operationLog] }, before)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("attempts no more games than it may, oldest first, and says how many it left", () =>
+    Effect.gen(function* () {
+      for (const age of [1, 3, 2]) {
+        yield* seed(`age-${age}`, age, { record: { lastOpAt: BigInt(cutoff - age * 1000) * 1000n } })
+      }
+      const report = yield* runOnce
+      assert.deepStrictEqual([report.listed, report.outcomes.removed, report.notAttempted], [3, 2, 1])
+      assert.strictEqual((yield* StoreState).records.get("age-1")?.status, "stopped")
+    }).pipe(Effect.provide(layerWorld({ maxRemovals: 2 })))
+  )
+
+  it.effect("works through pages smaller than the backlog, past those that fail", () =>
+    Effect.gen(function* () {
+      yield* Effect.forEach([0, 1, 2, 3], (i) => seed(`a-${i}`, i, { container: { state: "running" } }))
+      yield* Effect.forEach([4, 5, 6], (i) => seed(`b-${i}`, i))
+      const report = yield* runOnce
+      assert.deepStrictEqual([report.listed, report.outcomes.failed, report.outcomes.removed], [7, 4, 3])
+    }).pipe(Effect.provide(layerWorld({ pageSize: 2 })))
+  )
+
+  it.effect("remembers the engine at first sight and refuses another one without touching anything", () =>
+    Effect.gen(function* () {
+      yield* runOnce
+      yield* seedMany(2)
+      const engine = yield* MemoryEngine
+      yield* engine.setIdentity(EngineId.make("other/none"))
+      const report = yield* runOnce
+      assert.strictEqual(report.result, "refused")
+      assert.strictEqual(report.error?._tag === "PassRefused" && report.error.reason, "engine_changed")
+      assert.strictEqual((yield* engine.containers).length, 2)
+      assert.deepStrictEqual((yield* StoreState).operationLog, [])
+      assert.strictEqual((yield* Metric.value(Metrics.passesRefusedFor("engine_changed"))).count, 1)
+    }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+
+  it.effect("ends at once when the engine stops answering, charges no game, and the counts add up", () =>
+    Effect.gen(function* () {
+      yield* seedMany(20)
+      const engine = yield* MemoryEngine
+      let inspected = 0
+      yield* engine.setIntercept((operation) =>
+        operation === "identity" || (operation === "inspect" && ++inspected <= 5) || operation === "remove"
+          ? Effect.void
+          : unreachable
+      )
+      const report = yield* runOnce
+      assert.strictEqual(report.result, "refused")
+      assert.strictEqual(report.outcomes.failed, 0)
+      assert.strictEqual(report.listed, report.undecodable + report.notAttempted + sum(report.outcomes))
+      const state = yield* StoreState
+      assert.isTrue(state.operationLog.every(({ outcome }) => outcome === "success"))
+      assert.strictEqual(state.leases.size, 0)
+    }).pipe(Effect.provide(layerWorld({ concurrency: 4 })))
+  )
+
+  it.effect("ends as a failure when the backlog cannot be listed", () =>
+    Effect.gen(function* () {
+      yield* seedMany(1)
+      ;(yield* StoreState).intercept = (operation) => (operation === "listDue" ? storeDown : Effect.void)
+      const report = yield* runOnce
+      assert.deepStrictEqual([report.result, report.listed], ["failure", 0])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("decides but touches nothing in a dry run, not even what it knows of the engine", () =>
+    Effect.gen(function* () {
+      yield* seedMany(3)
+      yield* seed("running", 10, { container: { state: "running" } })
+      const report = yield* runOnce
+      assert.isTrue(report.dryRun)
+      assert.deepStrictEqual([report.outcomes.removed, report.outcomes.failed], [3, 1])
+      const state = yield* StoreState
+      assert.deepStrictEqual([state.operationLog.length, state.leases.size, state.knownEngine], [0, 0, undefined])
+      const engine = yield* MemoryEngine
+      assert.notInclude(
+        (yield* engine.calls).map(({ operation }) => operation),
+        "remove"
+      )
+      assert.strictEqual((yield* Metric.value(Metrics.gamesFor("removed", null, "auto_ttl"))).count, 0)
+    }).pipe(Effect.provide(layerWorld({ mode: "dry_run" })), Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+
+  it.effect("refuses while paused without asking anyone", () =>
+    Effect.gen(function* () {
+      yield* seedMany(1)
+      const report = yield* runOnce
+      assert.strictEqual(report.error?._tag === "PassRefused" && report.error.reason, "paused")
+      assert.deepStrictEqual(yield* (yield* MemoryEngine).calls, [])
+    }).pipe(Effect.provide(layerWorld({ mode: "paused" })))
+  )
+
+  it.effect("lets a game in flight finish when it is interrupted, and claims nothing more", () =>
+    Effect.gen(function* () {
+      yield* seedMany(3)
+      const removing = yield* Deferred.make<void>()
+      const answer = yield* Deferred.make<void>()
+      yield* (yield* MemoryEngine).setIntercept((operation) =>
+        operation === "remove"
+          ? Effect.andThen(Deferred.succeed(removing, undefined), Deferred.await(answer))
+          : Effect.void
+      )
+      const fiber = yield* Effect.forkChild(runOnce)
+      yield* Deferred.await(removing)
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("3 seconds")
+      yield* Deferred.succeed(answer, undefined)
+      yield* Fiber.join(interrupting)
+      const state = yield* StoreState
+      assert.strictEqual(state.operationLog.length, 1)
+      assert.strictEqual(state.leases.size, 0)
+      assert.strictEqual((yield* (yield* MemoryEngine).containers).length, 2)
+    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+  )
+
+  it.effect("gives up a game in flight after the grace, and leaves its lease to expire", () =>
+    Effect.gen(function* () {
+      yield* seedMany(1)
+      const removing = yield* Deferred.make<void>()
+      yield* (yield* MemoryEngine).setIntercept((operation) =>
+        operation === "remove" ? Effect.andThen(Deferred.succeed(removing, undefined), Effect.never) : Effect.void
+      )
+      const fiber = yield* Effect.forkChild(runOnce)
+      yield* Deferred.await(removing)
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("4 seconds")
+      yield* Fiber.join(interrupting)
+      const state = yield* StoreState
+      assert.deepStrictEqual([state.operationLog.length, state.leases.size], [0, 1])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("puts at most a hundred games into one trace and links the others to the pass", () => {
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    return Effect.gen(function* () {
+      yield* seedMany(250)
+      yield* runOnce
+      const pass = spans.find(({ name }) => name === "rtmanager.cleanup.pass")
+      const batches = spans.filter(({ name }) => name === "rtmanager.cleanup.batch")
+      const games = spans.filter(({ name }) => name === "rtmanager.cleanup.game")
+      const perTrace = new Map<string, number>()
+      for (const { traceId } of games) perTrace.set(traceId, (perTrace.get(traceId) ?? 0) + 1)
+      assert.deepStrictEqual([...perTrace.values()].sort(), [100, 100, 50])
+      assert.deepStrictEqual(
+        batches.map(({ links }) => links[0]?.span.spanId),
+        [pass?.spanId, pass?.spanId]
+      )
+    }).pipe(Effect.provide(layerWorld()), Effect.withTracer(tracer))
+  })
+
+  it.effect("reports its progress game by game", () =>
+    Effect.gen(function* () {
+      yield* seedMany(3)
+      const seen: Array<string> = []
+      const pass = yield* CleanupPass
+      yield* pass.runOnce({
+        trigger: "manual",
+        onProgress: ({ done, due }) => Effect.sync(() => seen.push(`${done}/${due}`))
+      })
+      assert.deepStrictEqual(seen, ["1/3", "2/3", "3/3"])
+    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+  )
+
+  it.effect("sets the gauges, and the time of the last success only once there was one", () =>
+    Effect.gen(function* () {
+      yield* seedMany(2)
+      const state = yield* StoreState
+      state.intercept = (operation) => (operation === "listDue" ? storeDown : Effect.void)
+      yield* runOnce
+      assert.strictEqual((yield* Metric.value(Metrics.backlogFor("due"))).value, 2)
+      assert.strictEqual((yield* Metric.value(Metrics.oldestDueAge)).value, 86_400)
+      assert.strictEqual((yield* Metric.value(Metrics.lastSuccess)).value, 0)
+      state.intercept = () => Effect.void
+      yield* runOnce
+      assert.strictEqual((yield* Metric.value(Metrics.backlogFor("due"))).value, 0)
+      assert.strictEqual((yield* Metric.value(Metrics.lastSuccess)).value, now / 1000)
+    }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+})

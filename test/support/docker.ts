@@ -1,0 +1,154 @@
+import { spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { existsSync } from "node:fs"
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import Docker from "dockerode"
+import { Context, Effect, Layer, Result } from "effect"
+import { type DockerHost, parse, withCertificates } from "../../src/adapters/docker/DockerHost.ts"
+import { ContainerState } from "../../src/domain/Container.ts"
+import { ContainerId } from "../../src/domain/ContainerId.ts"
+
+/** A static binary, the whole content of the test image. Debian: `busybox-static`. */
+const busybox = "/bin/busybox"
+
+interface Engine {
+  readonly docker: Docker
+  readonly host: DockerHost
+}
+
+const find = async (): Promise<Engine | { readonly missing: string }> => {
+  const address = parse(process.env)
+  if (Result.isFailure(address)) return { missing: `DOCKER_HOST ${address.failure}` }
+  const host = await Effect.runPromise(Effect.provide(withCertificates(address.success), NodeServices.layer))
+  const options = "socketPath" in host ? host : { ...host, host: `http://${host.host}` }
+  try {
+    await new Docker({ ...options, timeout: 3000 }).ping()
+  } catch (error) {
+    return { missing: `no Docker engine answers (${error instanceof Error ? error.message : error})` }
+  }
+  return existsSync(busybox)
+    ? { docker: new Docker(options), host }
+    : { missing: `no ${busybox} to make the test image from` }
+}
+
+const found = await find()
+
+/**
+ * Tests that need a real engine. Without one they are skipped, with a line that says so, or fail if
+ * RTMANAGER_TEST_REQUIRE_DOCKER is 1.
+ */
+export const describeEngine = (name: string, body: () => void): void => {
+  if ("docker" in found) {
+    describe(name, body)
+  } else if (process.env.RTMANAGER_TEST_REQUIRE_DOCKER === "1") {
+    describe(name, () => it("needs a Docker engine", () => assert.fail(found.missing)))
+  } else {
+    console.warn(`skipped: ${name}: ${found.missing}`)
+    describe.skip(name, body)
+  }
+}
+
+/** The states that a real engine can be brought into at will. */
+export type CreatableState = "created" | "exited" | "running" | "paused" | "restarting"
+
+export class TestEngine extends Context.Service<
+  TestEngine,
+  Engine & {
+    /** The image that every container here is made from. */
+    readonly image: string
+    /** The label that carries the game's id. */
+    readonly gameLabel: string
+    /** Returns when the container is in the state. A `null` game means no label. */
+    readonly create: (spec: {
+      readonly gameId: string | null
+      readonly state: CreatableState
+    }) => Effect.Effect<ContainerId>
+    /** What is left of the containers made here, in no particular order. */
+    readonly left: Effect.Effect<
+      ReadonlyArray<{ readonly id: ContainerId; readonly gameId: string | null; readonly state: ContainerState }>
+    >
+    /** Removes them all, running or not. */
+    readonly removeAll: Effect.Effect<void>
+  }
+>()("rtmanager/test/TestEngine") {}
+
+const importImage = async (docker: Docker, image: string): Promise<void> => {
+  const tar = spawn("tar", ["-c", "-C", "/bin", "busybox"], { stdio: ["ignore", "pipe", "inherit"] })
+  const [repo, tag] = image.split(":")
+  const progress = await docker.importImage(tar.stdout, { repo, tag })
+  await new Promise<void>((resolve, reject) =>
+    docker.modem.followProgress(progress, (error) => (error ? reject(error) : resolve()))
+  )
+}
+
+const commands: Record<CreatableState, ReadonlyArray<string>> = {
+  created: ["true"],
+  exited: ["true"],
+  running: ["sleep", "3600"],
+  paused: ["sleep", "3600"],
+  restarting: ["false"]
+}
+
+const bring = async (container: Docker.Container, state: CreatableState): Promise<void> => {
+  if (state === "created") return
+  await container.start()
+  if (state === "exited") await container.wait()
+  if (state === "paused") await container.pause()
+  if (state === "restarting") {
+    // The engine waits twice as long after each exit, so after the fourth the state lasts for over a second.
+    for (let exits = 0; exits < 4; exits++) await container.wait({ condition: "next-exit" })
+    let status: string
+    do status = (await container.inspect()).State.Status
+    while (status !== state)
+  }
+}
+
+const make = async ({ docker, host }: Engine): Promise<TestEngine["Service"]> => {
+  const run = randomUUID()
+  const runLabel = `rtmanager.test.run=${run}`
+  const gameLabel = "com.galaxy.game_id"
+  const image = `rtmanager-test:${run}`
+  await importImage(docker, image)
+  const list = () => docker.listContainers({ all: true, filters: { label: [runLabel] } })
+  return {
+    docker,
+    host,
+    image,
+    gameLabel,
+    create: ({ gameId, state }) =>
+      Effect.promise(async () => {
+        const container = await docker.createContainer({
+          Image: image,
+          Cmd: ["/busybox", ...commands[state]],
+          Labels: { "rtmanager.test.run": run, ...(gameId !== null && { [gameLabel]: gameId }) },
+          HostConfig: { NetworkMode: "none", ...(state === "restarting" && { RestartPolicy: { Name: "always" } }) }
+        })
+        await bring(container, state)
+        return ContainerId.make(container.id)
+      }),
+    left: Effect.promise(async () =>
+      (await list()).map(({ Id, Labels, State }) => ({
+        id: ContainerId.make(Id),
+        gameId: Labels[gameLabel] ?? null,
+        state: ContainerState.make(State as ContainerState)
+      }))
+    ),
+    removeAll: Effect.promise(async () => {
+      await Promise.all((await list()).map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true })))
+    })
+  }
+}
+
+/** The engine that answers, with an image of its own for this layer's life; everything made here goes with it. */
+export const layer: Layer.Layer<TestEngine> = Layer.effect(
+  TestEngine,
+  Effect.acquireRelease(
+    Effect.promise(async () => ("docker" in found ? make(found) : assert.fail(found.missing))),
+    ({ docker, image, removeAll }) =>
+      Effect.andThen(
+        removeAll,
+        Effect.promise(() => docker.getImage(image).remove())
+      )
+  )
+)

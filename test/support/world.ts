@@ -1,0 +1,69 @@
+import { Duration, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
+import { Cleaner } from "../../src/cleanup/Cleaner.ts"
+import { CleanupPass, type CleanupPassOptions } from "../../src/cleanup/CleanupPass.ts"
+import { Heartbeat } from "../../src/cleanup/Heartbeat.ts"
+import type { Container } from "../../src/domain/Container.ts"
+import { ContainerId } from "../../src/domain/ContainerId.ts"
+import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
+import { StoreState } from "../adapters/memory/StoreState.ts"
+import { layerStores } from "../adapters/memory/Stores.ts"
+
+export const now = Date.UTC(2026, 10, 1)
+export const retention = Duration.days(30)
+/** The cutoff of a pass that starts at `now`. */
+export const cutoff = now - Duration.toMillis(retention)
+export const engineTimeout = Duration.seconds(15)
+export const leaseTtl = Duration.seconds(60)
+
+/** The whole service on in-memory ports, at `now`. */
+export const layerWorld = (options?: Partial<CleanupPassOptions>) =>
+  CleanupPass.layer({
+    retention,
+    mode: "enforce",
+    concurrency: 8,
+    pageSize: 500,
+    maxRemovals: undefined,
+    ...options
+  }).pipe(
+    Layer.provideMerge(Layer.merge(Cleaner.layer({ leaseTtl, engineTimeout }), layerHeartbeat)),
+    Layer.provideMerge(layerPorts),
+    Layer.provideMerge(Layer.effectDiscard(TestClock.setTime(now)))
+  )
+
+export const layerHeartbeat = Heartbeat.layer({ patience: Duration.minutes(1) })
+
+const layerPorts = Layer.mergeAll(layerStores({ leaseTtl }), Memory.layer({ timeout: engineTimeout }))
+
+/** A full container id that is easy to tell apart: the number in hex, padded to 64 digits. */
+export const containerId = (number: number) => ContainerId.make(number.toString(16).padStart(64, "0"))
+
+/** A game that ended a day before the cutoff, with its container stopped at that time; both can be changed. */
+export const seed = Effect.fnUntraced(function* (
+  gameId: string,
+  number: number,
+  changes?: { readonly record?: Partial<RuntimeRecord>; readonly container?: Partial<Container> | null }
+) {
+  const state = yield* StoreState
+  const engine = yield* Memory.MemoryEngine
+  const ended = cutoff - Duration.toMillis("1 day")
+  state.records.set(gameId, {
+    gameId,
+    status: "stopped",
+    containerId: containerId(number),
+    imageRef: "registry.example/game:1",
+    lastOpAt: BigInt(ended) * 1000n,
+    ...changes?.record
+  })
+  if (changes?.container === null) return
+  yield* engine.put({
+    id: containerId(number),
+    state: "exited",
+    gameId,
+    createdAt: ended - 2,
+    startedAt: ended - 1,
+    finishedAt: ended,
+    ...changes?.container
+  })
+})
