@@ -1,4 +1,4 @@
-import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result } from "effect"
+import { Array as Arr, Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result } from "effect"
 import { isContainerId } from "../domain/ContainerId.ts"
 import { lagSeconds } from "../domain/Expiry.ts"
 import { type Conclusion, type OpSource, type Outcome, type Refusal, rules } from "../domain/Outcome.ts"
@@ -52,6 +52,8 @@ export class Cleaner extends Context.Service<
      * its way, and the conclusion is `interrupted`. The rest is not interruptible, and bounded by the ports' timeouts.
      */
     readonly cleanup: (request: CleanupRequest) => Effect.Effect<Cleaned>
+    /** Games whose lease is left to expire, and has not yet, as a removal of ours may still be carried out. */
+    readonly unresolved: Effect.Effect<ReadonlyArray<string>>
   }
 >()("rtmanager/cleanup/Cleaner") {
   static readonly layer = (options: CleanerOptions) => Layer.effect(Cleaner, make(options))
@@ -111,14 +113,24 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     return ended(request, end.outcome, message, { ...known, lag })
   })
 
+  const leftToExpire = new Map<string, Trust.Trust>()
+  const remember = Effect.fnUntraced(function* ({ gameId, unresolved }: Cleaned) {
+    leftToExpire.delete(gameId)
+    if (unresolved) leftToExpire.set(gameId, yield* Trust.start(options.leaseTtl))
+  })
+  const unresolved = Effect.suspend(() =>
+    Effect.filter([...leftToExpire], ([, { left }]) => Effect.map(left, Duration.isPositive))
+  ).pipe(Effect.map(Arr.map(([gameId]) => gameId)))
+
   const cleanup = (request: CleanupRequest) =>
     attempt(request).pipe(
       Effect.catch((error) => Effect.succeed(refused(request, { code: "store_unavailable", message: error.message }))),
       Effect.catchCause((cause) => Effect.map(defect(cause), (refusal) => refused(request, refusal))),
+      Effect.tap(remember),
       (ended) => observed(request, ended),
       Effect.uninterruptible
     )
-  return Cleaner.of({ cleanup })
+  return Cleaner.of({ cleanup, unresolved })
 })
 
 const ended = (

@@ -178,7 +178,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
 
 /** An ended pass as span attributes, instruments and one log line: a warning where nothing more could be done. */
 const conclude = Effect.fnUntraced(function* (report: PassReport, started: bigint) {
-  const { result, error, undecodableRows, ...counts } = report
+  const { result, error } = report
   const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
   yield* Effect.annotateCurrentSpan({
     "rtmanager.cleanup.trigger": report.trigger,
@@ -196,11 +196,22 @@ const conclude = Effect.fnUntraced(function* (report: PassReport, started: bigin
   }
   if (report.undecodable > 0) {
     yield* Effect.logWarning("cleanup.pass.undecodable_rows").pipe(
-      Effect.annotateLogs({ rows: report.undecodable, first: undecodableRows })
+      Effect.annotateLogs({ rows: report.undecodable, first: report.undecodableRows })
     )
   }
   const level = error !== undefined ? "Warn" : report.listed > 0 || result === "interrupted" ? "Info" : "Debug"
   yield* Effect.logWithLevel(level)(`cleanup.pass.${result}`).pipe(
-    Effect.annotateLogs({ ...counts, seconds, ...(error !== undefined && { message: error.message }) })
+    Effect.annotateLogs({
+      trigger: report.trigger,
+      dry_run: report.dryRun,
+      ...(report.cutoff !== undefined && { cutoff: new Date(report.cutoff).toISOString() }),
+      listed: report.listed,
+      undecodable: report.undecodable,
+      not_attempted: report.notAttempted,
+      outcomes: report.outcomes,
+      error_codes: report.errorCodes,
+      seconds,
+      ...(error !== undefined && { message: error.message })
+    })
   )
 })

@@ -8,10 +8,13 @@ export const DatabaseLocation = Schema.Union([
 ])
 export type DatabaseLocation = typeof DatabaseLocation.Type
 
+/** A server is also found by the folder of its unix socket: `postgres:///database?host=/folder`. */
+const hostOf = (url: URL) => url.hostname || (url.searchParams.get("host") ?? "")
+
 /** Whether a driver will be able to take the URL apart, also its percent-encoded parts. */
 const isServerUrl = (text: string): boolean => {
   const url = URL.parse(text)
-  if (url === null || !/^postgres(ql)?:$/.test(url.protocol) || url.hostname === "") return false
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol) || hostOf(url) === "") return false
   try {
     decodeURIComponent(`${url.username}${url.password}${url.pathname}`)
     return true
@@ -58,6 +61,6 @@ export const Database = DatabaseVariables.pipe(
 /** The server's host, port and database, or the folder: what may be shown. */
 export const describeLocation = (location: DatabaseLocation): string => {
   if (location._tag === "Embedded") return `embedded:${location.directory}`
-  const { hostname, port, pathname } = new URL(Redacted.value(location.url))
-  return `postgres://${hostname}:${port || 5432}${pathname}`
+  const url = new URL(Redacted.value(location.url))
+  return `postgres://${hostOf(url)}:${url.port || 5432}${url.pathname}`
 }

@@ -19,6 +19,11 @@ const minute = 60
 const hour = 60 * minute
 const day = 24 * hour
 
+const lagBoundaries = [
+  ...[1, 10, minute, 5 * minute, 15 * minute, 30 * minute, hour, 2 * hour, 6 * hour, 12 * hour],
+  ...[day, 2 * day, 7 * day, 14 * day, 30 * day, 90 * day]
+]
+
 interface Instrument {
   readonly name: string
   readonly type: "counter" | "up_down_counter" | "gauge" | "histogram"
@@ -67,9 +72,7 @@ export const instruments = {
     unit: "s",
     description: "From the moment a game became due to the removal of its container",
     attributes: {},
-    boundaries: [1, 10, minute, 5 * minute, 15 * minute, 30 * minute, hour, 2 * hour, 6 * hour, 12 * hour].concat(
-      [1, 2, 7, 14, 30, 90].map((days) => days * day)
-    )
+    boundaries: lagBoundaries
   },
   backlog: {
     name: "rtmanager.cleanup.backlog",

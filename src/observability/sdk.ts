@@ -1,6 +1,6 @@
 import { hostname } from "node:os"
 import * as NodeSdk from "@effect/opentelemetry/NodeSdk"
-import { SpanStatusCode } from "@opentelemetry/api"
+import { diag, SpanStatusCode } from "@opentelemetry/api"
 import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-http"
 import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-http"
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http"
@@ -18,7 +18,10 @@ const attributeValueLengthLimit = 8192
 /** Log lines that wait for the collector: a pass may write thousands at once, and the default of 2048 loses them. */
 const logQueue = 16_384
 
-/** Leaves the status of a success unset and names the type of a failure, neither of which Effect does. */
+/**
+ * Leaves the status of a success unset and names the type of a failure, neither of which Effect does. A flush that the
+ * collector refuses is reported and no more: as a rejection it would become a defect and the exit code of the process.
+ */
 class SpanProcessor extends BatchSpanProcessor {
   override onEnd(span: ReadableSpan) {
     if (span.status.code === SpanStatusCode.OK) Object.assign(span.status, { code: SpanStatusCode.UNSET })
@@ -27,6 +30,14 @@ class SpanProcessor extends BatchSpanProcessor {
       Object.assign(span.attributes, { "error.type": type ?? "_OTHER" })
     }
     super.onEnd(span)
+  }
+
+  override forceFlush() {
+    return super.forceFlush().catch((cause) => diag.error("spans were not taken:", cause))
+  }
+
+  override shutdown() {
+    return super.shutdown().catch((cause) => diag.error("spans were not taken:", cause))
   }
 }
 

@@ -107,7 +107,7 @@ export const suite = (name: string, layer: Layer.Layer<ContainerEngine | EngineF
         Effect.gen(function* () {
           const engine = yield* ContainerEngine
           const id = yield* (yield* EngineFixture).create({ gameId: "kept", state })
-          assert.strictEqual(yield* engine.remove(id), "unknown")
+          assert.strictEqual(yield* engine.remove(id), "refused")
           const container = yield* engine.inspect(id)
           assert.strictEqual(container?.state, state)
         })

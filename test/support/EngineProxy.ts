@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { Duration, Effect, type Scope } from "effect"
-import type { DockerHost } from "../../src/adapters/docker/DockerHost.ts"
+import type { DockerHost } from "../../src/adapters/docker/Requests.ts"
 
 /**
  * A real engine as the service sees it through this socket: every container's times lie `age` in the past, since a test

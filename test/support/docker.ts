@@ -3,9 +3,10 @@ import { randomUUID } from "node:crypto"
 import { existsSync } from "node:fs"
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import Docker from "dockerode"
-import { Context, Effect, Layer, Result } from "effect"
-import { type DockerHost, parse, withCertificates } from "../../src/adapters/docker/DockerHost.ts"
+import type Docker from "dockerode"
+import { Context, Effect, Layer, Schema } from "effect"
+import { connect, type DockerHost } from "../../src/adapters/docker/Requests.ts"
+import { Engine as EngineSettings } from "../../src/config/EngineSettings.ts"
 import { ContainerState } from "../../src/domain/Container.ts"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
 
@@ -17,22 +18,18 @@ interface Engine {
   readonly host: DockerHost
 }
 
-const find = async (): Promise<Engine | { readonly missing: string }> => {
-  const address = parse(process.env)
-  if (Result.isFailure(address)) return { missing: `DOCKER_HOST ${address.failure}` }
-  const host = await Effect.runPromise(Effect.provide(withCertificates(address.success), NodeServices.layer))
-  const options = "socketPath" in host ? host : { ...host, host: `http://${host.host}` }
-  try {
-    await new Docker({ ...options, timeout: 3000 }).ping()
-  } catch (error) {
-    return { missing: `no Docker engine answers (${error instanceof Error ? error.message : error})` }
-  }
-  return existsSync(busybox)
-    ? { docker: new Docker(options), host }
-    : { missing: `no ${busybox} to make the test image from` }
-}
+const find: Effect.Effect<Engine | { readonly missing: string }> = Effect.gen(function* () {
+  const variables = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ""))
+  const host = yield* Schema.decodeUnknownEffect(EngineSettings)(variables)
+  const docker = connect(host)
+  yield* Effect.timeout(Effect.tryPromise({ try: () => docker.ping(), catch: (error) => error }), "3 seconds")
+  return existsSync(busybox) ? { docker, host } : { missing: `no ${busybox} to make the test image from` }
+}).pipe(
+  Effect.catch((error) => Effect.succeed({ missing: `no Docker engine answers (${String(error)})` })),
+  Effect.provide(NodeServices.layer)
+)
 
-const found = await find()
+const found = await Effect.runPromise(find)
 
 /**
  * Tests that need a real engine. Without one they are skipped, with a line that says so, or fail if

@@ -9,7 +9,6 @@ import {
   type UnexpectedAnswer
 } from "../../ports/ContainerEngine.ts"
 import * as Answers from "./answers.ts"
-import type { DockerHost } from "./DockerHost.ts"
 import * as Requests from "./Requests.ts"
 
 const decodeInfo = Answers.decode(Answers.Info)
@@ -82,7 +81,8 @@ const make = (options: Options) => {
     function* (id: ContainerId) {
       const answer = yield* request({ method: "DELETE", path: `/containers/${id}`, template: "/containers/{id}" })
       if (answer.status === 204) return "removed"
-      return Answers.saysAbsent(answer, id) ? "absent" : "unknown"
+      if (Answers.saysAbsent(answer, id)) return "absent"
+      return answer.fromEngine && answer.status >= 400 ? "refused" : "unknown"
     },
     Effect.catchIf(
       ({ sent }) => sent,
@@ -95,7 +95,7 @@ const make = (options: Options) => {
 }
 
 export interface Options {
-  readonly host: DockerHost
+  readonly host: Requests.DockerHost
   /** Per call. */
   readonly timeout: Duration.Input
   /** The label that carries a container's game id. */

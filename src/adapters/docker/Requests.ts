@@ -2,10 +2,9 @@ import http, { IncomingMessage } from "node:http"
 import https from "node:https"
 import { createRequire } from "node:module"
 import Docker from "dockerode"
-import { Duration, Effect, Schema } from "effect"
+import { Duration, Effect, Redacted, Schema } from "effect"
 import { printable } from "../../domain/printable.ts"
 import { UnexpectedAnswer, Unreachable } from "../../ports/ContainerEngine.ts"
-import type { DockerHost } from "./DockerHost.ts"
 
 /**
  * dockerode's modem follows redirects through its own `http`, and a redirect to another scheme ends the process there.
@@ -16,6 +15,18 @@ const transports: { http: typeof http; https: typeof https } = createRequire(
 )("docker-modem/lib/http")
 transports.http = http
 transports.https = https
+
+/** Where the engine listens. With TLS its certificate is always verified: by `ca`, else by Node's own list. */
+export type DockerHost =
+  | { readonly socketPath: string }
+  | {
+      readonly protocol: "http" | "https"
+      /** A name or an address; IPv6 without brackets. */
+      readonly host: string
+      readonly port: number
+      /** PEM. */
+      readonly tls?: { readonly ca: string; readonly cert: string; readonly key: Redacted.Redacted<string> }
+    }
 
 /** All that is ever sent. A path is asserted against this list right before it leaves, whatever built it. */
 const allowed =
@@ -52,12 +63,19 @@ const statusCodes: Record<number, true> = Object.fromEntries(
   Array.from({ length: 900 }, (_, index) => [index + 100, true])
 )
 
-const connect = (host: DockerHost) => {
+/** dockerode for this host, whatever `DOCKER_*` says. */
+export const connect = (host: DockerHost) => {
   // Members that are undefined keep the modem from filling them in from the environment, which was read elsewhere.
   const blank = { host: undefined, port: undefined, ca: undefined, cert: undefined, key: undefined, timeout: undefined }
-  return new Docker(
-    "socketPath" in host ? { ...blank, ...host, protocol: "http" } : { ...blank, ...host, host: `http://${host.host}` }
-  )
+  if ("socketPath" in host) return new Docker({ ...blank, socketPath: host.socketPath, protocol: "http" })
+  return new Docker({
+    ...blank,
+    protocol: host.protocol,
+    // A bare IPv6 address would be taken for a scheme.
+    host: `http://${host.host.includes(":") ? `[${host.host}]` : host.host}`,
+    port: host.port,
+    ...(host.tls !== undefined && { ca: host.tls.ca, cert: host.tls.cert, key: Redacted.value(host.tls.key) })
+  })
 }
 
 const dial = (docker: Docker, { method, path, query }: Request, abortSignal: AbortSignal) =>
@@ -122,7 +140,7 @@ export const make = (options: { readonly host: DockerHost; readonly timeout: Dur
   const server =
     "socketPath" in options.host
       ? { "server.address": options.host.socketPath }
-      : { "server.address": options.host.host.replace(/[[\]]/g, ""), "server.port": options.host.port }
+      : { "server.address": options.host.host, "server.port": options.host.port }
 
   return Effect.fnUntraced(function* (request: Request) {
     if (!allowed.test(`${request.method} ${request.path}`)) {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process"
-import { chmod, chown, lstat, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { Effect, Redacted } from "effect"
@@ -28,12 +28,14 @@ const makeFolder = (path: string, user: ServerUser) =>
 
 /** The folder of everything, created if it is missing, and reachable for the server's user. */
 const prepare = Effect.fnUntraced(function* (dir: string) {
-  const created = yield* attempt(`cannot create ${dir}`, () => mkdir(dir, { recursive: true }))
-  if (created !== undefined && serverUser !== undefined) yield* attempt(`cannot open ${dir}`, () => chmod(dir, 0o711))
+  yield* attempt(`cannot create ${dir}`, () => mkdir(dir, { recursive: true }))
+  if (serverUser === undefined) return
+  const entries = yield* attempt(`cannot read ${dir}`, () => readdir(dir))
+  if (entries.length === 0) yield* attempt(`cannot open ${dir}`, () => chmod(dir, 0o711))
   const blocked = yield* attempt(`cannot look at ${dir}`, () => blockedAt(dir, serverUser))
   if (blocked === undefined) return
   return yield* new EmbeddedError({
-    detail: `as root the server runs as uid ${serverUser?.uid}, which may not enter ${blocked}; choose another folder than ${dir}`
+    detail: `as root the server runs as uid ${serverUser.uid}, which may not enter ${blocked}; choose another folder than ${dir}`
   })
 })
 

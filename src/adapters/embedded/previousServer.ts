@@ -56,11 +56,10 @@ export const clearPrevious = Effect.fnUntraced(function* (data: string) {
     return yield* new EmbeddedError({ detail: `${data} is in use by process ${owner}` })
   }
 
-  const gone = find(pid).pipe(
-    Effect.filterOrFail((candidate) => !isOurs(candidate)),
-    Effect.retry(Schedule.spaced("20 millis")),
-    Effect.asVoid
-  )
+  const gone = Effect.repeat(find(pid), {
+    schedule: Schedule.spaced("20 millis"),
+    until: (candidate) => !isOurs(candidate)
+  })
   yield* signal(pid, "SIGINT")
   yield* gone.pipe(
     Effect.timeoutOrElse({

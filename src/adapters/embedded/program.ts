@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { createInterface } from "node:readline"
 import { Effect } from "effect"
 import { EmbeddedError } from "./EmbeddedError.ts"
 import type { ServerUser } from "./serverUser.ts"
@@ -29,10 +30,10 @@ const start = (command: string, args: ReadonlyArray<string>, user: ServerUser): 
     child.once("exit", (code, signal) => done(code ?? `killed by ${signal}`))
   })
   const ready = new Promise<void>((done) => {
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      lines.push(...text.split("\n").filter((line) => line !== ""))
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      lines.push(line)
       lines.splice(0, lines.length - 20)
-      if (text.includes("ready to accept connections")) done()
+      if (line.includes("ready to accept connections")) done()
     })
   })
   return { child, lines, exited, ready }

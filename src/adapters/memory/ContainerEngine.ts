@@ -67,7 +67,7 @@ const make = (timeout: Duration.Duration) => {
   const carryOut = (id: ContainerId): RemoveResult => {
     const state = containers.get(id)?.state
     if (state === undefined) return "absent"
-    if (state !== "created" && state !== "exited" && state !== "dead") return "unknown"
+    if (state !== "created" && state !== "exited" && state !== "dead") return "refused"
     containers.delete(id)
     return "removed"
   }

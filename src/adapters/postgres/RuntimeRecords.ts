@@ -4,7 +4,7 @@ import { lagSeconds } from "../../domain/Expiry.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { Database } from "./Database.ts"
 import { recordedVersion, requireVersion } from "./migrations.ts"
-import { decodeRecord, type RecordRow, recordColumns, timestamp } from "./rows.ts"
+import { decodeRecord, microsOf, type RecordRow, recordColumns, timestamp } from "./rows.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
 
@@ -91,7 +91,7 @@ const make = Effect.gen(function* () {
           sql<{ due: bigint; oldest: string | null; noTime: bigint; future: bigint }>`
             select
               (select count(*) from runtime_records where ${timed} and last_op_at < cutoff) as due,
-              (select trunc(extract(epoch from min(last_op_at)) * 1000000)::text from runtime_records
+              (select ${sql.literal(microsOf("min(last_op_at)"))} from runtime_records
                 where ${timed} and last_op_at < cutoff) as oldest,
               (select count(*) from runtime_records where status = 'stopped' and last_op_at is null)
                 + (select count(*) from runtime_records where status = 'stopped' and last_op_at = '-infinity')

@@ -83,8 +83,8 @@ export const adoptIndex = Effect.fnUntraced(function* (index: Index, { changes, 
   if (index.unique) {
     const keys = index.keys.slice(1, -1)
     const duplicates = yield* sql<{ keys: string }>`
-      select concat_ws(', ', ${sql.literal(keys)}) as keys from ${sql(index.table)} ${sql.literal(condition)}
-      group by ${sql.literal(keys)} having count(*) > 1 limit 5`
+      select min(concat_ws(', ', ${sql.literal(keys)})) as keys from ${sql(index.table)} ${sql.literal(condition)}
+      group by row(${sql.literal(keys)}) having count(*) > 1 limit 5`
     if (duplicates.length > 0) {
       const names = duplicates.map((row) => printable(row.keys)).join("; ")
       problems.push(`table ${index.table} has more than one row with the same ${keys}${condition}: ${names}`)

@@ -7,20 +7,24 @@ import { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 const microsPerDay = 86_400_000_000n
 
 /**
- * Microseconds since 1970 as a `timestamptz`, exact over PostgreSQL's whole range: `interval` is multiplied in floating
- * point, so days and the rest go separately. A day is 24 hours here, whatever the session's time zone.
+ * Microseconds since 1970 as a `timestamptz`, exact over PostgreSQL's whole range and in any session's time zone. Days
+ * and the rest go separately: an `interval` of that many microseconds would overflow, and its product is a float.
  */
 export const timestamp = (sql: SqlClient, micros: bigint): Fragment =>
-  sql`(timestamptz 'epoch' + ${Number(micros / microsPerDay)}::float8 * interval '24 hours'
-    + ${Number(micros % microsPerDay)}::float8 * interval '1 microsecond')`
+  sql`((timestamp 'epoch' + make_interval(days => ${Number(micros / microsPerDay)}::int)
+    + ${Number(micros % microsPerDay)}::float8 * interval '1 microsecond') at time zone 'UTC')`
 
 /**
- * The columns of a `RuntimeRow`. The time goes as text: as a number of microseconds, PostgreSQL's last years are more
- * than a `bigint` holds, and a cast that fails on one row fails the page.
+ * A `timestamptz` as microseconds since 1970, exact too: `extract` rounds in PostgreSQL's last years, but not the
+ * distance from 2000, where its own count starts. It goes as text, since a `bigint` ends earlier than those years, and
+ * a cast that fails on one row fails its page.
  */
+export const microsOf = (expression: string): string =>
+  `trunc(extract(epoch from ${expression} - timestamptz '2000-01-01 00:00:00+00') * 1000000 + 946684800000000)::text`
+
+/** The columns of a `RecordRow`. */
 export const recordColumns = `game_id as "gameId", status, current_container_id as "containerId",
-  current_image_ref as "imageRef",
-  case when isfinite(last_op_at) then trunc(extract(epoch from last_op_at) * 1000000)::text end as "lastOpAt"`
+  current_image_ref as "imageRef", case when isfinite(last_op_at) then ${microsOf("last_op_at")} end as "lastOpAt"`
 
 /** A row as it came. Only the columns' types are known: any of them may be NULL in a table that is not ours. */
 export interface RecordRow {

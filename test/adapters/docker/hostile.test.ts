@@ -1,9 +1,9 @@
 import type { Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Queue } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Queue, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as DockerEngine from "../../../src/adapters/docker/ContainerEngine.ts"
-import type { DockerHost } from "../../../src/adapters/docker/DockerHost.ts"
+import type { DockerHost } from "../../../src/adapters/docker/Requests.ts"
 import { ContainerId } from "../../../src/domain/ContainerId.ts"
 import { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
 import { serve } from "../../support/RawServer.ts"
@@ -56,6 +56,8 @@ const answers: ReadonlyArray<
   ["a redirect to nowhere", http("302 Found", "", ["Location: http://["]), "UnexpectedAnswer", 302],
   ["a 304", "HTTP/1.1 304 Not Modified\r\n\r\n", "UnexpectedAnswer", 304],
   ["a 409", http("409 Conflict", '{"message":"removal in progress"}'), "UnexpectedAnswer", 409],
+  ["a 409 of a proxy", http("409 Conflict", '{"message":"running"}', []), "UnexpectedAnswer", 409],
+  ["a 502 of a proxy", http("502 Bad Gateway", "", []), "UnexpectedAnswer", 502],
   ["a 500", http("500 Internal Server Error", '{"message":"driver failed"}'), "UnexpectedAnswer", 500],
   ["a 404 of a proxy", http("404 Not Found", noSuch(id), []), "UnexpectedAnswer", 404],
   ["a 404 for another container", http("404 Not Found", noSuch("6".repeat(64))), "UnexpectedAnswer", 404],
@@ -78,6 +80,15 @@ const answers: ReadonlyArray<
   ["half an answer", (socket) => socket.end(`${ok(described).slice(0, -20)}`), "Unreachable"]
 ]
 
+/** Those of them that the engine itself gave, with an error status: what it refused is not in flight. */
+const refusals = new Set([
+  "a 409",
+  "a 500",
+  "a 404 for another container",
+  "a 404 for a bad path",
+  "a 404 that is not JSON"
+])
+
 const sender = (answer: (typeof answers)[number][1]) => (socket: Socket) => {
   if (typeof answer === "string") socket.write(answer)
   else answer(socket)
@@ -85,6 +96,7 @@ const sender = (answer: (typeof answers)[number][1]) => (socket: Socket) => {
 
 describe("the Docker engine's adapter before a hostile engine", () => {
   for (const [name, answer, reason, status] of answers) {
+    const removed = refusals.has(name) ? "refused" : "unknown"
     it.effect(`inspect refuses ${name}`, () =>
       Effect.gen(function* () {
         const { server, engine } = yield* engineAnswering(sender(answer))
@@ -95,10 +107,10 @@ describe("the Docker engine's adapter before a hostile engine", () => {
       })
     )
 
-    it.effect(`remove calls it unknown after ${name}`, () =>
+    it.effect(`remove calls it ${removed} after ${name}`, () =>
       Effect.gen(function* () {
         const { server, engine } = yield* engineAnswering(sender(answer))
-        assert.strictEqual(yield* engine.remove(id), "unknown")
+        assert.strictEqual(yield* engine.remove(id), removed)
         assert.strictEqual(yield* Queue.size(server.requests), 1)
       })
     )
@@ -171,9 +183,13 @@ describe("the Docker engine's adapter before a hostile engine", () => {
   const unreachable: ReadonlyArray<readonly [string, DockerHost, RegExp]> = [
     ["no socket", { socketPath: "/nonexistent/engine.sock" }, /ENOENT/],
     ["no listener", { protocol: "http", host: "127.0.0.1", port: 1 }, /ECONNREFUSED/],
-    ["no listener on IPv6", { protocol: "http", host: "[::1]", port: 1 }, /ECONNREFUSED|EADDRNOTAVAIL/],
+    ["no listener on IPv6", { protocol: "http", host: "::1", port: 1 }, /ECONNREFUSED|EADDRNOTAVAIL/],
     ["a host that has no address", { protocol: "http", host: "engine.invalid", port: 1 }, /ENOTFOUND|EAI_AGAIN/],
-    ["a key that is none", { protocol: "https", host: "127.0.0.1", port: 1, cert: "SECRET", key: "SECRET" }, /PEM/]
+    [
+      "a key that is none",
+      { protocol: "https", host: "127.0.0.1", port: 1, tls: { ca: "", cert: "SECRET", key: Redacted.make("SECRET") } },
+      /PEM/
+    ]
   ]
   for (const [name, host, detail] of unreachable) {
     it.effect(`fails with Unreachable where nothing was sent: ${name}`, () =>

@@ -66,7 +66,7 @@ describe("the in-memory engine", () => {
       const found = yield* engine.inspect(exited)
       assert.isDefined(found)
       yield* memory.put({ ...found, state: "removing" })
-      assert.strictEqual(yield* engine.remove(exited), "unknown")
+      assert.strictEqual(yield* engine.remove(exited), "refused")
       yield* memory.put({ ...found, state: "dead" })
       assert.strictEqual(yield* engine.remove(exited), "removed")
       assert.deepStrictEqual(yield* memory.containers, [])

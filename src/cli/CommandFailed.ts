@@ -1,0 +1,27 @@
+import { Runtime, Schema } from "effect"
+import type { PassError, PassReport } from "../cleanup/PassReport.ts"
+
+/** The process's exit codes, besides 130 for an interrupted command. */
+export const exitCode = { someGameFailed: 1, unusable: 2, dependency: 3, refused: 4 } as const
+
+/** Ends the process with the code. The message goes to stderr; an empty one says that all has been said already. */
+export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", {
+  code: Schema.Int,
+  message: Schema.String
+}) {
+  override readonly [Runtime.errorExitCode] = this.code
+}
+
+/** A store that is away or not migrated and an engine that is down are dependencies; other refusals are a guard's. */
+export const commandFailed = (error: PassError) =>
+  new CommandFailed({
+    code: error._tag === "StoreError" || error.reason === "engine_down" ? exitCode.dependency : exitCode.refused,
+    message: error.message
+  })
+
+/** How `run` ends after a pass with this report: `undefined` is success. */
+export const failureOf = (report: PassReport): CommandFailed | undefined => {
+  if (report.error !== undefined) return commandFailed(report.error)
+  if (report.outcomes.failed > 0) return new CommandFailed({ code: exitCode.someGameFailed, message: "" })
+  return undefined
+}

@@ -1,0 +1,44 @@
+import { Clock, Effect, Result } from "effect"
+import { openPass } from "../cleanup/openPass.ts"
+import { CurrentSettings } from "../config/CurrentSettings.ts"
+import { describe } from "../config/describe.ts"
+import { version } from "../config/version.ts"
+import { cutoffAt } from "../domain/Expiry.ts"
+import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
+
+/**
+ * The one line that says what this process is about to do, before it removes anything: version, settings, cutoff,
+ * engine and how many games are due. What cannot be asked yet is said too; this never fails.
+ */
+export const announce = (event: string, more: Readonly<Record<string, unknown>> = {}) =>
+  Effect.gen(function* () {
+    const settings = yield* CurrentSettings
+    const records = yield* RuntimeRecords
+    const { retention } = settings
+    const found = yield* openPass.pipe(
+      Effect.flatMap((open) => open({ retention, remember: false })),
+      Effect.flatMap(({ cutoff, engineId }) =>
+        Effect.map(records.backlog(cutoff), ({ due }) => ({ cutoff, engine_id: engineId, due }))
+      ),
+      Effect.result
+    )
+    const service = yield* Clock.currentTimeMillis
+    const { cutoff, ...state } = Result.isSuccess(found)
+      ? found.success
+      : { cutoff: cutoffAt({ service, database: service, retention }), due: "unknown", reason: found.failure.message }
+    yield* Effect.logInfo(event).pipe(
+      Effect.annotateLogs({
+        version,
+        ...describe(settings),
+        cutoff: new Date(cutoff).toISOString(),
+        ...state,
+        ...more
+      })
+    )
+    if (settings.unknown.length > 0) {
+      yield* Effect.logWarning("settings.unknown").pipe(Effect.annotateLogs({ variables: settings.unknown }))
+    }
+    if (settings.otel.ignored.length > 0) {
+      yield* Effect.logWarning("settings.ignored").pipe(Effect.annotateLogs({ variables: settings.otel.ignored }))
+    }
+  })

@@ -1,0 +1,66 @@
+import { Clock, Console, Context, Effect } from "effect"
+import { Command } from "effect/cli"
+import { CleanupPass } from "../cleanup/CleanupPass.ts"
+import { printable } from "../domain/printable.ts"
+import type { StoreError } from "../ports/StoreError.ts"
+import { commandFailed } from "./CommandFailed.ts"
+import * as Report from "./report.ts"
+import { json } from "./run.ts"
+import { type Sample, samples } from "./samples.ts"
+
+/** What is left of a sample after a pass. `reason` is the audit row's, `undefined` where the pass wrote none. */
+export interface SampleState {
+  readonly status: string
+  readonly containerLeft: boolean
+  readonly reason: { readonly errorCode: string | null; readonly message: string } | undefined
+}
+
+/** What `demo` needs from outside: a place for its games, and a look at them afterwards. */
+export class SampleGames extends Context.Service<
+  SampleGames,
+  {
+    readonly put: (sample: Sample) => Effect.Effect<void, StoreError>
+    readonly look: (sample: Sample) => Effect.Effect<SampleState, StoreError>
+  }
+>()("rtmanager/cli/SampleGames") {}
+
+const row = ({ record, situation, container }: Sample, { status, containerLeft, reason }: SampleState) => {
+  const untouched =
+    status === "stopped" ? "not due: its retention is not over" : `not looked at: its record is ${status}`
+  return {
+    game: record.gameId,
+    situation,
+    container: containerLeft ? "kept" : container === undefined ? "was gone" : "removed",
+    record: status,
+    error_code: reason?.errorCode ?? null,
+    why: printable(reason?.message ?? untouched)
+  }
+}
+
+const table = (rows: ReadonlyArray<Record<string, string | null>>): string => {
+  const columns = Object.keys(rows[0] ?? {})
+  const lines = [columns, ...rows.map((row) => columns.map((column) => row[column] ?? "-"))]
+  const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)))
+  return lines
+    .map((line) =>
+      line
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd()
+    )
+    .join("\n")
+}
+
+/** The main job with nothing installed: a real database and a real pass, on an engine that lives in this process. */
+export const demo = Command.make("demo", { json }, ({ json }) =>
+  Effect.gen(function* () {
+    const games = yield* SampleGames
+    const pass = yield* CleanupPass
+    const set = samples(yield* Clock.currentTimeMillis)
+    yield* Effect.forEach(set, games.put, { discard: true })
+    const report = yield* pass.runOnce({ trigger: "manual" })
+    if (report.error !== undefined) return yield* report.error
+    const rows = yield* Effect.forEach(set, (sample) => Effect.map(games.look(sample), (state) => row(sample, state)))
+    yield* Console.log(json ? JSON.stringify({ games: rows }) : `${table(rows)}\n\n${Report.toText(report)}`)
+  }).pipe(Effect.mapError(commandFailed))
+).pipe(Command.withDescription("Show the main job on sample games: what is removed, what is kept, and why"))

@@ -1,0 +1,27 @@
+import { Console, Effect } from "effect"
+import { Command } from "effect/cli"
+import { PassRefused } from "../cleanup/PassRefused.ts"
+import { ContainerEngine } from "../ports/ContainerEngine.ts"
+import { KnownEngine } from "../ports/KnownEngine.ts"
+import { commandFailed } from "./CommandFailed.ts"
+import { json } from "./run.ts"
+
+const accept = Command.make("accept", { json }, ({ json }) =>
+  Effect.gen(function* () {
+    const known = yield* KnownEngine
+    const present = yield* Effect.mapError((yield* ContainerEngine).identity, PassRefused.engineDown)
+    const before = yield* known.read
+    yield* known.accept(present)
+    yield* Console.log(
+      json
+        ? JSON.stringify({ engine_id: present, known_before: before ?? null })
+        : `accepted engine ${present}${before === undefined || before === present ? "" : `, in place of ${before}`}`
+    )
+  }).pipe(Effect.mapError(commandFailed))
+).pipe(Command.withDescription("Take the engine that answers now as the known one, whatever was known before"))
+
+/** Commands about the engine that the records' containers live on. */
+export const engine = Command.make("engine").pipe(
+  Command.withDescription("The engine that the records' containers live on"),
+  Command.withSubcommands([accept])
+)

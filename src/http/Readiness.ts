@@ -1,0 +1,54 @@
+import { Context, Effect, Layer, Ref, Schedule } from "effect"
+import { PassRefused } from "../cleanup/PassRefused.ts"
+import { ContainerEngine } from "../ports/ContainerEngine.ts"
+import { KnownEngine } from "../ports/KnownEngine.ts"
+import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
+
+/** Why this service cannot clean at present; `undefined` where nothing is wrong. */
+export interface Reasons {
+  readonly database: string | undefined
+  readonly engine: string | undefined
+}
+
+/** The last answers of database and engine, asked in the background, so that reading them never waits. */
+export class Readiness extends Context.Service<Readiness, { readonly reasons: Effect.Effect<Reasons> }>()(
+  "rtmanager/http/Readiness"
+) {
+  static readonly layer = Layer.effect(
+    Readiness,
+    Effect.gen(function* () {
+      const records = yield* RuntimeRecords
+      const engine = yield* ContainerEngine
+      const known = yield* KnownEngine
+      const database = yield* watch(records.clock)
+      const engines = yield* watch(
+        Effect.gen(function* () {
+          const present = yield* engine.identity
+          const expected = (yield* known.read) ?? present
+          if (present !== expected) return yield* PassRefused.engineChanged(expected, present)
+        })
+      )
+      return Readiness.of({
+        reasons: Effect.all({ database: Ref.get(database), engine: Ref.get(engines) })
+      })
+    })
+  )
+}
+
+const patience = "5 seconds"
+
+/** Asks again 5 seconds after each answer, or after 5 seconds without one, and keeps why the last one was no success. */
+const watch = Effect.fnUntraced(function* (probe: Effect.Effect<unknown, { readonly message: string }>) {
+  const reason = yield* Ref.make<string | undefined>("not asked yet")
+  yield* probe.pipe(
+    Effect.timeoutOrElse({
+      duration: patience,
+      orElse: () => Effect.fail({ message: `no answer within ${patience}` })
+    }),
+    Effect.match({ onSuccess: () => undefined, onFailure: ({ message }) => message }),
+    Effect.flatMap((answer) => Ref.set(reason, answer)),
+    Effect.repeat(Schedule.spaced(patience)),
+    Effect.forkScoped
+  )
+  return reason
+})

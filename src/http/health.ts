@@ -1,0 +1,35 @@
+import { Effect, Layer } from "effect"
+import { HttpMiddleware, HttpRouter, HttpServerResponse } from "effect/http"
+import { Heartbeat } from "../cleanup/Heartbeat.ts"
+import { Readiness } from "./Readiness.ts"
+
+/** 200 as long as the loop makes progress or sleeps as it should, whatever state database and engine are in. */
+const healthz = HttpRouter.add(
+  "GET",
+  "/healthz",
+  Effect.gen(function* () {
+    const alive = yield* (yield* Heartbeat).alive
+    return HttpServerResponse.jsonUnsafe({ status: alive ? "alive" : "stuck" }, { status: alive ? 200 : 503 })
+  })
+)
+
+/** 200 if a pass could work now, else 503 with the reasons, from what was last found out in the background. */
+const readyz = (mode: string) =>
+  HttpRouter.add(
+    "GET",
+    "/readyz",
+    Effect.gen(function* () {
+      const reasons = yield* (yield* Readiness).reasons
+      const ready = Object.values(reasons).every((reason) => reason === undefined)
+      return HttpServerResponse.jsonUnsafe(
+        { status: ready ? "ready" : "not ready", mode, reasons },
+        { status: ready ? 200 : 503 }
+      )
+    })
+  )
+
+/** `/healthz` and `/readyz`, without a log line or a span for each request. */
+export const layer = (options: { readonly mode: string }) =>
+  HttpRouter.serve(Layer.merge(healthz, readyz(options.mode)), { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(["/healthz", "/readyz"]))
+  )

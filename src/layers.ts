@@ -1,0 +1,176 @@
+import { randomUUID } from "node:crypto"
+import { mkdtemp, rm } from "node:fs/promises"
+import { createServer } from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Duration, Effect, Layer } from "effect"
+import { HttpServer } from "effect/http/HttpServer"
+import type { SqlClient } from "effect/sql/SqlClient"
+import * as Docker from "./adapters/docker/ContainerEngine.ts"
+import * as EmbeddedPostgres from "./adapters/embedded/EmbeddedPostgres.ts"
+import * as Memory from "./adapters/memory/ContainerEngine.ts"
+import * as Database from "./adapters/postgres/Database.ts"
+import * as GameLeases from "./adapters/postgres/GameLeases.ts"
+import * as KnownEngine from "./adapters/postgres/KnownEngine.ts"
+import { migrate } from "./adapters/postgres/migrations.ts"
+import * as RuntimeRecords from "./adapters/postgres/RuntimeRecords.ts"
+import { sampleRecords } from "./adapters/postgres/samples.ts"
+import { Cleaner } from "./cleanup/Cleaner.ts"
+import { CleanupPass, type CleanupPassOptions } from "./cleanup/CleanupPass.ts"
+import { Heartbeat } from "./cleanup/Heartbeat.ts"
+import { CommandFailed, commandFailed, exitCode } from "./cli/CommandFailed.ts"
+import { SampleGames } from "./cli/demo.ts"
+import { Migrations } from "./cli/migrate.ts"
+import { CurrentSettings } from "./config/CurrentSettings.ts"
+import { decode, type Settings } from "./config/Settings.ts"
+import { version } from "./config/version.ts"
+import * as Logging from "./observability/logging.ts"
+import * as Telemetry from "./observability/Telemetry.ts"
+
+/** One per process: the owner of its leases and its `service.instance.id`. */
+const instanceId = randomUUID()
+
+/**
+ * A statement must end while the lease that it relies on is still trusted: a look and a removal that both time out use
+ * up twice the engine timeout, and the last 5 seconds of a lease are not trusted.
+ */
+const statementTimeout = ({ database, leaseTtl, engineTimeout }: Settings) =>
+  Duration.min(
+    database.timeout,
+    Duration.subtract(leaseTtl, Duration.sum(Duration.times(engineTimeout, 2), Duration.seconds(5)))
+  )
+
+const unreachable = ({ message }: { readonly message: string }) =>
+  new CommandFailed({ code: exitCode.dependency, message })
+
+/** A private PostgreSQL in the folder; it migrates itself. */
+const layerEmbedded = (directory: string, options: Omit<Database.Options, "url">) =>
+  EmbeddedPostgres.make(directory).pipe(
+    Effect.mapError(unreachable),
+    Effect.map(({ url }) =>
+      Layer.effectDiscard(Effect.mapError(migrate, commandFailed)).pipe(
+        Layer.provideMerge(Database.layer({ ...options, url }))
+      )
+    ),
+    Layer.unwrap
+  )
+
+const layerDatabase = (settings: Settings) => {
+  const { location, schema, pool } = settings.database
+  const options = { schema, pool, timeout: statementTimeout(settings) }
+  return location._tag === "Embedded"
+    ? layerEmbedded(location.directory, options)
+    : Database.layer({ ...options, url: location.url })
+}
+
+const layerStores = (leaseTtl: Duration.Duration) =>
+  Layer.mergeAll(RuntimeRecords.layer, KnownEngine.layer, GameLeases.layer({ owner: instanceId, leaseTtl }))
+
+const layerEngine = ({ engine, engineTimeout, gameLabel }: Settings) =>
+  Docker.layer({ host: engine, timeout: engineTimeout, gameLabel })
+
+const layerCleanup = (
+  options: CleanupPassOptions & { readonly leaseTtl: Duration.Duration; readonly engineTimeout: Duration.Duration }
+) => {
+  const patience = Duration.sum(Duration.times(options.engineTimeout, 2), Duration.seconds(30))
+  return CleanupPass.layer(options).pipe(
+    Layer.provideMerge(Layer.merge(Cleaner.layer(options), Heartbeat.layer({ patience })))
+  )
+}
+
+/** Settings first, then logging and telemetry, then what `build` makes of the settings. */
+const withSettings = <A, E, R>(build: (settings: Settings) => Layer.Layer<A, E, R>) =>
+  Layer.unwrap(
+    Effect.map(decode(process.env, { isTerminal: process.stderr.isTTY === true }), (settings) =>
+      build(settings).pipe(
+        Layer.provideMerge(Telemetry.layer({ otel: settings.otel, serviceVersion: version, instanceId })),
+        Layer.provideMerge(Logging.layer(settings.log)),
+        Layer.provideMerge(Layer.succeed(CurrentSettings, settings))
+      )
+    )
+  )
+
+const layerPorts = (settings: Settings) =>
+  Layer.merge(layerStores(settings.leaseTtl).pipe(Layer.provideMerge(layerDatabase(settings))), layerEngine(settings))
+
+/** For `plan` and `engine accept`. */
+export const ports = withSettings(layerPorts)
+
+/** For `run`. */
+export const pass = withSettings((settings) => layerCleanup(settings).pipe(Layer.provideMerge(layerPorts(settings))))
+
+/** For `serve`. */
+export const service = withSettings((settings) =>
+  layerCleanup(settings).pipe(
+    Layer.provideMerge(layerPorts(settings)),
+    Layer.provideMerge(
+      NodeHttpServer.layer(createServer, { ...settings.http, gracefulShutdownTimeout: "1 second" }).pipe(
+        Layer.catch(({ cause }) =>
+          Layer.effect(
+            HttpServer,
+            Effect.fail(
+              new CommandFailed({ code: exitCode.unusable, message: `RTMANAGER_HTTP_ADDR cannot be used: ${cause}` })
+            )
+          )
+        )
+      )
+    )
+  )
+)
+
+/** For `migrate`. */
+export const migrations = withSettings((settings) =>
+  Layer.effect(
+    Migrations,
+    Effect.map(Effect.context<Database.Database | SqlClient>(), (context) =>
+      Migrations.of({ migrate: Effect.provide(migrate, context) })
+    )
+  ).pipe(Layer.provide(layerDatabase(settings)))
+)
+
+/** For `demo`: a database of its own in a temporary folder, an engine in this process, and no settings. */
+export const demo = Layer.unwrap(
+  Effect.gen(function* () {
+    const directory = yield* Effect.acquireRelease(
+      Effect.promise(() => mkdtemp(join(tmpdir(), "rtmanager-demo-"))),
+      (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+    )
+    const [leaseTtl, engineTimeout] = [Duration.minutes(1), Duration.seconds(15)]
+    const stores = layerStores(leaseTtl).pipe(
+      Layer.provideMerge(layerEmbedded(directory, { schema: "rtmanager", pool: 10, timeout: Duration.seconds(5) }))
+    )
+    return Layer.merge(
+      layerSampleGames,
+      layerCleanup({
+        retention: Duration.days(30),
+        mode: "enforce",
+        concurrency: 8,
+        pageSize: 500,
+        maxRemovals: undefined,
+        leaseTtl,
+        engineTimeout
+      })
+    ).pipe(
+      Layer.provideMerge(Layer.merge(stores, Memory.layer({ timeout: engineTimeout }))),
+      Layer.provideMerge(Logging.layer({ level: "None", format: "pretty" }))
+    )
+  })
+)
+
+const layerSampleGames = Layer.effect(
+  SampleGames,
+  Effect.gen(function* () {
+    const engine = yield* Memory.MemoryEngine
+    const records = yield* sampleRecords
+    return SampleGames.of({
+      put: ({ record, container }) =>
+        Effect.andThen(records.put(record), container === undefined ? Effect.void : engine.put(container)),
+      look: Effect.fnUntraced(function* ({ record, container }) {
+        const left = yield* engine.containers
+        const { status, reason } = yield* records.look(record.gameId)
+        return { status, reason, containerLeft: left.some(({ id }) => id === container?.id) }
+      })
+    })
+  })
+)

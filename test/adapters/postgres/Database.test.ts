@@ -1,0 +1,151 @@
+import { assert, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Redacted, Tracer } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import { TestClock } from "effect/testing"
+import * as Database from "../../../src/adapters/postgres/Database.ts"
+import { migrate } from "../../../src/adapters/postgres/migrations.ts"
+import * as RuntimeRecords from "../../../src/adapters/postgres/RuntimeRecords.ts"
+import * as Ports from "../../../src/ports/RuntimeRecords.ts"
+import type { StoreError } from "../../../src/ports/StoreError.ts"
+import { makePostgresProxy } from "../../support/PostgresProxy.ts"
+import { freshSchema, layerDatabase, PostgresServer, postgresServer } from "../../support/postgres.ts"
+
+const options = { schema: "rtmanager", pool: 2, timeout: "2 seconds" } as const
+
+const reasonOf = (error: StoreError) => error.reason._tag
+
+it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })("Database", (it) => {
+  it.effect("gives each session its settings, and no schema but its own", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const settings = yield* sql<{ name: string; setting: string }>`
+        select name, setting from pg_settings where name in ('search_path', 'statement_timeout', 'lock_timeout',
+          'idle_in_transaction_session_timeout', 'default_transaction_isolation', 'TimeZone', 'application_name')`
+      assert.deepStrictEqual(Object.fromEntries(settings.map((row) => [row.name, row.setting])), {
+        TimeZone: "UTC",
+        application_name: "rtmanager-cleanup",
+        default_transaction_isolation: "read committed",
+        idle_in_transaction_session_timeout: "5000",
+        lock_timeout: "4000",
+        search_path: `"Odd ""name"", really", pg_temp`,
+        statement_timeout: "5000"
+      })
+    }).pipe(Effect.provide(layerDatabase('Odd "name", really')))
+  )
+
+  it.effect("says that the schema is not migrated, and with which command to mend it", () =>
+    Effect.gen(function* () {
+      const { backlog, clock, listDue } = yield* Ports.RuntimeRecords
+      for (const call of [clock, backlog(0), listDue({ cutoff: 0, after: undefined, limit: 1 })]) {
+        const error = yield* Effect.flip<unknown, StoreError, never>(call)
+        assert.strictEqual(reasonOf(error), "NotMigrated")
+        assert.include(error.message, "rtmanager-cleanup migrate")
+      }
+    }).pipe(Effect.provide(Layer.provide(RuntimeRecords.layer, layerDatabase(freshSchema()))))
+  )
+
+  it.effect("is built while the server is down, and its errors do not tell the password", () =>
+    Effect.gen(function* () {
+      const { clock } = yield* Ports.RuntimeRecords
+      const error = yield* Effect.flip(clock)
+      assert.strictEqual(reasonOf(error), "Unavailable")
+      assert.include(error.message, "ECONNREFUSED")
+      assert.notInclude(JSON.stringify(error) + String(error.stack), "geheim")
+    }).pipe(
+      Effect.provide(
+        Layer.provide(
+          RuntimeRecords.layer,
+          Database.layer({ ...options, url: Redacted.make("postgres://user:geheim@localhost:1/db") })
+        )
+      )
+    )
+  )
+
+  it.effect("dies of an unusable URL without quoting it", () =>
+    Effect.gen(function* () {
+      const url = Redacted.make("postgres://user:geheim@bad host/db")
+      const exit = yield* Effect.exit(Effect.scoped(Layer.build(Database.layer({ ...options, url }))))
+      assert(Exit.isFailure(exit))
+      assert.notInclude(String(exit.cause), "geheim")
+    })
+  )
+
+  it.effect("recovers by itself when the server has cut every connection", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const database = yield* Database.Database
+      const ask = database.run("test", "disconnected", sql<{ one: number }>`select 1 as one`)
+      yield* Effect.replicateEffect(ask, 4, { concurrency: 4, discard: true })
+      yield* sql`
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = 'recovers' and pid <> pg_backend_pid()`
+      yield* Effect.replicateEffect(ask, 8, { concurrency: 4, discard: true })
+    }).pipe(Effect.provide(layerDatabase("any", { applicationName: "recovers" })))
+  )
+
+  it.effect("names the server's socket in spans below the caller's", () =>
+    Effect.gen(function* () {
+      const spans: Array<Tracer.Span> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      const sql = yield* SqlClient
+      const { run } = yield* Database.Database
+      yield* run("test", "disconnected", sql`select 1`).pipe(Effect.withSpan("caller"), Effect.withTracer(tracer))
+      const [caller, statement] = spans
+      assert.strictEqual(statement?.parent._tag === "Some" ? statement.parent.value.spanId : "", caller?.spanId)
+      const { url } = yield* PostgresServer
+      assert.strictEqual(
+        statement?.attributes.get("server.address"),
+        new URL(Redacted.value(url)).searchParams.get("host")
+      )
+      assert.strictEqual(statement?.attributes.get("db.namespace"), "postgres")
+    }).pipe(Effect.provide(layerDatabase("any")))
+  )
+
+  /** A database behind a proxy that has just frozen, with the clock in the test's hands. */
+  const frozen = Effect.gen(function* () {
+    const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
+    const context = yield* Layer.build(Database.layer({ ...options, url: proxy.url }))
+    const { run } = yield* Effect.provide(Database.Database, context)
+    const sql = yield* Effect.provide(SqlClient, context)
+    const ask = run("test", "disconnected", sql`select 1`)
+    yield* ask
+    proxy.frozen = true
+    return yield* Effect.forkChild(ask, { startImmediately: true })
+  })
+
+  it.effect("waits for a frozen server a second longer than the statement may take", () =>
+    Effect.gen(function* () {
+      const fiber = yield* frozen
+      yield* TestClock.adjust("3 seconds")
+      const error = yield* Effect.flip(Fiber.join(fiber))
+      assert.strictEqual(error.message, "test: no answer from the database within 3s")
+    }).pipe(Effect.provide(TestClock.layer()))
+  )
+
+  it.effect("stops waiting for a frozen server at once when interrupted", () =>
+    Effect.gen(function* () {
+      const fiber = yield* frozen
+      yield* Fiber.interrupt(fiber)
+    }).pipe(Effect.provide(TestClock.layer()), Effect.timeout("1 second"))
+  )
+
+  it.effect("gives up on a lock before the statement's own timeout", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      yield* migrate
+      yield* sql`insert into cleanup_engine values ('engine', now())`
+      const { run } = yield* Database.Database
+      const locked = run("test", "rolled_back", sql`update cleanup_engine set id = 'other'`)
+      const error = yield* sql.withTransaction(
+        Effect.andThen(sql`lock table cleanup_engine`, Effect.flip(Effect.provide(locked, otherSession)))
+      )
+      assert.include(error.message, "lock timeout")
+    }).pipe(Effect.provide(layerDatabase(freshSchema(), { timeout: "100 millis" })))
+  )
+})

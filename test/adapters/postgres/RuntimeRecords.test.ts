@@ -1,0 +1,180 @@
+import { assert, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import { type Cursor, RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
+import { StoreFixture } from "../../ports/StoreFixture.ts"
+import { layerStores, postgresServer } from "../../support/postgres.ts"
+import { longAgo, micros, stopped } from "../../support/records.ts"
+
+const server = postgresServer()
+
+/** One connection, so that what a test sets holds for the statements that follow. */
+const layer = Layer.provide(layerStores({ pool: 1 }), server)
+
+/** Times as PostgreSQL writes them, in the order of `listStopped`: what has no time comes last. */
+const oddTimes: ReadonlyArray<readonly [string, string | null]> = [
+  ["bc", "4713-01-01 00:00:00+00 BC"],
+  ["old", "1999-12-31 23:59:59.999999+00"],
+  ["year-5000-a", "5000-01-01 00:00:00.000001+00"],
+  ["year-5000-b", "5000-01-01 00:00:00.000002+00"],
+  ["last-a", "294276-12-31 23:59:59.999998+00"],
+  ["last-b", "294276-12-31 23:59:59.999999+00"],
+  ["minus-infinity", "-infinity"],
+  ["null", null],
+  ["plus-infinity", "infinity"]
+]
+
+const putOddTimes = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  yield* (yield* StoreFixture).clear
+  yield* Effect.forEach(
+    oddTimes,
+    ([game, time]) =>
+      sql`insert into runtime_records (game_id, status, last_op_at) values (${game}, 'stopped', ${time}::text::timestamptz)`,
+    { discard: true }
+  )
+})
+
+it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRecords in PostgreSQL", (it) => {
+  it.effect("lists any time that a timestamp can hold once, at any page size", () =>
+    Effect.gen(function* () {
+      yield* putOddTimes
+      const { listStopped } = yield* RuntimeRecords
+      for (const limit of [1, 2, 3, 4, 20]) {
+        const games: Array<string> = []
+        let after: Cursor | undefined
+        do {
+          const page = yield* listStopped({ after, limit })
+          games.push(...page.records.map((record) => record.gameId))
+          after = page.next
+        } while (after !== undefined)
+        assert.deepStrictEqual(
+          games,
+          oddTimes.map(([game]) => game),
+          `pages of ${limit}`
+        )
+      }
+    })
+  )
+
+  it.effect("never lists an infinite or missing time as due, and counts it", () =>
+    Effect.gen(function* () {
+      yield* putOddTimes
+      const { backlog, listDue } = yield* RuntimeRecords
+      const { records } = yield* listDue({ cutoff: longAgo, after: undefined, limit: 100 })
+      assert.deepStrictEqual(
+        records.map((record) => record.gameId),
+        ["bc", "old"]
+      )
+      const { due, noTime, future } = yield* backlog(longAgo)
+      assert.deepStrictEqual({ due, noTime, future }, { due: 2, noTime: 3, future: 4 })
+    })
+  )
+
+  it.effect("decides the same to the microsecond in any time zone over a daylight-saving change", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { clear, put } = yield* StoreFixture
+      const { listDue } = yield* RuntimeRecords
+      // In Berlin the clock went from 02:00 to 03:00, in New York back from 02:00 to 01:00, at these moments.
+      for (const cutoff of [Date.UTC(2026, 2, 29, 1), Date.UTC(2025, 10, 2, 6)]) {
+        for (const zone of ["Europe/Berlin", "America/New_York", "Pacific/Kiritimati", "UTC"]) {
+          yield* clear
+          yield* put(stopped("exact", { lastOpAt: micros(cutoff) }))
+          yield* put(stopped("older", { lastOpAt: micros(cutoff) - 1n }))
+          yield* sql`select set_config('timezone', ${zone}, false)`
+          const { records } = yield* listDue({ cutoff, after: undefined, limit: 10 })
+          assert.deepStrictEqual(records, [stopped("older", { lastOpAt: micros(cutoff) - 1n })], zone)
+        }
+      }
+    })
+  )
+
+  it.effect("skips a row without a game", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { clear, put } = yield* StoreFixture
+      yield* clear
+      yield* put(stopped("game"))
+      yield* sql`alter table runtime_records drop constraint runtime_records_pkey, alter game_id drop not null`
+      yield* sql`insert into runtime_records (status, last_op_at) values ('stopped', '2000-01-01')`
+      const { listDue, listStopped } = yield* RuntimeRecords
+      for (const page of [
+        listDue({ cutoff: longAgo + 1, after: undefined, limit: 1 }),
+        listStopped({ after: undefined, limit: 1 })
+      ]) {
+        assert.deepStrictEqual((yield* page).records, [stopped("game")])
+      }
+    })
+  )
+})
+
+const indexed = Layer.provide(layerStores({ pool: 1 }), server)
+
+it.layer(indexed, { timeout: "30 seconds", excludeTestServices: true })(
+  "Beside 20000 stopped records that are not due",
+  (it) => {
+    const cutoff = longAgo
+
+    /** How many rows the statement read, and how often it went through the whole table. */
+    const cost = Effect.fnUntraced(function* <A, E>(statement: Effect.Effect<A, E>) {
+      const sql = yield* SqlClient
+      const counters = Effect.gen(function* () {
+        yield* sql`select pg_stat_force_next_flush()`
+        const [row] = yield* sql<{ scans: number; rows: number }>`
+        select t.seq_scan::int as scans, i.idx_tup_read::int as rows
+        from pg_stat_user_tables t join pg_stat_user_indexes i using (schemaname, relname)
+        where t.schemaname = current_schema() and i.indexrelname = 'runtime_records_stopped'`
+        return row ?? { scans: 0, rows: 0 }
+      })
+      const before = yield* counters
+      const answer = yield* statement
+      const after = yield* counters
+      return { answer, scans: after.scans - before.scans, rows: after.rows - before.rows }
+    })
+
+    const fill = Effect.gen(function* () {
+      const sql = yield* SqlClient
+      yield* (yield* StoreFixture).clear
+      yield* sql`
+      insert into runtime_records (game_id, status, last_op_at)
+      select 'young-' || n, 'stopped', '2026-06-01'::timestamptz + n * interval '1 second' from generate_series(1, 20000) n`
+      yield* sql`
+      insert into runtime_records (game_id, status, last_op_at)
+      select 'due-' || n, 'stopped', '2025-06-01'::timestamptz from generate_series(1, 30) n`
+      yield* sql`vacuum analyze runtime_records`
+    })
+
+    it.effect("a page of due records reads those alone", () =>
+      Effect.gen(function* () {
+        yield* fill
+        const { listDue } = yield* RuntimeRecords
+        const first = yield* cost(listDue({ cutoff, after: undefined, limit: 10 }))
+        assert.deepStrictEqual({ ...first, answer: first.answer.records.length }, { answer: 10, scans: 0, rows: 10 })
+        const second = yield* cost(listDue({ cutoff, after: first.answer.next, limit: 10 }))
+        assert.deepStrictEqual({ ...second, answer: second.answer.records.length }, { answer: 10, scans: 0, rows: 10 })
+      })
+    )
+
+    it.effect("the backlog reads what is due alone", () =>
+      Effect.gen(function* () {
+        yield* fill
+        const { backlog } = yield* RuntimeRecords
+        const { answer, scans, rows } = yield* cost(backlog(cutoff))
+        assert.strictEqual(answer.due, 30)
+        assert.strictEqual(scans, 0)
+        assert.isAtMost(rows, 62)
+      })
+    )
+
+    it.effect("a page of stopped records reads no more than twice its size", () =>
+      Effect.gen(function* () {
+        yield* fill
+        const { listStopped } = yield* RuntimeRecords
+        const { scans, rows } = yield* cost(listStopped({ after: { lastOpAt: micros(cutoff), gameId: "" }, limit: 10 }))
+        assert.strictEqual(scans, 0)
+        assert.isAtMost(rows, 20)
+      })
+    )
+  }
+)

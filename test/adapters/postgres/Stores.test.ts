@@ -1,0 +1,11 @@
+import { Layer } from "effect"
+import * as GameLeasesSuite from "../../ports/GameLeasesSuite.ts"
+import * as KnownEngineSuite from "../../ports/KnownEngineSuite.ts"
+import * as RuntimeRecordsSuite from "../../ports/RuntimeRecordsSuite.ts"
+import { layerStores, postgresServer } from "../../support/postgres.ts"
+
+const layer = Layer.provide(layerStores(), postgresServer())
+
+RuntimeRecordsSuite.suite("RuntimeRecords in PostgreSQL keeps the contract", layer)
+GameLeasesSuite.suite("GameLeases in PostgreSQL keeps the contract", layer)
+KnownEngineSuite.suite("KnownEngine in PostgreSQL keeps the contract", layer)

@@ -1,0 +1,148 @@
+import { assert, it } from "@effect/vitest"
+import { Duration, Effect, Layer } from "effect"
+import { describeEngine } from "../support/docker.ts"
+import { dump, game, layerEngine, world } from "../support/e2e.ts"
+import { postgresServer } from "../support/postgres.ts"
+import { command } from "../support/service.ts"
+
+/** The only requests that the engine may ever see. */
+const allowed =
+  /^(?:GET|HEAD) \/_ping$|^GET \/(?:version|info|networks\/none|containers\/json\?.*|containers\/[0-9a-f]{64}\/json)$|^DELETE \/containers\/[0-9a-f]{64}$/
+
+describeEngine("run, over real PostgreSQL and a real engine", () => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
+    it.effect(
+      "removes what is expired and keeps everything else, each with its one row; a second pass changes nothing",
+      () =>
+        Effect.gen(function* () {
+          const here = yield* world()
+          yield* game(here, "expired", "exited")
+          yield* game(here, "never-started", "created")
+          yield* game(here, "running", "running")
+          yield* game(here, "paused", "paused")
+          yield* game(here, "mislabelled", "exited", { label: "somebody-else" })
+          yield* game(here, "hostile", "exited", { containerId: "../images/x?force=1" })
+          yield* game(here, "gone", "exited", { containerId: "f".repeat(64) })
+          yield* game(here, "young", "exited", { daysAgo: 29 })
+          yield* game(here, "played", "running", { status: "running" })
+
+          const first = yield* command(["run", "--json"], here.env)
+          assert.strictEqual(first.code, 1)
+          const report = JSON.parse(first.stdout)
+          assert.include(report, { result: "partial", listed: 7 })
+          assert.include(report.outcomes, { removed: 2, already_absent: 1, failed: 4 })
+
+          const left = (yield* here.engine.left).map(({ gameId }) => gameId).sort()
+          assert.deepStrictEqual(left, ["gone", "hostile", "paused", "played", "running", "somebody-else", "young"])
+          const rows = (gameId: string) =>
+            Effect.map(here.store.log(gameId), (rows) => rows.map(({ outcome, errorCode }) => errorCode ?? outcome))
+          assert.deepStrictEqual(yield* rows("expired"), ["success"])
+          assert.deepStrictEqual(yield* rows("never-started"), ["success"])
+          assert.deepStrictEqual(yield* rows("gone"), ["success"])
+          assert.deepStrictEqual(yield* rows("running"), ["container_running"])
+          assert.deepStrictEqual(yield* rows("paused"), ["container_running"])
+          assert.deepStrictEqual(yield* rows("mislabelled"), ["identity_mismatch"])
+          assert.deepStrictEqual(yield* rows("hostile"), ["invalid_container_id"])
+          assert.deepStrictEqual([...(yield* rows("young")), ...(yield* rows("played"))], [])
+          assert.match((yield* here.store.log("expired"))[0]?.traceId ?? "", /^[0-9a-f]{32}$/)
+          assert.deepStrictEqual(yield* dump(here, "game_leases"), [])
+
+          const tables = Effect.all([dump(here, "runtime_records"), dump(here, "operation_log"), here.engine.left])
+          const before = yield* tables
+          assert.strictEqual((yield* command(["run"], here.env)).code, 1)
+          assert.deepStrictEqual(yield* tables, before)
+          assert.deepStrictEqual(
+            here.proxy.requests.filter((request) => !allowed.test(request)),
+            []
+          )
+        })
+    )
+
+    it.effect("keeps a container that changed after the cutoff although its record is old", () =>
+      Effect.gen(function* () {
+        const here = yield* world({ age: Duration.zero })
+        yield* game(here, "restarted", "exited")
+        const { code } = yield* command(["run"], here.env)
+        assert.strictEqual(code, 0)
+        assert.strictEqual((yield* here.engine.left).length, 1)
+        assert.deepStrictEqual(
+          (yield* here.store.log("restarted")).map(({ errorCode }) => errorCode),
+          ["conflict"]
+        )
+      })
+    )
+
+    it.effect("lets two processes on one backlog leave one removal and one audit row for each game", () =>
+      Effect.gen(function* () {
+        const here = yield* world()
+        const games = Array.from({ length: 12 }, (_, i) => `game-${i}`)
+        yield* Effect.forEach(games, (gameId) => game(here, gameId, "exited"), { concurrency: 4 })
+        yield* Effect.all([command(["run"], here.env), command(["run"], here.env)], { concurrency: 2 })
+        assert.deepStrictEqual(yield* here.engine.left, [])
+        for (const gameId of games) {
+          assert.deepStrictEqual(
+            (yield* here.store.log(gameId)).map(({ outcome }) => outcome),
+            ["success"]
+          )
+        }
+      })
+    )
+
+    it.effect("touches nothing when it plans or tries out, and says what a pass would do", () =>
+      Effect.gen(function* () {
+        const here = yield* world()
+        yield* game(here, "expired", "exited")
+        yield* game(here, "running", "running")
+        yield* game(here, "young", "exited", { daysAgo: 3 })
+        const tables = Effect.all(
+          ["runtime_records", "operation_log", "cleanup_engine"].map((name) => dump(here, name))
+        )
+        const before = yield* tables
+
+        const plan = yield* command(["plan", "--json"], here.env)
+        const actions = JSON.parse(plan.stdout).map((game: { game_id: string; action: string; error_code: string }) => [
+          game.game_id,
+          game.action,
+          game.error_code
+        ])
+        assert.sameDeepMembers(actions, [
+          ["expired", "remove", null],
+          ["running", "keep", "container_running"],
+          ["young", "keep", null]
+        ])
+        const dry = yield* command(["run", "--json"], { ...here.env, RTMANAGER_CLEANUP_MODE: "dry_run" })
+        assert.include(JSON.parse(dry.stdout), { dry_run: true, listed: 2 })
+
+        assert.deepStrictEqual(yield* tables, before)
+        assert.strictEqual((yield* here.engine.left).length, 3)
+        assert.isFalse(here.proxy.requests.some((request) => request.startsWith("DELETE")))
+      })
+    )
+
+    it.effect("ends with 3 where the schema is not migrated, and names the command that does it", () =>
+      Effect.gen(function* () {
+        const here = yield* world()
+        const { code, log } = yield* command(["run"], { ...here.env, RTMANAGER_DATABASE_SCHEMA: "not_there" })
+        assert.strictEqual(code, 3)
+        assert.isTrue(log.some((line) => /rtmanager-cleanup migrate/.test(String(line.text))))
+      })
+    )
+
+    it.effect("ends with 3 and leaves no row when the engine is away", () =>
+      Effect.gen(function* () {
+        const here = yield* world()
+        yield* game(here, "expired", "exited")
+        const { code } = yield* command(["run"], { ...here.env, DOCKER_HOST: "unix:///nowhere/docker.sock" })
+        assert.strictEqual(code, 3)
+        assert.deepStrictEqual(yield* dump(here, "operation_log"), [])
+      })
+    )
+
+    it.effect("ends with 4 while paused", () =>
+      Effect.gen(function* () {
+        const here = yield* world()
+        assert.strictEqual((yield* command(["run"], { ...here.env, RTMANAGER_CLEANUP_MODE: "paused" })).code, 4)
+      })
+    )
+  })
+})

@@ -1,0 +1,223 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Console, Deferred, Duration, Effect, FileSystem, Layer, Metric, Schema } from "effect"
+import { decode } from "../../src/config/Settings.ts"
+import { layer as logging } from "../../src/observability/logging.ts"
+import { gamesFor, instruments, lag, lastSuccess } from "../../src/observability/Metrics.ts"
+import { layer } from "../../src/observability/Telemetry.ts"
+import { makeOtlpSink } from "../support/OtlpSink.ts"
+
+class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
+
+const settings = (env: Record<string, string>) =>
+  decode({ RTMANAGER_DATABASE_URL: "embedded:none", ...env }).pipe(Effect.provide(FileSystem.layerNoop({})))
+
+/** Runs an effect under telemetry as a process would, then flushes. Returns what was written to stderr. */
+const under = <A, E>(self: Effect.Effect<A, E>, env: Record<string, string>) =>
+  Effect.gen(function* () {
+    const { otel } = yield* settings(env)
+    const lines: Array<string> = []
+    const console: Console.Console = { ...globalThis.console, error: (line: string) => lines.push(line) }
+    const telemetry = layer({ otel, serviceVersion: "1.2.3", instanceId: "instance-1" })
+    yield* self.pipe(
+      Effect.provide(Layer.provideMerge(telemetry, logging({ level: "Info", format: "json" }))),
+      Effect.provideService(Console.Console, console),
+      Effect.provideService(Metric.MetricRegistry, new Map()),
+      Effect.scoped
+    )
+    return lines
+  })
+
+const exported = Effect.fnUntraced(function* <A, E>(self: Effect.Effect<A, E>, env: Record<string, string> = {}) {
+  const sink = yield* makeOtlpSink()
+  yield* under(self, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint, ...env })
+  return sink
+})
+
+describe("spans", () => {
+  const game = Effect.logInfo("cleanup.removed").pipe(
+    Effect.andThen(Effect.void.pipe(Effect.withSpan("remove", { kind: "client" }))),
+    Effect.withSpan("game", { attributes: { "rtmanager.game.id": "g-1" } })
+  )
+
+  it.effect("arrive as the tree they were, with the status unset on success and no log line as an event", () =>
+    Effect.gen(function* () {
+      const sink = yield* exported(game.pipe(Effect.withSpan("pass")))
+      const [pass] = sink.spansNamed("pass")
+      assert.isDefined(pass)
+      const [child, ...others] = sink.childrenOf(pass)
+      assert.isDefined(child)
+      const [remove] = sink.childrenOf(child)
+      assert.deepStrictEqual([pass.parentSpanId, child.name, remove?.name, others], ["", "game", "remove", []])
+      assert.deepStrictEqual([child.traceId, remove?.traceId], [pass.traceId, pass.traceId])
+      assert.deepStrictEqual([child.attributes["rtmanager.game.id"], remove?.kind], ["g-1", 3])
+      assert.deepStrictEqual(
+        sink.spans.flatMap(({ status, events }) => [status, ...events]),
+        [0, 0, 0]
+      )
+    })
+  )
+
+  it.effect("have the status Error, its message and error.type on failure, but keep an error.type that was set", () =>
+    Effect.gen(function* () {
+      const failing = Effect.fail(new Refused({ message: "no luck" }))
+      const sink = yield* exported(
+        Effect.all([
+          failing.pipe(Effect.withSpan("plain"), Effect.ignore),
+          failing.pipe(Effect.withSpan("named", { attributes: { "error.type": "engine_error" } }), Effect.ignore),
+          Effect.die("boom").pipe(Effect.withSpan("defect"), Effect.ignoreCause),
+          Effect.interrupt.pipe(Effect.withSpan("interrupted"), Effect.ignoreCause)
+        ])
+      )
+      const told = (name: string) =>
+        sink.spansNamed(name).map((span) => [span.status, span.statusMessage, span.attributes["error.type"]])
+      assert.deepStrictEqual(told("plain"), [[2, "no luck", "Refused"]])
+      assert.deepStrictEqual(told("named"), [[2, "no luck", "engine_error"]])
+      assert.deepStrictEqual(told("defect"), [[2, "boom", "Error"]])
+      assert.deepStrictEqual(told("interrupted"), [[0, "", undefined]])
+    })
+  )
+})
+
+describe("metrics", () => {
+  it.effect("have every counter at 0 before anything happened, and nothing that would be a claim", () =>
+    Effect.gen(function* () {
+      const sink = yield* exported(Effect.void)
+      const counters = Object.values(instruments).filter(({ type }) => type.endsWith("counter"))
+      assert.sameMembers(
+        [...new Set(sink.points.map(({ metric }) => metric))],
+        counters.map(({ name }) => name)
+      )
+      assert.isTrue(sink.points.every(({ value }) => value === 0))
+    })
+  )
+
+  it.effect("arrive as the table of instruments describes them, the unit not being a label", () =>
+    Effect.gen(function* () {
+      const sink = yield* exported(
+        Effect.all([
+          Metric.update(gamesFor("removed", null, "auto_ttl"), 2),
+          Metric.update(lag, 3600),
+          Metric.update(lastSuccess, 1_700_000_000)
+        ])
+      )
+      const attributes = { outcome: "removed", error_code: "none", op_source: "auto_ttl" }
+      assert.strictEqual(sink.valueOf("rtmanager.cleanup.games", attributes), 2)
+      assert.strictEqual(sink.valueOf("rtmanager.cleanup.lag"), 3600)
+      assert.strictEqual(sink.valueOf("rtmanager.cleanup.pass.last_success"), 1_700_000_000)
+      for (const point of sink.points) {
+        const instrument = Object.values(instruments).find(({ name }) => name === point.metric)
+        assert.isDefined(instrument)
+        assert.deepStrictEqual<ReadonlyArray<string>>(
+          [point.type, point.unit, point.description],
+          [instrument.type, instrument.unit, instrument.description]
+        )
+        assert.sameMembers(Object.keys(point.attributes), Object.keys(instrument.attributes))
+      }
+    })
+  )
+})
+
+describe("logs", () => {
+  it.effect("arrive with the event as the body, fields as attributes and the ids of their span", () =>
+    Effect.gen(function* () {
+      const sink = yield* exported(
+        Effect.logInfo("cleanup.removed").pipe(Effect.annotateLogs({ game_id: "g-1" }), Effect.withSpan("game"))
+      )
+      const [span] = sink.spansNamed("game")
+      const [record] = sink.logs
+      assert.deepStrictEqual(
+        [record?.body, record?.severity, record?.attributes.game_id],
+        ["cleanup.removed", "Info", "g-1"]
+      )
+      assert.deepStrictEqual([record?.traceId, record?.spanId], [span?.traceId, span?.spanId])
+    })
+  )
+
+  it.effect("are neither lost nor kept from stderr when there are thousands at once", () =>
+    Effect.gen(function* () {
+      const sink = yield* makeOtlpSink()
+      const burst = Effect.forEach(Array.from({ length: 5000 }), () => Effect.logInfo("cleanup.removed"))
+      const lines = yield* under(burst, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint })
+      assert.deepStrictEqual([lines.length, sink.logs.length], [5000, 5000])
+    })
+  )
+})
+
+describe("the resource", () => {
+  const resourceWith = (env: Record<string, string>) =>
+    exported(Effect.void, env).pipe(Effect.map((sink) => sink.points[0]?.resource ?? {}))
+
+  it.effect("says which service, version, process and host this is", () =>
+    Effect.gen(function* () {
+      const resource = yield* resourceWith({})
+      assert.strictEqual(resource["service.name"], "rtmanager.containercleanup")
+      assert.strictEqual(resource["service.version"], "1.2.3")
+      assert.strictEqual(resource["service.instance.id"], "instance-1")
+      assert.isString(resource["host.name"])
+    })
+  )
+
+  it.effect("is the operator's where the operator says something", () =>
+    Effect.gen(function* () {
+      const attributes = "service.name=a,service.version=9,host.name=h,team=games"
+      const resource = yield* resourceWith({ OTEL_RESOURCE_ATTRIBUTES: attributes })
+      assert.deepInclude(resource, { "service.name": "a", "service.version": "9", "host.name": "h", team: "games" })
+      const named = yield* resourceWith({ OTEL_RESOURCE_ATTRIBUTES: attributes, OTEL_SERVICE_NAME: "b" })
+      assert.deepInclude(named, { "service.name": "b", team: "games" })
+    })
+  )
+
+  it.effect("keeps what is ours when what the operator says cannot be read", () =>
+    Effect.gen(function* () {
+      const resource = yield* resourceWith({ OTEL_RESOURCE_ATTRIBUTES: "team=%ZZ" })
+      assert.deepInclude(resource, { "service.name": "rtmanager.containercleanup", "service.version": "1.2.3" })
+    })
+  )
+})
+
+describe("telemetry", () => {
+  const work = Effect.logInfo("work").pipe(Effect.withSpan("pass"))
+
+  it.effect("sends only the signals that have an endpoint", () =>
+    Effect.gen(function* () {
+      const sink = yield* makeOtlpSink()
+      yield* under(work, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${sink.endpoint}/in` })
+      assert.deepStrictEqual([sink.paths, sink.spans.length], [["/in"], 1])
+    })
+  )
+
+  it.effect("sends nothing without an endpoint, or with OTEL_SDK_DISABLED", () =>
+    Effect.gen(function* () {
+      const sink = yield* makeOtlpSink()
+      yield* under(work, {})
+      yield* under(work, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint, OTEL_SDK_DISABLED: "true" })
+      assert.deepStrictEqual(sink.paths, [])
+    })
+  )
+
+  it.effect("tells a collector that refuses everything as one warning, on stderr only", () =>
+    Effect.gen(function* () {
+      const sink = yield* makeOtlpSink("refuse")
+      const lines = yield* under(work, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint })
+      assert.strictEqual(lines.filter((line) => line.includes("telemetry.problem")).length, 1)
+      assert.sameMembers([...sink.paths], ["/v1/traces", "/v1/metrics", "/v1/logs"])
+    })
+  )
+
+  it.live("neither fails nor holds up work, and ends within 3 s, when the collector is away or hangs", () =>
+    Effect.gen(function* () {
+      const hanging = yield* makeOtlpSink("hang")
+      const runs = ["http://127.0.0.1:1", hanging.endpoint].map(
+        Effect.fnUntraced(function* (endpoint) {
+          const worked = yield* Deferred.make<Duration.Duration>()
+          const timed = Effect.timed(work).pipe(Effect.flatMap(([took]) => Deferred.succeed(worked, took)))
+          const [all, lines] = yield* Effect.timed(under(timed, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }))
+          assert.isBelow(Duration.toMillis(yield* Deferred.await(worked)), 1000)
+          assert.isBelow(Duration.toMillis(all), 3000)
+          assert.isAtMost(lines.filter((line) => line.includes("telemetry.problem")).length, 1)
+        })
+      )
+      yield* Effect.all(runs, { concurrency: "unbounded" })
+    })
+  )
+})

@@ -1,0 +1,179 @@
+import { assert, it } from "@effect/vitest"
+import { Effect, type Layer } from "effect"
+import { isDue } from "../../src/domain/Expiry.ts"
+import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
+import { type Cursor, type Page, RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
+import type { StoreError } from "../../src/ports/StoreError.ts"
+import { longAgo, micros, stopped } from "../support/records.ts"
+import { StoreFixture } from "./StoreFixture.ts"
+
+const cutoff = longAgo
+const at = micros(cutoff)
+
+/** Every page in turn, with what a test does between two of them. */
+const readAll = Effect.fnUntraced(function* (
+  list: (after: Cursor | undefined) => Effect.Effect<Page, StoreError>,
+  between: Effect.Effect<void> = Effect.void
+) {
+  const games: Array<string> = []
+  const undecodable: Array<string> = []
+  let after: Cursor | undefined
+  do {
+    const page: Page = yield* list(after)
+    games.push(...page.records.map((record) => record.gameId))
+    undecodable.push(...page.undecodable)
+    after = page.next
+    yield* between
+  } while (after !== undefined)
+  return { games, undecodable }
+})
+
+const allDue = Effect.fnUntraced(function* (limit = 100) {
+  const { listDue } = yield* RuntimeRecords
+  return yield* readAll((after) => listDue({ cutoff, after, limit }))
+})
+
+const allStopped = Effect.fnUntraced(function* (limit = 100) {
+  const { listStopped } = yield* RuntimeRecords
+  return yield* readAll((after) => listStopped({ after, limit }))
+})
+
+const fill = Effect.fnUntraced(function* (...records: ReadonlyArray<RuntimeRecord>) {
+  const { clear, put } = yield* StoreFixture
+  yield* clear
+  yield* Effect.forEach(records, put, { discard: true })
+})
+
+const ages: ReadonlyArray<readonly [string, RuntimeRecord]> = [
+  ["exactly at the cutoff", stopped("g", { lastOpAt: at })],
+  ["one microsecond older", stopped("g", { lastOpAt: at - 1n })],
+  ["one microsecond younger", stopped("g", { lastOpAt: at + 1n })],
+  ["before 1970", stopped("g", { lastOpAt: -1n })],
+  ["without a time", stopped("g", { lastOpAt: null })],
+  ["running", stopped("g", { lastOpAt: at - 1n, status: "running" })],
+  ["removed", stopped("g", { lastOpAt: at - 1n, status: "removed" })],
+  ["of a status that we do not know", stopped("g", { lastOpAt: at - 1n, status: "hibernating" })]
+]
+
+/** What every `RuntimeRecords` must do. */
+export const suite = <E>(name: string, layer: Layer.Layer<RuntimeRecords | StoreFixture, E>): void => {
+  it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })(name, (it) => {
+    it.effect("tells its clock in whole milliseconds", () =>
+      Effect.gen(function* () {
+        const { clock } = yield* RuntimeRecords
+        const before = Date.now()
+        const now = yield* clock
+        assert.isTrue(Number.isSafeInteger(now))
+        assert.closeTo(now, before, 60_000)
+      })
+    )
+
+    for (const [what, record] of ages) {
+      const due = isDue(record, cutoff)
+      it.effect(`${due ? "lists" : "does not list"} a record ${what}, as the re-check decides too`, () =>
+        Effect.gen(function* () {
+          yield* fill(record)
+          assert.deepStrictEqual(yield* allDue(), { games: due ? ["g"] : [], undecodable: [] })
+        })
+      )
+    }
+
+    it.effect("gives each column of a record, and NULLs as they are", () =>
+      Effect.gen(function* () {
+        const full = stopped("full", { lastOpAt: at - 123_457n })
+        const bare = stopped("bare", { lastOpAt: at - 2n, containerId: null, imageRef: null })
+        yield* fill(full, bare)
+        const { listDue } = yield* RuntimeRecords
+        const page = yield* listDue({ cutoff, after: undefined, limit: 10 })
+        assert.deepStrictEqual(page, { records: [full, bare], undecodable: [], next: undefined })
+      })
+    )
+
+    it.effect("goes oldest first, and by game where times are equal to the microsecond", () =>
+      Effect.gen(function* () {
+        yield* fill(
+          stopped("d", { lastOpAt: at - 1n }),
+          stopped("c", { lastOpAt: at - 2n }),
+          stopped("b", { lastOpAt: at - 2n }),
+          stopped("a", { lastOpAt: at - 3n })
+        )
+        for (const limit of [1, 2, 3, 4, 5]) {
+          assert.deepStrictEqual((yield* allDue(limit)).games, ["a", "b", "c", "d"], `pages of ${limit}`)
+        }
+      })
+    )
+
+    it.effect("neither skips nor repeats a record while others come, change and vanish", () =>
+      Effect.gen(function* () {
+        const { put } = yield* StoreFixture
+        const { listDue } = yield* RuntimeRecords
+        const games = Array.from({ length: 12 }, (_, i) => `game-${String(i).padStart(2, "0")}`)
+        yield* fill(...games.map((game, i) => stopped(game, { lastOpAt: at - 20n + BigInt(Math.floor(i / 3)) })))
+        let step = 0
+        const { games: seen } = yield* readAll(
+          (after) => listDue({ cutoff, after, limit: 2 }),
+          Effect.gen(function* () {
+            // Those already listed move on, and a new one comes in before the cursor.
+            yield* put(stopped(games[step] ?? "none", { status: "removed", lastOpAt: at + 5n }))
+            yield* put(stopped(`early-${step++}`, { lastOpAt: at - 30n }))
+          })
+        )
+        assert.deepStrictEqual(seen, games)
+      })
+    )
+
+    it.effect("names rows that do not decode and moves past them", () =>
+      Effect.gen(function* () {
+        yield* fill(
+          stopped("before", { lastOpAt: at - 3n }),
+          stopped("", { lastOpAt: at - 2n }),
+          stopped("behind", { lastOpAt: at - 1n })
+        )
+        const { games, undecodable } = yield* allDue(1)
+        assert.deepStrictEqual(games, ["before", "behind"])
+        assert.strictEqual(undecodable.length, 1)
+        assert.notInclude(undecodable[0], "\n")
+      })
+    )
+
+    it.effect("lists every stopped record, those without a time last, at any page size", () =>
+      Effect.gen(function* () {
+        yield* fill(
+          stopped("untimed-2", { lastOpAt: null }),
+          stopped("young", { lastOpAt: at + 1_000_000n }),
+          stopped("running", { status: "running" }),
+          stopped("untimed-1", { lastOpAt: null }),
+          stopped("old", { lastOpAt: at - 1n })
+        )
+        for (const limit of [1, 2, 3, 4, 5]) {
+          const { games } = yield* allStopped(limit)
+          assert.deepStrictEqual(games, ["old", "young", "untimed-1", "untimed-2"], `pages of ${limit}`)
+        }
+      })
+    )
+
+    it.effect("counts an empty backlog as nothing", () =>
+      Effect.gen(function* () {
+        yield* fill(stopped("running", { status: "running" }))
+        const { backlog } = yield* RuntimeRecords
+        assert.deepStrictEqual(yield* backlog(cutoff), { due: 0, oldestDueAge: 0, noTime: 0, future: 0 })
+      })
+    )
+
+    it.effect("counts what is due, its age, and the stopped records that can never be due", () =>
+      Effect.gen(function* () {
+        const { backlog, clock } = yield* RuntimeRecords
+        const now = yield* clock
+        yield* fill(
+          stopped("oldest", { lastOpAt: at - 2_500_000n }),
+          stopped("old", { lastOpAt: at - 1n }),
+          stopped("exact", { lastOpAt: at }),
+          stopped("untimed", { lastOpAt: null }),
+          stopped("future", { lastOpAt: micros(now + 3_600_000) }),
+          stopped("future-running", { lastOpAt: micros(now + 3_600_000), status: "running" })
+        )
+        assert.deepStrictEqual(yield* backlog(cutoff), { due: 2, oldestDueAge: 2.5, noTime: 1, future: 1 })
+      })
+    )
+  })
+}

@@ -1,0 +1,21 @@
+import { Context, type Effect } from "effect"
+import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
+import type { Lease } from "../../src/ports/GameLeases.ts"
+import type { LogRow } from "../adapters/memory/StoreState.ts"
+
+/** How the suites put rows into the store under test and look at them, past the ports. */
+export class StoreFixture extends Context.Service<
+  StoreFixture,
+  {
+    readonly put: (record: RuntimeRecord) => Effect.Effect<void>
+    readonly record: (gameId: string) => Effect.Effect<RuntimeRecord | undefined>
+    /** A lease in anyone's hands, expired or not. */
+    readonly putLease: (lease: Lease, expired: boolean) => Effect.Effect<void>
+    /** As time would: every lease that is held now has run out. */
+    readonly expireLeases: Effect.Effect<void>
+    readonly lease: (gameId: string) => Effect.Effect<Lease | undefined>
+    /** The game's audit rows, oldest first. */
+    readonly log: (gameId: string) => Effect.Effect<ReadonlyArray<LogRow>>
+    readonly clear: Effect.Effect<void>
+  }
+>()("rtmanager/test/StoreFixture") {}

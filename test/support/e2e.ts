@@ -1,0 +1,68 @@
+import { Duration, Effect, Layer, Redacted } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import { StoreFixture } from "../ports/StoreFixture.ts"
+import { type CreatableState, TestEngine } from "./docker.ts"
+import * as EngineProxy from "./EngineProxy.ts"
+import { freshSchema, layerDatabase, layerFixture, PostgresServer } from "./postgres.ts"
+import { micros } from "./records.ts"
+import { command } from "./service.ts"
+
+export { layer as layerEngine } from "./docker.ts"
+
+/** How much older than they are the engine's containers look through the proxy. */
+const age = Duration.days(40)
+
+/** A real engine behind the proxy that ages its containers, and a migrated schema of its own on the real server. */
+export const world = Effect.fnUntraced(function* (options?: { readonly age?: Duration.Duration }) {
+  const { url } = yield* PostgresServer
+  const engine = yield* TestEngine
+  const schema = freshSchema()
+  const proxy = yield* EngineProxy.serve(engine.host, { age: options?.age ?? age })
+  const env = {
+    RTMANAGER_DATABASE_URL: Redacted.value(url),
+    RTMANAGER_DATABASE_SCHEMA: schema,
+    RTMANAGER_HTTP_ADDR: "127.0.0.1:0",
+    DOCKER_HOST: `unix://${proxy.socketPath}`
+  }
+  yield* command(["migrate"], env)
+  const context = yield* Layer.build(layerFixture.pipe(Layer.provideMerge(layerDatabase(schema))))
+  yield* Effect.addFinalizer(() => engine.removeAll)
+  return {
+    env,
+    engine,
+    proxy,
+    store: yield* Effect.provide(StoreFixture, context),
+    sql: yield* Effect.provide(SqlClient, context)
+  }
+})
+
+export type World = Effect.Success<ReturnType<typeof world>>
+
+/** A game that ended 40 days ago, with a container in the given state. */
+export const game = Effect.fnUntraced(function* (
+  { engine, store }: World,
+  gameId: string,
+  state: CreatableState,
+  changes?: {
+    readonly label?: string
+    readonly containerId?: string
+    readonly status?: string
+    readonly daysAgo?: number
+  }
+) {
+  const id = yield* engine.create({ gameId: changes?.label ?? gameId, state })
+  yield* store.put({
+    gameId,
+    status: changes?.status ?? "stopped",
+    containerId: changes?.containerId ?? id,
+    imageRef: "games/chess:1",
+    lastOpAt: micros(Date.now() - Duration.toMillis(Duration.days(changes?.daysAgo ?? 40)))
+  })
+  return id
+})
+
+/** All rows of a table, in a fixed order, as text: equal before and after means that nothing has changed. */
+export const dump = ({ sql }: World, table: string) =>
+  Effect.map(sql<{ row: string }>`select t::text as row from ${sql(table)} t order by 1`, (rows) =>
+    rows.map(({ row }) => row)
+  )

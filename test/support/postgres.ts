@@ -1,0 +1,119 @@
+import { randomUUID } from "node:crypto"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll } from "@effect/vitest"
+import { Context, type Duration, Effect, Layer, ManagedRuntime, type Redacted } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { EmbeddedError } from "../../src/adapters/embedded/EmbeddedError.ts"
+import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"
+import * as Database from "../../src/adapters/postgres/Database.ts"
+import * as GameLeases from "../../src/adapters/postgres/GameLeases.ts"
+import * as KnownEngine from "../../src/adapters/postgres/KnownEngine.ts"
+import { migrate } from "../../src/adapters/postgres/migrations.ts"
+import * as RuntimeRecords from "../../src/adapters/postgres/RuntimeRecords.ts"
+import { type RecordRow, recordColumns, timestamp } from "../../src/adapters/postgres/rows.ts"
+import type { Lease } from "../../src/ports/GameLeases.ts"
+import type { LogRow } from "../adapters/memory/StoreState.ts"
+import { StoreFixture } from "../ports/StoreFixture.ts"
+
+/** A folder that vanishes with the scope. */
+export const temporaryFolder = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "rtmanager-test-"))),
+  (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+)
+
+export class PostgresServer extends Context.Service<PostgresServer, { readonly url: Redacted.Redacted }>()(
+  "rtmanager/test/PostgresServer"
+) {}
+
+/** A real server for the whole test file, started when first needed and stopped after its last test. */
+export const postgresServer = (): Layer.Layer<PostgresServer, EmbeddedError> => {
+  const start = Effect.flatMap(temporaryFolder, EmbeddedPostgres.make)
+  const runtime = ManagedRuntime.make(Layer.effect(PostgresServer, start))
+  afterAll(() => runtime.dispose())
+  return Layer.effectContext(runtime.contextEffect)
+}
+
+let schemas = 0
+
+/** A schema that no other test uses. */
+export const freshSchema = (): string => `test_${++schemas}`
+
+/** A pool of its own on the file's server: another session, or another process as far as the server can tell. */
+export const layerDatabase = (schema: string, options: Partial<Database.Options> = {}) =>
+  Layer.unwrap(
+    Effect.map(PostgresServer, ({ url }) => Database.layer({ url, schema, pool: 10, timeout: "5 seconds", ...options }))
+  )
+
+/** The ports over whatever `Database` is there. */
+export const layerPorts = (options: { readonly leaseTtl?: Duration.Input; readonly owner?: string } = {}) =>
+  Layer.mergeAll(
+    RuntimeRecords.layer,
+    GameLeases.layer({ owner: randomUUID(), leaseTtl: "1 minute", ...options }),
+    KnownEngine.layer
+  )
+
+export const layerFixture = Layer.effect(
+  StoreFixture,
+  Effect.gen(function* () {
+    const sql = yield* SqlClient
+    const done = <A, E>(statement: Effect.Effect<A, E>) => Effect.orDie(Effect.asVoid(statement))
+    return StoreFixture.of({
+      put: ({ gameId, status, containerId, imageRef, lastOpAt }) => {
+        const time = lastOpAt === null ? sql`null` : timestamp(sql, lastOpAt)
+        return done(sql`
+          insert into runtime_records (game_id, status, current_container_id, current_image_ref, last_op_at)
+          values (${gameId}, ${status}, ${containerId}, ${imageRef}, ${time})
+          on conflict (game_id) do update set status = excluded.status, last_op_at = excluded.last_op_at,
+            current_container_id = excluded.current_container_id, current_image_ref = excluded.current_image_ref`)
+      },
+      record: (gameId) =>
+        sql<RecordRow>`select ${sql.literal(recordColumns)} from runtime_records where game_id = ${gameId}`.pipe(
+          Effect.orDie,
+          Effect.map(([row]) => {
+            if (row === undefined) return undefined
+            const { lastOpAt, status } = row
+            return { ...row, status: String(status), lastOpAt: lastOpAt === null ? null : BigInt(lastOpAt) }
+          })
+        ),
+      putLease: ({ gameId, owner, token }, expired) =>
+        done(sql`
+          insert into game_leases (game_id, owner, token, acquired_at, expires_at)
+          values (${gameId}, ${owner}::uuid, ${token}, now(), now() + ${expired ? "-1 s" : "1 h"}::text::interval)
+          on conflict (game_id) do update set owner = excluded.owner, token = excluded.token,
+            expires_at = excluded.expires_at`),
+      expireLeases: done(sql`update game_leases set expires_at = now() - interval '1 second'`),
+      lease: (gameId) =>
+        sql<Lease>`select game_id as "gameId", owner, token from game_leases where game_id = ${gameId}`.pipe(
+          Effect.orDie,
+          Effect.map(([lease]) => lease)
+        ),
+      log: (gameId) =>
+        sql<LogRow>`
+          select op_source as "opSource", source_ref as "sourceRef", container_id as "containerId",
+            image_ref as "imageRef", error_code as "errorCode", error_message as message, trace_id as "traceId",
+            (extract(epoch from started_at) * 1000)::float8 as "startedAt",
+            (extract(epoch from finished_at) * 1000)::float8 as "finishedAt",
+            game_id as "gameId", outcome, lease_owner as "leaseOwner", lease_token as "leaseToken"
+          from operation_log where game_id = ${gameId} and op_kind = 'cleanup_container' order by id`.pipe(
+          Effect.orDie
+        ),
+      clear: done(sql`truncate runtime_records, operation_log, game_leases, cleanup_engine`)
+    })
+  })
+)
+
+/** A migrated schema with the ports and the fixture. `last_op_at` may be NULL, as in a table that is not ours. */
+export const layerStores = (options: Parameters<typeof layerPorts>[0] & Partial<Database.Options> = {}) =>
+  Layer.mergeAll(layerPorts(options), layerFixture).pipe(
+    Layer.provideMerge(
+      Layer.effectDiscard(
+        Effect.gen(function* () {
+          yield* migrate
+          yield* (yield* SqlClient)`alter table runtime_records alter last_op_at drop not null`
+        })
+      )
+    ),
+    Layer.provideMerge(layerDatabase(options.schema ?? freshSchema(), options))
+  )

@@ -1,0 +1,84 @@
+import { spawn } from "node:child_process"
+import { createInterface } from "node:readline"
+import { text } from "node:stream/consumers"
+import { Effect, type Scope } from "effect"
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  /** The log, line by line; a line that is not JSON has it as its `text`. */
+  readonly log: ReadonlyArray<Record<string, unknown>>
+}
+
+export interface Process {
+  readonly pid: number
+  /** Waits for the first log line with this event. */
+  readonly event: (name: string) => Effect.Effect<Record<string, unknown>>
+  readonly signal: (name: NodeJS.Signals) => Effect.Effect<void>
+  readonly ended: Effect.Effect<Ended>
+}
+
+const parse = (line: string): Record<string, unknown> => {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return { text: line }
+  }
+}
+
+/** The service as operators run it: a process of its own with nothing of this one's environment, killed with the scope. */
+export const start = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>
+): Effect.Effect<Process, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const child = spawn(process.execPath, ["src/main.ts", ...args], {
+        env: { PATH: process.env.PATH, ...env },
+        stdio: ["ignore", "pipe", "pipe"]
+      })
+      const log: Array<Record<string, unknown>> = []
+      const waiting: Array<() => void> = []
+      const wake = () => {
+        for (const look of waiting.splice(0)) look()
+      }
+      createInterface({ input: child.stderr }).on("line", (line) => {
+        log.push(parse(line))
+        wake()
+      })
+      const closed = new Promise<number | null>((resolve) => child.once("close", resolve))
+      const ended = Promise.all([closed, text(child.stdout)]).then(([code, stdout]): Ended => ({ code, stdout, log }))
+      let over = false
+      ended.then(() => {
+        over = true
+        wake()
+      })
+      const event = (name: string) =>
+        Effect.callback<Record<string, unknown>>((resume) => {
+          const look = () => {
+            const line = log.find((line) => line.event === name)
+            if (line !== undefined) return resume(Effect.succeed(line))
+            if (over)
+              return resume(Effect.die(new Error(`no ${name} in:\n${log.map((l) => JSON.stringify(l)).join("\n")}`)))
+            waiting.push(look)
+          }
+          look()
+        })
+      return {
+        child,
+        pid: child.pid ?? 0,
+        event,
+        signal: (name: NodeJS.Signals) => Effect.sync(() => void child.kill(name)),
+        ended: Effect.promise(() => ended)
+      }
+    }),
+    ({ child, ended }) =>
+      Effect.andThen(
+        Effect.sync(() => child.kill("SIGKILL")),
+        ended
+      )
+  )
+
+/** Runs a command to its end. */
+export const command = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): Effect.Effect<Ended> =>
+  Effect.scoped(Effect.flatMap(start(args, env), ({ ended }) => ended))
