@@ -1,3 +1,12 @@
 import { defineConfig } from "vitest/config"
 
-export default defineConfig({ test: { include: ["test/**/*.test.ts"] } })
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // Real servers and processes on a slow machine; no test waits for time itself.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Prints a line for each skipped test too.
+    reporters: ["verbose"]
+  }
+})

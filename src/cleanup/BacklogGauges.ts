@@ -22,6 +22,7 @@ export const layer = (options: { readonly retention: Duration.Duration }) =>
       }).pipe(
         Effect.catchCause((cause) => Effect.logDebug("cleanup.backlog.unknown", cause)),
         Effect.repeat(Schedule.spaced("1 minute")),
+        Effect.withTracerEnabled(false),
         Effect.forkScoped
       )
     })

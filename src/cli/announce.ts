@@ -41,4 +41,4 @@ export const announce = (event: string, more: Readonly<Record<string, unknown>> 
     if (settings.otel.ignored.length > 0) {
       yield* Effect.logWarning("settings.ignored").pipe(Effect.annotateLogs({ variables: settings.otel.ignored }))
     }
-  })
+  }).pipe(Effect.withTracerEnabled(false))

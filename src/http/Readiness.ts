@@ -48,6 +48,7 @@ const watch = Effect.fnUntraced(function* (probe: Effect.Effect<unknown, { reado
     Effect.match({ onSuccess: () => undefined, onFailure: ({ message }) => message }),
     Effect.flatMap((answer) => Ref.set(reason, answer)),
     Effect.repeat(Schedule.spaced(patience)),
+    Effect.withTracerEnabled(false),
     Effect.forkScoped
   )
   return reason

@@ -14,6 +14,8 @@ export interface EngineProxy {
   readonly socketPath: string
   /** Method and path with query, in the order of arrival. */
   readonly requests: ReadonlyArray<string>
+  /** Waits until so many requests that match have arrived. */
+  readonly asked: (matching: RegExp, count: number) => Effect.Effect<void>
   /** Requests that match are passed on to the engine, but their answers are held back until the proxy closes. */
   readonly holdAnswers: (matching: RegExp) => void
 }
@@ -33,6 +35,7 @@ export const serve = (
   Effect.gen(function* () {
     const age = Duration.fromInputUnsafe(options.age)
     const requests: Array<string> = []
+    const waiting: Array<() => void> = []
     let held: RegExp | undefined
     const ask = (method: string, path: string) =>
       new Promise<IncomingMessage>((resolve, reject) => {
@@ -43,6 +46,7 @@ export const serve = (
     const server = createServer(async ({ method = "", url = "" }, response) => {
       const line = `${method} ${url}`
       requests.push(line)
+      for (const look of waiting.splice(0)) look()
       try {
         const answer = await ask(method, url)
         const body = await text(answer)
@@ -70,6 +74,14 @@ export const serve = (
     return {
       socketPath,
       requests,
+      asked: (matching, count) =>
+        Effect.callback<void>((resume) => {
+          const look = () => {
+            if (requests.filter((line) => matching.test(line)).length >= count) resume(Effect.void)
+            else waiting.push(look)
+          }
+          look()
+        }),
       holdAnswers: (matching) => {
         held = matching
       }

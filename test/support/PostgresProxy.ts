@@ -12,18 +12,22 @@ export interface PostgresProxy {
   frozen: boolean
   /** How many answers were lost. */
   lost: number
+  readonly cut: Effect.Effect<void>
 }
 
 export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.Redacted) {
   const target = new URL(Redacted.value(server)).searchParams.get("host") ?? ""
   const folder = yield* temporaryFolder
+  const sockets = new Set<Socket>()
   const proxy: PostgresProxy = {
     url: Redacted.make(`postgres:///postgres?host=${encodeURIComponent(folder)}&user=postgres`),
     loseAnswerTo: undefined,
     frozen: false,
-    lost: 0
+    lost: 0,
+    cut: Effect.sync(() => {
+      for (const socket of sockets) socket.destroy()
+    })
   }
-  const sockets = new Set<Socket>()
   const listener = createServer((client) => {
     const upstream = createConnection(join(target, ".s.PGSQL.5432"))
     let losing = false
@@ -53,10 +57,12 @@ export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.R
       listener.listen(join(folder, ".s.PGSQL.5432"), () => resume(Effect.void))
     }),
     () =>
-      Effect.callback<void>((resume) => {
-        for (const socket of sockets) socket.destroy()
-        listener.close(() => resume(Effect.void))
-      })
+      Effect.andThen(
+        proxy.cut,
+        Effect.callback<void>((resume) => {
+          listener.close(() => resume(Effect.void))
+        })
+      )
   )
   return proxy
 })

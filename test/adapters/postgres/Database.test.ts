@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Redacted, Tracer } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Redacted, Tracer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import * as Database from "../../../src/adapters/postgres/Database.ts"
@@ -36,8 +36,9 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
   it.effect("says that the schema is not migrated, and with which command to mend it", () =>
     Effect.gen(function* () {
       const { backlog, clock, listDue } = yield* Ports.RuntimeRecords
-      for (const call of [clock, backlog(0), listDue({ cutoff: 0, after: undefined, limit: 1 })]) {
-        const error = yield* Effect.flip<unknown, StoreError, never>(call)
+      const calls = [clock, backlog(0), listDue({ cutoff: 0, after: undefined, limit: 1 })]
+      for (const call of calls.map((call) => Effect.asVoid<unknown, StoreError, never>(call))) {
+        const error = yield* Effect.flip(call)
         assert.strictEqual(reasonOf(error), "NotMigrated")
         assert.include(error.message, "rtmanager-cleanup migrate")
       }
@@ -111,11 +112,12 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
   const frozen = Effect.gen(function* () {
     const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
     const context = yield* Layer.build(Database.layer({ ...options, url: proxy.url }))
-    const { run } = yield* Effect.provide(Database.Database, context)
-    const sql = yield* Effect.provide(SqlClient, context)
-    const ask = run("test", "disconnected", sql`select 1`)
+    const { run } = Context.get(context, Database.Database)
+    const ask = run("test", "disconnected", Context.get(context, SqlClient)`select 1`)
     yield* ask
     proxy.frozen = true
+    // The driver itself would wait seconds for its cancel before it closes.
+    yield* Effect.addFinalizer(() => proxy.cut)
     return yield* Effect.forkChild(ask, { startImmediately: true })
   })
 
@@ -137,15 +139,15 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
 
   it.effect("gives up on a lock before the statement's own timeout", () =>
     Effect.gen(function* () {
-      const sql = yield* SqlClient
-      yield* migrate
-      yield* sql`insert into cleanup_engine values ('engine', now())`
-      const { run } = yield* Database.Database
-      const locked = run("test", "rolled_back", sql`update cleanup_engine set id = 'other'`)
-      const error = yield* sql.withTransaction(
-        Effect.andThen(sql`lock table cleanup_engine`, Effect.flip(Effect.provide(locked, otherSession)))
-      )
+      const schema = freshSchema()
+      const mine = yield* Layer.build(layerDatabase(schema))
+      const other = yield* Layer.build(layerDatabase(schema, { timeout: "100 millis" }))
+      yield* Effect.provide(migrate, mine)
+      const sql = Context.get(mine, SqlClient)
+      const { run } = Context.get(other, Database.Database)
+      const update = run("test", "rolled_back", Context.get(other, SqlClient)`update cleanup_engine set id = 'other'`)
+      const error = yield* sql.withTransaction(Effect.andThen(sql`lock table cleanup_engine`, Effect.flip(update)))
       assert.include(error.message, "lock timeout")
-    }).pipe(Effect.provide(layerDatabase(freshSchema(), { timeout: "100 millis" })))
+    })
   )
 })

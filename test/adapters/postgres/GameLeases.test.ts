@@ -1,0 +1,260 @@
+import { randomUUID } from "node:crypto"
+import { assert, it } from "@effect/vitest"
+import { Context, Effect, Fiber, Layer, Schedule } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import * as Adapter from "../../../src/adapters/postgres/GameLeases.ts"
+import { GameLeases } from "../../../src/ports/GameLeases.ts"
+import { StoreFixture } from "../../ports/StoreFixture.ts"
+import { makePostgresProxy } from "../../support/PostgresProxy.ts"
+import { freshSchema, layerDatabase, layerStores, PostgresServer, postgresServer } from "../../support/postgres.ts"
+import { auditRow, containerId, longAgo, stopped } from "../../support/records.ts"
+
+const schema = freshSchema()
+const layer = Layer.provideMerge(layerStores({ schema }), postgresServer())
+
+/** The leases of another process: its own pool and its own owner. */
+const otherProcess = (options: Parameters<typeof layerDatabase>[1] = {}) =>
+  Effect.map(
+    Layer.build(
+      Layer.provideMerge(
+        Adapter.layer({ owner: randomUUID(), leaseTtl: "1 minute" }),
+        layerDatabase(schema, { applicationName: "other", ...options })
+      )
+    ),
+    (context) => Context.get(context, GameLeases)
+  )
+
+const given = Effect.gen(function* () {
+  const { clear, put } = yield* StoreFixture
+  yield* clear
+  yield* put(stopped("game"))
+})
+
+const hold = Effect.fnUntraced(function* (leases: GameLeases["Service"]) {
+  const acquired = yield* leases.acquire("game")
+  assert(acquired._tag === "Held")
+  return acquired.lease
+})
+
+/** Asks until a backend of the other process waits for a lock. A transaction sees one picture unless it asks for more. */
+const untilOtherWaits = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const waiting = sql<{ pid: number }>`
+    select pid from pg_stat_activity where application_name = 'other' and wait_event_type = 'Lock'`
+  const [backend] = yield* Effect.repeat(Effect.andThen(sql`select pg_stat_clear_snapshot()`, waiting), {
+    until: (rows) => rows.length > 0,
+    schedule: Schedule.spaced("5 millis")
+  })
+  return backend?.pid ?? 0
+})
+
+it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLeases in PostgreSQL", (it) => {
+  it.effect("moves status, removed_at and last_op_at, and no other column", () =>
+    Effect.gen(function* () {
+      yield* given
+      const sql = yield* SqlClient
+      const row = sql<{ row: object }>`select to_jsonb(r) as row from runtime_records r where game_id = 'game'`
+      yield* sql`update runtime_records set started_at = '2025-01-01', stopped_at = '2025-01-02 03:04:05.678901'`
+      const [before] = yield* row
+      const leases = yield* GameLeases
+      const finishedAt = Date.UTC(2026, 6, 1, 2, 3, 4, 567)
+      yield* leases.commit(yield* hold(leases), stopped("game"), auditRow({ finishedAt }))
+      const [after] = yield* row
+      const moved = "2026-07-01T02:03:04.567+00:00"
+      assert.deepStrictEqual(after?.row, { ...before?.row, status: "removed", removed_at: moved, last_op_at: moved })
+    })
+  )
+
+  it.effect("gives one of two processes the lease, and leaves one removal with one audit row", () =>
+    Effect.gen(function* () {
+      yield* given
+      const mine = yield* GameLeases
+      const theirs = yield* otherProcess()
+      const attempt = Effect.fnUntraced(function* (leases: GameLeases["Service"]) {
+        const acquired = yield* leases.acquire("game")
+        if (acquired._tag !== "Held") return acquired._tag
+        return yield* leases.commit(acquired.lease, stopped("game"), auditRow())
+      })
+      const both = Array.from({ length: 32 }, (_, i) => attempt(i % 2 === 0 ? mine : theirs))
+      const ends = yield* Effect.all(both, { concurrency: "unbounded" })
+      assert.strictEqual(ends.filter((end) => end === "committed").length, 1)
+      const { log, record } = yield* StoreFixture
+      assert.strictEqual((yield* log("game")).length, 1)
+      assert.strictEqual((yield* record("game"))?.status, "removed")
+    })
+  )
+
+  it.effect("reads the outcome back when the answer to a commit is lost", () =>
+    Effect.gen(function* () {
+      yield* given
+      const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
+      const leases = yield* otherProcess({ url: proxy.url })
+      const lease = yield* hold(leases)
+      proxy.loseAnswerTo = "update runtime_records"
+      assert.strictEqual(yield* leases.commit(lease, stopped("game"), auditRow()), "committed")
+      assert.strictEqual(proxy.lost, 1)
+      assert.strictEqual((yield* (yield* StoreFixture).log("game")).length, 1)
+    })
+  )
+
+  it.effect("writes one failure row when the answer to a settlement is lost", () =>
+    Effect.gen(function* () {
+      yield* given
+      const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
+      const leases = yield* otherProcess({ url: proxy.url })
+      const lease = yield* hold(leases)
+      proxy.loseAnswerTo = "insert into operation_log"
+      yield* leases.settle(lease, { failure: auditRow({ errorCode: "conflict" }), keep: false })
+      assert.strictEqual(proxy.lost, 1)
+      assert.strictEqual((yield* (yield* StoreFixture).log("game")).length, 1)
+    })
+  )
+
+  it.effect("does not repeat an acquisition whose answer is lost, so the game stays leased until it expires", () =>
+    Effect.gen(function* () {
+      yield* given
+      const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
+      const leases = yield* otherProcess({ url: proxy.url })
+      proxy.loseAnswerTo = "insert into game_leases"
+      assert.strictEqual((yield* Effect.flip(leases.acquire("game"))).operation, "acquire")
+      assert.strictEqual((yield* leases.acquire("game"))._tag, "Busy")
+    })
+  )
+
+  it.effect("commits on a new connection when its own is cut before the commit was carried out", () =>
+    Effect.gen(function* () {
+      yield* given
+      const sql = yield* SqlClient
+      const leases = yield* otherProcess()
+      const lease = yield* hold(leases)
+      const committing = yield* sql.withTransaction(
+        Effect.gen(function* () {
+          yield* sql`select from runtime_records where game_id = 'game' for update`
+          const fiber = yield* Effect.forkChild(leases.commit(lease, stopped("game"), auditRow()))
+          const pid = yield* untilOtherWaits
+          yield* sql`select pg_terminate_backend(${pid}::int)`
+          return fiber
+        })
+      )
+      assert.strictEqual(yield* Fiber.join(committing), "committed")
+      assert.strictEqual((yield* (yield* StoreFixture).log("game")).length, 1)
+    })
+  )
+
+  it.effect("sees what became of the record while the commit waited for it", () =>
+    Effect.gen(function* () {
+      yield* given
+      const sql = yield* SqlClient
+      const leases = yield* otherProcess()
+      const lease = yield* hold(leases)
+      const committing = yield* sql.withTransaction(
+        Effect.gen(function* () {
+          yield* sql`update runtime_records set status = 'running' where game_id = 'game'`
+          const fiber = yield* Effect.forkChild(leases.commit(lease, stopped("game"), auditRow()))
+          yield* untilOtherWaits
+          return fiber
+        })
+      )
+      assert.strictEqual(yield* Fiber.join(committing), "record_moved")
+      assert.deepStrictEqual(yield* (yield* StoreFixture).log("game"), [])
+    })
+  )
+
+  it.effect("reads the record after the lease, not in the lease's snapshot", () =>
+    Effect.gen(function* () {
+      yield* given
+      const sql = yield* SqlClient
+      const leases = yield* otherProcess()
+      yield* (yield* StoreFixture).putLease({ gameId: "game", owner: randomUUID(), token: 1n }, true)
+      const acquiring = yield* sql.withTransaction(
+        Effect.gen(function* () {
+          yield* sql`select from game_leases where game_id = 'game' for update`
+          const fiber = yield* Effect.forkChild(leases.acquire("game"))
+          yield* untilOtherWaits
+          yield* sql`update runtime_records set current_container_id = ${containerId("b")}`
+          return fiber
+        })
+      )
+      const acquired = yield* Fiber.join(acquiring)
+      assert(acquired._tag === "Held")
+      assert.strictEqual(acquired.record?.containerId, containerId("b"))
+    })
+  )
+
+  it.effect("fails, having changed nothing, where the record stays locked", () =>
+    Effect.gen(function* () {
+      yield* given
+      const sql = yield* SqlClient
+      const leases = yield* otherProcess({ timeout: "50 millis" })
+      const lease = yield* hold(leases)
+      const error = yield* sql.withTransaction(
+        Effect.andThen(
+          sql`select from runtime_records where game_id = 'game' for update`,
+          Effect.flip(leases.commit(lease, stopped("game"), auditRow()))
+        )
+      )
+      assert.strictEqual(error.reason._tag, "Unavailable")
+      const fixture = yield* StoreFixture
+      assert.deepStrictEqual(yield* fixture.lease("game"), lease)
+      assert.deepStrictEqual(yield* fixture.record("game"), stopped("game"))
+    })
+  )
+
+  it.effect("takes no notice of what other parts write to the log", () =>
+    Effect.gen(function* () {
+      yield* given
+      const sql = yield* SqlClient
+      const leases = yield* GameLeases
+      const failure = auditRow({ errorCode: "conflict" })
+      yield* leases.settle(yield* hold(leases), { failure, keep: false })
+      yield* sql`
+        insert into operation_log (game_id, op_kind, op_source, container_id, outcome, started_at, finished_at)
+        values ('game', 'stop', 'admin_cli', ${containerId("a")}, 'success', now(), now())`
+      yield* leases.settle(yield* hold(leases), { failure, keep: false })
+      const { log } = yield* StoreFixture
+      assert.strictEqual((yield* log("game")).length, 1)
+      assert.strictEqual(yield* leases.commit(yield* hold(leases), stopped("game"), auditRow()), "committed")
+      assert.strictEqual((yield* log("game")).length, 2)
+    })
+  )
+
+  it.effect("writes times before 1970 and to the millisecond", () =>
+    Effect.gen(function* () {
+      yield* given
+      const leases = yield* GameLeases
+      const failure = auditRow({ errorCode: "conflict", startedAt: -1, finishedAt: longAgo + 999 })
+      yield* leases.settle(yield* hold(leases), { failure, keep: false })
+      const [row] = yield* (yield* StoreFixture).log("game")
+      assert.strictEqual(row?.startedAt, -1)
+      assert.strictEqual(row?.finishedAt, longAgo + 999)
+    })
+  )
+
+  it.effect("refuses a game of which there are two records, or one without a status, and releases it", () =>
+    Effect.gen(function* () {
+      yield* given
+      const sql = yield* SqlClient
+      const leases = yield* GameLeases
+      const { lease } = yield* StoreFixture
+      yield* sql`alter table runtime_records drop constraint runtime_records_pkey, alter status drop not null`
+      yield* sql`insert into runtime_records (game_id, status, last_op_at) values ('none', null, now())`
+      yield* sql`insert into runtime_records select * from runtime_records where game_id = 'game'`
+      for (const game of ["game", "none"]) {
+        assert.strictEqual((yield* leases.acquire(game))._tag, "Undecodable")
+        assert.isUndefined(yield* lease(game))
+      }
+    })
+  )
+
+  it.effect("releases the lease when the record can not be read", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const leases = yield* GameLeases
+      yield* sql`truncate game_leases`
+      yield* sql`alter table runtime_records rename to away`
+      const error = yield* Effect.flip(leases.acquire("game"))
+      assert.strictEqual(error.reason._tag, "NotMigrated")
+      assert.isUndefined(yield* (yield* StoreFixture).lease("game"))
+    })
+  )
+})
