@@ -3,7 +3,7 @@ import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, wri
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { Effect, Redacted } from "effect"
-import { binaries } from "./binaries.ts"
+import { binaries, packageFolder } from "./binaries.ts"
 import { attempt, EmbeddedError } from "./EmbeddedError.ts"
 import { clearPrevious, ownerSetting } from "./previousServer.ts"
 import { failure, running, stopProgram } from "./program.ts"
@@ -89,7 +89,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
   const data = join(dir, "data")
   yield* prepare(dir)
   yield* clearPrevious(data)
-  const bin = yield* binaries(dir, serverUser)
+  const bin = yield* binaries(dir, serverUser, yield* packageFolder)
   if (!(yield* exists(data))) yield* initialize(bin, data)
 
   const socket = yield* socketFolder(dir)

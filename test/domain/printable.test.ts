@@ -1,0 +1,21 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { printable } from "../../src/domain/printable.ts"
+
+describe("printable", () => {
+  it.each([
+    ["plain text", "game-1", "game-1"],
+    ["a terminal's escape", "\u001b[31m", "\\u{1b}[31m"],
+    ["line breaks", "a\r\nb\u2028c", "a\\u{d}\\u{a}b\\u{2028}c"],
+    ["text that changes direction", "\u202eabc", "\\u{202e}abc"],
+    ["a lone surrogate", "\ud800", "\\u{d800}"],
+    ["other languages and emoji", "Grüße 🎮", "Grüße 🎮"]
+  ])("escapes what hides or acts: %s", (_, text, expected) => {
+    assert.strictEqual(printable(text), expected)
+  })
+
+  it.prop("holds no control character and is short, whatever it is given", [Schema.String], ([text]) => {
+    assert.notMatch(printable(text), /\p{Cc}/u)
+    assert.isAtMost(printable(text.repeat(50)).length, 129)
+  })
+})

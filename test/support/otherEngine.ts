@@ -1,0 +1,49 @@
+import { spawn } from "node:child_process"
+import { existsSync } from "node:fs"
+import { request } from "node:http"
+import { join } from "node:path"
+import { Effect, Schedule, type Scope } from "effect"
+import { temporaryFolder } from "./postgres.ts"
+
+const answers = (socketPath: string) =>
+  Effect.callback<boolean>((resume) => {
+    request({ socketPath, path: "/_ping" }, (response) => {
+      response.resume()
+      resume(Effect.succeed(response.statusCode === 200))
+    })
+      .on("error", () => resume(Effect.succeed(false)))
+      .end()
+  })
+
+/** Whether this machine can run an engine of its own: `dockerd` from Debian's `docker.io`, as root. */
+export const canStartEngine =
+  process.getuid?.() === 0 && (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, "dockerd")))
+
+/** A second, empty engine of its own, gone with the scope. Its `/info` ID may equal the first one's: both share a key. */
+export const startEngine: Effect.Effect<{ readonly socketPath: string }, never, Scope.Scope> = Effect.gen(function* () {
+  const folder = yield* temporaryFolder
+  const socketPath = join(folder, "engine.sock")
+  const args = [
+    ["--host", `unix://${socketPath}`],
+    ["--data-root", join(folder, "data")],
+    ["--exec-root", join(folder, "exec")],
+    ["--pidfile", join(folder, "engine.pid")],
+    ["--bridge=none", "--iptables=false", "--ip6tables=false", "--storage-driver=vfs"]
+  ].flat()
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const engine = spawn("dockerd", args, { stdio: "ignore" })
+      return { engine, ended: new Promise<void>((resolve) => engine.once("close", () => resolve())) }
+    }),
+    ({ engine, ended }) => {
+      engine.kill("SIGTERM")
+      return Effect.promise(() => ended)
+    }
+  )
+  yield* answers(socketPath).pipe(
+    Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("100 millis") }),
+    Effect.timeout("30 seconds"),
+    Effect.orDie
+  )
+  return { socketPath }
+})
