@@ -1,37 +1,16 @@
 import { Array as Arr, Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result } from "effect"
 import { isContainerId } from "../domain/ContainerId.ts"
 import { lagSeconds } from "../domain/Expiry.ts"
-import { type Conclusion, type OpSource, type Outcome, type Refusal, rules } from "../domain/Outcome.ts"
+import { type Refusal, rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import * as Metrics from "../observability/Metrics.ts"
-import { ContainerEngine, type EngineId } from "../ports/ContainerEngine.ts"
+import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { type AuditRow, GameLeases } from "../ports/GameLeases.ts"
 import type { StoreError } from "../ports/StoreError.ts"
+import { type Cleaned, type CleanupRequest, ended, refused } from "./Cleaned.ts"
 import { observed } from "./observe.ts"
-import type { PassRefused } from "./PassRefused.ts"
 import * as Trust from "./Trust.ts"
 import { type End, margin, underLease } from "./underLease.ts"
-
-export interface CleanupRequest {
-  readonly gameId: string
-  /** The pass's cutoff, Unix milliseconds. */
-  readonly cutoff: number
-  /** The engine that the records' containers live on; only its word on absence counts. */
-  readonly engineId: EngineId
-  readonly opSource: OpSource
-  /** Who or what asked, for the audit row. */
-  readonly sourceRef: string
-}
-
-export interface Cleaned extends Conclusion {
-  readonly imageRef: string | null
-  /** Seconds from due to removed, where the record moved to `removed`. */
-  readonly lag: number | undefined
-  /** A removal that the engine may still carry out: the game's lease is left to expire. */
-  readonly unresolved: boolean
-  /** Nothing more can be cleaned now, and this game was not charged. */
-  readonly refusal: PassRefused | undefined
-}
 
 interface CleanerOptions {
   /** That of the leases behind the port. */
@@ -132,27 +111,6 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     )
   return Cleaner.of({ cleanup, unresolved })
 })
-
-const ended = (
-  request: CleanupRequest,
-  outcome: Outcome,
-  message: string,
-  more?: Partial<Omit<Cleaned, "gameId" | "outcome" | "message">>
-): Cleaned => ({
-  gameId: request.gameId,
-  outcome,
-  errorCode: null,
-  message,
-  containerId: null,
-  imageRef: null,
-  lag: undefined,
-  unresolved: false,
-  refusal: undefined,
-  ...more
-})
-
-const refused = (request: CleanupRequest, { code, message }: Refusal, more?: Partial<Cleaned>) =>
-  ended(request, rules[code].outcome, message, { ...more, errorCode: code })
 
 /** The record was changed by someone else between our re-read and our commit. */
 const notCommitted = (end: Extract<End, { _tag: "Commit" }>, result: "already_removed" | "record_moved"): Refusal => {

@@ -1,18 +1,4 @@
-import {
-  Clock,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Metric,
-  Option,
-  Record,
-  Result,
-  Semaphore,
-  Stream
-} from "effect"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Metric, Option, Result, Semaphore, Stream } from "effect"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import * as Metrics from "../observability/Metrics.ts"
@@ -22,7 +8,7 @@ import { measure } from "./BacklogGauges.ts"
 import { Cleaner } from "./Cleaner.ts"
 import { rehearse } from "./CleanupPlan.ts"
 import { Heartbeat } from "./Heartbeat.ts"
-import { LinesLogged, logLimited } from "./observe.ts"
+import { LinesLogged, logLimited, passEnded } from "./observe.ts"
 import { type OpenedPass, openPass } from "./openPass.ts"
 import { PassRefused } from "./PassRefused.ts"
 import { type PassReport, Tally, type Trigger } from "./PassReport.ts"
@@ -162,11 +148,11 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const started = yield* Clock.monotonicTimeNanos
     if (options.mode === "paused") {
       const paused = tally.report(Exit.fail(PassRefused.paused))
-      yield* conclude(paused, started)
+      yield* passEnded(paused, started)
       return paused
     }
     const worked = yield* work(tally, onProgress ?? (() => Effect.void)).pipe(
-      Effect.onExit((exit) => conclude(tally.report(exit), started)),
+      Effect.onExit((exit) => passEnded(tally.report(exit), started)),
       Effect.withSpan("rtmanager.cleanup.pass", { root: true }),
       Effect.provideService(LinesLogged, new Map()),
       Effect.result
@@ -174,44 +160,4 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     return tally.report(Result.isFailure(worked) ? Exit.fail(worked.failure) : Exit.void)
   })
   return CleanupPass.of({ runOnce })
-})
-
-/** An ended pass as span attributes, instruments and one log line: a warning where nothing more could be done. */
-const conclude = Effect.fnUntraced(function* (report: PassReport, started: bigint) {
-  const { result, error } = report
-  const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
-  yield* Effect.annotateCurrentSpan({
-    "rtmanager.cleanup.trigger": report.trigger,
-    "rtmanager.cleanup.result": result,
-    "rtmanager.cleanup.listed": report.listed,
-    "rtmanager.cleanup.dry_run": report.dryRun,
-    ...Record.mapKeys(report.outcomes, (outcome) => `rtmanager.cleanup.games.${outcome}`),
-    ...(error !== undefined && { "error.type": error._tag === "PassRefused" ? error.reason : error.reason._tag })
-  })
-  yield* Metric.update(Metrics.passDurationFor(result), seconds)
-  yield* Metric.update(Metrics.unusableRowsFor("undecodable"), report.undecodable)
-  if (error?._tag === "PassRefused") yield* Metric.update(Metrics.passesRefusedFor(error.reason), 1)
-  if (result === "success" || result === "partial") {
-    yield* Metric.update(Metrics.lastSuccess, (yield* Clock.currentTimeMillis) / 1000)
-  }
-  if (report.undecodable > 0) {
-    yield* Effect.logWarning("cleanup.pass.undecodable_rows").pipe(
-      Effect.annotateLogs({ rows: report.undecodable, first: report.undecodableRows })
-    )
-  }
-  const level = error !== undefined ? "Warn" : report.listed > 0 || result === "interrupted" ? "Info" : "Debug"
-  yield* Effect.logWithLevel(level)(`cleanup.pass.${result}`).pipe(
-    Effect.annotateLogs({
-      trigger: report.trigger,
-      dry_run: report.dryRun,
-      ...(report.cutoff !== undefined && { cutoff: new Date(report.cutoff).toISOString() }),
-      listed: report.listed,
-      undecodable: report.undecodable,
-      not_attempted: report.notAttempted,
-      outcomes: report.outcomes,
-      error_codes: report.errorCodes,
-      seconds,
-      ...(error !== undefined && { message: error.message })
-    })
-  )
 })

@@ -3,7 +3,7 @@ import type { ErrorCode, Outcome } from "../domain/Outcome.ts"
 import type { PassResult } from "../observability/Metrics.ts"
 import type { Page } from "../ports/RuntimeRecords.ts"
 import type { StoreError } from "../ports/StoreError.ts"
-import type { Cleaned } from "./Cleaner.ts"
+import type { Cleaned } from "./Cleaned.ts"
 import type { PassRefused } from "./PassRefused.ts"
 
 export type Trigger = "startup" | "schedule" | "manual"

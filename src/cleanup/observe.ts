@@ -1,8 +1,9 @@
-import { Context, Duration, Effect, type LogLevel, Metric } from "effect"
+import { Clock, Context, Duration, Effect, type LogLevel, Metric, Record as Rec } from "effect"
 import { levelOf } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import * as Metrics from "../observability/Metrics.ts"
-import type { Cleaned, CleanupRequest } from "./Cleaner.ts"
+import type { Cleaned, CleanupRequest } from "./Cleaned.ts"
+import type { PassReport } from "./PassReport.ts"
 
 /** Lines of one kind (an outcome with its code) that a pass logs; the rest go to debug, and the pass sums them up. */
 const linesPerKind = 200
@@ -63,4 +64,44 @@ export const logLimited = Effect.fnUntraced(function* (
   const lines = (logged.get(kind) ?? 0) + 1
   logged.set(kind, lines)
   yield* Effect.annotateLogs(Effect.logWithLevel(lines > linesPerKind ? "Debug" : level)(event), annotations)
+})
+
+/** An ended pass as span attributes, instruments and one log line: a warning where nothing more could be done. */
+export const passEnded = Effect.fnUntraced(function* (report: PassReport, started: bigint) {
+  const { result, error } = report
+  const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
+  yield* Effect.annotateCurrentSpan({
+    "rtmanager.cleanup.trigger": report.trigger,
+    "rtmanager.cleanup.result": result,
+    "rtmanager.cleanup.listed": report.listed,
+    "rtmanager.cleanup.dry_run": report.dryRun,
+    ...Rec.mapKeys(report.outcomes, (outcome) => `rtmanager.cleanup.games.${outcome}`),
+    ...(error !== undefined && { "error.type": error._tag === "PassRefused" ? error.reason : error.reason._tag })
+  })
+  yield* Metric.update(Metrics.passDurationFor(result), seconds)
+  yield* Metric.update(Metrics.unusableRowsFor("undecodable"), report.undecodable)
+  if (error?._tag === "PassRefused") yield* Metric.update(Metrics.passesRefusedFor(error.reason), 1)
+  if (result === "success" || result === "partial") {
+    yield* Metric.update(Metrics.lastSuccess, (yield* Clock.currentTimeMillis) / 1000)
+  }
+  if (report.undecodable > 0) {
+    yield* Effect.logWarning("cleanup.pass.undecodable_rows").pipe(
+      Effect.annotateLogs({ rows: report.undecodable, first: report.undecodableRows })
+    )
+  }
+  const level = error !== undefined ? "Warn" : report.listed > 0 || result === "interrupted" ? "Info" : "Debug"
+  yield* Effect.logWithLevel(level)(`cleanup.pass.${result}`).pipe(
+    Effect.annotateLogs({
+      trigger: report.trigger,
+      dry_run: report.dryRun,
+      ...(report.cutoff !== undefined && { cutoff: new Date(report.cutoff).toISOString() }),
+      listed: report.listed,
+      undecodable: report.undecodable,
+      not_attempted: report.notAttempted,
+      outcomes: report.outcomes,
+      error_codes: report.errorCodes,
+      seconds,
+      ...(error !== undefined && { message: error.message })
+    })
+  )
 })

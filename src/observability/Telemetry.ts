@@ -1,20 +1,5 @@
-import { type Duration, Effect, Layer } from "effect"
-
-export interface TelemetryOptions {
-  /** As `config/OtelSettings.ts` reads it: the endpoint of each signal, what the operator says of the resource. */
-  readonly otel: {
-    readonly traces: string | undefined
-    readonly metrics: string | undefined
-    readonly logs: string | undefined
-    readonly serviceName: string | undefined
-    readonly resource: Readonly<Record<string, string>>
-    readonly metricInterval: Duration.Duration
-    readonly spanQueue: number
-  }
-  readonly serviceVersion: string
-  /** One per process, the same as the leases' owner. */
-  readonly instanceId: string
-}
+import { Effect, Layer } from "effect"
+import type { TelemetryOptions } from "./sdk.ts"
 
 /**
  * Traces, metrics and logs over OTLP/HTTP, each only where it has an endpoint; the OpenTelemetry SDK is not even loaded

@@ -10,7 +10,22 @@ import { BatchSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace-
 import { ConfigProvider, Duration, Layer } from "effect"
 import { layer as diagnostics } from "./diagnostics.ts"
 import { registerAll } from "./Metrics.ts"
-import type { TelemetryOptions } from "./Telemetry.ts"
+
+export interface TelemetryOptions {
+  /** As `config/OtelSettings.ts` reads it: the endpoint of each signal, what the operator says of the resource. */
+  readonly otel: {
+    readonly traces: string | undefined
+    readonly metrics: string | undefined
+    readonly logs: string | undefined
+    readonly serviceName: string | undefined
+    readonly resource: Readonly<Record<string, string>>
+    readonly metricInterval: Duration.Duration
+    readonly spanQueue: number
+  }
+  readonly serviceVersion: string
+  /** One per process, the same as the leases' owner. */
+  readonly instanceId: string
+}
 
 /** Most characters of an attribute, such as an error's stack. */
 const attributeValueLengthLimit = 8192

@@ -34,7 +34,7 @@ export const layerWorld = (options?: Partial<CleanupPassOptions>) =>
 
 export const layerHeartbeat = Heartbeat.layer({ patience: Duration.minutes(1) })
 
-const layerPorts = Layer.mergeAll(layerStores({ leaseTtl }), Memory.layer({ timeout: engineTimeout }))
+export const layerPorts = Layer.mergeAll(layerStores({ leaseTtl }), Memory.layer({ timeout: engineTimeout }))
 
 /** A full container id that is easy to tell apart: the number in hex, padded to 64 digits. */
 export const containerId = (number: number) => ContainerId.make(number.toString(16).padStart(64, "0"))

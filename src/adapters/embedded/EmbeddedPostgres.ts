@@ -41,7 +41,7 @@ const prepare = Effect.fnUntraced(function* (dir: string) {
 
 /** `initdb` beside the data folder, then renamed: an interrupted one leaves nothing that looks like data. */
 const initialize = Effect.fnUntraced(function* (bin: string, data: string) {
-  const partial = `${data}.new`
+  const partial = `${data}.${process.pid}.new`
   yield* attempt(`cannot clear ${partial}`, () => rm(partial, { recursive: true, force: true }))
   yield* makeFolder(partial, serverUser)
   const args = ["-D", partial, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"]
@@ -51,26 +51,29 @@ const initialize = Effect.fnUntraced(function* (bin: string, data: string) {
   yield* attempt(`cannot create ${data}`, () => rename(partial, data))
 }, Effect.scoped)
 
-const isSocketFolder = /rtmanager-pg-\w{6}$/
+const remove = (path: string) => Effect.promise(() => rm(path, { recursive: true, force: true }).catch(() => undefined))
 
-/**
- * A short path, as a socket's may have 107 bytes at most. It is noted below `dir`, so that one that a killed process
- * left behind is removed by the next.
- */
-const socketFolder = Effect.fnUntraced(function* (dir: string) {
+/** A short path, as a socket's may have 107 bytes at most. */
+const socketFolder = Effect.acquireRelease(
+  attempt("cannot create a folder for the socket", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "rtmanager-pg-"))
+    if (serverUser !== undefined) await chown(folder, serverUser.uid, serverUser.gid)
+    return folder
+  }),
+  remove
+)
+
+/** Removes what killed processes left behind. Only for the one whose server runs: the others may be starting. */
+const cleanUp = Effect.fnUntraced(function* (dir: string, socket: string) {
   const note = join(dir, "socket")
-  const remove = (folder: string) =>
-    Effect.promise(() => rm(folder, { recursive: true, force: true }).catch(() => undefined))
   const old = yield* Effect.promise(() => readFile(note, "utf8").catch(() => ""))
-  if (isSocketFolder.test(old)) yield* remove(old)
-  return yield* Effect.acquireRelease(
-    attempt("cannot create a folder for the socket", async () => {
-      const folder = await mkdtemp(join(tmpdir(), "rtmanager-pg-"))
-      await writeFile(note, folder)
-      if (serverUser !== undefined) await chown(folder, serverUser.uid, serverUser.gid)
-      return folder
-    }),
-    remove
+  if (/rtmanager-pg-\w{6}$/.test(old)) yield* remove(old)
+  yield* attempt(`cannot write ${note}`, () => writeFile(note, socket))
+  const names = yield* attempt(`cannot read ${dir}`, () => readdir(dir))
+  yield* Effect.forEach(
+    names.filter((name) => /\.\d+\.new$/.test(name)),
+    (name) => remove(join(dir, name)),
+    { discard: true }
   )
 })
 
@@ -92,7 +95,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
   const bin = yield* binaries(dir, serverUser, yield* packageFolder)
   if (!(yield* exists(data))) yield* initialize(bin, data)
 
-  const socket = yield* socketFolder(dir)
+  const socket = yield* socketFolder
   const settings = {
     listen_addresses: "",
     unix_socket_directories: socket,
@@ -115,6 +118,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
       orElse: () => Effect.fail(failure(`not ready within ${startTimeout}`, server))
     })
   )
+  yield* cleanUp(dir, socket)
   const url = Redacted.make(`postgres:///postgres?host=${encodeURIComponent(socket)}&user=postgres`)
   return { url, stop: stopProgram(server) }
 })

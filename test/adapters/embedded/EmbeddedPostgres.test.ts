@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process"
-import { chmod, chown, mkdir, symlink, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { chmod, chown, mkdir, readdir, symlink, writeFile } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
@@ -45,10 +45,8 @@ const owner = Effect.fnUntraced(function* (folder: string, options: { user?: Ser
 })
 
 /** As root, an ordinary user to test with too, if it can reach this checkout. Else the user that we are is one. */
-const ordinaryUser =
-  ((await blockedAt(ownerScript, serverUser)) ?? (await blockedAt(process.execPath, serverUser)))
-    ? undefined
-    : serverUser
+const reachable = await Promise.all([dirname(ownerScript), process.execPath].map((path) => blockedAt(path, serverUser)))
+const ordinaryUser = reachable.every((blocked) => blocked === undefined) ? serverUser : undefined
 
 const fill = "create table kept as select 1 as one"
 const look = "select one from kept"
@@ -122,12 +120,13 @@ describe("The embedded PostgreSQL", { timeout: 60_000 }, () => {
     })
   )
 
-  it.live("starts over when the first start was interrupted", () =>
+  it.live("starts over when the first start was interrupted, and clears away what it left", () =>
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
-      yield* Effect.promise(() => mkdir(join(folder, "data.new", "base"), { recursive: true }))
+      yield* Effect.promise(() => mkdir(join(folder, "data.12345.new", "base"), { recursive: true }))
       yield* Effect.promise(() => chmod(folder, 0o755))
       yield* run(folder, fill)
+      assert.deepStrictEqual(yield* Effect.promise(() => readdir(folder)), ["data", "socket"])
     })
   )
 

@@ -1,0 +1,46 @@
+import { type Conclusion, type OpSource, type Outcome, type Refusal, rules } from "../domain/Outcome.ts"
+import type { EngineId } from "../ports/ContainerEngine.ts"
+import type { PassRefused } from "./PassRefused.ts"
+
+export interface CleanupRequest {
+  readonly gameId: string
+  /** The pass's cutoff, Unix milliseconds. */
+  readonly cutoff: number
+  /** The engine that the records' containers live on; only its word on absence counts. */
+  readonly engineId: EngineId
+  readonly opSource: OpSource
+  /** Who or what asked, for the audit row. */
+  readonly sourceRef: string
+}
+
+export interface Cleaned extends Conclusion {
+  readonly imageRef: string | null
+  /** Seconds from due to removed, where the record moved to `removed`. */
+  readonly lag: number | undefined
+  /** A removal that the engine may still carry out: the game's lease is left to expire. */
+  readonly unresolved: boolean
+  /** Nothing more can be cleaned now, and this game was not charged. */
+  readonly refusal: PassRefused | undefined
+}
+
+/** An attempt that ended like this; what is not known of it is empty. */
+export const ended = (
+  request: CleanupRequest,
+  outcome: Outcome,
+  message: string,
+  more?: Partial<Omit<Cleaned, "gameId" | "outcome" | "message">>
+): Cleaned => ({
+  gameId: request.gameId,
+  outcome,
+  errorCode: null,
+  message,
+  containerId: null,
+  imageRef: null,
+  lag: undefined,
+  unresolved: false,
+  refusal: undefined,
+  ...more
+})
+
+export const refused = (request: CleanupRequest, { code, message }: Refusal, more?: Partial<Cleaned>) =>
+  ended(request, rules[code].outcome, message, { ...more, errorCode: code })

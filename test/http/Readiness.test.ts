@@ -1,0 +1,53 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
+import { Readiness } from "../../src/http/Readiness.ts"
+import { EngineId } from "../../src/ports/ContainerEngine.ts"
+import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
+import { StoreState } from "../adapters/memory/StoreState.ts"
+import { layerPorts } from "../support/world.ts"
+
+const reasons = Effect.flatMap(Readiness, (readiness) => readiness.reasons)
+const layer = Layer.provideMerge(Readiness.layer, layerPorts)
+const probed = TestClock.adjust("10 seconds")
+const down = new StoreError({ operation: "clock", reason: new Unavailable({ cause: new Error("down") }) })
+
+describe("Readiness", () => {
+  it.effect("has no reason against it when database and engine answer, and an engine is not known yet", () =>
+    Effect.gen(function* () {
+      yield* probed
+      assert.deepStrictEqual(yield* reasons, { database: undefined, engine: undefined })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("says what is wrong with the database, and forgets it when the database is back", () =>
+    Effect.gen(function* () {
+      const state = yield* StoreState
+      state.intercept = () => down
+      yield* probed
+      assert.strictEqual((yield* reasons).database, "clock: down")
+      state.intercept = () => Effect.void
+      yield* probed
+      assert.isUndefined((yield* reasons).database)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("answers at once while the database hangs, and says so after 5 seconds", () =>
+    Effect.gen(function* () {
+      yield* probed
+      ;(yield* StoreState).intercept = () => Effect.never
+      yield* probed
+      assert.strictEqual((yield* reasons).database, "no answer within 5 seconds")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("says that the engine is another one than the known", () =>
+    Effect.gen(function* () {
+      ;(yield* StoreState).knownEngine = EngineId.make("known/none")
+      yield* (yield* MemoryEngine).setIdentity(EngineId.make("other/none"))
+      yield* probed
+      assert.match((yield* reasons).engine ?? "", /other\/none.*known\/none.*engine accept/)
+    }).pipe(Effect.provide(layer))
+  )
+})
