@@ -140,7 +140,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       ),
       Stream.runDrain
     )
-    if (tally.done > 0) yield* measure(records, opened.cutoff)
+    // The work is done: gauges that cannot be set now are set within a minute.
+    if (tally.done > 0) yield* Effect.ignore(measure(records, opened.cutoff))
   })
 
   const runOnce: CleanupPass["Service"]["runOnce"] = Effect.fnUntraced(function* ({ trigger, onProgress }) {

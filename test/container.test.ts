@@ -1,0 +1,175 @@
+import { readFile } from "node:fs/promises"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Schema } from "effect"
+import * as Yaml from "effect/encoding/Yaml"
+import { GoDuration } from "../src/config/GoDuration.ts"
+import { acceptedForms } from "../src/config/variables.ts"
+
+const read = (name: string) => readFile(new URL(`../${name}`, import.meta.url), "utf8")
+
+const Strings = Schema.Array(Schema.String)
+const byName = <S extends Schema.Top>(value: S) => Schema.Record(Schema.String, value)
+
+const Service = Schema.Struct({
+  image: Schema.String,
+  environment: Schema.optionalKey(byName(Schema.NullOr(Schema.String))),
+  ports: Schema.optionalKey(Strings),
+  volumes: Schema.optionalKey(Strings),
+  networks: Strings,
+  cap_drop: Schema.optionalKey(Strings),
+  security_opt: Schema.optionalKey(Strings),
+  read_only: Schema.optionalKey(Schema.Boolean),
+  user: Schema.optionalKey(Schema.String),
+  stop_grace_period: Schema.optionalKey(GoDuration),
+  depends_on: Schema.optionalKey(byName(Schema.Struct({ condition: Schema.String })))
+})
+
+const Compose = Schema.Struct({
+  services: byName(Service),
+  networks: byName(Schema.NullOr(Schema.Struct({ internal: Schema.Boolean })))
+})
+
+const Pipeline = Schema.Struct({ receivers: Strings, processors: Strings, exporters: Strings })
+
+const Collector = Schema.Struct({
+  receivers: Schema.Struct({
+    otlp: Schema.Struct({ protocols: Schema.Struct({ http: Schema.Struct({ endpoint: Schema.String }) }) })
+  }),
+  processors: byName(Schema.Unknown),
+  exporters: byName(Schema.NullOr(Schema.Struct({ endpoint: Schema.optionalKey(Schema.String) }))),
+  service: Schema.Struct({ pipelines: byName(Pipeline) })
+})
+
+const Package = Schema.fromJsonString(
+  Schema.Struct({
+    name: Schema.String,
+    version: Schema.String,
+    description: Schema.String,
+    license: Schema.String,
+    optionalDependencies: byName(Schema.String)
+  })
+)
+
+const dockerfile = await read("Dockerfile")
+const compose = Schema.decodeUnknownSync(Compose)(Yaml.parse(await read("docker-compose.yml")))
+const collector = Schema.decodeUnknownSync(Collector)(Yaml.parse(await read("otel-collector.yaml")))
+const manifest = Schema.decodeUnknownSync(Package)(await read("package.json"))
+
+const named = (name: string) => {
+  const service = compose.services[name]
+  assert.isDefined(service)
+  return service
+}
+const service = named("rtmanager-cleanup")
+const migrate = named("migrate")
+const services = Object.entries(compose.services)
+
+describe("the image", () => {
+  it("runs on the Node that the lock file brings to every other machine", () => {
+    const node = /^ARG NODE_IMAGE=node:([\d.]+)-/m.exec(dockerfile)?.[1]
+    const packages = Object.entries(manifest.optionalDependencies).filter(([name]) => name.startsWith("node-"))
+    assert.isNotEmpty(packages)
+    for (const [name, version] of packages) assert.strictEqual(version, node, name)
+  })
+
+  it("is labelled as what the package says", () => {
+    const labels = [...dockerfile.matchAll(/org\.opencontainers\.image\.(\w+)="([^"]*)"/g)].map(([, key, text]) => [
+      key,
+      text
+    ])
+    const { name: title, description, version, license: licenses } = manifest
+    assert.deepStrictEqual(Object.fromEntries(labels), { title, description, version, licenses })
+  })
+
+  it("gets its signals, as a user that has a number and is not root", () => {
+    assert.match(dockerfile, /^ENTRYPOINT \["node", "\/app\/src\/main\.ts"\]$/m)
+    assert.match(dockerfile, /^USER [1-9]\d*:[1-9]\d*$/m)
+  })
+
+  it("listens on the port that it exposes, and that is published", () => {
+    const port = /RTMANAGER_HTTP_ADDR=0\.0\.0\.0:(\d+)/.exec(dockerfile)?.[1]
+    assert.strictEqual(/^EXPOSE (\d+)$/m.exec(dockerfile)?.[1], port)
+    assert.deepStrictEqual(service.ports, [`127.0.0.1:${port}:${port}`])
+  })
+})
+
+describe("docker-compose.yml", () => {
+  it("sets only variables that the service knows, as does the image", () => {
+    const variables = [
+      ...[service, migrate].flatMap(({ environment }) => Object.keys(environment ?? {})),
+      ...(dockerfile.match(/RTMANAGER_\w+/g) ?? [])
+    ]
+    assert.isNotEmpty(variables)
+    for (const variable of variables) assert.isTrue(acceptedForms.has(variable), variable)
+  })
+
+  it("publishes ports on this machine's own address only", () => {
+    for (const [name, { ports }] of services)
+      for (const port of ports ?? []) assert.match(port, /^127\.0\.0\.1:\d+:\d+$/, name)
+  })
+
+  it("lets only what publishes a port out of the internal network", () => {
+    assert.deepStrictEqual(compose.networks, { internal: { internal: true }, published: null })
+    for (const [name, { networks, ports }] of services)
+      assert.deepStrictEqual(networks, ports === undefined ? ["internal"] : ["internal", "published"], name)
+  })
+
+  it("gives the service more time to stop than the 10 seconds that it takes at most", () => {
+    assert.isDefined(service.stop_grace_period)
+    assert.isAbove(Duration.toSeconds(service.stop_grace_period), 10)
+  })
+
+  it("starts the service after the database and its schema, whatever becomes of telemetry", () => {
+    assert.deepStrictEqual(service.depends_on, {
+      postgres: { condition: "service_healthy" },
+      migrate: { condition: "service_completed_successfully" }
+    })
+    for (const [name, { depends_on = {} }] of services)
+      for (const telemetry of ["otel-collector", "jaeger"]) assert.notProperty(depends_on, telemetry, name)
+  })
+
+  it.each([
+    ["rtmanager-cleanup", service],
+    ["migrate", migrate]
+  ] as const)("runs %s as the image's user, read-only and without any privilege", (_, { user, ...own }) => {
+    assert.strictEqual(own.read_only, true)
+    assert.deepStrictEqual(own.cap_drop, ["ALL"])
+    assert.deepStrictEqual(own.security_opt, ["no-new-privileges:true"])
+    assert.strictEqual(user, /^USER (\S+)$/m.exec(dockerfile)?.[1])
+    assert.strictEqual(own.image, `rtmanager-cleanup:${manifest.version}`)
+  })
+
+  it("hands the engine's socket to the service alone", () => {
+    const holders = services.filter(([, { volumes }]) => volumes?.some((volume) => volume.includes("docker.sock")))
+    assert.deepStrictEqual(
+      holders.map(([name]) => name),
+      ["rtmanager-cleanup"]
+    )
+  })
+})
+
+describe("otel-collector.yaml", () => {
+  it("listens where the service sends", () => {
+    const endpoint = new URL(service.environment?.OTEL_EXPORTER_OTLP_ENDPOINT ?? "")
+    assert.property(compose.services, endpoint.hostname)
+    assert.strictEqual(collector.receivers.otlp.protocols.http.endpoint, `0.0.0.0:${endpoint.port}`)
+  })
+
+  it("takes all three signals, each guarded against running out of memory before anything else", () => {
+    const { pipelines } = collector.service
+    assert.sameMembers(Object.keys(pipelines), ["traces", "metrics", "logs"])
+    for (const [signal, { receivers, processors, exporters }] of Object.entries(pipelines)) {
+      assert.deepStrictEqual(receivers, ["otlp"], signal)
+      assert.strictEqual(processors[0], "memory_limiter", signal)
+      for (const processor of processors) assert.property(collector.processors, processor, signal)
+      for (const exporter of exporters) assert.property(collector.exporters, exporter, signal)
+    }
+  })
+
+  it("passes traces to Jaeger", () => {
+    assert.deepStrictEqual(collector.service.pipelines.traces?.exporters, ["otlp_http/jaeger"])
+    const { hostname, port } = new URL(collector.exporters["otlp_http/jaeger"]?.endpoint ?? "")
+    assert.property(compose.services, hostname)
+    assert.strictEqual(port, "4318")
+  })
+})
