@@ -1,0 +1,29 @@
+// Runs a file on the Node that the lock file brings: `node bin/node26.mjs FILE ARGS`, under Node 20 or newer. Where npm
+// has linked that Node already, or there is a newer one, it is this process; else it is a child that gets our signals.
+import { spawn } from "node:child_process"
+import { createRequire } from "node:module"
+import { constants } from "node:os"
+import { resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+
+const [file = "", ...args] = process.argv.slice(2)
+
+const broughtNode = () => {
+  const require = createRequire(import.meta.url)
+  for (const name of [`node-${process.platform}-${process.arch}`, `node-bin-${process.platform}-${process.arch}`]) {
+    try {
+      return require.resolve(`${name}/bin/node`)
+    } catch {}
+  }
+  console.error(`Node 26 is needed, and this is ${process.version}: run npm ci with optional packages`)
+  process.exit(2)
+}
+
+if (Number(process.versions.node.split(".")[0]) >= 26) {
+  process.argv.splice(1, 2, resolve(file))
+  await import(pathToFileURL(resolve(file)).href)
+} else {
+  const child = spawn(broughtNode(), [file, ...args], { stdio: "inherit" })
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal))
+  child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal ?? ""] ?? 0)))
+}
