@@ -18,6 +18,7 @@ import * as RuntimeRecords from "./adapters/postgres/RuntimeRecords.ts"
 import { sampleRecords } from "./adapters/postgres/samples.ts"
 import { Cleaner } from "./cleanup/Cleaner.ts"
 import { CleanupPass, type CleanupPassOptions } from "./cleanup/CleanupPass.ts"
+import * as Circuits from "./cleanup/circuits.ts"
 import { Heartbeat } from "./cleanup/Heartbeat.ts"
 import { CommandFailed, commandFailed, exitCode } from "./cli/CommandFailed.ts"
 import { SampleGames } from "./cli/demo.ts"
@@ -92,7 +93,11 @@ const withSettings = <A, E, R>(build: (settings: Settings) => Layer.Layer<A, E, 
   )
 
 const layerPorts = (settings: Settings) =>
-  Layer.merge(layerStores(settings.leaseTtl).pipe(Layer.provideMerge(layerDatabase(settings))), layerEngine(settings))
+  Circuits.layer.pipe(
+    Layer.provide(
+      Layer.merge(layerStores(settings.leaseTtl).pipe(Layer.provide(layerDatabase(settings))), layerEngine(settings))
+    )
+  )
 
 /** For `plan` and `engine accept`. */
 export const ports = withSettings(layerPorts)
@@ -148,6 +153,7 @@ export const demo = Layer.unwrap(
         concurrency: 8,
         pageSize: 500,
         maxRemovals: undefined,
+        maxClockSkew: Duration.minutes(1),
         leaseTtl,
         engineTimeout
       })

@@ -60,7 +60,8 @@ describe("the layout", () => {
   it("has each driver in its adapter, and domain and ports on effect alone", () => {
     const wrong = imports.filter(({ file, target }) => {
       if (target.startsWith(".")) return false
-      if (/^src\/(?:domain|ports|cleanup)\//.test(file)) return target !== "effect"
+      if (/^src\/(?:domain|ports)\//.test(file)) return target !== "effect"
+      if (/^src\/cleanup\//.test(file)) return target !== "effect" && !target.startsWith("effect/")
       const name = Object.keys(drivers).find((driver) => target === driver || target.startsWith(`${driver}/`))
       return name !== undefined && drivers[name]?.test(file) === false
     })

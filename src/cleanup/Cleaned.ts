@@ -1,13 +1,15 @@
+import type { Moment } from "../domain/Expiry.ts"
 import { type Conclusion, type OpSource, type Outcome, type Refusal, rules } from "../domain/Outcome.ts"
 import type { EngineId } from "../ports/ContainerEngine.ts"
-import type { PassRefused } from "./PassRefused.ts"
+import type { Brake } from "./Brake.ts"
+import type { PassError } from "./PassRefused.ts"
 
 export interface CleanupRequest {
   readonly gameId: string
-  /** The pass's cutoff, Unix milliseconds. */
-  readonly cutoff: number
+  readonly moment: Moment
   /** The engine that the records' containers live on; only its word on absence counts. */
   readonly engineId: EngineId
+  readonly brake: Brake
   readonly opSource: OpSource
   /** Who or what asked, for the audit row. */
   readonly sourceRef: string
@@ -19,8 +21,8 @@ export interface Cleaned extends Conclusion {
   readonly lag: number | undefined
   /** A removal that the engine may still carry out: the game's lease is left to expire. */
   readonly unresolved: boolean
-  /** Nothing more can be cleaned now, and this game was not charged. */
-  readonly refusal: PassRefused | undefined
+  /** Nothing more can be cleaned now, and this game was not charged for it. */
+  readonly refusal: PassError | undefined
 }
 
 /** An attempt that ended like this; what is not known of it is empty. */

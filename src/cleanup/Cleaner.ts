@@ -1,4 +1,5 @@
-import { Array as Arr, Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Random, Result } from "effect"
+import { afterFailure, type Backoff } from "../domain/Backoff.ts"
 import { isContainerId } from "../domain/ContainerId.ts"
 import { lagSeconds } from "../domain/Expiry.ts"
 import { type Refusal, rules } from "../domain/Outcome.ts"
@@ -6,17 +7,19 @@ import { printable } from "../domain/printable.ts"
 import * as Metrics from "../observability/Metrics.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { type AuditRow, GameLeases } from "../ports/GameLeases.ts"
+import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import type { StoreError } from "../ports/StoreError.ts"
 import { type Cleaned, type CleanupRequest, ended, refused } from "./Cleaned.ts"
 import { observed } from "./observe.ts"
 import * as Trust from "./Trust.ts"
-import { type End, margin, underLease } from "./underLease.ts"
+import { type End, type HeldGame, margin, underLease } from "./underLease.ts"
 
 interface CleanerOptions {
   /** That of the leases behind the port. */
   readonly leaseTtl: Duration.Duration
   /** The bound of one call to the engine. */
   readonly engineTimeout: Duration.Duration
+  readonly maxClockSkew: Duration.Duration
 }
 
 /**
@@ -41,40 +44,72 @@ export class Cleaner extends Context.Service<
 const make = Effect.fnUntraced(function* (options: CleanerOptions) {
   const engine = yield* ContainerEngine
   const leases = yield* GameLeases
+  const records = yield* RuntimeRecords
+  const length = Duration.subtract(options.leaseTtl, margin)
 
-  const attempt = Effect.fnUntraced(function* (request: CleanupRequest): Effect.fn.Return<Cleaned, StoreError> {
+  /** One statement's trouble is that game's alone; a database that does not answer at all ends the pass. */
+  const storeFailed = Effect.fnUntraced(function* (
+    request: CleanupRequest,
+    error: StoreError,
+    known?: Partial<Cleaned>
+  ) {
+    const away = yield* Effect.match(records.clock, { onSuccess: () => undefined, onFailure: (away) => away })
+    return away === undefined
+      ? refused(request, { code: "store_unavailable", message: error.message }, known)
+      : ended(request, "interrupted", error.message, { ...known, refusal: away })
+  })
+
+  const attempt = Effect.fnUntraced(function* (request: CleanupRequest): Effect.fn.Return<Cleaned> {
     const startedAt = yield* Clock.currentTimeMillis
-    const trust = yield* Trust.start(Duration.subtract(options.leaseTtl, margin))
-    const acquired = yield* leases.acquire(request.gameId).pipe(Effect.withSpan("rtmanager.cleanup.lease"))
+    const first = yield* Trust.start(length)
+    const asked = yield* leases.acquire(request.gameId).pipe(Effect.withSpan("rtmanager.cleanup.lease"), Effect.result)
+    if (Result.isFailure(asked)) return yield* storeFailed(request, asked.failure)
+    const acquired = asked.success
     if (acquired._tag === "Busy") return refused(request, { code: "lease_busy", message: "another holds the lease" })
     if (acquired._tag === "Undecodable") return refused(request, { code: "record_moved", message: acquired.detail })
-    if (acquired.takenOver) yield* Metric.update(Metrics.leaseTakeovers, 1)
 
-    const { lease, record } = acquired
-    const removal = { inDoubt: false }
-    const exit = yield* underLease(engine, options.engineTimeout, { ...request, record, trust, removal }).pipe(
+    const { lease, record, leftBy } = acquired
+    if (leftBy === "another") yield* Metric.update(Metrics.leaseTakeovers, 1)
+    const renew = Effect.orElseSucceed(leases.renew(lease), () => false)
+    const game: HeldGame = {
+      ...request,
+      record,
+      maxClockSkew: options.maxClockSkew,
+      trust: Trust.renewable(first, { length, renew }),
+      leftBehind: leftBy !== undefined,
+      removal: { inDoubt: false, end: undefined }
+    }
+    const exit = yield* underLease(engine, options.engineTimeout, game).pipe(
       Effect.interruptible,
-      Effect.exit
+      Effect.exit,
+      Effect.map((exit) => (game.removal.end === undefined ? exit : Exit.succeed(game.removal.end)))
     )
-    const unresolved = removal.inDoubt
+    const unresolved = game.removal.inDoubt
     const containerId = isContainerId(record?.containerId) ? record.containerId : null
     const known = { containerId, imageRef: record?.imageRef ?? null, unresolved }
     const row = { ...known, opSource: request.opSource, sourceRef: request.sourceRef, startedAt, ...(yield* present) }
 
-    const settle = (failure: AuditRow | undefined) =>
-      leases.settle(lease, { failure, keep: unresolved }).pipe(Effect.withSpan("rtmanager.cleanup.commit"))
+    const settle = (ended: Cleaned, failure?: AuditRow, backoff?: Backoff) =>
+      leases.settle(lease, { failure, backoff, keep: unresolved }).pipe(
+        Effect.withSpan("rtmanager.cleanup.commit"),
+        Effect.as(ended),
+        Effect.catch((error) => Effect.map(storeFailed(request, error, known), (failed) => notSettled(ended, failed)))
+      )
     const refuse = Effect.fnUntraced(function* (refusal: Refusal) {
-      const errorCode = rules[refusal.code].logged
-      yield* settle(errorCode === null ? undefined : { ...row, errorCode, message: refusal.message })
-      return refused(request, refusal, known)
+      const { code, message } = refusal
+      const { logged, outcome } = rules[code]
+      const ended = refused(request, refusal, known)
+      if (logged === null) return yield* settle(ended)
+      const failure = { ...row, errorCode: logged, message }
+      if (outcome !== "failed" || record === undefined) return yield* settle(ended, failure)
+      const random = yield* Random.next
+      return yield* settle(ended, failure, afterFailure(record.backoff, { code, at: row.finishedAt, random }))
     })
 
     if (Exit.isFailure(exit)) {
       const refusal = Option.getOrUndefined(Exit.findErrorOption(exit))
       if (refusal === undefined && !Cause.hasInterruptsOnly(exit.cause)) return yield* refuse(yield* defect(exit.cause))
-      yield* settle(undefined)
-      const message = refusal?.message ?? "interrupted"
-      return ended(request, "interrupted", message, { ...known, refusal })
+      return yield* settle(ended(request, "interrupted", refusal?.message ?? "interrupted", { ...known, refusal }))
     }
     const end = exit.value
     if (end._tag === "Refused") return yield* refuse(end)
@@ -85,25 +120,29 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       .pipe(Effect.withSpan("rtmanager.cleanup.commit"), Effect.result)
     if (Result.isFailure(committed)) {
       const reason = `${message}, but this could not be recorded: ${committed.failure.message}`
-      return refused(request, { code: "store_unavailable", message: reason }, known)
+      const { refusal } = yield* storeFailed(request, committed.failure)
+      return refused(request, { code: "store_unavailable", message: reason }, { ...known, refusal })
     }
     if (committed.success !== "committed") return yield* refuse(notCommitted(end, committed.success))
-    const lag = record?.lastOpAt ? lagSeconds(record.lastOpAt, request.cutoff) : undefined
+    const lastOpAt = record?.lastOpAt ?? undefined
+    const lag = lastOpAt === undefined ? undefined : lagSeconds(lastOpAt, request.moment, row.finishedAt)
     return ended(request, end.outcome, message, { ...known, lag })
   })
 
   const leftToExpire = new Map<string, Trust.Trust>()
-  const remember = Effect.fnUntraced(function* ({ gameId, unresolved }: Cleaned) {
-    leftToExpire.delete(gameId)
-    if (unresolved) leftToExpire.set(gameId, yield* Trust.start(options.leaseTtl))
+  const unresolved = Effect.gen(function* () {
+    for (const [gameId, { left }] of leftToExpire) {
+      if (!Duration.isPositive(yield* left)) leftToExpire.delete(gameId)
+    }
+    return [...leftToExpire.keys()]
   })
-  const unresolved = Effect.suspend(() =>
-    Effect.filter([...leftToExpire], ([, { left }]) => Effect.map(left, Duration.isPositive))
-  ).pipe(Effect.map(Arr.map(([gameId]) => gameId)))
+  const remember = Effect.fnUntraced(function* (cleaned: Cleaned) {
+    yield* unresolved
+    if (cleaned.unresolved) leftToExpire.set(cleaned.gameId, yield* Trust.start(options.leaseTtl))
+  })
 
   const cleanup = (request: CleanupRequest) =>
     attempt(request).pipe(
-      Effect.catch((error) => Effect.succeed(refused(request, { code: "store_unavailable", message: error.message }))),
       Effect.catchCause((cause) => Effect.map(defect(cause), (refusal) => refused(request, refusal))),
       Effect.tap(remember),
       (ended) => observed(request, ended),
@@ -112,10 +151,17 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
   return Cleaner.of({ cleanup, unresolved })
 })
 
+/** What an attempt had come to is kept where its end could not be written: the lease expires by itself. */
+const notSettled = (ended: Cleaned, failed: Cleaned): Cleaned =>
+  ended.outcome === "interrupted" || ended.errorCode === "removed_not_committed"
+    ? { ...ended, refusal: ended.refusal ?? failed.refusal }
+    : { ...failed, message: `${ended.message}, but this could not be recorded: ${failed.message}` }
+
 /** The record was changed by someone else between our re-read and our commit. */
 const notCommitted = (end: Extract<End, { _tag: "Commit" }>, result: "already_removed" | "record_moved"): Refusal => {
-  if (end.outcome === "removed") {
-    return { code: "removed_not_committed", message: "the container was removed, but its record had changed meanwhile" }
+  if (end.byUs) {
+    const what = end.outcome === "removed" ? "was removed" : "is gone, probably by our removal"
+    return { code: "removed_not_committed", message: `the container ${what}, but its record had changed meanwhile` }
   }
   return result === "already_removed"
     ? { code: "replay_no_op", message: "the record is already removed" }

@@ -1,16 +1,18 @@
-import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Metric, Option, Result, Semaphore, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Result, Semaphore, Stream } from "effect"
+import type { Moment } from "../domain/Expiry.ts"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
-import * as Metrics from "../observability/Metrics.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
+import { KnownEngine } from "../ports/KnownEngine.ts"
 import { type Cursor, RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { measure } from "./BacklogGauges.ts"
+import * as Brake from "./Brake.ts"
 import { Cleaner } from "./Cleaner.ts"
 import { rehearse } from "./CleanupPlan.ts"
 import { Heartbeat } from "./Heartbeat.ts"
-import { LinesLogged, logLimited, passEnded } from "./observe.ts"
+import { backlogMeasured, LinesLogged, logLimited, passEnded } from "./observe.ts"
 import { type OpenedPass, openPass } from "./openPass.ts"
-import { PassRefused } from "./PassRefused.ts"
+import { type PassError, PassRefused } from "./PassRefused.ts"
 import { type PassReport, Tally, type Trigger } from "./PassReport.ts"
 
 /** How long the games in flight may go on when a pass is interrupted. */
@@ -21,6 +23,8 @@ const gamesPerTrace = 100
 
 export interface CleanupPassOptions {
   readonly retention: Duration.Duration
+  /** How far this service's clock and the database's may be apart. */
+  readonly maxClockSkew: Duration.Duration
   /** `dry_run` decides and reports but touches nothing; `paused` refuses every pass. */
   readonly mode: "enforce" | "dry_run" | "paused"
   readonly concurrency: number
@@ -30,8 +34,16 @@ export interface CleanupPassOptions {
 }
 
 export interface Progress {
-  readonly due: number
+  /** `undefined` where they could not be counted. */
+  readonly due: number | undefined
   readonly done: number
+}
+
+export interface RunOptions {
+  readonly trigger: Trigger
+  /** A person says that most containers may be absent: this pass and the next ones go on. */
+  readonly acceptAbsent?: boolean
+  readonly onProgress?: (progress: Progress) => Effect.Effect<void>
 }
 
 /** One pass over everything that is due: the loop, the command line and later the API call this same function. */
@@ -40,13 +52,10 @@ export class CleanupPass extends Context.Service<
   {
     /**
      * Never fails: what went wrong is in the report. A game's failure is that game's; only an engine or a database that
-     * does not answer, or another engine, ends the pass early. When interrupted it claims nothing more and lets the
+     * does not answer, another engine, or one that most containers are absent on, ends the pass early. When interrupted it claims nothing more and lets the
      * games in flight go on for 4 seconds. `onProgress` runs after each game.
      */
-    readonly runOnce: (options: {
-      readonly trigger: Trigger
-      readonly onProgress?: (progress: Progress) => Effect.Effect<void>
-    }) => Effect.Effect<PassReport>
+    readonly runOnce: (options: RunOptions) => Effect.Effect<PassReport>
   }
 >()("rtmanager/cleanup/CleanupPass") {
   static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
@@ -55,14 +64,15 @@ export class CleanupPass extends Context.Service<
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
   const engine = yield* ContainerEngine
+  const known = yield* KnownEngine
   const cleaner = yield* Cleaner
   const heartbeat = yield* Heartbeat
   const open = yield* openPass
   const dryRun = options.mode === "dry_run"
 
-  const due = (cutoff: number, tally: Tally) =>
+  const due = (moment: Moment, tally: Tally) =>
     Stream.paginate(undefined as Cursor | undefined, (after) =>
-      records.listDue({ cutoff, after, limit: options.pageSize }).pipe(
+      records.listDue({ moment, after, limit: options.pageSize }).pipe(
         Effect.tap(() => heartbeat.beat),
         Effect.map((page) => {
           tally.page(page)
@@ -76,14 +86,15 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     )
 
   const clean =
-    ({ cutoff, engineId }: OpenedPass, tally: Tally) =>
+    ({ moment, engineId }: OpenedPass, brake: Brake.Brake, tally: Tally) =>
     (record: RuntimeRecord) =>
       Effect.uninterruptibleMask(
         Effect.fnUntraced(function* (restore) {
           const request = {
             gameId: record.gameId,
-            cutoff,
+            moment,
             engineId,
+            brake,
             opSource: "auto_ttl",
             sourceRef: tally.trigger
           } as const
@@ -103,31 +114,46 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
         })
       )
 
-  const tryOut = ({ cutoff }: OpenedPass, tally: Tally) =>
+  const tryOut = ({ moment }: OpenedPass, tally: Tally) =>
     Effect.fnUntraced(function* (record: RuntimeRecord) {
-      const { gameId, outcome, errorCode, message } = yield* rehearse(engine, record, cutoff)
+      const { gameId, outcome, errorCode, message } = yield* rehearse(engine, record, { ...options, moment })
       tally.game({ gameId, outcome, errorCode, unresolved: false })
       const line = { game_id: printable(gameId), outcome, error_code: errorCode, message }
       yield* logLimited(errorCode ?? outcome, "Info", "cleanup.game.dry_run", line)
     })
 
-  const work = Effect.fnUntraced(function* (tally: Tally, onProgress: (progress: Progress) => Effect.Effect<void>) {
-    const opened = yield* open({ retention: options.retention, remember: !dryRun })
-    tally.cutoff = opened.cutoff
-    const backlog = yield* measure(records, opened.cutoff)
-    yield* Metric.update(Metrics.unusableRowsFor("no_time"), backlog.noTime)
-    yield* Metric.update(Metrics.unusableRowsFor("future"), backlog.future)
+  /** Where the brake cannot be stored, the next pass comes to it again. */
+  const storeBrake = ({ engineId }: OpenedPass, error: PassError) =>
+    error._tag === "PassRefused" && error.reason === "absent_brake"
+      ? Effect.catch(known.brake(engineId), ({ message }) =>
+          Effect.annotateLogs(Effect.logError("cleanup.pass.brake_not_stored"), { message })
+        )
+      : Effect.void
 
-    const act = dryRun ? tryOut(opened, tally) : clean(opened, tally)
+  const work = Effect.fnUntraced(function* (
+    tally: Tally,
+    { acceptAbsent = false, onProgress = () => Effect.void }: RunOptions
+  ) {
+    const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent })
+    tally.cutoff = opened.moment.cutoff
+    yield* heartbeat.beat
+    // Counting a large backlog may take longer than a statement may. That is no reason to let it grow.
+    const backlog = Option.getOrUndefined(yield* Effect.option(measure(records, opened.moment)))
+    yield* backlogMeasured(backlog)
+
+    const brake = acceptAbsent ? Brake.released : Brake.make()
+    const act: (record: RuntimeRecord) => Effect.Effect<void, PassError> = dryRun
+      ? tryOut(opened, tally)
+      : clean(opened, brake, tally)
     const permits = yield* Semaphore.make(options.concurrency)
     const game = (record: RuntimeRecord) =>
       act(record).pipe(
-        Effect.tap(() => Effect.andThen(heartbeat.beat, onProgress({ due: backlog.due, done: tally.done }))),
+        Effect.tap(() => Effect.andThen(heartbeat.beat, onProgress({ due: backlog?.due, done: tally.done }))),
         permits.withPermits(1)
       )
     const pass = yield* Effect.orDie(Effect.currentSpan)
     let traces = 0
-    yield* due(opened.cutoff, tally).pipe(
+    yield* due(opened.moment, tally).pipe(
       Stream.rechunk(gamesPerTrace),
       Stream.chunks,
       Stream.mapEffect(
@@ -138,21 +164,22 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
         },
         { concurrency: 2 }
       ),
-      Stream.runDrain
+      Stream.runDrain,
+      Effect.tapError((error) => storeBrake(opened, error))
     )
     // The work is done: gauges that cannot be set now are set within a minute.
-    if (tally.done > 0) yield* Effect.ignore(measure(records, opened.cutoff))
+    if (tally.done > 0) yield* Effect.ignore(measure(records, opened.moment))
   })
 
-  const runOnce: CleanupPass["Service"]["runOnce"] = Effect.fnUntraced(function* ({ trigger, onProgress }) {
-    const tally = new Tally(trigger, dryRun)
+  const runOnce: CleanupPass["Service"]["runOnce"] = Effect.fnUntraced(function* (runOptions) {
+    const tally = new Tally(runOptions.trigger, dryRun)
     const started = yield* Clock.monotonicTimeNanos
     if (options.mode === "paused") {
       const paused = tally.report(Exit.fail(PassRefused.paused))
       yield* passEnded(paused, started)
       return paused
     }
-    const worked = yield* work(tally, onProgress ?? (() => Effect.void)).pipe(
+    const worked = yield* work(tally, runOptions).pipe(
       Effect.onExit((exit) => passEnded(tally.report(exit), started)),
       Effect.withSpan("rtmanager.cleanup.pass", { root: true }),
       Effect.provideService(LinesLogged, new Map()),

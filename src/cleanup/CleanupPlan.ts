@@ -1,6 +1,8 @@
 import { Duration, Effect, Option, Stream } from "effect"
-import { dueAt, isDue } from "../domain/Expiry.ts"
+import { isStuck } from "../domain/Backoff.ts"
+import { dueAt, isDue, isExpired, type Moment } from "../domain/Expiry.ts"
 import { type ErrorCode, type Outcome, rules } from "../domain/Outcome.ts"
+import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { type Cursor, RuntimeRecords } from "../ports/RuntimeRecords.ts"
@@ -14,6 +16,8 @@ export interface Planned {
   /** `null`: not due, so a pass would not look at it. */
   readonly outcome: Outcome | null
   readonly errorCode: ErrorCode | null
+  /** Failed so often that a person is needed. */
+  readonly stuck: boolean
   readonly message: string
 }
 
@@ -21,9 +25,9 @@ export interface Planned {
 export const rehearse = Effect.fnUntraced(function* (
   engine: ContainerEngine["Service"],
   record: RuntimeRecord,
-  cutoff: number
+  options: { readonly moment: Moment; readonly maxClockSkew: Duration.Duration }
 ) {
-  const question = { gameId: record.gameId, cutoff, patience: Duration.zero }
+  const question = { ...options, gameId: record.gameId, patience: Duration.zero }
   const decision = yield* decide(engine, record, question).pipe(
     Effect.catchTag("ContainerEngineError", (error) =>
       Effect.map(refusalOf(engine, error), (refusal): Decision => ({ _tag: "Refused", ...refusal }))
@@ -35,6 +39,7 @@ export const rehearse = Effect.fnUntraced(function* (
 /** Every stopped record with what would become of it, oldest first, page by page. */
 export const plan = (options: {
   readonly retention: Duration.Duration
+  readonly maxClockSkew: Duration.Duration
   readonly pageSize: number
   readonly concurrency: number
 }) =>
@@ -42,9 +47,11 @@ export const plan = (options: {
     Effect.gen(function* () {
       const records = yield* RuntimeRecords
       const engine = yield* ContainerEngine
-      const { cutoff } = yield* (yield* openPass)({ retention: options.retention, remember: false })
+      const { moment } = yield* (yield* openPass)({ ...options, touch: false })
       const judge = (record: RuntimeRecord) =>
-        isDue(record, cutoff) ? rehearse(engine, record, cutoff) : Effect.succeed(notDue(record, options.retention))
+        isDue(record, moment)
+          ? rehearse(engine, record, { ...options, moment })
+          : Effect.succeed(notDue(record, moment, options.retention))
       const page = Effect.fnUntraced(function* (after: Cursor | undefined) {
         const { records: stopped, undecodable, next } = yield* records.listStopped({ after, limit: options.pageSize })
         const judged = yield* Effect.forEach(stopped, judge, { concurrency: options.concurrency })
@@ -55,10 +62,10 @@ export const plan = (options: {
   )
 
 const planned = (
-  { gameId, containerId }: RuntimeRecord,
+  { gameId, containerId, backoff }: RuntimeRecord,
   decision: Decision
 ): Planned & { readonly outcome: Outcome } => {
-  const game = { gameId, containerId, errorCode: null }
+  const game = { gameId, containerId, errorCode: null, stuck: isStuck(backoff) }
   switch (decision._tag) {
     case "Removable":
       return { ...game, outcome: "removed", message: "its retention is over" }
@@ -69,18 +76,28 @@ const planned = (
   }
 }
 
-const notDue = ({ gameId, containerId, lastOpAt }: RuntimeRecord, retention: Duration.Duration): Planned => ({
-  gameId,
-  containerId,
+const notDue = (record: RuntimeRecord, moment: Moment, retention: Duration.Duration): Planned => ({
+  gameId: record.gameId,
+  containerId: record.containerId,
   outcome: null,
   errorCode: null,
-  message: lastOpAt === null ? "its last_op_at is NULL or infinite" : `due at ${dueAt(lastOpAt, retention)}`
+  stuck: isStuck(record.backoff),
+  message: whyNotDue(record, moment, retention)
 })
+
+const whyNotDue = (record: RuntimeRecord, moment: Moment, retention: Duration.Duration): string => {
+  const { backoff, lastOpAt } = record
+  if (lastOpAt === null) return "its last_op_at is NULL or infinite"
+  if (backoff === null || !isExpired(record, moment)) return `due at ${dueAt(lastOpAt, retention)}`
+  const { attempts, lastError, nextAttemptAt } = backoff
+  return `failed ${attempts} times, last by ${printable(lastError)}; next attempt from ${new Date(nextAttemptAt).toISOString()}`
+}
 
 const unusable = (row: string): Planned => ({
   gameId: row,
   containerId: null,
   outcome: null,
   errorCode: null,
+  stuck: false,
   message: "the record does not decode"
 })

@@ -1,10 +1,20 @@
-import { type Duration, Effect, Layer, Ref, Schedule } from "effect"
+import { Duration, Effect, Layer, Ref, Schedule } from "effect"
 import { CleanupPass } from "./CleanupPass.ts"
 import { Heartbeat } from "./Heartbeat.ts"
+import { isAway } from "./PassRefused.ts"
 import type { Trigger } from "./PassReport.ts"
 
+const longestWait = Duration.minutes(1)
+
+/** While database or engine are away. The circuits' own times are shorter, so each pass finds out how they are. */
+const sooner = (interval: Duration.Duration) =>
+  Schedule.min([Schedule.exponential("5 seconds"), Schedule.spaced(Duration.min(interval, longestWait))]).pipe(
+    Schedule.jittered
+  )
+
 /**
- * The loop: a pass at once, then the next one `interval` after the last has ended, so passes never overlap. Whatever
+ * The loop: a pass at once, then the next one `interval` after the last has ended, so passes never overlap. Where one
+ * could not be done because database or engine were away, the next comes sooner, by backoff with jitter. Whatever
  * becomes of a pass, the loop goes on; it ends with the layer's scope, which waits for the games in flight.
  */
 export const layer = (options: { readonly interval: Duration.Duration }) =>
@@ -15,7 +25,13 @@ export const layer = (options: { readonly interval: Duration.Duration }) =>
       const trigger = yield* Ref.make<Trigger>("startup")
       yield* Effect.addFinalizer(() => Effect.logInfo("cleanup.worker.stopped"))
       yield* Ref.getAndSet(trigger, "schedule").pipe(
+        Effect.tap(() => heartbeat.beat),
         Effect.flatMap((trigger) => pass.runOnce({ trigger })),
+        Effect.tap(() => heartbeat.sleep(longestWait)),
+        Effect.repeat({
+          while: ({ error }) => error !== undefined && isAway(error),
+          schedule: sooner(options.interval)
+        }),
         Effect.catchCause((cause) => Effect.logError("cleanup.pass.defect", cause)),
         Effect.andThen(heartbeat.sleep(options.interval)),
         Effect.repeat(Schedule.spaced(options.interval)),

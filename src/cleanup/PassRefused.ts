@@ -1,10 +1,11 @@
-import { Schema } from "effect"
+import { Duration, Schema } from "effect"
 import type { ContainerEngineError, EngineId } from "../ports/ContainerEngine.ts"
+import type { StoreError } from "../ports/StoreError.ts"
 
 /** The whole pass stops, without a row and without charging any game. */
 export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused", {
   /** Also the attribute `reason` of `rtmanager.cleanup.pass.refused`. */
-  reason: Schema.Literals(["engine_changed", "engine_down", "paused"]),
+  reason: Schema.Literals(["engine_changed", "engine_down", "clock_skew", "absent_brake", "paused"]),
   detail: Schema.String
 }) {
   override get message() {
@@ -20,4 +21,23 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
     })
 
   static engineDown = (error: ContainerEngineError) => new PassRefused({ reason: "engine_down", detail: error.message })
+
+  /** `ahead`: of the database's clock, in milliseconds; negative where the service's clock is behind. */
+  static clockSkew = (ahead: number, limit: Duration.Duration) =>
+    new PassRefused({
+      reason: "clock_skew",
+      detail: `this service's clock is ${Duration.format(Duration.millis(Math.abs(ahead)))} ${ahead > 0 ? "ahead of" : "behind"} the database's, more than RTMANAGER_CLEANUP_MAX_CLOCK_SKEW (${Duration.format(limit)}) allows`
+    })
+
+  static absentBrake = (detail: string) =>
+    new PassRefused({
+      reason: "absent_brake",
+      detail: `${detail}; see what became of them, then run: run --accept-absent`
+    })
 }
+
+/** What can end a pass before its time. */
+export type PassError = PassRefused | StoreError
+
+/** Nobody has to do anything here: the pass may work as soon as the database or the engine is back. */
+export const isAway = (error: PassError): boolean => error._tag === "StoreError" || error.reason === "engine_down"

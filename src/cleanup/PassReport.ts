@@ -2,14 +2,10 @@ import { Cause, Exit, Option } from "effect"
 import type { ErrorCode, Outcome } from "../domain/Outcome.ts"
 import type { PassResult } from "../observability/Metrics.ts"
 import type { Page } from "../ports/RuntimeRecords.ts"
-import type { StoreError } from "../ports/StoreError.ts"
 import type { Cleaned } from "./Cleaned.ts"
-import type { PassRefused } from "./PassRefused.ts"
+import type { PassError } from "./PassRefused.ts"
 
 export type Trigger = "startup" | "schedule" | "manual"
-
-/** What can end a pass before its time. */
-export type PassError = PassRefused | StoreError
 
 type Ended = Pick<Cleaned, "gameId" | "outcome" | "errorCode" | "unresolved">
 

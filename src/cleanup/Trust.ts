@@ -20,3 +20,29 @@ export const start = Effect.fnUntraced(function* (length: Duration.Duration) {
   })
   return { left } satisfies Trust
 })
+
+export interface RenewableTrust extends Trust {
+  /** Whether so much is left, if need be after a renewal. */
+  readonly lasts: (needed: Duration.Duration) => Effect.Effect<boolean>
+}
+
+/** `renew` says whether it was granted; what it grants counts from before it was asked. */
+export const renewable = (
+  first: Trust,
+  options: { readonly length: Duration.Duration; readonly renew: Effect.Effect<boolean> }
+): RenewableTrust => {
+  let trust = first
+  const left = Effect.suspend(() => trust.left)
+  const covers = (needed: Duration.Duration) =>
+    Effect.map(left, (left) => Duration.isGreaterThanOrEqualTo(left, needed))
+  return {
+    left,
+    lasts: Effect.fnUntraced(function* (needed) {
+      if (yield* covers(needed)) return true
+      const renewed = yield* start(options.length)
+      if (!(yield* options.renew)) return false
+      trust = renewed
+      return yield* covers(needed)
+    })
+  }
+}

@@ -1,8 +1,9 @@
 import { Clock, Data, type Duration, Effect, Schedule } from "effect"
 import type { ContainerId } from "../domain/ContainerId.ts"
+import type { Moment } from "../domain/Expiry.ts"
 import type { Refusal } from "../domain/Outcome.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
-import { judgeContainer, judgeRecord } from "../domain/Verdict.ts"
+import { judgeContainer, judgeRecord, type RecordVerdict } from "../domain/Verdict.ts"
 import type { ContainerEngine, ContainerEngineError } from "../ports/ContainerEngine.ts"
 import { PassRefused } from "./PassRefused.ts"
 
@@ -18,8 +19,9 @@ export type NotRemovable = Exclude<Decision, { readonly _tag: "Removable" }>
 
 export interface Question {
   readonly gameId: string
-  /** Unix milliseconds. */
-  readonly cutoff: number
+  readonly moment: Moment
+  /** How far a container's times may lie ahead of this service's clock. */
+  readonly maxClockSkew: Duration.Duration
   /** How long to look again at a container that is neither gone nor certain to stay. */
   readonly patience: Duration.Duration
 }
@@ -32,17 +34,33 @@ export const decide = Effect.fnUntraced(function* (
   record: RuntimeRecord | undefined,
   question: Question
 ): Effect.fn.Return<Decision, ContainerEngineError> {
-  const verdict = judgeRecord(record, question.cutoff)
-  switch (verdict._tag) {
-    case "Refused":
-      return Decision.Refused(verdict)
-    case "Search":
-      return yield* search(engine, question.gameId)
-    case "Inspect": {
-      const seen = yield* look(engine, verdict.containerId, question, (decision) => decision._tag === "Removing")
-      return seen._tag === "Removing" ? unresolved("a removal by someone else is still in progress") : seen
-    }
+  const verdict = judgeRecord(record, question.moment)
+  if (verdict._tag === "Refused") return Decision.Refused(verdict)
+  const decision = yield* askEngine(engine, verdict, question)
+  return decision._tag === "Absent" ? yield* confirmAbsence(engine, question.gameId, decision.containerId) : decision
+})
+
+/** Steps 3 and 4: what the engine says of the container that the record names, or of the game's if that is none. */
+export const askEngine = Effect.fnUntraced(function* (
+  engine: Engine,
+  verdict: Exclude<RecordVerdict, { readonly _tag: "Refused" }>,
+  question: Question
+): Effect.fn.Return<Decision, ContainerEngineError> {
+  if (verdict._tag === "Search") return yield* search(engine, question.gameId, null)
+  const seen = yield* look(engine, verdict.containerId, question, (decision) => decision._tag === "Removing")
+  return seen._tag === "Removing" ? unresolved("a removal by someone else is still in progress") : seen
+})
+
+/** Asks once more for a container that was not there, and for any other that the game may have. */
+export const confirmAbsence = Effect.fnUntraced(function* (
+  engine: Engine,
+  gameId: string,
+  containerId: ContainerId | null
+): Effect.fn.Return<NotRemovable, ContainerEngineError> {
+  if (containerId !== null && (yield* engine.inspect(containerId)) !== undefined) {
+    return Decision.Refused({ code: "engine_error", message: "the engine called the container absent, and then not" })
   }
+  return yield* search(engine, gameId, containerId)
 })
 
 /** After a removal whose answer says nothing certain: looks again until what is there decides. */
@@ -58,27 +76,25 @@ export const decideAfterRemoval = Effect.fnUntraced(function* (
     : seen
 })
 
-/** One container's trouble is that game's alone; an engine that does not answer at all refuses the whole pass. */
+/** One container's trouble is that game's alone; an engine that does not answer a ping refuses the whole pass. */
 export const refusalOf = Effect.fnUntraced(function* (
   engine: Engine,
   { reason, message }: ContainerEngineError
 ): Effect.fn.Return<Refusal, PassRefused> {
-  if (reason._tag === "UnexpectedAnswer") return { code: "engine_error", message }
   yield* Effect.mapError(engine.ping, PassRefused.engineDown)
-  return { code: "engine_unavailable", message }
+  return { code: reason._tag === "UnexpectedAnswer" ? "engine_error" : "engine_unavailable", message }
 })
 
 const unresolved = (message: string) => Decision.Refused({ code: "outcome_unknown", message })
 
-const search = (engine: Engine, gameId: string) =>
-  Effect.map(engine.findByGame(gameId), (ids) =>
-    ids.length === 0
-      ? Decision.Absent({ containerId: null })
-      : Decision.Refused({
-          code: "container_unrecorded",
-          message: `the record names no container, but ${ids.length} carry this game's label, ${ids[0]} among them`
-        })
-  )
+/** A game without its recorded container may still have another one, which nobody would look for once it is `removed`. */
+const search = (engine: Engine, gameId: string, recorded: ContainerId | null) =>
+  Effect.map(engine.findByGame(gameId), (ids) => {
+    if (ids.length === 0) return Decision.Absent({ containerId: recorded })
+    const what = recorded === null ? "the record names no container" : "the recorded container is gone"
+    const message = `${what}, but ${ids.length} carry this game's label, ${ids[0]} among them`
+    return Decision.Refused({ code: "container_unrecorded", message })
+  })
 
 type Seen = Decision | { readonly _tag: "Removing" }
 
@@ -88,7 +104,9 @@ const look = (engine: Engine, containerId: ContainerId, question: Question, agai
       .inspect(containerId)
       .pipe(Effect.withSpan("rtmanager.cleanup.inspect", { kind: "client" }))
     if (container === undefined) return Decision.Absent({ containerId })
-    const verdict = judgeContainer(container, { ...question, now: yield* Clock.currentTimeMillis })
+    const { gameId, maxClockSkew, moment } = question
+    const now = yield* Clock.currentTimeMillis
+    const verdict = judgeContainer(container, { gameId, maxClockSkew, cutoff: moment.cutoff, now })
     switch (verdict._tag) {
       case "Refused":
         return Decision.Refused(verdict)

@@ -2,6 +2,7 @@ import { Clock, Context, Duration, Effect, type LogLevel, Metric, Record as Rec 
 import { levelOf } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import * as Metrics from "../observability/Metrics.ts"
+import type { Backlog } from "../ports/RuntimeRecords.ts"
 import type { Cleaned, CleanupRequest } from "./Cleaned.ts"
 import type { PassReport } from "./PassReport.ts"
 
@@ -64,6 +65,18 @@ export const logLimited = Effect.fnUntraced(function* (
   const lines = (logged.get(kind) ?? 0) + 1
   logged.set(kind, lines)
   yield* Effect.annotateLogs(Effect.logWithLevel(lines > linesPerKind ? "Debug" : level)(event), annotations)
+})
+
+/** What a pass found at its start, besides the gauges: rows that it can not use, and games that need a person. */
+export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog | undefined) {
+  if (backlog === undefined) return yield* Effect.logWarning("cleanup.pass.backlog_unknown")
+  yield* Metric.update(Metrics.unusableRowsFor("no_time"), backlog.noTime)
+  yield* Metric.update(Metrics.unusableRowsFor("future"), backlog.future)
+  if (backlog.stuck > 0) {
+    yield* Effect.logWarning("cleanup.pass.stuck_games").pipe(
+      Effect.annotateLogs({ games: backlog.stuck, first: backlog.stuckGames.map(printable) })
+    )
+  }
 })
 
 /** An ended pass as span attributes, instruments and one log line: a warning where nothing more could be done. */

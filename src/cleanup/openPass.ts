@@ -1,33 +1,70 @@
-import { Clock, type Duration, Effect } from "effect"
-import { cutoffAt } from "../domain/Expiry.ts"
+import { Clock, Duration, Effect } from "effect"
+import { type Moment, momentOf } from "../domain/Expiry.ts"
 import { ContainerEngine, type EngineId } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { PassRefused } from "./PassRefused.ts"
 
-/** What a pass may rely on: its one cutoff (Unix milliseconds) and the engine that the records' containers live on. */
+/** What a pass may rely on: its one moment and the engine that the records' containers live on. */
 export interface OpenedPass {
-  readonly cutoff: number
+  readonly moment: Moment
   readonly engineId: EngineId
 }
 
+export interface OpenOptions {
+  readonly retention: Duration.Duration
+  /** How far this service's clock and the database's may be apart. */
+  readonly maxClockSkew: Duration.Duration
+  /** `false` for who only looks: the engine is not remembered, and a brake holds nobody who touches nothing. */
+  readonly touch: boolean
+  /** A person says that most containers may be absent: lets go of the brake. */
+  readonly acceptAbsent?: boolean
+}
+
+/** Both clocks, Unix milliseconds. Refused where they are too far apart to judge by, however long the answer took. */
+export const believableClocks = Effect.fnUntraced(function* (
+  records: RuntimeRecords["Service"],
+  maxClockSkew: Duration.Duration
+) {
+  const before = yield* Clock.currentTimeMillis
+  const database = yield* records.clock
+  const after = yield* Clock.currentTimeMillis
+  const ahead = before > database ? before - database : Math.min(0, after - database)
+  if (Math.abs(ahead) > Duration.toMillis(maxClockSkew)) return yield* PassRefused.clockSkew(ahead, maxClockSkew)
+  return { service: Math.min(before, after), database }
+})
+
+/** The engine, if it is the known one, or the first that is seen. */
+export const expectedEngine = Effect.fnUntraced(function* (
+  engine: ContainerEngine["Service"],
+  known: KnownEngine["Service"],
+  options: { readonly remember: boolean }
+) {
+  const present = yield* Effect.mapError(engine.identity, PassRefused.engineDown)
+  const expected =
+    (yield* known.read) ?? (options.remember ? yield* known.remember(present) : { id: present, braked: false })
+  if (expected.id !== present) return yield* PassRefused.engineChanged(expected.id, present)
+  return expected
+})
+
+/** What refuses every pass over a braked engine. */
+export const braked = PassRefused.absentBrake("in an earlier pass most containers were not on the engine")
+
 /**
- * Asks the database's clock and who the engine is. Refused where the engine does not answer or is not the known one.
- * An engine is remembered at first sight, unless `remember` is false.
+ * Asks the database's clock and who the engine is. Refused where the clocks disagree, the engine does not answer, is not
+ * the known one, or an earlier pass has put the brake on.
  */
 export const openPass = Effect.gen(function* () {
   const records = yield* RuntimeRecords
   const engine = yield* ContainerEngine
   const known = yield* KnownEngine
-  return Effect.fnUntraced(function* (options: { readonly retention: Duration.Duration; readonly remember: boolean }) {
-    const database = yield* records.clock
-    const service = yield* Clock.currentTimeMillis
-    const present = yield* Effect.mapError(engine.identity, PassRefused.engineDown)
-    const expected = (yield* known.read) ?? (options.remember ? yield* known.remember(present) : present)
-    if (expected !== present) return yield* PassRefused.engineChanged(expected, present)
-    return {
-      cutoff: cutoffAt({ service, database, retention: options.retention }),
-      engineId: present
-    } satisfies OpenedPass
+  return Effect.fnUntraced(function* ({ retention, maxClockSkew, touch, acceptAbsent }: OpenOptions) {
+    const clocks = yield* believableClocks(records, maxClockSkew)
+    const expected = yield* expectedEngine(engine, known, { remember: touch })
+    if (touch && expected.braked) {
+      if (!acceptAbsent) return yield* braked
+      yield* known.accept(expected.id)
+    }
+    return { moment: momentOf({ ...clocks, retention }), engineId: expected.id } satisfies OpenedPass
   })
 })

@@ -1,18 +1,26 @@
 import { Data, Duration, Effect } from "effect"
 import type { ContainerId } from "../domain/ContainerId.ts"
+import type { Moment } from "../domain/Expiry.ts"
 import type { Refusal } from "../domain/Outcome.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
+import { judgeRecord } from "../domain/Verdict.ts"
 import type { ContainerEngine, ContainerEngineError, EngineId } from "../ports/ContainerEngine.ts"
-import { decide, decideAfterRemoval, type NotRemovable, refusalOf } from "./decide.ts"
+import type { Brake } from "./Brake.ts"
+import { askEngine, confirmAbsence, decideAfterRemoval, type NotRemovable, refusalOf } from "./decide.ts"
 import { PassRefused } from "./PassRefused.ts"
-import type { Trust } from "./Trust.ts"
+import type { RenewableTrust } from "./Trust.ts"
 
 /** What must be left of a lease's trust when a removal has used all of its time, so that it can still be recorded. */
 export const margin = Duration.seconds(5)
 
 /** What the steps under the lease came to, and so how the lease is to be settled. */
 export type End = Data.TaggedEnum<{
-  Commit: { readonly outcome: "removed" | "already_absent"; readonly containerId: ContainerId | null }
+  Commit: {
+    readonly outcome: "removed" | "already_absent"
+    readonly containerId: ContainerId | null
+    /** The removal was ours, or may have been. */
+    readonly byUs: boolean
+  }
   Refused: Refusal
 }>
 export const End = Data.taggedEnum<End>()
@@ -21,11 +29,18 @@ export const End = Data.taggedEnum<End>()
 export interface HeldGame {
   readonly gameId: string
   readonly record: RuntimeRecord | undefined
-  readonly cutoff: number
+  readonly moment: Moment
+  readonly maxClockSkew: Duration.Duration
   readonly engineId: EngineId
-  readonly trust: Trust
-  /** Set while a removal of ours may still be carried out, whatever becomes of this fiber. */
-  readonly removal: { inDoubt: boolean }
+  readonly trust: RenewableTrust
+  readonly brake: Brake
+  /** Whoever held the lease before may have removed the container and not come to record it. */
+  readonly leftBehind: boolean
+  /**
+   * What is to be remembered whatever becomes of this fiber: `inDoubt` while a removal of ours may still be carried out,
+   * `end` once the engine has said that it was.
+   */
+  readonly removal: { inDoubt: boolean; end: End | undefined }
 }
 
 type Engine = ContainerEngine["Service"]
@@ -37,11 +52,14 @@ export const underLease = Effect.fnUntraced(
     engineTimeout: Duration.Duration,
     game: HeldGame
   ): Effect.fn.Return<End, ContainerEngineError | PassRefused> {
-    const decision = yield* decide(engine, game.record, { ...game, patience: engineTimeout })
-    if (decision._tag !== "Removable") return yield* endOf(engine, game, decision)
+    const verdict = judgeRecord(game.record, game.moment)
+    if (verdict._tag === "Refused") return End.Refused(verdict)
+    const decision = yield* askEngine(engine, verdict, { ...game, patience: engineTimeout })
+    yield* game.brake.looked(decision._tag === "Absent" && !game.leftBehind)
+    if (decision._tag === "Absent") return yield* alreadyAbsent(engine, game, decision.containerId)
+    if (decision._tag === "Refused") return End.Refused(decision)
 
-    const left = yield* game.trust.left
-    if (Duration.isLessThan(left, Duration.sum(engineTimeout, margin))) {
+    if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {
       return End.Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
     }
     return yield* remove(engine, engineTimeout, game, decision.containerId)
@@ -64,13 +82,18 @@ const remove = (engine: Engine, engineTimeout: Duration.Duration, game: HeldGame
         Effect.tapError(() => settled(game))
       )
       if (result === "removed" || result === "absent") game.removal.inDoubt = false
-      if (result === "removed") return End.Commit({ outcome: "removed", containerId })
+      if (result === "removed") {
+        game.removal.end = End.Commit({ outcome: "removed", containerId, byUs: true })
+        return game.removal.end
+      }
       if (result === "absent") return yield* restore(alreadyAbsent(engine, game, containerId))
 
+      yield* restore(game.trust.lasts(Duration.sum(engineTimeout, margin)))
       const patience = Duration.min(engineTimeout, Duration.subtract(yield* game.trust.left, margin))
       const seen = yield* restore(decideAfterRemoval(engine, containerId, { ...game, patience }))
       if (result === "refused" && !isUnresolved(seen)) game.removal.inDoubt = false
-      return yield* restore(endOf(engine, game, seen))
+      if (seen._tag === "Refused") return End.Refused(seen)
+      return yield* restore(alreadyAbsent(engine, game, containerId, { byUs: result === "unknown" }))
     })
   )
 
@@ -81,17 +104,22 @@ const settled = (game: HeldGame) =>
     game.removal.inDoubt = false
   })
 
-const endOf = (
+/**
+ * A fresh or wrong engine calls every container absent, so the engine is asked who it is before absence is believed, and
+ * then for the container once more: the first answer may have been another engine's. A removal that may have been ours is
+ * recorded whatever other containers the game has.
+ */
+const alreadyAbsent = Effect.fnUntraced(function* (
   engine: Engine,
   game: HeldGame,
-  decision: NotRemovable
-): Effect.Effect<End, ContainerEngineError | PassRefused> =>
-  decision._tag === "Absent" ? alreadyAbsent(engine, game, decision.containerId) : Effect.succeed(End.Refused(decision))
-
-/** A fresh or wrong engine calls every container absent, so the engine is asked who it is before absence is believed. */
-const alreadyAbsent = Effect.fnUntraced(function* (engine: Engine, game: HeldGame, containerId: ContainerId | null) {
+  containerId: ContainerId | null,
+  { byUs } = { byUs: false }
+) {
   const present = yield* engine.identity
   if (present !== game.engineId) return yield* PassRefused.engineChanged(game.engineId, present)
+  const confirmed = yield* confirmAbsence(engine, game.gameId, containerId)
+  if (confirmed._tag === "Refused" && !(byUs && confirmed.code === "container_unrecorded"))
+    return End.Refused(confirmed)
   game.removal.inDoubt = false
-  return End.Commit({ outcome: "already_absent", containerId })
+  return End.Commit({ outcome: "already_absent", containerId, byUs })
 })

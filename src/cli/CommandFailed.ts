@@ -1,5 +1,6 @@
 import { Runtime, Schema } from "effect"
-import type { PassError, PassReport } from "../cleanup/PassReport.ts"
+import { isAway, type PassError } from "../cleanup/PassRefused.ts"
+import type { PassReport } from "../cleanup/PassReport.ts"
 
 /** The process's exit codes, besides 130 for an interrupted command. */
 export const exitCode = { someGameFailed: 1, unusable: 2, dependency: 3, refused: 4 } as const
@@ -15,7 +16,7 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
 /** A store that is away or not migrated and an engine that is down are dependencies; other refusals are a guard's. */
 export const commandFailed = (error: PassError) =>
   new CommandFailed({
-    code: error._tag === "StoreError" || error.reason === "engine_down" ? exitCode.dependency : exitCode.refused,
+    code: isAway(error) ? exitCode.dependency : exitCode.refused,
     message: error.message
   })
 

@@ -3,7 +3,7 @@ import { openPass } from "../cleanup/openPass.ts"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
 import { describe } from "../config/describe.ts"
 import { version } from "../config/version.ts"
-import { cutoffAt } from "../domain/Expiry.ts"
+import { momentOf } from "../domain/Expiry.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 
 /**
@@ -14,23 +14,23 @@ export const announce = (event: string, more: Readonly<Record<string, unknown>> 
   Effect.gen(function* () {
     const settings = yield* CurrentSettings
     const records = yield* RuntimeRecords
-    const { retention } = settings
     const found = yield* openPass.pipe(
-      Effect.flatMap((open) => open({ retention, remember: false })),
-      Effect.flatMap(({ cutoff, engineId }) =>
-        Effect.map(records.backlog(cutoff), ({ due }) => ({ cutoff, engine_id: engineId, due }))
+      Effect.flatMap((open) => open({ ...settings, touch: false })),
+      Effect.flatMap(({ moment, engineId }) =>
+        Effect.map(records.backlog(moment), ({ due, stuck }) => ({ moment, engine_id: engineId, due, stuck }))
       ),
       Effect.result
     )
     const service = yield* Clock.currentTimeMillis
-    const { cutoff, ...state } = Result.isSuccess(found)
+    const unknown = momentOf({ service, database: service, retention: settings.retention })
+    const { moment, ...state } = Result.isSuccess(found)
       ? found.success
-      : { cutoff: cutoffAt({ service, database: service, retention }), due: "unknown", reason: found.failure.message }
+      : { moment: unknown, due: "unknown", reason: found.failure.message }
     yield* Effect.logInfo(event).pipe(
       Effect.annotateLogs({
         version,
         ...describe(settings),
-        cutoff: new Date(cutoff).toISOString(),
+        cutoff: new Date(moment.cutoff).toISOString(),
         ...state,
         ...more
       })

@@ -14,8 +14,8 @@ const accept = Command.make("accept", { json }, ({ json }) =>
     yield* known.accept(present)
     yield* Console.log(
       json
-        ? JSON.stringify({ engine_id: present, known_before: before ?? null })
-        : `accepted engine ${present}${before === undefined || before === present ? "" : `, in place of ${before}`}`
+        ? JSON.stringify({ engine_id: present, known_before: before?.id ?? null })
+        : `accepted engine ${present}${before === undefined || before.id === present ? "" : `, in place of ${before.id}`}`
     )
   }).pipe(Effect.mapError(commandFailed))
 ).pipe(Command.withDescription("Take the engine that answers now as the known one, whatever was known before"))

@@ -15,11 +15,18 @@ const toJson = (planned: CleanupPlan.Planned) =>
     container_id: planned.containerId,
     action: actionOf(planned),
     error_code: planned.errorCode,
+    stuck: planned.stuck,
     message: planned.message
   })
 
 const toText = (planned: CleanupPlan.Planned) =>
-  [actionOf(planned).padEnd(12), printable(planned.gameId).padEnd(24), planned.errorCode, planned.message]
+  [
+    actionOf(planned).padEnd(12),
+    printable(planned.gameId).padEnd(24),
+    planned.stuck ? "stuck" : null,
+    planned.errorCode,
+    planned.message
+  ]
     .filter((part) => part !== null)
     .join("  ")
 

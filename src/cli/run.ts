@@ -8,13 +8,18 @@ import * as Report from "./report.ts"
 
 export const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
 
+const acceptAbsent = Flag.Boolean("accept-absent").pipe(
+  Flag.withDescription("Go on where most containers turn out to be absent: their records become removed"),
+  Flag.withDefault(false)
+)
+
 /** One pass now. Ends with 1 if a game failed, 3 or 4 if the pass could not be done. */
-export const run = Command.make("run", { json }, ({ json }) =>
+export const run = Command.make("run", { json, acceptAbsent }, ({ json, acceptAbsent }) =>
   Effect.gen(function* () {
     const pass = yield* CleanupPass
     yield* announce("run.started")
     const report = yield* Effect.scoped(
-      Effect.flatMap(progressLine, (onProgress) => pass.runOnce({ trigger: "manual", onProgress }))
+      Effect.flatMap(progressLine, (onProgress) => pass.runOnce({ trigger: "manual", acceptAbsent, onProgress }))
     )
     yield* Console.log(json ? Report.toJson(report) : Report.toText(report))
     const failure = failureOf(report)

@@ -40,6 +40,7 @@ export const samples = (now: number): ReadonlyArray<Sample> => {
         containerId: id,
         imageRef: "galaxy/game:1.4",
         lastOpAt: BigInt(endedAt) * 1000n,
+        backoff: null,
         ...changes.record
       },
       container: changes.container === "none" ? undefined : { ...container, ...changes.container }

@@ -22,7 +22,7 @@ export const serve = Command.make("serve", {}, () =>
     const { address } = yield* HttpServer.HttpServer
     const started = announce("service.started", { http: HttpServer.formatAddress(address) })
     const loop = Layer.unwrap(Effect.as(started, CleanupWorker.layer(settings)))
-    const health = Health.layer(settings).pipe(Layer.provide(Readiness.layer))
+    const health = Health.layer(settings).pipe(Layer.provide(Readiness.layer(settings)))
     yield* Layer.launch(Layer.mergeAll(health, loop, BacklogGauges.layer(settings))).pipe(
       Effect.ensuring(
         Effect.flatMap(cleaner.unresolved, (unresolved) =>

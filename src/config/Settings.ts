@@ -23,6 +23,8 @@ export interface Settings {
   readonly pageSize: number
   /** Most games attempted in one pass; `undefined` is no limit. */
   readonly maxRemovals: number | undefined
+  /** How far this service's clock and the database's may be apart. */
+  readonly maxClockSkew: Duration.Duration
   readonly leaseTtl: Duration.Duration
   /** Per engine call. */
   readonly engineTimeout: Duration.Duration
@@ -88,6 +90,7 @@ export const decode = Effect.fnUntraced(function* (
     concurrency: own.RTMANAGER_CLEANUP_CONCURRENCY,
     pageSize: own.RTMANAGER_CLEANUP_PAGE_SIZE,
     maxRemovals: own.RTMANAGER_CLEANUP_MAX_REMOVALS,
+    maxClockSkew: own.RTMANAGER_CLEANUP_MAX_CLOCK_SKEW,
     leaseTtl: lease.RTMANAGER_GAME_LEASE_TTL,
     engineTimeout: lease.RTMANAGER_ENGINE_TIMEOUT,
     gameLabel: own.RTMANAGER_GAME_LABEL,

@@ -14,6 +14,7 @@ export const describe = (settings: Settings): Readonly<Record<string, string | n
   concurrency: settings.concurrency,
   page_size: settings.pageSize,
   max_removals: settings.maxRemovals ?? "none",
+  max_clock_skew: formatGoDuration(settings.maxClockSkew),
   lease_ttl: formatGoDuration(settings.leaseTtl),
   engine_timeout: formatGoDuration(settings.engineTimeout),
   game_label: settings.gameLabel,

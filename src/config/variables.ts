@@ -21,6 +21,7 @@ const Own = Schema.Struct({
   RTMANAGER_CLEANUP_CONCURRENCY: integer(1, 64).pipe(otherwise("8")),
   RTMANAGER_CLEANUP_PAGE_SIZE: integer(1, 10_000).pipe(otherwise("500")),
   RTMANAGER_CLEANUP_MAX_REMOVALS: Schema.optionalKey(integer(1, 1_000_000_000)),
+  RTMANAGER_CLEANUP_MAX_CLOCK_SKEW: duration("1 second", "1 hour").pipe(otherwise("1m")),
   RTMANAGER_GAME_LABEL: Schema.String.check(Schema.isPattern(labelKey)).pipe(
     accepting("a container label's key of letters, digits and . _ - /, at most 128 characters"),
     otherwise("com.galaxy.game_id")

@@ -1,22 +1,37 @@
 import { Duration } from "effect"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
 
-/**
- * The moment before which a game must have ended for its container to go, in Unix milliseconds. The earlier of the two
- * clocks counts, so a clock that runs ahead can only keep containers longer.
- */
-export const cutoffAt = (clocks: {
+/** The one moment that a pass goes by, Unix milliseconds. */
+export interface Moment {
+  readonly now: number
+  /** A game must have ended strictly before it for its container to go: `now` minus retention. */
+  readonly cutoff: number
+}
+
+/** The earlier of the two clocks counts, so a clock that runs ahead can only keep containers longer. */
+export const momentOf = (clocks: {
   readonly service: number
   readonly database: number
   readonly retention: Duration.Duration
-}): number => Math.floor(Math.min(clocks.service, clocks.database) - Duration.toMillis(clocks.retention))
+}): Moment => {
+  const now = Math.floor(Math.min(clocks.service, clocks.database))
+  return { now, cutoff: Math.floor(now - Duration.toMillis(clocks.retention)) }
+}
 
-/** Stopped, with a finite `lastOpAt` strictly before the cutoff. PostgreSQL's listing asks the same in SQL. */
-export const isDue = (record: RuntimeRecord, cutoff: number): boolean =>
+/** Stopped, with a finite `lastOpAt` strictly before the cutoff: its retention is over. */
+export const isExpired = (record: RuntimeRecord, { cutoff }: Moment): boolean =>
   record.status === "stopped" && record.lastOpAt !== null && record.lastOpAt < BigInt(cutoff) * 1000n
 
-/** Seconds since the record became due, at the moment `now` of a pass with this cutoff: how late we are. */
-export const lagSeconds = (lastOpAt: bigint, cutoff: number): number => cutoff / 1000 - Number(lastOpAt) / 1_000_000
+export const isBackedOff = ({ backoff }: RuntimeRecord, { now }: Moment): boolean =>
+  backoff !== null && backoff.nextAttemptAt > now
+
+/** Expired and not backed off. PostgreSQL's listing asks the same in SQL. */
+export const isDue = (record: RuntimeRecord, moment: Moment): boolean =>
+  isExpired(record, moment) && !isBackedOff(record, moment)
+
+/** Seconds from the time when the record became due to `at` (Unix milliseconds): how late we are. */
+export const lagSeconds = (lastOpAt: bigint, { now, cutoff }: Moment, at: number): number =>
+  (at - now + cutoff) / 1000 - Number(lastOpAt) / 1_000_000
 
 /** When a record with this `lastOpAt` becomes due, for people; years that a `Date` cannot hold are called never. */
 export const dueAt = (lastOpAt: bigint, retention: Duration.Duration): string => {

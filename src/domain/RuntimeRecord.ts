@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { Backoff } from "./Backoff.ts"
 
 /**
  * One game's row in `runtime_records`, as far as cleaning needs it. The row belongs to `rtmanager`, so nothing more is
@@ -10,6 +11,8 @@ export const RuntimeRecord = Schema.Struct({
   containerId: Schema.NullOr(Schema.String),
   imageRef: Schema.NullOr(Schema.String),
   /** Whole microseconds since 1970. `null` where the column is NULL or infinite: such a record is never due. */
-  lastOpAt: Schema.NullOr(Schema.BigInt)
+  lastOpAt: Schema.NullOr(Schema.BigInt),
+  /** What our own failures on this game ask for; `null` where the last attempt did not fail. */
+  backoff: Schema.NullOr(Backoff)
 })
 export type RuntimeRecord = typeof RuntimeRecord.Type

@@ -1,13 +1,10 @@
 import { Data, Duration } from "effect"
 import type { Container } from "./Container.ts"
 import { type ContainerId, isContainerId } from "./ContainerId.ts"
-import { isDue } from "./Expiry.ts"
+import { isBackedOff, isExpired, type Moment } from "./Expiry.ts"
 import type { ErrorCode, Refusal } from "./Outcome.ts"
 import { printable } from "./printable.ts"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
-
-/** How far a container's times may lie ahead of this service's clock before one of the two clocks is wrong. */
-const allowedSkew = Duration.minutes(1)
 
 /** What the record alone decides: refuse, look for its container by label, or inspect the container that it names. */
 export type RecordVerdict = Data.TaggedEnum<{
@@ -29,14 +26,15 @@ const ContainerVerdict = Data.taggedEnum<ContainerVerdict>()
  * Steps 2 and 3 for a record read under the lease. `undefined` means that the record is gone. Only a record that is
  * stopped and due, and whose container id is NULL or 64 hex digits, gets past it.
  */
-export const judgeRecord = (record: RuntimeRecord | undefined, cutoff: number): RecordVerdict => {
+export const judgeRecord = (record: RuntimeRecord | undefined, moment: Moment): RecordVerdict => {
   const refuse = (code: ErrorCode, message: string) => RecordVerdict.Refused({ code, message })
   if (record === undefined) return refuse("record_moved", "the record is gone")
   if (record.status === "removed") return refuse("replay_no_op", "the record is already removed")
   if (record.status !== "stopped") {
     return refuse("record_moved", `the record is no longer stopped but ${printable(record.status)}`)
   }
-  if (!isDue(record, cutoff)) return refuse("record_moved", "the record is no longer due")
+  if (!isExpired(record, moment)) return refuse("record_moved", "the record is no longer due")
+  if (isBackedOff(record, moment)) return refuse("lease_busy", "another has just tried it and failed")
   if (record.containerId === null) return RecordVerdict.Search()
   if (!isContainerId(record.containerId)) {
     return refuse("invalid_container_id", `not a full container id: ${printable(record.containerId)}`)
@@ -46,11 +44,17 @@ export const judgeRecord = (record: RuntimeRecord | undefined, cutoff: number): 
 
 /**
  * Step 4 for a container that the engine described. Only a container that carries this game's label, does not run and
- * last changed before the cutoff is removable. `now` is this service's clock; all times are Unix milliseconds.
+ * last changed before the cutoff is removable. `now` is this service's clock; all times are Unix milliseconds. A container
+ * that changed later than `maxClockSkew` from now means that one of the two clocks is wrong.
  */
 export const judgeContainer = (
   container: Container,
-  game: { readonly gameId: string; readonly cutoff: number; readonly now: number }
+  game: {
+    readonly gameId: string
+    readonly cutoff: number
+    readonly now: number
+    readonly maxClockSkew: Duration.Duration
+  }
 ): ContainerVerdict => {
   const refuse = (code: ErrorCode, message: string) => ContainerVerdict.Refused({ code, message })
   if (container.gameId === null) return refuse("identity_mismatch", "the container has no game label")
@@ -62,7 +66,7 @@ export const judgeContainer = (
     return refuse("container_running", `the record says stopped but the container is ${state}`)
   }
   const changed = Math.max(container.createdAt, container.startedAt ?? 0, container.finishedAt ?? 0)
-  if (changed > game.now + Duration.toMillis(allowedSkew)) {
+  if (changed > game.now + Duration.toMillis(game.maxClockSkew)) {
     return refuse("engine_clock", `the container changed in the future: ${new Date(changed).toISOString()}`)
   }
   if (changed >= game.cutoff) {

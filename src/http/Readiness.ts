@@ -1,5 +1,5 @@
-import { Context, Effect, Layer, Ref, Schedule } from "effect"
-import { PassRefused } from "../cleanup/PassRefused.ts"
+import { Context, type Duration, Effect, Layer, Ref, Schedule } from "effect"
+import { believableClocks, braked, expectedEngine } from "../cleanup/openPass.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
@@ -14,25 +14,24 @@ export interface Reasons {
 export class Readiness extends Context.Service<Readiness, { readonly reasons: Effect.Effect<Reasons> }>()(
   "rtmanager/http/Readiness"
 ) {
-  static readonly layer = Layer.effect(
-    Readiness,
-    Effect.gen(function* () {
-      const records = yield* RuntimeRecords
-      const engine = yield* ContainerEngine
-      const known = yield* KnownEngine
-      const database = yield* watch(records.clock)
-      const engines = yield* watch(
-        Effect.gen(function* () {
-          const present = yield* engine.identity
-          const expected = (yield* known.read) ?? present
-          if (present !== expected) return yield* PassRefused.engineChanged(expected, present)
+  static readonly layer = (options: { readonly maxClockSkew: Duration.Duration }) =>
+    Layer.effect(
+      Readiness,
+      Effect.gen(function* () {
+        const records = yield* RuntimeRecords
+        const engine = yield* ContainerEngine
+        const known = yield* KnownEngine
+        const database = yield* watch(believableClocks(records, options.maxClockSkew))
+        const engines = yield* watch(
+          Effect.flatMap(expectedEngine(engine, known, { remember: false }), (expected) =>
+            expected.braked ? Effect.fail(braked) : Effect.void
+          )
+        )
+        return Readiness.of({
+          reasons: Effect.all({ database: Ref.get(database), engine: Ref.get(engines) })
         })
-      )
-      return Readiness.of({
-        reasons: Effect.all({ database: Ref.get(database), engine: Ref.get(engines) })
       })
-    })
-  )
+    )
 }
 
 const patience = "5 seconds"

@@ -1,4 +1,5 @@
 import { Context, Data, type Effect } from "effect"
+import type { Backoff } from "../domain/Backoff.ts"
 import type { OpSource } from "../domain/Outcome.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import type { StoreError } from "./StoreError.ts"
@@ -17,8 +18,8 @@ export type Acquired = Data.TaggedEnum<{
   Held: {
     readonly lease: Lease
     readonly record: RuntimeRecord | undefined
-    /** The lease had expired in another holder's hands. */
-    readonly takenOver: boolean
+    /** Who held the lease before and let it expire, and so may have been at work on this game. */
+    readonly leftBy: "us" | "another" | undefined
   }
   /** Held and released again: the record does not decode. `detail` says why. */
   Undecodable: { readonly detail: string }
@@ -39,6 +40,17 @@ export interface AuditRow {
   readonly finishedAt: number
 }
 
+/** How an attempt that moved no record ends. */
+export interface SettledEnd {
+  readonly failure: AuditRow | undefined
+  /** Only with a failure. */
+  readonly backoff: Backoff | undefined
+  readonly keep: boolean
+}
+
+/** The commit has used the lease up, and the removal must not go unrecorded because of that. */
+export const isUnfenced = ({ errorCode }: AuditRow): boolean => errorCode === "removed_not_committed"
+
 /** `committed`: the record moved and has its one success row. Else nothing was moved by us: why it could not be. */
 export type CommitResult = "committed" | "already_removed" | "record_moved"
 
@@ -56,8 +68,14 @@ export class GameLeases extends Context.Service<
     readonly acquire: (gameId: string) => Effect.Effect<Acquired, StoreError>
 
     /**
+     * Lets the lease run for its TTL again. `false`: it is not ours any more, or has expired. Of a failure nothing is
+     * known.
+     */
+    readonly renew: (lease: Lease) => Effect.Effect<boolean, StoreError>
+
+    /**
      * In one statement, fenced by the lease and releasing it: `stopped` with the same container id → `removed`, and a
-     * success row. A lost answer re-issues the statement, so a result is certain. A failure means that it is unknown.
+     * success row; the game's backoff is forgotten. A lost answer re-issues the statement, so a result is certain. A failure means that it is unknown.
      */
     readonly commit: (
       lease: Lease,
@@ -66,12 +84,10 @@ export class GameLeases extends Context.Service<
     ) => Effect.Effect<CommitResult, StoreError>
 
     /**
-     * Every other end, in one statement: writes the failure row, if one is given and the game's last row differs or is
-     * a day old, and deletes the lease if it is still ours. `keep` leaves the lease to expire.
+     * Every other end, in one statement and only while the lease is ours: writes the failure row, if one is given and the
+     * game's last row differs or is a day old, stores the backoff that goes with it, and deletes the lease. `keep` leaves
+     * the lease to expire. A failure row that `isUnfenced` is written in any case.
      */
-    readonly settle: (
-      lease: Lease,
-      end: { readonly failure: AuditRow | undefined; readonly keep: boolean }
-    ) => Effect.Effect<void, StoreError>
+    readonly settle: (lease: Lease, end: SettledEnd) => Effect.Effect<void, StoreError>
   }
 >()("rtmanager/ports/GameLeases") {}

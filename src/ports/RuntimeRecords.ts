@@ -1,4 +1,5 @@
 import { Context, type Effect } from "effect"
+import type { Moment } from "../domain/Expiry.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import type { StoreError } from "./StoreError.ts"
 
@@ -16,9 +17,17 @@ export interface Page {
   readonly next: Cursor | undefined
 }
 
-/** The stopped records at one moment. */
+/** The stopped records at one moment. A held or a stuck game may be due too, so the counts do not add up. */
 export interface Backlog {
   readonly due: number
+  /** Expired, but not to be tried again yet, and not stuck. */
+  readonly backingOff: number
+  /** Due, but somebody's lease on the game has not expired. */
+  readonly held: number
+  /** Expired, and failed so often that a person is needed. */
+  readonly stuck: number
+  /** Up to five of the stuck games, those that failed most often first. */
+  readonly stuckGames: ReadonlyArray<string>
   /** Seconds since the oldest due record became due; 0 when nothing is due. */
   readonly oldestDueAge: number
   /** Stopped, but with a NULL or infinite `last_op_at`: never due. */
@@ -33,16 +42,16 @@ export class RuntimeRecords extends Context.Service<
   {
     /**
      * The database's clock, Unix milliseconds rounded down. The first question of every pass, so it also fails with
-     * `NotMigrated` where the schema is not of the version that this build knows.
+     * `NotMigrated` where the schema is not of the version that this build knows, and where nothing can be written.
      */
     readonly clock: Effect.Effect<number, StoreError>
 
     /**
-     * Stopped records strictly before `cutoff` (Unix milliseconds), oldest first, at most `limit` rows after `after`.
+     * The records that are due at this moment, oldest first, at most `limit` rows after `after`.
      * A page may be short or empty and still have a `next`. No row is skipped or repeated while others change.
      */
     readonly listDue: (page: {
-      readonly cutoff: number
+      readonly moment: Moment
       readonly after: Cursor | undefined
       readonly limit: number
     }) => Effect.Effect<Page, StoreError>
@@ -54,6 +63,6 @@ export class RuntimeRecords extends Context.Service<
     }) => Effect.Effect<Page, StoreError>
 
     /** Counts over the stopped records; its cost depends on how many are due, not on how many are not. */
-    readonly backlog: (cutoff: number) => Effect.Effect<Backlog, StoreError>
+    readonly backlog: (moment: Moment) => Effect.Effect<Backlog, StoreError>
   }
 >()("rtmanager/ports/RuntimeRecords") {}

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
+import * as Brake from "../../src/cleanup/Brake.ts"
 import { Cleaner } from "../../src/cleanup/Cleaner.ts"
 import type { Container } from "../../src/domain/Container.ts"
 import type { ErrorCode, Outcome } from "../../src/domain/Outcome.ts"
@@ -10,11 +11,12 @@ import * as Metrics from "../../src/observability/Metrics.ts"
 import { ContainerEngineError, EngineId, UnexpectedAnswer, Unreachable } from "../../src/ports/ContainerEngine.ts"
 import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
-import { containerId, cutoff, engineTimeout, layerWorld, leaseTtl, now, seed } from "../support/world.ts"
+import { containerId, cutoff, engineTimeout, layerWorld, leaseTtl, moment, now, seed } from "../support/world.ts"
 
 const request = {
   gameId: "game",
-  cutoff,
+  moment,
+  brake: Brake.released,
   engineId: EngineId.make("memory/none"),
   opSource: "auto_ttl",
   sourceRef: "manual"
@@ -200,11 +202,31 @@ describe("Cleaner", () => {
     }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 
-  it.effect("sends no removal when too little of the lease's trust is left", () =>
+  it.effect("renews the lease when too little of its trust is left for a removal", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const statements: Array<string> = []
+      ;(yield* StoreState).intercept = (operation) => {
+        statements.push(operation)
+        return operation === "reread" ? TestClock.setTime(now + 36_000) : Effect.void
+      }
+      assert.strictEqual((yield* cleanup).outcome, "removed")
+      assert.deepStrictEqual(statements, ["acquire", "reread", "renew", "commit"])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect.each([
+    ["fails", 36_000, storeDown],
+    ["comes after the lease has expired", 61_000, undefined]
+  ] as const)("event 5: sends no removal when too little trust is left and the renewal %s", ([, passed, failure]) =>
     Effect.gen(function* () {
       yield* seed("game", 1)
       ;(yield* StoreState).intercept = (operation) =>
-        operation === "reread" ? TestClock.setTime(now + 36_000) : Effect.void
+        operation === "reread"
+          ? TestClock.setTime(now + passed)
+          : operation === "renew" && failure !== undefined
+            ? failure
+            : Effect.void
       const cleaned = yield* cleanup
       assert.strictEqual(cleaned.errorCode, "lease_lost")
       const { rows, leases, containers } = yield* after

@@ -1,21 +1,36 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Clock, Deferred, Duration, Effect, Exit, Fiber, Layer, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
 import * as CleanupWorker from "../../src/cleanup/CleanupWorker.ts"
 import { Heartbeat } from "../../src/cleanup/Heartbeat.ts"
+import { type PassError, PassRefused } from "../../src/cleanup/PassRefused.ts"
 import { type PassReport, Tally, type Trigger } from "../../src/cleanup/PassReport.ts"
+import { ContainerEngineError, Unreachable } from "../../src/ports/ContainerEngine.ts"
 import { layerHeartbeat } from "../support/world.ts"
 
 const interval = Duration.hours(1)
 
+const engineDown = Effect.fail(
+  PassRefused.engineDown(
+    new ContainerEngineError({ operation: "ping", reason: new Unreachable({ detail: "refused" }) })
+  )
+)
+
 /** The loop over a pass of the test's own, in a scope of its own; `triggers` says which passes have begun. */
-const worker = Effect.fnUntraced(function* (pass: (trigger: Trigger) => Effect.Effect<unknown>) {
+const worker = Effect.fnUntraced(function* (pass: (trigger: Trigger) => Effect.Effect<unknown, PassError>) {
   const triggers: Array<Trigger> = []
-  const done = (trigger: Trigger): PassReport => new Tally(trigger, false).report(Exit.void)
+  const done = (trigger: Trigger, exit: Exit.Exit<unknown, PassError>): PassReport =>
+    new Tally(trigger, false).report(Exit.asVoid(exit))
   const fake = CleanupPass.of({
     runOnce: ({ trigger }) =>
-      Effect.sync(() => triggers.push(trigger)).pipe(Effect.andThen(pass(trigger)), Effect.as(done(trigger)))
+      Effect.sync(() => triggers.push(trigger)).pipe(
+        Effect.andThen(pass(trigger)),
+        Effect.matchEffect({
+          onSuccess: () => Effect.succeed(done(trigger, Exit.void)),
+          onFailure: (error) => Effect.succeed(done(trigger, Exit.fail(error)))
+        })
+      )
   })
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const layer = CleanupWorker.layer({ interval }).pipe(
@@ -51,6 +66,52 @@ describe("CleanupWorker", () => {
       const { triggers } = yield* worker(() => Effect.die(new Error("bug")))
       yield* TestClock.adjust("2 hours")
       assert.deepStrictEqual(triggers, ["startup", "schedule", "schedule"])
+    })
+  )
+
+  it.effect("asks sooner while the engine is away, by backoff with jitter of at most a minute and a fifth", () =>
+    Effect.gen(function* () {
+      const times: Array<number> = []
+      let away = true
+      yield* worker(() =>
+        Effect.andThen(
+          Effect.map(Clock.currentTimeMillis, (now) => times.push(now / 1000)),
+          Effect.suspend(() => (away ? engineDown : Effect.void))
+        )
+      ).pipe(Random.withSeed("a seed"))
+      yield* TestClock.adjust("30 minutes")
+      const waits = times.slice(1).map((time, index) => time - (times[index] ?? 0))
+      for (const [index, wait] of waits.entries()) {
+        const expected = Math.min(60, 5 * 2 ** index)
+        assert.isAtLeast(wait, expected * 0.8)
+        assert.isAtMost(wait, expected * 1.2)
+      }
+      assert.isAbove(new Set(waits).size, 20)
+      away = false
+      yield* TestClock.adjust("2 minutes")
+      const recovered = times.length
+      yield* TestClock.adjust("57 minutes")
+      assert.lengthOf(times, recovered)
+      yield* TestClock.adjust("3 minutes")
+      assert.lengthOf(times, recovered + 1)
+    })
+  )
+
+  it.effect("waits a whole interval after a refusal that only a person can end", () =>
+    Effect.gen(function* () {
+      const { triggers } = yield* worker(() => Effect.fail(PassRefused.paused))
+      yield* TestClock.adjust("59 minutes")
+      assert.deepStrictEqual(triggers, ["startup"])
+    })
+  )
+
+  it.effect("stays alive while it waits for the engine to come back", () =>
+    Effect.gen(function* () {
+      const { alive } = yield* worker(() => engineDown)
+      for (let minutes = 0; minutes < 30; minutes++) {
+        yield* TestClock.adjust("1 minute")
+        assert.isTrue(yield* alive)
+      }
     })
   )
 

@@ -1,5 +1,5 @@
-import { assert, it } from "@effect/vitest"
-import { Clock, Duration, Effect } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as Trust from "../../src/cleanup/Trust.ts"
 
@@ -28,3 +28,37 @@ it.effect.each([
     assert.strictEqual(Duration.toMillis(yield* trust.left), left)
   })
 )
+
+describe("trust that can be renewed", () => {
+  const length = Duration.seconds(55)
+  const needed = Duration.seconds(20)
+
+  /** What is left after `passed` seconds of 55, with a renewal that takes 3 seconds and is granted or not. */
+  const after = Effect.fnUntraced(function* (passed: number, granted: boolean) {
+    let renewals = 0
+    const renew = Effect.sleep("3 seconds").pipe(
+      Effect.andThen(
+        Effect.sync(() => {
+          renewals++
+          return granted
+        })
+      )
+    )
+    const trust = Trust.renewable(yield* Trust.start(length), { length, renew })
+    yield* TestClock.adjust(Duration.seconds(passed))
+    const asked = yield* Effect.forkChild(trust.lasts(needed), { startImmediately: true })
+    yield* TestClock.adjust("3 seconds")
+    return { lasts: yield* Fiber.join(asked), left: Duration.toSeconds(yield* trust.left), renewals }
+  })
+
+  it.effect.each([
+    { name: "enough is left", passed: 35, granted: true, expected: { lasts: true, left: 17, renewals: 0 } },
+    { name: "too little is left", passed: 36, granted: true, expected: { lasts: true, left: 52, renewals: 1 } },
+    { name: "the lease is lost", passed: 36, granted: false, expected: { lasts: false, left: 16, renewals: 1 } },
+    { name: "all of it has passed", passed: 80, granted: true, expected: { lasts: true, left: 52, renewals: 1 } }
+  ])("counts from before the renewal was asked for: $name", ({ passed, granted, expected }) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* after(passed, granted), expected)
+    })
+  )
+})

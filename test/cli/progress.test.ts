@@ -5,6 +5,7 @@ it.each([
   [{ done: 0, due: 10 }, 0, "0/10 games, 0 a second, ? left"],
   [{ done: 50, due: 200 }, 10, "50/200 games, 5 a second, 30s left"],
   [{ done: 200, due: 200 }, 40, "200/200 games, 5 a second, 0 left"],
+  [{ done: 50, due: undefined }, 10, "50/? games, 5 a second, ? left"],
   [{ done: 201, due: 200 }, 40, "201/200 games, 5 a second, 0 left"]
 ])("tells %j after %d s as %s", (progress, seconds, expected) => {
   assert.strictEqual(progressText(progress, seconds), expected)

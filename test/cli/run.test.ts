@@ -22,18 +22,28 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
           yield* game(here, "paused", "paused")
           yield* game(here, "mislabelled", "exited", { label: "somebody-else" })
           yield* game(here, "hostile", "exited", { containerId: "../images/x?force=1" })
-          yield* game(here, "gone", "exited", { containerId: "f".repeat(64) })
+          yield* game(here, "gone", "exited", { containerId: "f".repeat(64), label: "nobody" })
+          yield* game(here, "recreated", "running", { containerId: "e".repeat(64) })
           yield* game(here, "young", "exited", { daysAgo: 29 })
           yield* game(here, "played", "running", { status: "running" })
 
           const first = yield* command(["run", "--json"], here.env)
           assert.strictEqual(first.code, 1)
           const report = JSON.parse(first.stdout)
-          assert.include(report, { result: "partial", listed: 7 })
-          assert.include(report.outcomes, { removed: 2, already_absent: 1, failed: 4 })
+          assert.include(report, { result: "partial", listed: 8 })
+          assert.include(report.outcomes, { removed: 2, already_absent: 1, failed: 5 })
 
           const left = (yield* here.engine.left).map(({ gameId }) => gameId).sort()
-          assert.deepStrictEqual(left, ["gone", "hostile", "paused", "played", "running", "somebody-else", "young"])
+          assert.deepStrictEqual(left, [
+            "hostile",
+            "nobody",
+            "paused",
+            "played",
+            "recreated",
+            "running",
+            "somebody-else",
+            "young"
+          ])
           const rows = (gameId: string) =>
             Effect.map(here.store.log(gameId), (rows) => rows.map(({ outcome, errorCode }) => errorCode ?? outcome))
           assert.deepStrictEqual(yield* rows("expired"), ["success"])
@@ -41,6 +51,7 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
           assert.deepStrictEqual(yield* rows("gone"), ["success"])
           assert.deepStrictEqual(yield* rows("running"), ["container_running"])
           assert.deepStrictEqual(yield* rows("paused"), ["container_running"])
+          assert.deepStrictEqual(yield* rows("recreated"), ["container_unrecorded"])
           assert.deepStrictEqual(yield* rows("mislabelled"), ["identity_mismatch"])
           assert.deepStrictEqual(yield* rows("hostile"), ["invalid_container_id"])
           assert.deepStrictEqual([...(yield* rows("young")), ...(yield* rows("played"))], [])
@@ -49,7 +60,8 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
 
           const tables = Effect.all([dump(here, "runtime_records"), dump(here, "operation_log"), here.engine.left])
           const before = yield* tables
-          assert.strictEqual((yield* command(["run"], here.env)).code, 1)
+          const second = yield* command(["run", "--json"], here.env)
+          assert.include(JSON.parse(second.stdout).outcomes, { removed: 0, already_absent: 0 })
           assert.deepStrictEqual(yield* tables, before)
           assert.deepStrictEqual(
             here.proxy.requests.filter((request) => !allowed.test(request)),

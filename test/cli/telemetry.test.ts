@@ -95,7 +95,8 @@ describeEngine("the telemetry of a pass", () => {
         assert.strictEqual(games("failed", "container_running"), 1)
         assert.strictEqual(games("failed", "internal_error"), 0)
         assert.strictEqual(sink.valueOf("rtmanager.cleanup.in_flight"), 0)
-        assert.strictEqual(sink.valueOf("rtmanager.cleanup.backlog", { state: "due" }), 1)
+        assert.strictEqual(sink.valueOf("rtmanager.cleanup.backlog", { state: "due" }), 0)
+        assert.strictEqual(sink.valueOf("rtmanager.cleanup.backlog", { state: "backing_off" }), 1)
 
         const [row] = yield* here.store.log("expired")
         assert.strictEqual(row?.traceId, expired.traceId)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, FileSystem, PlatformError, Redacted, Runtime, Schema } from "effect"
+import { Duration, Effect, FileSystem, Option, PlatformError, Redacted, Runtime, Schema } from "effect"
+import fc from "fast-check"
 import { describe as describeSettings } from "../../src/config/describe.ts"
 import { decode } from "../../src/config/Settings.ts"
 import { acceptedForms } from "../../src/config/variables.ts"
@@ -33,6 +34,12 @@ const errorOf = (env: Record<string, string | undefined>) => decode(env).pipe(wi
 const problemsOf = (env: Record<string, string | undefined>) =>
   errorOf({ ...required, ...env }).pipe(Effect.map(({ problems }) => problems.map(({ variable }) => variable)))
 
+/** Each has meant "remove everything now" to somebody's parser. */
+const hostileNumbers = [
+  ...["0", "-0", "-1", "NaN", "", " ", "1 month", "Infinity", "-Infinity", "1e9", "1e-9", "0x10", "0b1", "1_000", "+1"],
+  ...["３０", "٣٠", "30d", "30 ", " 30", "1,5", "1.", ".5", "99999999999999999999", "1h1", "-1h", "1h-1m", "null"]
+]
+
 describe("Settings", () => {
   it.effect("has the documented defaults", () =>
     Effect.gen(function* () {
@@ -46,6 +53,7 @@ describe("Settings", () => {
       assert.deepStrictEqual(settings.concurrency, 8)
       assert.deepStrictEqual(settings.pageSize, 500)
       assert.deepStrictEqual(settings.maxRemovals, undefined)
+      assert.deepStrictEqual(settings.maxClockSkew, Duration.minutes(1))
       assert.deepStrictEqual(settings.leaseTtl, Duration.seconds(60))
       assert.deepStrictEqual(settings.engineTimeout, Duration.seconds(15))
       assert.deepStrictEqual(settings.gameLabel, "com.galaxy.game_id")
@@ -104,6 +112,8 @@ describe("Settings", () => {
     ["RTMANAGER_CLEANUP_CONCURRENCY", "65"],
     ["RTMANAGER_CLEANUP_PAGE_SIZE", "10001"],
     ["RTMANAGER_CLEANUP_MAX_REMOVALS", "0"],
+    ["RTMANAGER_CLEANUP_MAX_CLOCK_SKEW", "0s"],
+    ["RTMANAGER_CLEANUP_MAX_CLOCK_SKEW", "61m"],
     ["RTMANAGER_GAME_LEASE_TTL", "39999ms"],
     ["RTMANAGER_GAME_LEASE_TTL", "61m"],
     ["RTMANAGER_ENGINE_TIMEOUT", "6m"],
@@ -117,7 +127,7 @@ describe("Settings", () => {
     ["DOCKER_HOST", "tcp://host:2375/path"],
     ["OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"],
     ["OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://collector"]
-  ] as const)("refuses %s=%s and names nothing else", ([variable, value]) =>
+  ] as const)("event 22: refuses %s=%s and names nothing else", ([variable, value]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf({ [variable]: value }), [variable])
     })
@@ -131,6 +141,34 @@ describe("Settings", () => {
         problems,
         [...acceptedForms.keys()].filter((name) => name.startsWith("RTMANAGER_"))
       )
+    })
+  )
+
+  it.effect.each(
+    [...acceptedForms.keys()].filter((name) =>
+      /RETENTION|CLEANUP|LEASE|ENGINE_TIMEOUT|POOL|DATABASE_TIMEOUT/.test(name)
+    )
+  )("event 22: takes %s only as a setting that is in range, whatever text it holds", (variable) =>
+    Effect.gen(function* () {
+      for (const text of [...hostileNumbers, ...fc.sample(fc.string({ maxLength: 12 }), 200)]) {
+        const settings = yield* Effect.option(settingsOf({ [variable]: text }))
+        if (Option.isNone(settings)) continue
+        const { concurrency, database, engineTimeout, interval, leaseTtl, maxClockSkew, pageSize, retention } =
+          settings.value
+        const bounds: ReadonlyArray<readonly [number, number, number]> = [
+          [60_000, Duration.toMillis(retention), 3650 * 86_400_000],
+          [1000, Duration.toMillis(interval), 86_400_000],
+          [1000, Duration.toMillis(engineTimeout), 300_000],
+          [2 * Duration.toMillis(engineTimeout) + 10_000, Duration.toMillis(leaseTtl), 3_600_000],
+          [1000, Duration.toMillis(maxClockSkew), 3_600_000],
+          [100, Duration.toMillis(database.timeout), 300_000],
+          [1, database.pool, 100],
+          [1, concurrency, 64],
+          [1, pageSize, 10_000],
+          [1, settings.value.maxRemovals ?? 1, 1_000_000_000]
+        ]
+        for (const [least, value, most] of bounds) assert.isTrue(value >= least && value <= most, `${variable}=${text}`)
+      }
     })
   )
 

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Duration } from "effect"
 import type { Container } from "../../src/domain/Container.ts"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
@@ -14,8 +15,11 @@ const record = (changes: Partial<RuntimeRecord>): RuntimeRecord => ({
   containerId: id,
   imageRef: null,
   lastOpAt: BigInt(cutoff) * 1000n - 1n,
+  backoff: null,
   ...changes
 })
+
+const backedOffUntil = (nextAttemptAt: number) => ({ attempts: 1, nextAttemptAt, lastError: "engine_error" })
 
 const container = (changes: Partial<Container>): Container => ({
   id,
@@ -35,6 +39,8 @@ describe("judgeRecord", () => {
     ["exactly at the cutoff", record({ lastOpAt: BigInt(cutoff) * 1000n }), "record_moved"],
     ["a microsecond younger", record({ lastOpAt: BigInt(cutoff) * 1000n + 1n }), "record_moved"],
     ["without a time", record({ lastOpAt: null }), "record_moved"],
+    ["that another has just tried", record({ backoff: backedOffUntil(now + 1) }), "lease_busy"],
+    ["whose next attempt is now", record({ backoff: backedOffUntil(now) }), "Inspect"],
     ["before 1970", record({ lastOpAt: -1n }), "Inspect"],
     ["gone", undefined, "record_moved"],
     ["running", record({ status: "running" }), "record_moved"],
@@ -52,11 +58,11 @@ describe("judgeRecord", () => {
     ["with full-width digits", record({ containerId: "１".repeat(64) }), "invalid_container_id"]
   ]
   it.each(cases)("a record %s", (_, subject, expected) => {
-    assert.strictEqual(summary(judgeRecord(subject, cutoff)), expected)
+    assert.strictEqual(summary(judgeRecord(subject, { now, cutoff })), expected)
   })
 
   it("escapes and cuts what it tells of a hostile id", () => {
-    const verdict = judgeRecord(record({ containerId: `\u001b[2J${"x".repeat(100_000)}` }), cutoff)
+    const verdict = judgeRecord(record({ containerId: `\u001b[2J${"x".repeat(100_000)}` }), { now, cutoff })
     assert.isTrue(verdict._tag === "Refused" && verdict.message.length < 200 && !verdict.message.includes("\u001b"))
   })
 })
@@ -82,6 +88,9 @@ describe("judgeContainer", () => {
     ["being removed but too recent", container({ state: "removing", finishedAt: cutoff }), "too_recent"]
   ]
   it.each(cases)("a container %s", (_, subject, expected) => {
-    assert.strictEqual(summary(judgeContainer(subject, { gameId: "game", cutoff, now })), expected)
+    assert.strictEqual(
+      summary(judgeContainer(subject, { gameId: "game", cutoff, now, maxClockSkew: Duration.minutes(1) })),
+      expected
+    )
   })
 })

@@ -6,10 +6,10 @@ import { Readiness } from "../../src/http/Readiness.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
-import { layerPorts } from "../support/world.ts"
+import { layerPorts, maxClockSkew } from "../support/world.ts"
 
 const reasons = Effect.flatMap(Readiness, (readiness) => readiness.reasons)
-const layer = Layer.provideMerge(Readiness.layer, layerPorts)
+const layer = Readiness.layer({ maxClockSkew }).pipe(Layer.provideMerge(layerPorts))
 const probed = TestClock.adjust("10 seconds")
 const down = new StoreError({ operation: "clock", reason: new Unavailable({ cause: new Error("down") }) })
 
@@ -44,7 +44,7 @@ describe("Readiness", () => {
 
   it.effect("says that the engine is another one than the known", () =>
     Effect.gen(function* () {
-      ;(yield* StoreState).knownEngine = EngineId.make("known/none")
+      ;(yield* StoreState).knownEngine = { id: EngineId.make("known/none"), braked: false }
       yield* (yield* MemoryEngine).setIdentity(EngineId.make("other/none"))
       yield* probed
       assert.match((yield* reasons).engine ?? "", /other\/none.*known\/none.*engine accept/)

@@ -29,8 +29,10 @@ const failed = (changes: Partial<AuditRow> = {}) =>
 const attempt = Effect.fnUntraced(function* (failure: AuditRow) {
   const { settle } = yield* GameLeases
   const { lease } = yield* held()
-  yield* settle(lease, { failure, keep: false })
+  yield* settle(lease, { failure, backoff: undefined, keep: false })
 })
+
+const backoff = { attempts: 3, nextAttemptAt: longAgo + 1, lastError: "container_running" }
 
 const repeats: ReadonlyArray<readonly [string, Partial<AuditRow>, number]> = [
   ["the same reason once", { finishedAt: longAgo + 60_000 }, 1],
@@ -47,9 +49,9 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
     it.effect("holds a free game with its record", () =>
       Effect.gen(function* () {
         yield* given(stopped("game", { lastOpAt: 1_234_567n }))
-        const { lease, record, takenOver } = yield* held()
+        const { lease, leftBy, record } = yield* held()
         assert.deepStrictEqual(record, stopped("game", { lastOpAt: 1_234_567n }))
-        assert.isFalse(takenOver)
+        assert.isUndefined(leftBy)
         assert.deepStrictEqual(yield* (yield* StoreFixture).lease("game"), lease)
       })
     )
@@ -79,17 +81,17 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
       Effect.gen(function* () {
         yield* given()
         yield* (yield* StoreFixture).putLease({ gameId: "game", owner: other, token: 7n }, true)
-        assert.isTrue((yield* held()).takenOver)
+        assert.strictEqual((yield* held()).leftBy, "another")
       })
     )
 
-    it.effect("takes its own expired lease again with a new token, which is no takeover", () =>
+    it.effect("takes its own expired lease again with a new token, and says that it was ours", () =>
       Effect.gen(function* () {
         yield* given()
         const { lease } = yield* held()
         yield* (yield* StoreFixture).expireLeases
         const again = yield* held()
-        assert.isFalse(again.takenOver)
+        assert.strictEqual(again.leftBy, "us")
         assert.notStrictEqual(again.lease.token, lease.token)
       })
     )
@@ -246,7 +248,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         const { settle } = yield* GameLeases
         const fixture = yield* StoreFixture
         const { lease } = yield* held()
-        yield* settle(lease, { failure: failed(), keep: false })
+        yield* settle(lease, { failure: failed(), backoff: undefined, keep: false })
         assert.deepStrictEqual(yield* fixture.log("game"), [
           { ...failed(), gameId: "game", outcome: "failure", leaseOwner: lease.owner, leaseToken: lease.token }
         ])
@@ -261,9 +263,9 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         const { settle } = yield* GameLeases
         const fixture = yield* StoreFixture
         const { lease } = yield* held()
-        yield* settle(lease, { failure: undefined, keep: true })
+        yield* settle(lease, { failure: undefined, backoff: undefined, keep: true })
         assert.deepStrictEqual(yield* fixture.lease("game"), lease)
-        yield* settle(lease, { failure: undefined, keep: false })
+        yield* settle(lease, { failure: undefined, backoff: undefined, keep: false })
         assert.isUndefined(yield* fixture.lease("game"))
         assert.deepStrictEqual(yield* fixture.log("game"), [])
       })
@@ -275,13 +277,13 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         const { settle } = yield* GameLeases
         const fixture = yield* StoreFixture
         const { lease } = yield* held()
-        yield* settle(lease, { failure: failed({ errorCode: "outcome_unknown" }), keep: true })
+        yield* settle(lease, { failure: failed({ errorCode: "outcome_unknown" }), backoff: undefined, keep: true })
         assert.deepStrictEqual(yield* fixture.lease("game"), lease)
         assert.strictEqual((yield* fixture.log("game")).length, 1)
       })
     )
 
-    it.effect("writes the failure row although the lease was lost, and leaves the newer one alone", () =>
+    it.effect("writes no failure row and no backoff once the lease is lost, and leaves the newer one alone", () =>
       Effect.gen(function* () {
         yield* given()
         const { settle } = yield* GameLeases
@@ -289,9 +291,103 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         const { lease: stale } = yield* held()
         yield* fixture.expireLeases
         const { lease: newer } = yield* held()
-        yield* settle(stale, { failure: failed(), keep: false })
+        for (const keep of [false, true]) yield* settle(stale, { failure: failed(), backoff, keep })
         assert.deepStrictEqual(yield* fixture.lease("game"), newer)
+        assert.deepStrictEqual(yield* fixture.log("game"), [])
+        assert.isNull((yield* fixture.record("game"))?.backoff)
+      })
+    )
+
+    it.effect("writes of a removal that was not committed although the lease is gone", () =>
+      Effect.gen(function* () {
+        yield* given()
+        const { settle } = yield* GameLeases
+        const fixture = yield* StoreFixture
+        const { lease } = yield* held()
+        yield* settle(lease, { failure: undefined, backoff: undefined, keep: false })
+        const failure = failed({ errorCode: "removed_not_committed" })
+        yield* settle(lease, { failure, backoff, keep: false })
         assert.strictEqual((yield* fixture.log("game")).length, 1)
+        assert.isNull((yield* fixture.record("game"))?.backoff)
+      })
+    )
+
+    it.effect.each([false, true])(
+      "event 18: stores the backoff of a failure and gives it back; lease kept: %s",
+      (keep) =>
+        Effect.gen(function* () {
+          yield* given()
+          const { settle } = yield* GameLeases
+          const fixture = yield* StoreFixture
+          const { lease } = yield* held()
+          yield* settle(lease, { failure: failed(), backoff, keep })
+          assert.deepStrictEqual((yield* fixture.record("game"))?.backoff, backoff)
+          yield* fixture.expireLeases
+          const again = yield* held()
+          assert.deepStrictEqual(again.record?.backoff, backoff)
+          const more = { ...backoff, attempts: 4, nextAttemptAt: backoff.nextAttemptAt + 1 }
+          yield* settle(again.lease, { failure: failed(), backoff: more, keep })
+          assert.deepStrictEqual((yield* fixture.record("game"))?.backoff, more)
+        })
+    )
+
+    it.effect("event 18: forgets the backoff by a commit, and by nothing else", () =>
+      Effect.gen(function* () {
+        yield* given(stopped("game", { backoff }))
+        const { commit, settle } = yield* GameLeases
+        const fixture = yield* StoreFixture
+        const { lease } = yield* held()
+        yield* settle(lease, { failure: undefined, backoff: undefined, keep: false })
+        const other = yield* held()
+        yield* commit(other.lease, { containerId: containerId("b") }, auditRow())
+        assert.deepStrictEqual((yield* fixture.record("game"))?.backoff, backoff)
+        yield* commit((yield* held()).lease, stopped("game"), auditRow())
+        assert.isNull((yield* fixture.record("game"))?.backoff)
+      })
+    )
+
+    it.effect("names nobody who held a lease that was released", () =>
+      Effect.gen(function* () {
+        yield* given()
+        const { settle } = yield* GameLeases
+        const { lease } = yield* held()
+        yield* settle(lease, { failure: undefined, backoff: undefined, keep: false })
+        assert.isUndefined((yield* held()).leftBy)
+      })
+    )
+
+    it.effect("renews a lease that is ours: the same lease, for its TTL from then on", () =>
+      Effect.gen(function* () {
+        yield* given()
+        const { acquire, renew } = yield* GameLeases
+        const fixture = yield* StoreFixture
+        const { lease } = yield* held()
+        // An hour is left, so that what is left afterwards can only come from the renewal.
+        yield* fixture.putLease(lease, false)
+        assert.isAbove(yield* fixture.leaseLeft("game"), 60_000)
+        assert.isTrue(yield* renew(lease))
+        const left = yield* fixture.leaseLeft("game")
+        assert.isTrue(left > 0 && left <= 60_000, `${left} ms are left`)
+        assert.deepStrictEqual(yield* fixture.lease("game"), lease)
+        assert.strictEqual((yield* acquire("game"))._tag, "Busy")
+      })
+    )
+
+    it.effect("does not renew a lease that has expired, is another's or is released", () =>
+      Effect.gen(function* () {
+        yield* given()
+        const { renew, settle } = yield* GameLeases
+        const fixture = yield* StoreFixture
+        const { lease: stale } = yield* held()
+        yield* fixture.expireLeases
+        assert.isFalse(yield* renew(stale))
+        assert.strictEqual(yield* fixture.leaseLeft("game"), 0)
+        const { lease } = yield* held()
+        assert.isFalse(yield* renew(stale))
+        assert.isFalse(yield* renew({ ...lease, owner: other }))
+        assert.isTrue(yield* renew(lease))
+        yield* settle(lease, { failure: undefined, backoff: undefined, keep: false })
+        assert.isFalse(yield* renew(lease))
       })
     )
 

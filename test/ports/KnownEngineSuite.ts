@@ -23,9 +23,9 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
       Effect.gen(function* () {
         yield* forgetAll
         const { read, remember } = yield* KnownEngine
-        assert.strictEqual(yield* remember(first), first)
-        assert.strictEqual(yield* remember(second), first)
-        assert.strictEqual(yield* read, first)
+        assert.deepStrictEqual(yield* remember(first), { id: first, braked: false })
+        assert.deepStrictEqual(yield* remember(second), { id: first, braked: false })
+        assert.deepStrictEqual(yield* read, { id: first, braked: false })
       })
     )
 
@@ -36,8 +36,8 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
         yield* remember(first)
         yield* accept(second)
         yield* accept(second)
-        assert.strictEqual(yield* read, second)
-        assert.strictEqual(yield* remember(first), second)
+        assert.deepStrictEqual(yield* read, { id: second, braked: false })
+        assert.deepStrictEqual(yield* remember(first), { id: second, braked: false })
       })
     )
 
@@ -46,7 +46,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
         yield* forgetAll
         const { accept, read } = yield* KnownEngine
         yield* accept(first)
-        assert.strictEqual(yield* read, first)
+        assert.deepStrictEqual(yield* read, { id: first, braked: false })
       })
     )
 
@@ -56,7 +56,33 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
         const { read, remember } = yield* KnownEngine
         const ids = Array.from({ length: 16 }, (_, i) => EngineId.make(`engine-${i}`))
         const answers = yield* Effect.forEach(ids, remember, { concurrency: "unbounded" })
-        assert.deepStrictEqual([...new Set(answers)], [yield* read])
+        const known = yield* read
+        for (const answer of answers) assert.deepStrictEqual(answer, known)
+      })
+    )
+
+    it.effect("accepts one engine that several accept at once where none is known", () =>
+      Effect.gen(function* () {
+        yield* forgetAll
+        const { accept, read } = yield* KnownEngine
+        yield* Effect.forEach(Array.from({ length: 16 }), () => accept(first), { concurrency: "unbounded" })
+        assert.deepStrictEqual(yield* read, { id: first, braked: false })
+      })
+    )
+
+    it.effect("puts the brake on the known engine alone, and keeps it until an engine is accepted", () =>
+      Effect.gen(function* () {
+        yield* forgetAll
+        const { accept, brake, read, remember } = yield* KnownEngine
+        yield* brake(first)
+        yield* remember(first)
+        yield* brake(second)
+        assert.deepStrictEqual(yield* read, { id: first, braked: false })
+        yield* brake(first)
+        yield* brake(first)
+        assert.deepStrictEqual(yield* remember(second), { id: first, braked: true })
+        yield* accept(first)
+        assert.deepStrictEqual(yield* read, { id: first, braked: false })
       })
     )
   })

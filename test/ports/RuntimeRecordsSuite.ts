@@ -4,11 +4,16 @@ import { isDue } from "../../src/domain/Expiry.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
 import type { StoreError } from "../../src/ports/StoreError.ts"
-import { longAgo, micros, stopped } from "../support/records.ts"
+import { longAgo, micros, momentAt, stopped } from "../support/records.ts"
 import { StoreFixture } from "./StoreFixture.ts"
 
 const cutoff = longAgo
 const at = micros(cutoff)
+const moment = momentAt(cutoff)
+
+const backedOffUntil = (nextAttemptAt: number, attempts = 1) => ({
+  backoff: { attempts, nextAttemptAt, lastError: "container_running" }
+})
 
 /** Every page in turn, with what a test does between two of them. */
 const readAll = Effect.fnUntraced(function* (
@@ -30,7 +35,7 @@ const readAll = Effect.fnUntraced(function* (
 
 const allDue = Effect.fnUntraced(function* (limit = 100) {
   const { listDue } = yield* RuntimeRecords
-  return yield* readAll((after) => listDue({ cutoff, after, limit }))
+  return yield* readAll((after) => listDue({ moment, after, limit }))
 })
 
 const allStopped = Effect.fnUntraced(function* (limit = 100) {
@@ -44,12 +49,25 @@ const fill = Effect.fnUntraced(function* (...records: ReadonlyArray<RuntimeRecor
   yield* Effect.forEach(records, put, { discard: true })
 })
 
+const nothing = {
+  due: 0,
+  backingOff: 0,
+  held: 0,
+  stuck: 0,
+  stuckGames: [],
+  oldestDueAge: 0,
+  noTime: 0,
+  future: 0
+}
+
 const ages: ReadonlyArray<readonly [string, RuntimeRecord]> = [
   ["exactly at the cutoff", stopped("g", { lastOpAt: at })],
   ["one microsecond older", stopped("g", { lastOpAt: at - 1n })],
   ["one microsecond younger", stopped("g", { lastOpAt: at + 1n })],
   ["before 1970", stopped("g", { lastOpAt: -1n })],
   ["without a time", stopped("g", { lastOpAt: null })],
+  ["backed off until this moment", stopped("g", { lastOpAt: at - 1n, ...backedOffUntil(moment.now) })],
+  ["backed off until a millisecond later", stopped("g", { lastOpAt: at - 1n, ...backedOffUntil(moment.now + 1) })],
   ["running", stopped("g", { lastOpAt: at - 1n, status: "running" })],
   ["removed", stopped("g", { lastOpAt: at - 1n, status: "removed" })],
   ["of a status that we do not know", stopped("g", { lastOpAt: at - 1n, status: "hibernating" })]
@@ -69,7 +87,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RuntimeRecords | Store
     )
 
     for (const [what, record] of ages) {
-      const due = isDue(record, cutoff)
+      const due = isDue(record, moment)
       it.effect(`${due ? "lists" : "does not list"} a record ${what}, as the re-check decides too`, () =>
         Effect.gen(function* () {
           yield* fill(record)
@@ -81,11 +99,12 @@ export const suite = <E>(name: string, layer: Layer.Layer<RuntimeRecords | Store
     it.effect("gives each column of a record, and NULLs as they are", () =>
       Effect.gen(function* () {
         const full = stopped("full", { lastOpAt: at - 123_457n })
+        const failing = stopped("failing", { lastOpAt: at - 5n, ...backedOffUntil(1_234_567_890_123, 7) })
         const bare = stopped("bare", { lastOpAt: at - 2n, containerId: null, imageRef: null })
-        yield* fill(full, bare)
+        yield* fill(full, failing, bare)
         const { listDue } = yield* RuntimeRecords
-        const page = yield* listDue({ cutoff, after: undefined, limit: 10 })
-        assert.deepStrictEqual(page, { records: [full, bare], undecodable: [], next: undefined })
+        const page = yield* listDue({ moment, after: undefined, limit: 10 })
+        assert.deepStrictEqual(page, { records: [full, failing, bare], undecodable: [], next: undefined })
       })
     )
 
@@ -111,7 +130,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RuntimeRecords | Store
         yield* fill(...games.map((game, i) => stopped(game, { lastOpAt: at - 20n + BigInt(Math.floor(i / 3)) })))
         let step = 0
         const { games: seen } = yield* readAll(
-          (after) => listDue({ cutoff, after, limit: 2 }),
+          (after) => listDue({ moment, after, limit: 2 }),
           Effect.gen(function* () {
             // Those already listed move on, and a new one comes in before the cursor.
             yield* put(stopped(games[step] ?? "none", { status: "removed", lastOpAt: at + 5n }))
@@ -156,7 +175,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RuntimeRecords | Store
       Effect.gen(function* () {
         yield* fill(stopped("running", { status: "running" }))
         const { backlog } = yield* RuntimeRecords
-        assert.deepStrictEqual(yield* backlog(cutoff), { due: 0, oldestDueAge: 0, noTime: 0, future: 0 })
+        assert.deepStrictEqual(yield* backlog(moment), nothing)
       })
     )
 
@@ -172,7 +191,70 @@ export const suite = <E>(name: string, layer: Layer.Layer<RuntimeRecords | Store
           stopped("future", { lastOpAt: micros(now + 3_600_000) }),
           stopped("future-running", { lastOpAt: micros(now + 3_600_000), status: "running" })
         )
-        assert.deepStrictEqual(yield* backlog(cutoff), { due: 2, oldestDueAge: 2.5, noTime: 1, future: 1 })
+        assert.deepStrictEqual(yield* backlog(moment), {
+          ...nothing,
+          due: 2,
+          oldestDueAge: 2.5,
+          noTime: 1,
+          future: 1
+        })
+      })
+    )
+
+    it.effect("event 18: fills its pages with what may be tried, however many in front may not", () =>
+      Effect.gen(function* () {
+        const failing = Array.from({ length: 7 }, (_, i) =>
+          stopped(`failing-${i}`, { lastOpAt: at - 100n, ...backedOffUntil(moment.now + 1) })
+        )
+        yield* fill(...failing, stopped("a", { lastOpAt: at - 3n }), stopped("b", { lastOpAt: at - 2n }))
+        const { listDue } = yield* RuntimeRecords
+        const page = yield* listDue({ moment, after: undefined, limit: 2 })
+        assert.deepStrictEqual(
+          page.records.map(({ gameId }) => gameId),
+          ["a", "b"]
+        )
+      })
+    )
+
+    it.effect("event 18: counts the games that back off, those that are stuck, and names the stuck ones", () =>
+      Effect.gen(function* () {
+        yield* fill(
+          stopped("ready", { lastOpAt: at - 1n, ...backedOffUntil(moment.now, 9) }),
+          stopped("waits", { lastOpAt: at - 1n, ...backedOffUntil(moment.now + 1, 9) }),
+          stopped("young", { lastOpAt: at, ...backedOffUntil(moment.now + 1, 50) }),
+          stopped("running", { lastOpAt: at - 1n, status: "running", ...backedOffUntil(moment.now + 1, 50) }),
+          ...Array.from({ length: 7 }, (_, i) =>
+            stopped(`stuck-${i}`, {
+              lastOpAt: at - 2_500_000n,
+              ...backedOffUntil(moment.now + (i % 2), i === 3 ? 11 : 10)
+            })
+          )
+        )
+        const { backlog } = yield* RuntimeRecords
+        assert.deepStrictEqual(yield* backlog(moment), {
+          ...nothing,
+          due: 5,
+          backingOff: 1,
+          stuck: 7,
+          stuckGames: ["stuck-3", "stuck-0", "stuck-1", "stuck-2", "stuck-4"],
+          oldestDueAge: 2.5
+        })
+      })
+    )
+
+    it.effect("counts the due games that somebody holds", () =>
+      Effect.gen(function* () {
+        yield* fill(
+          ...["held", "expired", "free"].map((gameId) => stopped(gameId, { lastOpAt: at })),
+          stopped("young-held", { lastOpAt: at + 1000n })
+        )
+        const { putLease } = yield* StoreFixture
+        const owner = "0a0a0a0a-0000-4000-8000-000000000000"
+        yield* putLease({ gameId: "held", owner, token: 1n }, false)
+        yield* putLease({ gameId: "young-held", owner, token: 2n }, false)
+        yield* putLease({ gameId: "expired", owner, token: 3n }, true)
+        const { due, held } = yield* (yield* RuntimeRecords).backlog(momentAt(cutoff + 1))
+        assert.deepStrictEqual([due, held], [3, 1])
       })
     )
   })

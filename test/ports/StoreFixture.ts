@@ -7,6 +7,7 @@ import type { LogRow } from "../adapters/memory/StoreState.ts"
 export class StoreFixture extends Context.Service<
   StoreFixture,
   {
+    /** With its backoff: `null` forgets one that is there. */
     readonly put: (record: RuntimeRecord) => Effect.Effect<void>
     readonly record: (gameId: string) => Effect.Effect<RuntimeRecord | undefined>
     /** A lease in anyone's hands, expired or not. */
@@ -14,6 +15,8 @@ export class StoreFixture extends Context.Service<
     /** As time would: every lease that is held now has run out. */
     readonly expireLeases: Effect.Effect<void>
     readonly lease: (gameId: string) => Effect.Effect<Lease | undefined>
+    /** Milliseconds until the game's lease expires; 0 if there is none or it has expired. */
+    readonly leaseLeft: (gameId: string) => Effect.Effect<number>
     /** The game's audit rows, oldest first. */
     readonly log: (gameId: string) => Effect.Effect<ReadonlyArray<LogRow>>
     readonly clear: Effect.Effect<void>

@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { createServer, type IncomingMessage, request } from "node:http"
+import type { Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { Duration, Effect, type Scope } from "effect"
 import type { DockerHost } from "../../src/adapters/docker/Requests.ts"
+import * as Gate from "./Gate.ts"
 
 /**
  * A real engine as the service sees it through this socket: every container's times lie `age` in the past, since a test
@@ -18,6 +20,15 @@ export interface EngineProxy {
   readonly asked: (matching: RegExp, count: number) => Effect.Effect<void>
   /** Requests that match are passed on to the engine, but their answers are held back until the proxy closes. */
   readonly holdAnswers: (matching: RegExp) => void
+  /** After every client has ended: waits until the engine has answered all that was passed on to it. */
+  readonly idle: Effect.Effect<void>
+}
+
+interface Options {
+  readonly age: Duration.Input
+  /** Containers whose times are left as they are. */
+  readonly unaged?: ReadonlySet<string>
+  readonly gate?: Gate.Gate
 }
 
 const times = /"(Created|StartedAt|FinishedAt)":"(?!0001)([^"]*)"/g
@@ -30,33 +41,59 @@ const aged = (body: string, age: Duration.Duration) =>
 
 export const serve = (
   engine: DockerHost,
-  options: { readonly age: Duration.Input }
+  { gate = Gate.open, unaged, ...options }: Options
 ): Effect.Effect<EngineProxy, never, Scope.Scope> =>
   Effect.gen(function* () {
     const age = Duration.fromInputUnsafe(options.age)
     const requests: Array<string> = []
     const waiting: Array<() => void> = []
+    const wake = () => {
+      for (const look of waiting.splice(0)) look()
+    }
+    const clients = new Set<Socket>()
+    let underway = 0
     let held: RegExp | undefined
     const ask = (method: string, path: string) =>
       new Promise<IncomingMessage>((resolve, reject) => {
-        request({ ...engine, protocol: "http:", method, path }, resolve)
+        // A connection that is kept would not survive the engine's restart.
+        request({ ...engine, protocol: "http:", method, path, agent: false }, resolve)
           .on("error", reject)
           .end()
       })
+    const carriedOut = async (method: string, path: string) => {
+      underway++
+      try {
+        const answer = await ask(method, path)
+        return [answer, await text(answer)] as const
+      } finally {
+        underway--
+        wake()
+      }
+    }
     const server = createServer(async ({ method = "", url = "" }, response) => {
       const line = `${method} ${url}`
       requests.push(line)
-      for (const look of waiting.splice(0)) look()
+      wake()
+      const pass = async (side: "before" | "after") => (await gate({ side, what: line, parameters: [] })) === "pass"
       try {
-        const answer = await ask(method, url)
-        const body = await text(answer)
+        if (!(await pass("before"))) return response.destroy()
+        const [answer, body] = await carriedOut(method, url)
+        if (!(await pass("after"))) return response.destroy()
         if (held?.test(line)) return
         const { "content-length": _, "transfer-encoding": __, ...headers } = answer.headers
         response.writeHead(answer.statusCode ?? 502, headers)
-        response.end(answer.statusCode === 204 ? undefined : aged(body, age))
+        const young = unaged?.has(url.split("/")[2] ?? "")
+        response.end(answer.statusCode === 204 ? undefined : young ? body : aged(body, age))
       } catch {
         response.destroy()
       }
+    })
+    server.on("connection", (client) => {
+      clients.add(client)
+      client.on("close", () => {
+        clients.delete(client)
+        wake()
+      })
     })
     const folder = yield* Effect.acquireRelease(
       Effect.promise(() => mkdtemp(join(tmpdir(), "engine-proxy-"))),
@@ -84,6 +121,10 @@ export const serve = (
         }),
       holdAnswers: (matching) => {
         held = matching
-      }
+      },
+      idle: Effect.callback<void>((resume) => {
+        const look = () => (underway + clients.size === 0 ? resume(Effect.void) : waiting.push(look))
+        look()
+      })
     }
   })

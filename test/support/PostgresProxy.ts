@@ -1,9 +1,11 @@
 import { createConnection, createServer, type Socket } from "node:net"
 import { join } from "node:path"
 import { Effect, Redacted } from "effect"
+import * as Gate from "./Gate.ts"
 import { temporaryFolder } from "./postgres.ts"
+import { type RoundTrip, roundTrips, splitter, typeOf } from "./postgresWire.ts"
 
-/** A socket between the driver and the server on which answers get lost. */
+/** A socket between the driver and the server on which answers get lost, and where every statement passes a gate. */
 export interface PostgresProxy {
   readonly url: Redacted.Redacted
   /** The connection is cut when the server answers the next statement that contains this text: it was carried out. */
@@ -12,45 +14,128 @@ export interface PostgresProxy {
   frozen: boolean
   /** How many answers were lost. */
   lost: number
+  /** The server's process ids of the sessions that are open. */
+  readonly sessions: ReadonlySet<number>
   readonly cut: Effect.Effect<void>
+  /**
+   * After every client has ended: waits until nothing that they sent is still being carried out. What the gate holds has
+   * not arrived yet, so it is not waited for.
+   */
+  readonly idle: Effect.Effect<void>
 }
 
-export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.Redacted) {
+interface Session {
+  /** Asked, and not answered yet. */
+  readonly unanswered: Array<RoundTrip>
+  held: boolean
+  pid: number
+}
+
+export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.Redacted, gate: Gate.Gate = Gate.open) {
   const target = new URL(Redacted.value(server)).searchParams.get("host") ?? ""
   const folder = yield* temporaryFolder
   const sockets = new Set<Socket>()
+  const sessions = new Set<Session>()
+  const pids = new Set<number>()
+  const waiting: Array<() => void> = []
+  const wake = () => {
+    for (const look of waiting.splice(0)) look()
+  }
   const proxy: PostgresProxy = {
     url: Redacted.make(`postgres:///postgres?host=${encodeURIComponent(folder)}&user=postgres`),
     loseAnswerTo: undefined,
     frozen: false,
     lost: 0,
+    sessions: pids,
     cut: Effect.sync(() => {
       for (const socket of sockets) socket.destroy()
+    }),
+    idle: Effect.callback<void>((resume) => {
+      const look = () => {
+        const over = [...sessions].every(({ held, unanswered }) => held && unanswered.length === 0)
+        if (over) resume(Effect.void)
+        else waiting.push(look)
+      }
+      look()
     })
   }
+
+  const ask = async (side: "before" | "after", { statement, parameters }: RoundTrip): Promise<Gate.Verdict> => {
+    if (statement === undefined) return "pass"
+    if (side === "after" && proxy.loseAnswerTo !== undefined && statement.includes(proxy.loseAnswerTo)) {
+      proxy.loseAnswerTo = undefined
+      proxy.lost++
+      return "cut"
+    }
+    return gate({ side, what: statement, parameters })
+  }
+
   const listener = createServer((client) => {
     const upstream = createConnection(join(target, ".s.PGSQL.5432"))
-    let losing = false
+    const session: Session = { unanswered: [], held: false, pid: 0 }
+    const { unanswered } = session
+    sessions.add(session)
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on("error", () => socket.destroy())
+      socket.on("close", () => sockets.delete(socket))
     }
-    client.on("data", (data) => {
-      if (proxy.frozen) return
-      if (proxy.loseAnswerTo !== undefined && data.includes(proxy.loseAnswerTo)) {
-        proxy.loseAnswerTo = undefined
-        losing = true
+    upstream.on("close", () => {
+      sessions.delete(session)
+      pids.delete(session.pid)
+      wake()
+    })
+
+    const outward = async () => {
+      const [split, group] = [splitter("client"), roundTrips()]
+      for await (const chunk of client) {
+        for (const message of split(chunk)) {
+          const trip = group(message)
+          if (trip === undefined) continue
+          session.held = true
+          wake()
+          const verdict = await ask("before", trip)
+          session.held = false
+          if (verdict === "cut") return client.destroy()
+          if (proxy.frozen) continue
+          unanswered.push(trip)
+          upstream.write(trip.bytes)
+        }
       }
-      upstream.write(data)
-    })
-    upstream.on("data", (data) => {
-      if (proxy.frozen) return
-      if (!losing) return client.write(data)
-      proxy.lost++
-      client.destroy()
-    })
-    client.on("close", () => upstream.destroy())
-    upstream.on("close", () => proxy.frozen || client.destroy())
+    }
+    const inward = async () => {
+      const split = splitter("server")
+      let answer: Array<Buffer> = []
+      const pass = () => {
+        if (!proxy.frozen) client.write(Buffer.concat(answer))
+        answer = []
+      }
+      for await (const chunk of upstream) {
+        for (const message of split(chunk)) {
+          answer.push(message)
+          if (typeOf(message) === "K") {
+            session.pid = message.readInt32BE(5)
+            pids.add(session.pid)
+          }
+          // Ready for the next query: what was asked is carried out and committed.
+          if (typeOf(message) !== "Z") continue
+          const trip = unanswered.shift()
+          if (trip !== undefined && (await ask("after", trip)) === "cut") return client.destroy()
+          pass()
+          wake()
+        }
+      }
+      // The last words of a session that the server ends.
+      pass()
+    }
+    const lost = () => undefined
+    // The server sees an ended client as the kernel would tell it: after all that was sent before.
+    void outward()
+      .catch(lost)
+      .finally(() => upstream.end())
+    void inward()
+      .catch(lost)
+      .finally(() => proxy.frozen || client.destroySoon())
   })
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => {

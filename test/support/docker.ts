@@ -80,7 +80,7 @@ const importImage = async (docker: Docker, image: string): Promise<void> => {
 }
 
 const commands: Record<CreatableState, ReadonlyArray<string>> = {
-  created: ["true"],
+  created: ["sleep", "3600"],
   exited: ["true"],
   running: ["sleep", "3600"],
   paused: ["sleep", "3600"],
@@ -101,7 +101,8 @@ const bring = async (container: Docker.Container, state: CreatableState): Promis
   }
 }
 
-const make = async ({ docker, host }: Engine): Promise<TestEngine["Service"]> => {
+/** Containers on one engine, made from an image that is brought there first. */
+export const make = async ({ docker, host }: Engine): Promise<TestEngine["Service"]> => {
   const run = randomUUID()
   const runLabel = `rtmanager.test.run=${run}`
   const gameLabel = "com.galaxy.game_id"

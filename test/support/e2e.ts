@@ -56,6 +56,7 @@ export const game = Effect.fnUntraced(function* (
     status: changes?.status ?? "stopped",
     containerId: changes?.containerId ?? id,
     imageRef: "games/chess:1",
+    backoff: null,
     lastOpAt: micros(Date.now() - Duration.toMillis(Duration.days(changes?.daysAgo ?? 40)))
   })
   return id

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "@effect/vitest"
-import { Context, type Duration, Effect, Layer, ManagedRuntime, type Redacted } from "effect"
+import { Context, type Duration, Effect, Layer, ManagedRuntime, type Redacted, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { EmbeddedError } from "../../src/adapters/embedded/EmbeddedError.ts"
 import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"
@@ -12,7 +12,13 @@ import * as GameLeases from "../../src/adapters/postgres/GameLeases.ts"
 import * as KnownEngine from "../../src/adapters/postgres/KnownEngine.ts"
 import { migrate } from "../../src/adapters/postgres/migrations.ts"
 import * as RuntimeRecords from "../../src/adapters/postgres/RuntimeRecords.ts"
-import { type RecordRow, recordColumns, timestamp } from "../../src/adapters/postgres/rows.ts"
+import {
+  decodeRecord,
+  type RecordRow,
+  recordColumns,
+  recordTables,
+  timestamp
+} from "../../src/adapters/postgres/rows.ts"
 import type { Lease } from "../../src/ports/GameLeases.ts"
 import type { LogRow } from "../adapters/memory/StoreState.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
@@ -60,22 +66,28 @@ export const layerFixture = Layer.effect(
     const sql = yield* SqlClient
     const done = <A, E>(statement: Effect.Effect<A, E>) => Effect.orDie(Effect.asVoid(statement))
     return StoreFixture.of({
-      put: ({ gameId, status, containerId, imageRef, lastOpAt }) => {
+      put: ({ backoff, gameId, status, containerId, imageRef, lastOpAt }) => {
         const time = lastOpAt === null ? sql`null` : timestamp(sql, lastOpAt)
+        const next = timestamp(sql, BigInt(backoff?.nextAttemptAt ?? 0) * 1000n)
         return done(sql`
+          with forgotten as (
+            delete from cleanup_backoff where game_id = ${gameId} and ${backoff === null}::boolean
+          ), backed_off as (
+            insert into cleanup_backoff (game_id, attempts, next_attempt_at, last_error)
+            select ${gameId}, ${backoff?.attempts ?? 0}::integer, ${next}, ${backoff?.lastError ?? ""}
+            where ${backoff !== null}::boolean
+            on conflict (game_id) do update set attempts = excluded.attempts,
+              next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error
+          )
           insert into runtime_records (game_id, status, current_container_id, current_image_ref, last_op_at)
           values (${gameId}, ${status}, ${containerId}, ${imageRef}, ${time})
           on conflict (game_id) do update set status = excluded.status, last_op_at = excluded.last_op_at,
             current_container_id = excluded.current_container_id, current_image_ref = excluded.current_image_ref`)
       },
       record: (gameId) =>
-        sql<RecordRow>`select ${sql.literal(recordColumns)} from runtime_records where game_id = ${gameId}`.pipe(
+        sql<RecordRow>`select ${sql.literal(recordColumns)} from ${sql.literal(recordTables)} where r.game_id = ${gameId}`.pipe(
           Effect.orDie,
-          Effect.map(([row]) => {
-            if (row === undefined) return undefined
-            const { lastOpAt, status } = row
-            return { ...row, status: String(status), lastOpAt: lastOpAt === null ? null : BigInt(lastOpAt) }
-          })
+          Effect.map(([row]) => row && Result.getOrThrow(decodeRecord(row)))
         ),
       putLease: ({ gameId, owner, token }, expired) =>
         done(sql`
@@ -89,6 +101,13 @@ export const layerFixture = Layer.effect(
           Effect.orDie,
           Effect.map(([lease]) => lease)
         ),
+      leaseLeft: (gameId) =>
+        sql<{ left: number }>`
+          select greatest(extract(epoch from expires_at - clock_timestamp()) * 1000, 0)::float8 as left
+          from game_leases where game_id = ${gameId}`.pipe(
+          Effect.orDie,
+          Effect.map(([row]) => row?.left ?? 0)
+        ),
       log: (gameId) =>
         sql<LogRow>`
           select op_source as "opSource", source_ref as "sourceRef", container_id as "containerId",
@@ -99,7 +118,7 @@ export const layerFixture = Layer.effect(
           from operation_log where game_id = ${gameId} and op_kind = 'cleanup_container' order by id`.pipe(
           Effect.orDie
         ),
-      clear: done(sql`truncate runtime_records, operation_log, game_leases, cleanup_engine`)
+      clear: done(sql`truncate runtime_records, operation_log, game_leases, cleanup_engine, cleanup_backoff`)
     })
   })
 )

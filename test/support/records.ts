@@ -1,3 +1,5 @@
+import { Duration } from "effect"
+import type { Moment } from "../../src/domain/Expiry.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import type { AuditRow } from "../../src/ports/GameLeases.ts"
 
@@ -15,6 +17,7 @@ export const stopped = (gameId: string, changes: Partial<RuntimeRecord> = {}): R
   containerId: containerId("a"),
   imageRef: "games/chess:1",
   lastOpAt: micros(longAgo),
+  backoff: null,
   ...changes
 })
 
@@ -30,3 +33,6 @@ export const auditRow = (changes: Partial<AuditRow> = {}): AuditRow => ({
   finishedAt: longAgo + 5,
   ...changes
 })
+
+/** The moment with this cutoff, for a retention of 30 days. */
+export const momentAt = (cutoff: number): Moment => ({ now: cutoff + Duration.toMillis("30 days"), cutoff })

@@ -3,6 +3,7 @@ import { TestClock } from "effect/testing"
 import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
 import { Cleaner } from "../../src/cleanup/Cleaner.ts"
 import { CleanupPass, type CleanupPassOptions } from "../../src/cleanup/CleanupPass.ts"
+import * as Circuits from "../../src/cleanup/circuits.ts"
 import { Heartbeat } from "../../src/cleanup/Heartbeat.ts"
 import type { Container } from "../../src/domain/Container.ts"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
@@ -14,27 +15,35 @@ export const now = Date.UTC(2026, 10, 1)
 export const retention = Duration.days(30)
 /** The cutoff of a pass that starts at `now`. */
 export const cutoff = now - Duration.toMillis(retention)
+export const moment = { now, cutoff }
 export const engineTimeout = Duration.seconds(15)
 export const leaseTtl = Duration.seconds(60)
+export const maxClockSkew = Duration.minutes(1)
 
 /** The whole service on in-memory ports, at `now`. */
-export const layerWorld = (options?: Partial<CleanupPassOptions>) =>
+export const layerWorld = (options?: Partial<CleanupPassOptions & { readonly engineTimeout: Duration.Duration }>) =>
   CleanupPass.layer({
     retention,
     mode: "enforce",
     concurrency: 8,
     pageSize: 500,
     maxRemovals: undefined,
+    maxClockSkew,
     ...options
   }).pipe(
-    Layer.provideMerge(Layer.merge(Cleaner.layer({ leaseTtl, engineTimeout }), layerHeartbeat)),
-    Layer.provideMerge(layerPorts),
+    Layer.provideMerge(
+      Layer.merge(Cleaner.layer({ leaseTtl, engineTimeout, maxClockSkew, ...options }), layerHeartbeat)
+    ),
+    Layer.provide(Circuits.layer),
+    Layer.provideMerge(options?.engineTimeout === undefined ? layerPorts : portsWith(options.engineTimeout)),
     Layer.provideMerge(Layer.effectDiscard(TestClock.setTime(now)))
   )
 
 export const layerHeartbeat = Heartbeat.layer({ patience: Duration.minutes(1) })
 
-export const layerPorts = Layer.mergeAll(layerStores({ leaseTtl }), Memory.layer({ timeout: engineTimeout }))
+const portsWith = (timeout: Duration.Duration) => Layer.mergeAll(layerStores({ leaseTtl }), Memory.layer({ timeout }))
+
+export const layerPorts = portsWith(engineTimeout)
 
 /** A full container id that is easy to tell apart: the number in hex, padded to 64 digits. */
 export const containerId = (number: number) => ContainerId.make(number.toString(16).padStart(64, "0"))
@@ -54,6 +63,7 @@ export const seed = Effect.fnUntraced(function* (
     containerId: containerId(number),
     imageRef: "registry.example/game:1",
     lastOpAt: BigInt(ended) * 1000n,
+    backoff: null,
     ...changes?.record
   })
   if (changes?.container === null) return

@@ -130,9 +130,16 @@ const failure = (cause: unknown): RequestFailed => {
   return new RequestFailed({ sent: !neverSent(error), reason: new Unreachable({ detail }) })
 }
 
+/** A question beside the steps of a game, such as who the engine is, has no span of its own to describe. */
+const annotateCall = (attributes: Record<string, unknown>) =>
+  Effect.currentSpan.pipe(
+    Effect.flatMap(({ kind }) => (kind === "client" ? Effect.annotateCurrentSpan(attributes) : Effect.void)),
+    Effect.ignore
+  )
+
 /**
  * Requests to one engine, on the connections that Node keeps open. Each ends within `timeout`, its answer included;
- * interruption closes its connection. The current span gets the attributes of an HTTP client call.
+ * interruption closes its connection. The current client span gets the attributes of an HTTP call.
  */
 export const make = (options: { readonly host: DockerHost; readonly timeout: Duration.Input }) => {
   const docker = connect(options.host)
@@ -146,11 +153,7 @@ export const make = (options: { readonly host: DockerHost; readonly timeout: Dur
     if (!allowed.test(`${request.method} ${request.path}`)) {
       return yield* Effect.die(new Error(`refused to send ${request.method} ${printable(request.path)}`))
     }
-    yield* Effect.annotateCurrentSpan({
-      "http.request.method": request.method,
-      "url.template": request.template,
-      ...server
-    })
+    yield* annotateCall({ "http.request.method": request.method, "url.template": request.template, ...server })
     const answer = yield* Effect.tryPromise({
       try: async (signal) => read(await dial(docker, request, signal)),
       catch: failure
@@ -163,7 +166,7 @@ export const make = (options: { readonly host: DockerHost; readonly timeout: Dur
         }
       })
     )
-    yield* Effect.annotateCurrentSpan("http.response.status_code", answer.status)
+    yield* annotateCall({ "http.response.status_code": answer.status })
     return answer
   })
 }

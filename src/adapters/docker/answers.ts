@@ -1,6 +1,7 @@
 import { Effect, Schema, SchemaGetter, SchemaIssue } from "effect"
 import { ContainerState } from "../../domain/Container.ts"
 import { ContainerId } from "../../domain/ContainerId.ts"
+import { printable } from "../../domain/printable.ts"
 import { UnexpectedAnswer } from "../../ports/ContainerEngine.ts"
 import type { Answer } from "./Requests.ts"
 
@@ -45,7 +46,9 @@ export const saysAbsent = (answer: Answer, id: ContainerId): boolean => {
   return refusal._tag === "Some" && refusal.value.message.includes(id)
 }
 
-export const unexpected = (answer: Answer, detail: string) => new UnexpectedAnswer({ status: answer.status, detail })
+/** A detail may name a place in the answer, and so hold a label's key: text from outside. */
+export const unexpected = (answer: Answer, detail: string) =>
+  new UnexpectedAnswer({ status: answer.status, detail: printable(detail) })
 
 const pathsOf = SchemaIssue.makeFormatterStandardSchemaV1()
 

@@ -1,8 +1,8 @@
 import { Duration, Effect, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Acquired, type AuditRow, GameLeases, type Lease } from "../../ports/GameLeases.ts"
+import { Acquired, type AuditRow, GameLeases, isUnfenced, type Lease, type SettledEnd } from "../../ports/GameLeases.ts"
 import { Database } from "./Database.ts"
-import { decodeRecord, type RecordRow, recordColumns, timestamp } from "./rows.ts"
+import { decodeRecord, type RecordRow, recordColumns, recordTables, timestamp } from "./rows.ts"
 
 export interface Options {
   /** One UUID per process. */
@@ -39,10 +39,9 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
       "acquire",
       // An answer that was lost may have been ours: asking again would find our own lease and call the game busy.
       "rolled_back",
-      sql<{ token: bigint; takenOver: boolean }>`
+      sql<{ token: bigint; leftBy: "us" | "another" | null }>`
         with expired as (
-          select from game_leases
-          where game_id = ${gameId} and owner <> ${owner}::uuid and expires_at <= clock_timestamp()
+          select owner from game_leases where game_id = ${gameId} and expires_at <= clock_timestamp()
         ), taken as (
           insert into game_leases (game_id, owner, token, acquired_at, expires_at)
           values (${gameId}, ${owner}::uuid, nextval('game_leases_token'), clock_timestamp(), clock_timestamp() + ${ttl})
@@ -50,14 +49,17 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
             acquired_at = excluded.acquired_at, expires_at = excluded.expires_at
           where game_leases.expires_at <= clock_timestamp()
           returning token
-        ) select token, exists (select from expired) as "takenOver" from taken`
+        ) select token,
+            (select case when owner = ${owner}::uuid then 'us' else 'another' end from expired) as "leftBy"
+          from taken`
     )
 
   const read = (gameId: string) =>
     database.run(
       "reread",
       "disconnected",
-      sql<RecordRow>`select ${sql.literal(recordColumns)} from runtime_records where game_id = ${gameId} limit 2`
+      sql<RecordRow>`
+        select ${sql.literal(recordColumns)} from ${sql.literal(recordTables)} where r.game_id = ${gameId} limit 2`
     )
 
   const acquire = Effect.fnUntraced(function* (gameId: string) {
@@ -68,7 +70,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
     const [row] = rows
     const record = row === undefined ? Result.succeed(undefined) : decodeRecord(row)
     if (Result.isSuccess(record) && rows.length < 2) {
-      return Acquired.Held({ lease, record: record.success, takenOver: taken.takenOver })
+      return Acquired.Held({ lease, record: record.success, leftBy: taken.leftBy ?? undefined })
     }
     yield* release(lease)
     return Acquired.Undecodable({
@@ -76,6 +78,18 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
     })
     // Interrupted between its statements it would leave a lease behind that nobody knows of.
   }, Effect.uninterruptible)
+
+  const renew = (lease: Lease) =>
+    Effect.map(
+      database.run(
+        "renew",
+        "unanswered",
+        sql`
+          update game_leases set expires_at = clock_timestamp() + ${ttl}
+          where ${fence(lease)} and expires_at > clock_timestamp() returning token`
+      ),
+      (rows) => rows.length > 0
+    )
 
   const commit = Effect.fnUntraced(function* (
     lease: Lease,
@@ -95,6 +109,8 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
           from lease where r.game_id = lease.game_id and r.status = 'stopped'
             and r.current_container_id is not distinct from ${containerId}::text
           returning r.game_id
+        ), forgotten as (
+          delete from cleanup_backoff as b using moved where b.game_id = moved.game_id
         ), logged as (
           insert into operation_log (${auditColumns})
           select ${auditValues(lease, "success", row)} from moved
@@ -117,23 +133,33 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
     return found?.removed ? "already_removed" : "record_moved"
   })
 
-  const settle = (lease: Lease, end: { readonly failure: AuditRow | undefined; readonly keep: boolean }) => {
-    const { failure, keep } = end
+  const settle = (lease: Lease, { backoff, failure, keep }: SettledEnd) => {
     if (failure === undefined) return keep ? Effect.void : Effect.asVoid(release(lease))
+    const held = keep
+      ? sql`select game_id from game_leases where ${fence(lease)} for update`
+      : sql`delete from game_leases where ${fence(lease)} returning game_id`
+    const backedOff =
+      backoff === undefined
+        ? sql``
+        : sql`, backed_off as (
+            insert into cleanup_backoff (game_id, attempts, next_attempt_at, last_error)
+            select game_id, ${backoff.attempts}::integer, ${millis(backoff.nextAttemptAt)}, ${backoff.lastError}::text
+            from held
+            on conflict (game_id) do update set attempts = excluded.attempts,
+              next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error
+          )`
     return Effect.asVoid(
       database.run(
         "settle",
         "unanswered",
         sql`
-          with released as (
-            delete from game_leases where ${fence(lease)} and not ${keep}::boolean
-          ), last as (
+          with held as (${held})${backedOff}, last as (
             select container_id, error_code, finished_at from operation_log
             where game_id = ${lease.gameId} and op_kind = 'cleanup_container' order by id desc limit 1
           )
           insert into operation_log (${auditColumns})
           select ${auditValues(lease, "failure", failure)}
-          where not exists (
+          where (exists (select from held) or ${isUnfenced(failure)}::boolean) and not exists (
             select from last where container_id is not distinct from ${failure.containerId}::text
               and error_code is not distinct from ${failure.errorCode}::text
               and finished_at > ${millis(failure.finishedAt)} - interval '24 hours'
@@ -142,7 +168,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
     )
   }
 
-  return GameLeases.of({ acquire, commit, settle })
+  return GameLeases.of({ acquire, renew, commit, settle })
 })
 
 /** The leases by the database's clock, and the fenced writes. */

@@ -1,7 +1,7 @@
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { EngineId } from "../../ports/ContainerEngine.ts"
-import { KnownEngine } from "../../ports/KnownEngine.ts"
+import { type Known, KnownEngine } from "../../ports/KnownEngine.ts"
 import { Database } from "./Database.ts"
 
 const make = Effect.gen(function* () {
@@ -12,9 +12,9 @@ const make = Effect.gen(function* () {
     .run(
       "readEngine",
       "disconnected",
-      sql<{ id: EngineId }>`select id from cleanup_engine order by accepted_at desc limit 1`
+      sql<Known>`select id, braked_at is not null as braked from cleanup_engine order by accepted_at desc limit 1`
     )
-    .pipe(Effect.map(([row]) => row?.id))
+    .pipe(Effect.map(([row]) => row))
 
   // The table's unique index allows one row: whoever comes second finds the first's.
   const insert = (id: EngineId) => sql`insert into cleanup_engine (id, accepted_at) values (${id}, clock_timestamp())`
@@ -23,16 +23,24 @@ const make = Effect.gen(function* () {
     read,
     remember: Effect.fnUntraced(function* (id) {
       yield* database.run("rememberEngine", "unanswered", sql`${insert(id)} on conflict do nothing`)
-      return (yield* read) ?? id
+      return (yield* read) ?? { id, braked: false }
     }),
-    accept: (id) =>
+    brake: (id) =>
       Effect.asVoid(
         database.run(
-          "acceptEngine",
+          "brakeEngine",
           "unanswered",
-          sql`${insert(id)} on conflict ((true)) do update set id = excluded.id, accepted_at = excluded.accepted_at`
+          sql`update cleanup_engine set braked_at = clock_timestamp() where id = ${id} and braked_at is null`
         )
+      ),
+    accept: Effect.fnUntraced(function* (id) {
+      yield* database.run("acceptEngine", "unanswered", sql`${insert(id)} on conflict do nothing`)
+      yield* database.run(
+        "acceptEngine",
+        "unanswered",
+        sql`update cleanup_engine set id = ${id}, accepted_at = clock_timestamp(), braked_at = null`
       )
+    })
   })
 })
 

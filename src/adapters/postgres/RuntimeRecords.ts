@@ -1,12 +1,25 @@
 import { Effect, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import { lagSeconds } from "../../domain/Expiry.ts"
+import { stuckAfter } from "../../domain/Backoff.ts"
+import { lagSeconds, type Moment } from "../../domain/Expiry.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import { StoreError, Unavailable } from "../../ports/StoreError.ts"
 import { Database } from "./Database.ts"
 import { recordedVersion, requireVersion } from "./migrations.ts"
-import { decodeRecord, microsOf, type RecordRow, recordColumns, timestamp } from "./rows.ts"
+import { decodeRecord, microsOf, type RecordRow, recordColumns, recordTables, timestamp } from "./rows.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
+
+interface BacklogRow extends Record<"due" | "held" | "backingOff" | "stuck" | "noTime" | "future", bigint> {
+  readonly oldest: string | null
+  readonly stuckGames: ReadonlyArray<string>
+}
+
+/** A standby answers questions as well as any server, and would fail game by game. */
+const readOnly = new StoreError({
+  operation: "clock",
+  reason: new Unavailable({ cause: new Error("the database is read-only") })
+})
 
 /** A row that does not decode still moves the cursor, else it would end the listing. */
 const toPage = (rows: ReadonlyArray<RecordRow>, limit: number): Page => {
@@ -26,42 +39,48 @@ const make = Effect.gen(function* () {
   const database = yield* Database
   const sql = yield* SqlClient
   const columns = sql.literal(recordColumns)
+  const tables = sql.literal(recordTables)
 
   /** Stopped, with a finite time: a range of the partial index. A row without a game's id is no game's record. */
-  const timed = sql`status = 'stopped' and last_op_at > '-infinity' and last_op_at < 'infinity' and game_id is not null`
+  const timed = sql`r.status = 'stopped' and r.last_op_at > '-infinity' and r.last_op_at < 'infinity'
+    and r.game_id is not null`
+
+  const expired = ({ cutoff }: Moment) => sql`${timed} and r.last_op_at < ${timestamp(sql, toMicros(cutoff))}`
+  const ready = ({ now }: Moment) =>
+    sql`(b.next_attempt_at is null or b.next_attempt_at <= ${timestamp(sql, toMicros(now))})`
 
   const after = (cursor: Cursor | undefined) =>
     cursor === undefined
       ? sql``
       : cursor.lastOpAt === null
         ? sql`and false`
-        : sql`and (last_op_at, game_id) > (${timestamp(sql, cursor.lastOpAt)}, ${cursor.gameId})`
+        : sql`and (r.last_op_at, r.game_id) > (${timestamp(sql, cursor.lastOpAt)}, ${cursor.gameId})`
 
   const afterUntimed = (cursor: Cursor | undefined) =>
-    cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and game_id > ${cursor.gameId}`
+    cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${cursor.gameId}`
 
   return RuntimeRecords.of({
     clock: Effect.gen(function* () {
       const [row] = yield* database.run(
         "clock",
         "disconnected",
-        sql<{ millis: bigint; version: number | null }>`
+        sql<{ millis: bigint; version: number | null; readOnly: boolean }>`
           select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as millis,
-            ${sql.literal(recordedVersion)} as version`
+            ${sql.literal(recordedVersion)} as version, current_setting('transaction_read_only') = 'on' as "readOnly"`
       )
       yield* requireVersion("clock", row?.version ?? null)
+      if (row?.readOnly) return yield* readOnly
       return Number(row?.millis)
     }),
 
-    listDue: ({ cutoff, after: cursor, limit }) =>
+    listDue: ({ moment, after: cursor, limit }) =>
       database
         .run(
           "listDue",
           "disconnected",
           sql<RecordRow>`
-            select ${columns} from runtime_records
-            where ${timed} and last_op_at < ${timestamp(sql, toMicros(cutoff))} ${after(cursor)}
-            order by last_op_at, game_id limit ${limit}`
+            select ${columns} from ${tables} where ${expired(moment)} and ${ready(moment)} ${after(cursor)}
+            order by r.last_op_at, r.game_id limit ${limit}`
         )
         .pipe(Effect.map((rows) => toPage(rows, limit))),
 
@@ -71,38 +90,53 @@ const make = Effect.gen(function* () {
           "listStopped",
           "disconnected",
           sql<RecordRow>`
-            select ${columns} from (
-              (select *, last_op_at as time from runtime_records
-                where ${timed} ${after(cursor)} order by last_op_at, game_id limit ${limit})
+            select * from (
+              (select ${columns}, r.last_op_at as "time" from ${tables}
+                where ${timed} ${after(cursor)} order by r.last_op_at, r.game_id limit ${limit})
               union all
-              (select *, null from runtime_records
-                where status = 'stopped' and (last_op_at is null or not isfinite(last_op_at)) and game_id is not null
-                  ${afterUntimed(cursor)} order by game_id limit ${limit})
-            ) as stopped order by time nulls last, game_id limit ${limit}`
+              (select ${columns}, null from ${tables}
+                where r.status = 'stopped' and (r.last_op_at is null or not isfinite(r.last_op_at))
+                  and r.game_id is not null ${afterUntimed(cursor)} order by r.game_id limit ${limit})
+            ) as stopped order by "time" nulls last, "gameId" limit ${limit}`
         )
         .pipe(Effect.map((rows) => toPage(rows, limit))),
 
-    backlog: (cutoff) =>
+    backlog: (moment) =>
       database
         .run(
           "backlog",
           "disconnected",
-          // Each count is a range of the partial index. The clock's own row makes it a constant for that.
-          sql<{ due: bigint; oldest: string | null; noTime: bigint; future: bigint }>`
-            select
-              (select count(*) from runtime_records where ${timed} and last_op_at < cutoff) as due,
-              (select ${sql.literal(microsOf("min(last_op_at)"))} from runtime_records
-                where ${timed} and last_op_at < cutoff) as oldest,
+          // Each count is a range of the partial index, or of a small table of ours.
+          sql<BacklogRow>`
+            with due as (
+              select count(*) as count, min(r.last_op_at) as oldest, count(l.game_id) as held
+              from runtime_records as r left join cleanup_backoff as b on b.game_id = r.game_id
+                left join game_leases as l
+                  on l.game_id = r.game_id and l.expires_at > (select clock_timestamp() offset 0)
+              where ${expired(moment)} and ${ready(moment)}
+            ), failing as (
+              select r.game_id, b.attempts, b.attempts >= ${stuckAfter} as stuck, not ${ready(moment)} as waiting
+              from cleanup_backoff as b join runtime_records as r on r.game_id = b.game_id where ${expired(moment)}
+            )
+            select due.count as due, due.held as held, ${sql.literal(microsOf("due.oldest"))} as oldest,
+              (select count(*) from failing where waiting and not stuck) as "backingOff",
+              (select count(*) from failing where stuck) as stuck,
+              array(select game_id from failing where stuck order by attempts desc, game_id limit 5) as "stuckGames",
               (select count(*) from runtime_records where status = 'stopped' and last_op_at is null)
                 + (select count(*) from runtime_records where status = 'stopped' and last_op_at = '-infinity')
                 + (select count(*) from runtime_records where status = 'stopped' and last_op_at = 'infinity') as "noTime",
-              (select count(*) from runtime_records where ${timed} and last_op_at > now) as future
-            from (select ${timestamp(sql, toMicros(cutoff))} as cutoff, clock_timestamp() as now offset 0) as times`
+              (select count(*) from runtime_records as r
+                where ${timed} and r.last_op_at > (select clock_timestamp() offset 0)) as future
+            from due`
         )
         .pipe(
           Effect.map(([row]) => ({
             due: Number(row?.due),
-            oldestDueAge: typeof row?.oldest === "string" ? lagSeconds(BigInt(row.oldest), cutoff) : 0,
+            held: Number(row?.held),
+            backingOff: Number(row?.backingOff),
+            stuck: Number(row?.stuck),
+            stuckGames: row?.stuckGames ?? [],
+            oldestDueAge: typeof row?.oldest === "string" ? lagSeconds(BigInt(row.oldest), moment, moment.now) : 0,
             noTime: Number(row?.noTime),
             future: Number(row?.future)
           }))

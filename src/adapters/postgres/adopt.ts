@@ -1,6 +1,8 @@
-import { Effect } from "effect"
+import { randomUUID } from "node:crypto"
+import { Effect, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { printable } from "../../domain/printable.ts"
+import { explain } from "./storeError.ts"
 import { accepted, type Column, type Index, type Table } from "./tables.ts"
 
 /** What was done to the schema, and what stands in the way: with any problem, everything is rolled back. */
@@ -59,12 +61,34 @@ export const adoptTable = Effect.fnUntraced(function* (table: Table, { changes, 
   }
   if (!table.inserted) return
   for (const { name, needsValue } of existing) {
-    const given = table.columns[name] !== undefined && name !== "id"
+    const column = table.columns[name]
+    const given = column !== undefined && !column.rest?.includes("identity")
     if (needsValue && !given) {
       problems.push(
         `column ${table.name}.${printable(name)} is NOT NULL without a default, and we have no value for it`
       )
     }
+  }
+})
+
+/**
+ * Whether an existing log takes our rows, whatever its own constraints are: tried out and taken back. A log that refuses
+ * them would let containers be removed that can then never be recorded.
+ */
+export const tryLog = Effect.fnUntraced(function* ({ problems }: Adoption) {
+  const sql = yield* SqlClient
+  const trial = sql`
+    insert into operation_log (game_id, op_kind, op_source, source_ref, container_id, image_ref, outcome, error_code,
+      error_message, lease_owner, lease_token, trace_id, started_at, finished_at)
+    values
+      ('', 'cleanup_container', 'auto_ttl', 'schedule', null, null, 'success', null, repeat('x', 500),
+        ${randomUUID()}::uuid, 9223372036854775807, null, clock_timestamp(), clock_timestamp()),
+      ('', 'cleanup_container', 'auto_ttl', 'schedule', repeat('f', 64), repeat('x', 250), 'failure',
+        'removed_not_committed', repeat('x', 500), ${randomUUID()}::uuid, 1, repeat('f', 32), clock_timestamp(),
+        clock_timestamp())`
+  const outcome = yield* Effect.result(sql.withTransaction(Effect.andThen(trial, Effect.fail("taken back" as const))))
+  if (Result.isFailure(outcome) && outcome.failure !== "taken back") {
+    problems.push(`table operation_log does not take our rows: ${explain(outcome.failure)}`)
   }
 })
 

@@ -3,13 +3,13 @@ import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { NotMigrated, StoreError, Unavailable } from "../../ports/StoreError.ts"
-import { type Adoption, adoptIndex, adoptTable } from "./adopt.ts"
+import { type Adoption, adoptIndex, adoptTable, tryLog } from "./adopt.ts"
 import { Database } from "./Database.ts"
 import { migrateHint, storeError } from "./storeError.ts"
 import { indexes, tables } from "./tables.ts"
 
 /** The version of the schema that this build knows. */
-export const version = 1
+export const version = 2
 
 /** Where versions are recorded. */
 const table = "cleanup_migrations"
@@ -45,10 +45,12 @@ export const checkVersion = Effect.gen(function* () {
   yield* requireVersion(operation, row?.version ?? null)
 })
 
-const createTables = Effect.fnUntraced(function* (adoption: Adoption) {
+/** The same for every version: what an earlier one has made is found and left, what it lacks is added. */
+const adopt = Effect.fnUntraced(function* (adoption: Adoption) {
   const sql = yield* SqlClient
   yield* Effect.forEach(tables, (table) => adoptTable(table, adoption), { discard: true })
   if (adoption.problems.length === 0) {
+    yield* tryLog(adoption)
     yield* sql`create sequence if not exists game_leases_token`
     yield* Effect.forEach(indexes, (index) => adoptIndex(index, adoption), { discard: true })
   }
@@ -90,7 +92,10 @@ export const migrate = Effect.gen(function* () {
     const [row] = yield* sql<{ version: number | null }>`select ${sql.literal(recordedVersion)} as version`
     if ((row?.version ?? 0) > version) yield* requireVersion("migrate", row?.version ?? null)
   }
-  yield* Migrator.make({})({ table, loader: Migrator.fromRecord({ "0001_tables": createTables(adoption) }) })
+  yield* Migrator.make({})({
+    table,
+    loader: Migrator.fromRecord({ "0001_tables": adopt(adoption), "0002_backoff": adopt(adoption) })
+  })
   return { schema, version, changes: adoption.changes } satisfies MigrationReport
 }).pipe(
   (migration) => Effect.flatMap(SqlClient, (sql) => sql.withTransaction(migration)),

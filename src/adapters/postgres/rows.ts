@@ -22,9 +22,18 @@ export const timestamp = (sql: SqlClient, micros: bigint): Fragment =>
 export const microsOf = (expression: string): string =>
   `trunc(extract(epoch from ${expression} - timestamptz '2000-01-01 00:00:00+00') * 1000000 + 946684800000000)::text`
 
+/**
+ * What `recordColumns` are columns of: the record as `r`, and what our failures left of it as `b`. Lateral, and with an
+ * `offset` that keeps it so: of a plain join the planner may make a hash of the whole backlog, sorted again for each page.
+ */
+export const recordTables = `runtime_records as r
+  left join lateral (select * from cleanup_backoff where game_id = r.game_id offset 0) as b on true`
+
 /** The columns of a `RecordRow`. */
-export const recordColumns = `game_id as "gameId", status, current_container_id as "containerId",
-  current_image_ref as "imageRef", case when isfinite(last_op_at) then ${microsOf("last_op_at")} end as "lastOpAt"`
+export const recordColumns = `r.game_id as "gameId", r.status as status, r.current_container_id as "containerId",
+  r.current_image_ref as "imageRef", case when isfinite(r.last_op_at) then ${microsOf("r.last_op_at")} end as "lastOpAt",
+  b.attempts as attempts, b.last_error as "lastError",
+  ceil(extract(epoch from least(b.next_attempt_at, timestamptz '9999-12-31')) * 1000)::float8 as "nextAttemptAt"`
 
 /** A row as it came. Only the columns' types are known: any of them may be NULL in a table that is not ours. */
 export interface RecordRow {
@@ -33,6 +42,9 @@ export interface RecordRow {
   readonly containerId: string | null
   readonly imageRef: string | null
   readonly lastOpAt: string | null
+  readonly attempts: number | null
+  readonly lastError: string | null
+  readonly nextAttemptAt: number | null
 }
 
 const decode = Schema.decodeUnknownResult(
@@ -40,8 +52,13 @@ const decode = Schema.decodeUnknownResult(
 )
 
 /** The record, or a short printable text that names the row and says what is wrong with it. */
-export const decodeRecord = (row: RecordRow): Result.Result<RuntimeRecord, string> =>
+export const decodeRecord = ({
+  attempts,
+  lastError,
+  nextAttemptAt,
+  ...row
+}: RecordRow): Result.Result<RuntimeRecord, string> =>
   Result.mapError(
-    decode(row),
+    decode({ ...row, backoff: attempts === null ? null : { attempts, lastError, nextAttemptAt } }),
     (error) => `game ${printable(row.gameId) || "(empty)"}: ${printable(error.message.replaceAll(/\s+/g, " "))}`
   )

@@ -10,7 +10,7 @@ const sqlStateOf = (error: SqlError): string | undefined => {
 }
 
 /** The innermost words: the server's own, or the socket's. A refused connection to two addresses has none of its own. */
-const explain = (error: unknown): string => {
+export const explain = (error: unknown): string => {
   if (error instanceof AggregateError && error.errors.length > 0) return explain(error.errors[0])
   if (error instanceof Error && error.cause instanceof Error) return explain(error.cause)
   return error instanceof Error ? error.message : String(error)

@@ -3,6 +3,7 @@ export const accepted = {
   text: /^(text|character varying(\(\d+\))?)$/,
   uuid: /^uuid$/,
   bigint: /^bigint$/,
+  integer: /^integer$/,
   timestamptz: /^timestamp(\(\d\))? with time zone$/
 }
 
@@ -88,7 +89,17 @@ export const tables: ReadonlyArray<Table> = [
   {
     name: "cleanup_engine",
     inserted: true,
-    columns: { id: key, accepted_at: essential(requiredTimestamp) }
+    columns: { id: key, accepted_at: essential(requiredTimestamp), braked_at: timestamp }
+  },
+  {
+    name: "cleanup_backoff",
+    inserted: true,
+    columns: {
+      game_id: key,
+      attempts: essential({ type: "integer", rest: "not null" }),
+      next_attempt_at: essential(requiredTimestamp),
+      last_error: essential(requiredText)
+    }
   }
 ]
 

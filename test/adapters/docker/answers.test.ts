@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Option, Schema } from "effect"
-import { saysAbsent, Time } from "../../../src/adapters/docker/answers.ts"
+import { Effect, Option, Schema } from "effect"
+import { decode as decodeAnswer, Listed, saysAbsent, Time } from "../../../src/adapters/docker/answers.ts"
 import { ContainerId } from "../../../src/domain/ContainerId.ts"
 
 const decode = Schema.decodeUnknownOption(Time)
@@ -37,6 +37,17 @@ describe("answers of Docker's API", () => {
       const text = new Date(milliseconds).toISOString().replace("Z", `${String(nanoseconds).padStart(6, "0")}Z`)
       assert.deepStrictEqual(decode(text), Option.some(milliseconds))
     }
+  )
+
+  it.effect("names the place of what it can not use in a few printable characters, whatever a label is called", () =>
+    Effect.gen(function* () {
+      const body = JSON.stringify([
+        { Id: "5".repeat(64), Labels: { [`k\u0000\u001b[31m${"x".repeat(1_000_000)}`]: 5 } }
+      ])
+      const error = yield* Effect.flip(decodeAnswer(Listed)({ status: 200, fromEngine: true, body }))
+      assert.match(error.detail, /^unusable answer at answer\.0\.Labels\.k\\u\{0\}\\u\{1b\}\[31mx+…$/)
+      assert.isBelow(error.detail.length, 200)
+    })
   )
 
   it.prop("calls nothing absent that does not name the container", { body: Schema.String }, ({ body }) => {

@@ -274,13 +274,17 @@ describe("the Docker engine's adapter before a hostile engine", () => {
   )
 
   for (const network of ["unix", "tcp"] as const) {
-    it.effect(`puts the attributes of an HTTP call on the current span (${network})`, () =>
+    it.effect(`puts the attributes of an HTTP call on the current client span, and on no other (${network})`, () =>
       Effect.gen(function* () {
         const { server, engine } = yield* engineAnswering(
           (socket) => socket.write("HTTP/1.1 204 No Content\r\n\r\n"),
           network
         )
-        const span = yield* Effect.andThen(engine.remove(id), Effect.currentSpan).pipe(Effect.withSpan("remove"))
+        const span = yield* Effect.andThen(engine.remove(id), Effect.currentSpan).pipe(
+          Effect.withSpan("remove", { kind: "client" })
+        )
+        const other = yield* Effect.andThen(engine.remove(id), Effect.currentSpan).pipe(Effect.withSpan("game"))
+        assert.strictEqual(other.attributes.size, 0)
         assert.deepStrictEqual(Object.fromEntries(span.attributes), {
           "http.request.method": "DELETE",
           "url.template": "/containers/{id}",

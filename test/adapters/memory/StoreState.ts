@@ -1,7 +1,8 @@
 import { Context, type Duration, Effect } from "effect"
+import type { Backoff } from "../../../src/domain/Backoff.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
-import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow } from "../../../src/ports/GameLeases.ts"
+import type { Known } from "../../../src/ports/KnownEngine.ts"
 import type { StoreError } from "../../../src/ports/StoreError.ts"
 
 /** A row of `operation_log`, in the order in which rows were written. */
@@ -27,26 +28,31 @@ export type StoreOperation =
   | "backlog"
   | "acquire"
   | "reread"
+  | "renew"
   | "commit"
   | "settle"
   | "readEngine"
   | "rememberEngine"
+  | "brakeEngine"
   | "acceptEngine"
 
 export type Intercept = (operation: StoreOperation, gameId?: string) => Effect.Effect<void, StoreError>
 
 export const passThrough: Intercept = () => Effect.void
 
-/** What the three stores share. Tests put rows and leases here, look at them, and make statements go wrong. */
+/** What the three stores of any number of processes share. Tests put rows and leases here, look at them, and make statements go wrong. */
 export class StoreState extends Context.Service<
   StoreState,
   {
+    /** Their backoff is in `backoffs`, whatever they say of it themselves. */
     readonly records: Map<string, RuntimeRecord>
+    readonly backoffs: Map<string, Backoff>
     readonly operationLog: Array<LogRow>
     readonly leases: Map<string, StoredLease>
     /** The store's clock is Effect's `Clock` plus this. */
     clockOffset: Duration.Duration
-    knownEngine: EngineId | undefined
+    knownEngine: Known | undefined
+    lastToken: bigint
     /** Runs before a statement takes effect: it may fail, hang, die, or change the state. */
     intercept: Intercept
     /** Runs after a statement took effect: failing here is an answer that was lost. */

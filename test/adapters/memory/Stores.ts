@@ -1,7 +1,9 @@
 import { Clock, Context, Duration, Effect, Layer, Schema } from "effect"
+import { isStuck } from "../../../src/domain/Backoff.ts"
+import { isBackedOff, isDue, isExpired, lagSeconds } from "../../../src/domain/Expiry.ts"
 import { printable } from "../../../src/domain/printable.ts"
 import { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
-import { Acquired, type AuditRow, GameLeases, type Lease } from "../../../src/ports/GameLeases.ts"
+import { Acquired, type AuditRow, GameLeases, isUnfenced, type Lease } from "../../../src/ports/GameLeases.ts"
 import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import { type LogRow, passThrough, type StoreOperation, StoreState } from "./StoreState.ts"
@@ -33,20 +35,26 @@ const pageOf = (rows: Iterable<RuntimeRecord>, after: Cursor | undefined, limit:
   }
 }
 
-const make = (options: { readonly leaseTtl: Duration.Input; readonly owner?: string }) => {
-  const ttl = Duration.toMillis(options.leaseTtl)
-  const owner = options.owner ?? crypto.randomUUID()
-  let lastToken = 0n
-
-  const state = StoreState.of({
+export const makeState = (): StoreState["Service"] =>
+  StoreState.of({
     records: new Map(),
+    backoffs: new Map(),
     operationLog: [],
     leases: new Map(),
     clockOffset: Duration.zero,
     knownEngine: undefined,
+    lastToken: 0n,
     intercept: passThrough,
     interceptAnswer: passThrough
   })
+
+/** One process's stores over the shared state. */
+export const makeStores = (
+  state: StoreState["Service"],
+  options: { readonly leaseTtl: Duration.Input; readonly owner: string }
+) => {
+  const ttl = Duration.toMillis(options.leaseTtl)
+  const { owner } = options
 
   const now = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis + Duration.toMillis(state.clockOffset)))
 
@@ -56,28 +64,39 @@ const make = (options: { readonly leaseTtl: Duration.Input; readonly owner?: str
       Effect.tap(() => state.interceptAnswer(operation, gameId))
     )
 
-  const stopped = () => [...state.records.values()].filter((record) => record.status === "stopped")
-  const isBefore = (record: RuntimeRecord, cutoff: number) =>
-    record.lastOpAt !== null && record.lastOpAt < BigInt(cutoff) * 1000n
+  const stored = (record: RuntimeRecord): RuntimeRecord => ({
+    ...record,
+    backoff: state.backoffs.get(record.gameId) ?? null
+  })
+  const stopped = () => [...state.records.values()].filter((record) => record.status === "stopped").map(stored)
 
   const records = RuntimeRecords.of({
     clock: statement("clock", undefined, (now) => now),
-    listDue: ({ cutoff, after, limit }) =>
+    listDue: ({ moment, after, limit }) =>
       statement("listDue", undefined, () =>
         pageOf(
-          stopped().filter((record) => isBefore(record, cutoff)),
+          stopped().filter((record) => isDue(record, moment)),
           after,
           limit
         )
       ),
     listStopped: ({ after, limit }) => statement("listStopped", undefined, () => pageOf(stopped(), after, limit)),
-    backlog: (cutoff) =>
+    backlog: (moment) =>
       statement("backlog", undefined, (now) => {
-        const due = stopped().filter((record) => isBefore(record, cutoff))
-        const oldest = due.map((record) => Number(record.lastOpAt) / 1000)
+        const expired = stopped().filter((record) => isExpired(record, moment))
+        const due = expired.filter((record) => isDue(record, moment))
+        const stuck = expired.filter(({ backoff }) => isStuck(backoff))
+        const attempts = ({ backoff }: RuntimeRecord) => backoff?.attempts ?? 0
         return {
           due: due.length,
-          oldestDueAge: due.length === 0 ? 0 : (cutoff - Math.min(...oldest)) / 1000,
+          backingOff: expired.filter((record) => isBackedOff(record, moment) && !isStuck(record.backoff)).length,
+          held: due.filter(({ gameId }) => (state.leases.get(gameId)?.expiresAt ?? 0) > now).length,
+          stuck: stuck.length,
+          stuckGames: stuck
+            .sort((a, b) => attempts(b) - attempts(a) || compare(a.gameId, b.gameId))
+            .slice(0, 5)
+            .map(({ gameId }) => gameId),
+          oldestDueAge: Math.max(0, ...due.map(({ lastOpAt }) => lagSeconds(lastOpAt ?? 0n, moment, moment.now))),
           noTime: stopped().filter((record) => record.lastOpAt === null).length,
           future: stopped().filter((record) => record.lastOpAt !== null && record.lastOpAt > BigInt(now) * 1000n).length
         }
@@ -120,20 +139,30 @@ const make = (options: { readonly leaseTtl: Duration.Input; readonly owner?: str
       const taken = yield* statement("acquire", gameId, (now) => {
         const previous = state.leases.get(gameId)
         if (previous !== undefined && previous.expiresAt > now) return undefined
-        const token = ++lastToken
+        const token = ++state.lastToken
         state.leases.set(gameId, { owner, token, expiresAt: now + ttl })
-        return { lease: { gameId, owner, token }, takenOver: previous !== undefined && previous.owner !== owner }
+        const leftBy = previous === undefined ? undefined : previous.owner === owner ? "us" : "another"
+        return { lease: { gameId, owner, token }, leftBy } as const
       })
       if (taken === undefined) return Acquired.Busy()
-      const record = yield* statement("reread", gameId, () => state.records.get(gameId)).pipe(
-        Effect.onError(() => Effect.sync(() => release(taken.lease)))
-      )
+      const record = yield* statement("reread", gameId, () => {
+        const found = state.records.get(gameId)
+        return found && stored(found)
+      }).pipe(Effect.onError(() => Effect.sync(() => release(taken.lease))))
       if (record !== undefined && !isRecord(record)) {
         release(taken.lease)
         return Acquired.Undecodable({ detail: `game ${printable(gameId)} does not decode` })
       }
       return Acquired.Held({ ...taken, record })
     }),
+
+    renew: (lease) =>
+      statement("renew", lease.gameId, (now) => {
+        const held = state.leases.get(lease.gameId)
+        if (held === undefined || !holds(lease) || held.expiresAt <= now) return false
+        state.leases.set(lease.gameId, { ...held, expiresAt: now + ttl })
+        return true
+      }),
 
     commit: (lease, { containerId }, row) =>
       statement("commit", lease.gameId, () => {
@@ -142,6 +171,7 @@ const make = (options: { readonly leaseTtl: Duration.Input; readonly owner?: str
         release(lease)
         if (held && record?.status === "stopped" && record.containerId === containerId) {
           state.records.set(lease.gameId, { ...record, status: "removed", lastOpAt: BigInt(row.finishedAt) * 1000n })
+          state.backoffs.delete(lease.gameId)
           if (!hasSuccess(lease.gameId, row.containerId)) log(lease, "success", row)
           return "committed"
         }
@@ -156,9 +186,13 @@ const make = (options: { readonly leaseTtl: Duration.Input; readonly owner?: str
         return record?.status === "removed" ? "already_removed" : "record_moved"
       }),
 
-    settle: (lease, { failure, keep }) =>
+    settle: (lease, { backoff, failure, keep }) =>
       statement("settle", lease.gameId, () => {
-        if (failure !== undefined && isFailureNews(lease.gameId, failure)) log(lease, "failure", failure)
+        const held = holds(lease)
+        if (held && backoff !== undefined) state.backoffs.set(lease.gameId, backoff)
+        if (failure !== undefined && (held || isUnfenced(failure)) && isFailureNews(lease.gameId, failure)) {
+          log(lease, "failure", failure)
+        }
         if (!keep) release(lease)
       })
   })
@@ -167,22 +201,26 @@ const make = (options: { readonly leaseTtl: Duration.Input; readonly owner?: str
     read: statement("readEngine", undefined, () => state.knownEngine),
     remember: (id) =>
       statement("rememberEngine", undefined, () => {
-        state.knownEngine ??= id
+        state.knownEngine ??= { id, braked: false }
         return state.knownEngine
+      }),
+    brake: (id) =>
+      statement("brakeEngine", undefined, () => {
+        if (state.knownEngine?.id === id) state.knownEngine = { id, braked: true }
       }),
     accept: (id) =>
       statement("acceptEngine", undefined, () => {
-        state.knownEngine = id
+        state.knownEngine = { id, braked: false }
       })
   })
 
-  return Context.make(StoreState, state).pipe(
-    Context.add(RuntimeRecords, records),
-    Context.add(GameLeases, leases),
-    Context.add(KnownEngine, engine)
-  )
+  return Context.make(RuntimeRecords, records).pipe(Context.add(GameLeases, leases), Context.add(KnownEngine, engine))
 }
 
 /** The three stores over one shared state, which passes the same suites as PostgreSQL. `owner` is random by default. */
 export const layerStores = (options: { readonly leaseTtl: Duration.Input; readonly owner?: string }) =>
-  Layer.effectContext(Effect.sync(() => make(options)))
+  Layer.syncContext(() => {
+    const state = makeState()
+    const stores = makeStores(state, { ...options, owner: options.owner ?? crypto.randomUUID() })
+    return Context.add(stores, StoreState, state)
+  })

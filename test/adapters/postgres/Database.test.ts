@@ -9,6 +9,7 @@ import * as Ports from "../../../src/ports/RuntimeRecords.ts"
 import type { StoreError } from "../../../src/ports/StoreError.ts"
 import { makePostgresProxy } from "../../support/PostgresProxy.ts"
 import { freshSchema, layerDatabase, PostgresServer, postgresServer } from "../../support/postgres.ts"
+import { momentAt } from "../../support/records.ts"
 
 const options = { schema: "rtmanager", pool: 2, timeout: "2 seconds" } as const
 
@@ -36,7 +37,7 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
   it.effect("says that the schema is not migrated, and with which command to mend it", () =>
     Effect.gen(function* () {
       const { backlog, clock, listDue } = yield* Ports.RuntimeRecords
-      const calls = [clock, backlog(0), listDue({ cutoff: 0, after: undefined, limit: 1 })]
+      const calls = [clock, backlog(momentAt(0)), listDue({ moment: momentAt(0), after: undefined, limit: 1 })]
       for (const call of calls.map((call) => Effect.asVoid<unknown, StoreError, never>(call))) {
         const error = yield* Effect.flip(call)
         assert.strictEqual(reasonOf(error), "NotMigrated")

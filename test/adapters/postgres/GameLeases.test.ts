@@ -3,6 +3,7 @@ import { assert, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Adapter from "../../../src/adapters/postgres/GameLeases.ts"
+import type { Backoff } from "../../../src/domain/Backoff.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { StoreFixture } from "../../ports/StoreFixture.ts"
 import { makePostgresProxy } from "../../support/PostgresProxy.ts"
@@ -29,6 +30,8 @@ const given = Effect.gen(function* () {
   yield* clear
   yield* put(stopped("game"))
 })
+
+const backoff: Backoff = { attempts: 1, nextAttemptAt: longAgo + 60_001, lastError: "engine_error" }
 
 const hold = Effect.fnUntraced(function* (leases: GameLeases["Service"]) {
   const acquired = yield* leases.acquire("game")
@@ -84,7 +87,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
     })
   )
 
-  it.effect("reads the outcome back when the answer to a commit is lost", () =>
+  it.effect("event 3: reads the outcome back when the answer to a commit is lost", () =>
     Effect.gen(function* () {
       yield* given
       const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
@@ -97,16 +100,60 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
     })
   )
 
-  it.effect("writes one failure row when the answer to a settlement is lost", () =>
+  it.effect.each([false, true])(
+    "event 3: settles once when the answer is lost: one failure row, one backoff; lease kept: %s",
+    (keep) =>
+      Effect.gen(function* () {
+        yield* given
+        const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
+        const leases = yield* otherProcess({ url: proxy.url })
+        const lease = yield* hold(leases)
+        proxy.loseAnswerTo = "insert into operation_log"
+        yield* leases.settle(lease, { failure: auditRow({ errorCode: "engine_error" }), backoff, keep })
+        assert.strictEqual(proxy.lost, 1)
+        const fixture = yield* StoreFixture
+        assert.strictEqual((yield* fixture.log("game")).length, 1)
+        assert.deepStrictEqual(yield* fixture.record("game"), stopped("game", { backoff }))
+        assert.deepStrictEqual(yield* fixture.lease("game"), keep ? lease : undefined)
+      })
+  )
+
+  it.effect.each([false, true])(
+    "writes nothing of a settlement that waited while another took the lease over; lease to be kept: %s",
+    (keep) =>
+      Effect.gen(function* () {
+        yield* given
+        const sql = yield* SqlClient
+        const leases = yield* otherProcess()
+        const lease = yield* hold(leases)
+        const newer = { gameId: "game", owner: randomUUID(), token: lease.token + 1n }
+        const fixture = yield* StoreFixture
+        const settling = yield* sql.withTransaction(
+          Effect.gen(function* () {
+            yield* fixture.putLease(newer, false)
+            const end = { failure: auditRow({ errorCode: "engine_error" }), backoff, keep }
+            const fiber = yield* Effect.forkChild(leases.settle(lease, end))
+            yield* untilOtherWaits
+            return fiber
+          })
+        )
+        yield* Fiber.join(settling)
+        assert.deepStrictEqual(yield* fixture.lease("game"), newer)
+        assert.deepStrictEqual(yield* fixture.record("game"), stopped("game"))
+        assert.deepStrictEqual(yield* fixture.log("game"), [])
+      })
+  )
+
+  it.effect("renews although the first answer is lost", () =>
     Effect.gen(function* () {
       yield* given
       const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
       const leases = yield* otherProcess({ url: proxy.url })
       const lease = yield* hold(leases)
-      proxy.loseAnswerTo = "insert into operation_log"
-      yield* leases.settle(lease, { failure: auditRow({ errorCode: "conflict" }), keep: false })
+      proxy.loseAnswerTo = "update game_leases"
+      assert.isTrue(yield* leases.renew(lease))
       assert.strictEqual(proxy.lost, 1)
-      assert.strictEqual((yield* (yield* StoreFixture).log("game")).length, 1)
+      assert.deepStrictEqual(yield* (yield* StoreFixture).lease("game"), lease)
     })
   )
 
@@ -181,6 +228,23 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
     })
   )
 
+  it.effect("moves nothing where the audit row cannot be written", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const fixture = yield* StoreFixture
+      const leases = yield* GameLeases
+      yield* fixture.clear
+      yield* fixture.put(stopped("game"))
+      yield* sql`alter table operation_log add constraint no_success check (outcome <> 'success')`
+      const lease = yield* hold(leases)
+      yield* Effect.flip(leases.commit(lease, stopped("game"), auditRow()))
+      yield* sql`alter table operation_log drop constraint no_success`
+      assert.deepStrictEqual(yield* fixture.record("game"), stopped("game"))
+      assert.deepStrictEqual(yield* fixture.lease("game"), lease)
+      assert.strictEqual(yield* leases.commit(lease, stopped("game"), auditRow()), "committed")
+    })
+  )
+
   it.effect("fails, having changed nothing, where the record stays locked", () =>
     Effect.gen(function* () {
       yield* given
@@ -206,11 +270,11 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
       const sql = yield* SqlClient
       const leases = yield* GameLeases
       const failure = auditRow({ errorCode: "conflict" })
-      yield* leases.settle(yield* hold(leases), { failure, keep: false })
+      yield* leases.settle(yield* hold(leases), { failure, backoff: undefined, keep: false })
       yield* sql`
         insert into operation_log (game_id, op_kind, op_source, container_id, outcome, started_at, finished_at)
         values ('game', 'stop', 'admin_cli', ${containerId("a")}, 'success', now(), now())`
-      yield* leases.settle(yield* hold(leases), { failure, keep: false })
+      yield* leases.settle(yield* hold(leases), { failure, backoff: undefined, keep: false })
       const { log } = yield* StoreFixture
       assert.strictEqual((yield* log("game")).length, 1)
       assert.strictEqual(yield* leases.commit(yield* hold(leases), stopped("game"), auditRow()), "committed")
@@ -223,7 +287,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
       yield* given
       const leases = yield* GameLeases
       const failure = auditRow({ errorCode: "conflict", startedAt: -1, finishedAt: longAgo + 999 })
-      yield* leases.settle(yield* hold(leases), { failure, keep: false })
+      yield* leases.settle(yield* hold(leases), { failure, backoff: undefined, keep: false })
       const [row] = yield* (yield* StoreFixture).log("game")
       assert.strictEqual(row?.startedAt, -1)
       assert.strictEqual(row?.finishedAt, longAgo + 999)

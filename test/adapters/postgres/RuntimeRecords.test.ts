@@ -1,10 +1,11 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { isDue } from "../../../src/domain/Expiry.ts"
 import { type Cursor, RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import { StoreFixture } from "../../ports/StoreFixture.ts"
 import { layerStores, postgresServer } from "../../support/postgres.ts"
-import { longAgo, micros, stopped } from "../../support/records.ts"
+import { longAgo, micros, momentAt, stopped } from "../../support/records.ts"
 
 const server = postgresServer()
 
@@ -61,12 +62,12 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRe
     Effect.gen(function* () {
       yield* putOddTimes
       const { backlog, listDue } = yield* RuntimeRecords
-      const { records } = yield* listDue({ cutoff: longAgo, after: undefined, limit: 100 })
+      const { records } = yield* listDue({ moment: momentAt(longAgo), after: undefined, limit: 100 })
       assert.deepStrictEqual(
         records.map((record) => record.gameId),
         ["bc", "old"]
       )
-      const { due, noTime, future } = yield* backlog(longAgo)
+      const { due, noTime, future } = yield* backlog(momentAt(longAgo))
       assert.deepStrictEqual({ due, noTime, future }, { due: 2, noTime: 3, future: 4 })
     })
   )
@@ -83,9 +84,86 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRe
           yield* put(stopped("exact", { lastOpAt: micros(cutoff) }))
           yield* put(stopped("older", { lastOpAt: micros(cutoff) - 1n }))
           yield* sql`select set_config('timezone', ${zone}, false)`
-          const { records } = yield* listDue({ cutoff, after: undefined, limit: 10 })
+          const { records } = yield* listDue({ moment: momentAt(cutoff), after: undefined, limit: 10 })
           assert.deepStrictEqual(records, [stopped("older", { lastOpAt: micros(cutoff) - 1n })], zone)
         }
+      }
+    })
+  )
+
+  it.effect("event 16: does not tell its clock where nothing can be written, as on a standby", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { clock } = yield* RuntimeRecords
+      const readOnly = (value: "on" | "off") =>
+        Effect.orDie(sql`select set_config('default_transaction_read_only', ${value}, false)`)
+      const error = yield* Effect.flip(clock).pipe(
+        (asked) => Effect.andThen(readOnly("on"), asked),
+        Effect.ensuring(readOnly("off"))
+      )
+      assert.strictEqual(error.reason._tag, "Unavailable")
+      assert.include(error.message, "the database is read-only")
+      assert.isAbove(yield* clock, longAgo)
+    })
+  )
+
+  it.effect("keeps a game back whose next attempt a person has moved to any time, and agrees with the re-check", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { clear, put, record } = yield* StoreFixture
+      const { listDue } = yield* RuntimeRecords
+      const moment = momentAt(longAgo)
+      yield* clear
+      yield* put(
+        stopped("game", {
+          lastOpAt: micros(longAgo) - 1n,
+          backoff: { attempts: 1, nextAttemptAt: 0, lastError: "engine_error" }
+        })
+      )
+      const now = new Date(moment.now).toISOString()
+      for (const [time, due] of [
+        ["infinity", false],
+        ["294276-12-31 23:59:59.999999+00", false],
+        [`${now.slice(0, -1)}001Z`, false],
+        [now, true],
+        ["1969-12-31 23:59:59.999999+00", true]
+      ] as const) {
+        yield* sql`update cleanup_backoff set next_attempt_at = ${time}::text::timestamptz`
+        const { records, undecodable } = yield* listDue({ moment, after: undefined, limit: 10 })
+        assert.deepStrictEqual([records.length, undecodable.length], [due ? 1 : 0, 0], time)
+        const read = yield* record("game")
+        assert(read !== undefined)
+        assert.strictEqual(isDue(read, moment), due, time)
+      }
+    })
+  )
+
+  it.effect("event 16: has no clock, which every pass asks first, on a server that takes no writes", () =>
+    Effect.gen(function* () {
+      const { clock } = yield* RuntimeRecords
+      const sql = yield* SqlClient
+      yield* sql`set default_transaction_read_only = on`
+      assert.strictEqual((yield* Effect.flip(clock)).message, "clock: the database is read-only")
+      yield* sql`set default_transaction_read_only = off`
+      yield* clock
+    })
+  )
+
+  it.effect("takes no column of another's for its own, whatever that is called", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { backlog, listDue, listStopped } = yield* RuntimeRecords
+      yield* (yield* StoreFixture).clear
+      yield* sql`alter table runtime_records add cutoff timestamptz default 'infinity', add now text, add "time" text,
+        add attempts text, add last_error text, add next_attempt_at text, add expires_at text, add stuck text`
+      yield* (yield* StoreFixture).put(stopped("game"))
+      const moment = momentAt(longAgo + 1)
+      assert.strictEqual((yield* backlog(moment)).due, 1)
+      for (const page of [
+        listDue({ moment, after: undefined, limit: 1 }),
+        listStopped({ after: undefined, limit: 1 })
+      ]) {
+        assert.deepStrictEqual((yield* page).records, [stopped("game")])
       }
     })
   )
@@ -100,7 +178,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRe
       yield* sql`insert into runtime_records (status, last_op_at) values ('stopped', '2000-01-01')`
       const { listDue, listStopped } = yield* RuntimeRecords
       for (const page of [
-        listDue({ cutoff: longAgo + 1, after: undefined, limit: 1 }),
+        listDue({ moment: momentAt(longAgo + 1), after: undefined, limit: 1 }),
         listStopped({ after: undefined, limit: 1 })
       ]) {
         assert.deepStrictEqual((yield* page).records, [stopped("game")])
@@ -109,29 +187,29 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRe
   )
 })
 
+/** How many rows the statement read, and how often it went through the whole table. */
+const cost = Effect.fnUntraced(function* <A, E>(statement: Effect.Effect<A, E>) {
+  const sql = yield* SqlClient
+  const counters = Effect.gen(function* () {
+    yield* sql`select pg_stat_force_next_flush()`
+    const [row] = yield* sql<{ scans: number; rows: number }>`
+    select t.seq_scan::int as scans, i.idx_tup_read::int as rows
+    from pg_stat_user_tables t join pg_stat_user_indexes i using (schemaname, relname)
+    where t.schemaname = current_schema() and i.indexrelname = 'runtime_records_stopped'`
+    return row ?? { scans: 0, rows: 0 }
+  })
+  const before = yield* counters
+  const answer = yield* statement
+  const after = yield* counters
+  return { answer, scans: after.scans - before.scans, rows: after.rows - before.rows }
+})
+
 const indexed = Layer.provide(layerStores({ pool: 1 }), server)
 
 it.layer(indexed, { timeout: "30 seconds", excludeTestServices: true })(
   "Beside 20000 stopped records that are not due",
   (it) => {
     const cutoff = longAgo
-
-    /** How many rows the statement read, and how often it went through the whole table. */
-    const cost = Effect.fnUntraced(function* <A, E>(statement: Effect.Effect<A, E>) {
-      const sql = yield* SqlClient
-      const counters = Effect.gen(function* () {
-        yield* sql`select pg_stat_force_next_flush()`
-        const [row] = yield* sql<{ scans: number; rows: number }>`
-        select t.seq_scan::int as scans, i.idx_tup_read::int as rows
-        from pg_stat_user_tables t join pg_stat_user_indexes i using (schemaname, relname)
-        where t.schemaname = current_schema() and i.indexrelname = 'runtime_records_stopped'`
-        return row ?? { scans: 0, rows: 0 }
-      })
-      const before = yield* counters
-      const answer = yield* statement
-      const after = yield* counters
-      return { answer, scans: after.scans - before.scans, rows: after.rows - before.rows }
-    })
 
     const fill = Effect.gen(function* () {
       const sql = yield* SqlClient
@@ -149,9 +227,9 @@ it.layer(indexed, { timeout: "30 seconds", excludeTestServices: true })(
       Effect.gen(function* () {
         yield* fill
         const { listDue } = yield* RuntimeRecords
-        const first = yield* cost(listDue({ cutoff, after: undefined, limit: 10 }))
+        const first = yield* cost(listDue({ moment: momentAt(cutoff), after: undefined, limit: 10 }))
         assert.deepStrictEqual({ ...first, answer: first.answer.records.length }, { answer: 10, scans: 0, rows: 10 })
-        const second = yield* cost(listDue({ cutoff, after: first.answer.next, limit: 10 }))
+        const second = yield* cost(listDue({ moment: momentAt(cutoff), after: first.answer.next, limit: 10 }))
         assert.deepStrictEqual({ ...second, answer: second.answer.records.length }, { answer: 10, scans: 0, rows: 10 })
       })
     )
@@ -160,7 +238,7 @@ it.layer(indexed, { timeout: "30 seconds", excludeTestServices: true })(
       Effect.gen(function* () {
         yield* fill
         const { backlog } = yield* RuntimeRecords
-        const { answer, scans, rows } = yield* cost(backlog(cutoff))
+        const { answer, scans, rows } = yield* cost(backlog(momentAt(cutoff)))
         assert.strictEqual(answer.due, 30)
         assert.strictEqual(scans, 0)
         assert.isAtMost(rows, 62)
@@ -174,6 +252,56 @@ it.layer(indexed, { timeout: "30 seconds", excludeTestServices: true })(
         const { scans, rows } = yield* cost(listStopped({ after: { lastOpAt: micros(cutoff), gameId: "" }, limit: 10 }))
         assert.strictEqual(scans, 0)
         assert.isAtMost(rows, 20)
+      })
+    )
+  }
+)
+
+it.layer(Layer.provide(layerStores({ pool: 1 }), server), { timeout: "30 seconds", excludeTestServices: true })(
+  "Among 20000 expired records, of which the oldest 5000 back off",
+  (it) => {
+    const moment = momentAt(longAgo)
+
+    const fill = Effect.gen(function* () {
+      const sql = yield* SqlClient
+      yield* (yield* StoreFixture).clear
+      yield* sql`
+        insert into runtime_records (game_id, status, last_op_at)
+        select 'game-' || n, 'stopped', '2025-06-01'::timestamptz + n * interval '1 second'
+        from generate_series(1, 20000) n`
+      yield* sql`
+        insert into cleanup_backoff (game_id, attempts, next_attempt_at, last_error)
+        select 'game-' || n, 10, '2026-06-01'::timestamptz, 'engine_error' from generate_series(1, 5000) n`
+    })
+
+    it.effect.each(["never analyzed", "analyzed"])("event 19: each page reads its own rows, tables %s", (analyzed) =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* fill
+        if (analyzed === "analyzed") yield* sql`vacuum analyze runtime_records, cleanup_backoff`
+        const { listDue } = yield* RuntimeRecords
+        const first = yield* cost(listDue({ moment, after: undefined, limit: 500 }))
+        assert.deepStrictEqual({ ...first, answer: first.answer.records.length }, { answer: 500, scans: 0, rows: 5500 })
+        assert.strictEqual(first.answer.records[0]?.gameId, "game-5001")
+        const second = yield* cost(listDue({ moment, after: first.answer.next, limit: 500 }))
+        assert.deepStrictEqual(
+          { ...second, answer: second.answer.records.length },
+          { answer: 500, scans: 0, rows: 500 }
+        )
+      })
+    )
+
+    it.effect("event 19: the backlog reads each of them twice at most", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* fill
+        yield* sql`vacuum analyze runtime_records, cleanup_backoff`
+        const { backlog } = yield* RuntimeRecords
+        const { answer, rows } = yield* cost(backlog(moment))
+        const { backingOff, due, stuck, stuckGames } = answer
+        assert.deepStrictEqual({ backingOff, due, stuck }, { backingOff: 0, due: 15_000, stuck: 5000 })
+        assert.deepStrictEqual(stuckGames, ["game-1", "game-10", "game-100", "game-1000", "game-1001"])
+        assert.isAtMost(rows, 40_000)
       })
     )
   }

@@ -2,11 +2,13 @@ import { assert, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { checkVersion, migrate } from "../../../src/adapters/postgres/migrations.ts"
+import { checkVersion, migrate, version } from "../../../src/adapters/postgres/migrations.ts"
+import { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
+import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import { freshSchema, layerDatabase, layerPorts, postgresServer } from "../../support/postgres.ts"
-import { auditRow } from "../../support/records.ts"
+import { auditRow, momentAt } from "../../support/records.ts"
 
 const server = postgresServer()
 
@@ -67,6 +69,20 @@ const misfits: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyAr
     [foreignLog, "alter table operation_log add actor text not null"],
     ["column operation_log.actor is NOT NULL without a default"]
   ],
+  ...(
+    [
+      ["an error code that must not be NULL", "alter table operation_log add error_code text not null default ''"],
+      ["a short column", "alter table operation_log alter op_kind type varchar(16)"],
+      ["a closed set of kinds", "alter table operation_log add check (op_kind in ('start', 'stop', 'remove'))"]
+    ] as const
+  ).map(
+    ([what, change]) =>
+      [
+        `a log that does not take our rows: ${what}`,
+        [foreignLog, change],
+        ["operation_log does not take our rows"]
+      ] as const
+  ),
   [
     "several things in both tables",
     ["create table runtime_records (game_id text)", "create table operation_log (id uuid)"],
@@ -81,9 +97,34 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
         const first = yield* migrate
         assert.include(first.changes, "created table runtime_records")
         assert.include(first.changes, "created unique index operation_log_cleanup_success")
-        assert.strictEqual(first.changes.length, 9)
+        assert.strictEqual(first.changes.length, 10)
         assert.deepStrictEqual((yield* migrate).changes, [])
         yield* checkVersion
+      })
+    )
+  )
+
+  it.effect("bring a schema of version 1 to the present one, and keep what is in it", () =>
+    inSchema(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        const columns = sql<{ column: string }>`
+          select format('%s.%s %s %s', table_name, column_name, data_type, is_nullable) as column
+          from information_schema.columns where table_schema = current_schema() order by 1`
+        yield* migrate
+        const fresh = yield* columns
+        yield* sql`drop table cleanup_backoff`
+        yield* sql`alter table cleanup_engine drop column braked_at`
+        yield* sql`delete from cleanup_migrations where migration_id = 2`
+        yield* sql`insert into cleanup_engine (id, accepted_at) values ('known', now())`
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 1, not 2")
+
+        const { changes } = yield* migrate
+        assert.deepStrictEqual(changes, ["added column cleanup_engine.braked_at", "created table cleanup_backoff"])
+        assert.deepStrictEqual(yield* columns, fresh)
+        yield* checkVersion
+        const { read } = Context.get(yield* Layer.build(layerPorts()), KnownEngine)
+        assert.deepStrictEqual(yield* read, { id: EngineId.make("known"), braked: false })
       })
     )
   )
@@ -119,7 +160,7 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
         const context = yield* Layer.build(layerPorts())
         const { clock, listDue } = Context.get(context, RuntimeRecords)
         const { acquire, commit } = Context.get(context, GameLeases)
-        const page = yield* listDue({ cutoff: yield* clock, after: undefined, limit: 10 })
+        const page = yield* listDue({ moment: momentAt(yield* clock), after: undefined, limit: 10 })
         assert.strictEqual(page.records[0]?.gameId, "chess")
         const acquired = yield* acquire("chess")
         assert(acquired._tag === "Held")
@@ -152,6 +193,26 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
     )
   }
 
+  it.effect("bring a schema of version 1 to this version, and keep what it holds", () =>
+    inSchema(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* migrate
+        yield* sql`drop table cleanup_backoff`
+        yield* sql`alter table cleanup_engine drop column braked_at`
+        yield* sql`insert into cleanup_engine (id, accepted_at) values ('engine', now())`
+        yield* sql`delete from cleanup_migrations where migration_id > 1`
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 1, not 2")
+        const { changes } = yield* migrate
+        assert.deepStrictEqual(changes, ["added column cleanup_engine.braked_at", "created table cleanup_backoff"])
+        yield* checkVersion
+        assert.deepStrictEqual(yield* sql`select id, braked_at from cleanup_engine`, [
+          { id: "engine", braked_at: null }
+        ])
+      })
+    )
+  )
+
   it.effect("refuse a schema that is newer than this build, as every other call does", () =>
     inSchema(
       Effect.gen(function* () {
@@ -161,7 +222,7 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
         for (const call of [migrate, checkVersion, clock]) {
           const error = yield* Effect.flip(Effect.asVoid(call))
           assert.strictEqual(error.reason._tag, "NotMigrated")
-          assert.include(error.message, "newer than 1")
+          assert.include(error.message, `newer than ${version}`)
         }
       })
     )
@@ -173,7 +234,7 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
         assert.include((yield* Effect.flip(checkVersion)).message, "rtmanager-cleanup migrate")
         yield* migrate
         yield* (yield* SqlClient)`delete from cleanup_migrations`
-        assert.include((yield* Effect.flip(checkVersion)).message, "at version 0, not 1")
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 0, not 2")
       })
     )
   )

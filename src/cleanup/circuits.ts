@@ -1,0 +1,121 @@
+import { Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
+import { CircuitBreaker } from "effect/persistence"
+import { ContainerEngine, ContainerEngineError, Unreachable } from "../ports/ContainerEngine.ts"
+import { GameLeases } from "../ports/GameLeases.ts"
+import { KnownEngine } from "../ports/KnownEngine.ts"
+import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
+import { StoreError, Unavailable } from "../ports/StoreError.ts"
+
+/** How long an open circuit lets nothing through: longer after each probe that failed. */
+const openDuration = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")]).pipe(
+  Schedule.jittered
+)
+
+interface Dependency<E> {
+  readonly key: string
+  /** The failure of a call that was not sent. */
+  readonly rejected: (operation: string, detail: string) => E
+  readonly explain: (error: E) => string
+}
+
+const circuit = <E>(breaker: CircuitBreaker.CircuitBreaker, { key, rejected, explain }: Dependency<E>) => {
+  let lastFailure = ""
+  return {
+    /** A question to the dependency as a whole: failing opens the circuit, an answer closes it again. */
+    probe: <A>(operation: string, question: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      question.pipe(
+        Effect.tapError((error) =>
+          Effect.sync(() => {
+            lastFailure = explain(error)
+          })
+        ),
+        breaker.execute({ key }),
+        Effect.mapError((error) => {
+          if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return error
+          const { reason } = error
+          const when = reason._tag === "CircuitOpen" ? `again in ${Duration.format(reason.retryAfter)}` : "just now"
+          return rejected(operation, `${lastFailure} (asked ${when})`)
+        })
+      ),
+    /** Any other call is not sent unless the circuit is closed. Its own failure may be one container's, or one row's. */
+    call: <A>(operation: string, call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      Effect.flatMap(Effect.orDie(breaker.state(key)), ({ _tag }) =>
+        _tag === "Closed" ? call : Effect.fail(rejected(operation, lastFailure))
+      )
+  }
+}
+
+type EngineOperation = ContainerEngineError["operation"]
+
+const engineDependency: Dependency<ContainerEngineError> = {
+  key: "engine",
+  rejected: (operation, detail) =>
+    new ContainerEngineError({ operation: operation as EngineOperation, reason: new Unreachable({ detail }) }),
+  explain: ({ reason }) => reason.detail
+}
+
+const databaseDependency: Dependency<StoreError> = {
+  key: "database",
+  rejected: (operation, detail) => new StoreError({ operation, reason: new Unavailable({ cause: new Error(detail) }) }),
+  explain: ({ reason }) => reason.message
+}
+
+const make = Effect.gen(function* () {
+  const breaker = yield* CircuitBreaker.make({ tripPolicy: CircuitBreaker.consecutive(1), openDuration })
+  const toEngine = circuit(breaker, engineDependency)
+  const toDatabase = circuit(breaker, databaseDependency)
+  const engine = yield* ContainerEngine
+  const records = yield* RuntimeRecords
+  const leases = yield* GameLeases
+  const known = yield* KnownEngine
+
+  return Context.make(
+    ContainerEngine,
+    ContainerEngine.of({
+      ping: toEngine.probe("ping", engine.ping),
+      identity: toEngine.probe("identity", engine.identity),
+      inspect: (id) => toEngine.call("inspect", engine.inspect(id)),
+      findByGame: (gameId) => toEngine.call("find", engine.findByGame(gameId)),
+      remove: (id) => toEngine.call("remove", engine.remove(id))
+    })
+  ).pipe(
+    Context.add(RuntimeRecords, {
+      clock: toDatabase.probe("clock", records.clock),
+      listDue: (page) => toDatabase.call("listDue", records.listDue(page)),
+      listStopped: (page) => toDatabase.call("listStopped", records.listStopped(page)),
+      backlog: (moment) => toDatabase.call("backlog", records.backlog(moment))
+    }),
+    // What ends an attempt is always tried: a removal must not stay unrecorded because of a probe.
+    Context.add(GameLeases, { ...leases, acquire: (gameId) => toDatabase.call("acquire", leases.acquire(gameId)) }),
+    Context.add(KnownEngine, { ...known, read: toDatabase.call("readEngine", known.read) })
+  )
+})
+
+/** An open circuit waits by monotonic time: a wall clock that is set back would keep it open for as long. */
+const layerStore = Layer.effect(
+  CircuitBreaker.CircuitBreakerStore,
+  Effect.gen(function* () {
+    const store = yield* CircuitBreaker.CircuitBreakerStore
+    const monotonic = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.flatMap(Clock.monotonicTimeNanos, (nanos) => {
+        const millis = Number(nanos) / 1e6
+        return Effect.updateService(self, Clock.Clock, (clock) =>
+          Object.assign(Object.create(clock), {
+            currentTimeMillis: Effect.succeed(millis),
+            currentTimeMillisUnsafe: () => millis
+          })
+        )
+      })
+    return CircuitBreaker.CircuitBreakerStore.of({
+      admit: (key) => monotonic(store.admit(key)),
+      record: (options) => monotonic(store.record(options)),
+      state: (key) => monotonic(store.state(key))
+    })
+  })
+).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
+
+/**
+ * The same ports, but while engine or database are away their calls fail at once, with the reason, and only a probe now
+ * and then gets through. A probe is what asks the whole: the engine's identity or a ping, the database's clock.
+ */
+export const layer = Layer.effectContext(make).pipe(Layer.provide(layerStore))

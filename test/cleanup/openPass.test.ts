@@ -1,0 +1,93 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Result } from "effect"
+import { TestClock } from "effect/testing"
+import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
+import { openPass } from "../../src/cleanup/openPass.ts"
+import { EngineId } from "../../src/ports/ContainerEngine.ts"
+import { StoreState } from "../adapters/memory/StoreState.ts"
+import { layerWorld, maxClockSkew, now, retention } from "../support/world.ts"
+
+const open = (options?: { readonly touch?: boolean; readonly acceptAbsent?: boolean }) =>
+  Effect.flatMap(openPass, (open) => open({ retention, maxClockSkew, touch: true, ...options }))
+
+const reasonOf = Effect.fnUntraced(function* (options?: Parameters<typeof open>[0]) {
+  const opened = yield* Effect.result(open(options))
+  return Result.isSuccess(opened) ? "opened" : opened.failure._tag === "PassRefused" ? opened.failure.reason : "failed"
+})
+
+const present = EngineId.make("memory/none")
+
+describe("a pass opens", () => {
+  it.effect.each([
+    ["an hour behind", Duration.hours(-1), "clock_skew"],
+    ["a minute and a millisecond behind", Duration.millis(-60_001), "clock_skew"],
+    ["a minute behind", Duration.minutes(-1), "opened"],
+    ["a minute ahead", Duration.minutes(1), "opened"],
+    ["a minute and a millisecond ahead", Duration.millis(60_001), "clock_skew"],
+    ["an hour ahead", Duration.hours(1), "clock_skew"]
+  ] as const)("event 8: or is refused, with the database's clock %s", ([, offset, expected]) =>
+    Effect.gen(function* () {
+      ;(yield* StoreState).clockOffset = offset
+      assert.strictEqual(yield* reasonOf(), expected)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 8: and a refusal says by how much the clocks differ and which setting allows how much", () =>
+    Effect.gen(function* () {
+      ;(yield* StoreState).clockOffset = Duration.hours(1)
+      const error = yield* Effect.flip(open())
+      assert.match(error.message, /clock is 1h behind the database's.*RTMANAGER_CLEANUP_MAX_CLOCK_SKEW \(1m\)/)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("although the database's answer takes minutes, before or after it has read its clock", () =>
+    Effect.gen(function* () {
+      const state = yield* StoreState
+      state.intercept = (operation) => (operation === "clock" ? Effect.sleep("5 minutes") : Effect.void)
+      state.interceptAnswer = state.intercept
+      const opening = yield* Effect.forkChild(reasonOf())
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(yield* Fiber.join(opening), "opened")
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("at the earlier of the two clocks", () =>
+    Effect.gen(function* () {
+      const state = yield* StoreState
+      state.clockOffset = Duration.seconds(-30)
+      assert.strictEqual((yield* open()).moment.now, now - 30_000)
+      state.clockOffset = Duration.seconds(30)
+      assert.strictEqual((yield* open()).moment.now, now)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 13: only over the known engine, and remembers the first one", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* reasonOf(), "opened")
+      yield* (yield* MemoryEngine).setIdentity(EngineId.make("another/none"))
+      assert.strictEqual(yield* reasonOf(), "engine_changed")
+      assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "engine_changed")
+      assert.strictEqual((yield* StoreState).knownEngine?.id, present)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 13: not over a braked engine, until a person accepts what is absent", () =>
+    Effect.gen(function* () {
+      const state = yield* StoreState
+      state.knownEngine = { id: present, braked: true }
+      assert.strictEqual(yield* reasonOf(), "absent_brake")
+      assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "opened")
+      assert.deepStrictEqual(state.knownEngine, { id: present, braked: false })
+      assert.strictEqual(yield* reasonOf(), "opened")
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("over a braked engine for who only looks, and leaves the brake on", () =>
+    Effect.gen(function* () {
+      const state = yield* StoreState
+      state.knownEngine = { id: present, braked: true }
+      assert.strictEqual(yield* reasonOf({ touch: false }), "opened")
+      assert.isTrue(state.knownEngine.braked)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+})
