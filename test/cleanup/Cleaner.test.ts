@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Metric } from "effect"
+import { Deferred, Duration, Effect, Fiber, Metric, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import * as Brake from "../../src/cleanup/Brake.ts"
@@ -170,7 +170,66 @@ describe("Cleaner", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
-  it.effect("does not take another engine's word that a container is absent", () =>
+  it.effect("event 13: believes in absence only when the known engine has said it again", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const engine = yield* MemoryEngine
+      const [container] = yield* engine.containers
+      assert(container !== undefined)
+      yield* engine.setIntercept((operation) =>
+        operation === "inspect"
+          ? Effect.andThen(
+              engine.drop(containerId(1)),
+              engine.setIntercept(() => engine.put(container))
+            )
+          : Effect.void
+      )
+      assert.strictEqual((yield* cleanup).errorCode, "engine_error")
+      assert.strictEqual((yield* StoreState).records.get("game")?.status, "stopped")
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("records a removal that may have been ours although its record changed meanwhile", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const engine = yield* MemoryEngine
+      const state = yield* StoreState
+      yield* engine.setIntercept((operation) => {
+        const record = state.records.get("game")
+        if (operation !== "remove" || record === undefined) return Effect.void
+        state.records.set("game", { ...record, status: "running" })
+        return Effect.andThen(engine.drop(containerId(1)), garbage)
+      })
+      assert.strictEqual((yield* cleanup).errorCode, "removed_not_committed")
+      assert.deepStrictEqual((yield* after).rows, ["removed_not_committed"])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("records a removal although an interruption comes with its answer", () => {
+    let interrupt = () => {}
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        const end = span.end.bind(span)
+        span.end = (...args) => {
+          end(...args)
+          if (options.name === "rtmanager.cleanup.remove") interrupt()
+        }
+        return span
+      }
+    })
+    return Effect.gen(function* () {
+      yield* seed("game", 1)
+      const cleaner = yield* Cleaner
+      const fiber = yield* Effect.forkDetach(cleaner.cleanup(request), { uninterruptible: true })
+      interrupt = () => fiber.interruptUnsafe()
+      assert.strictEqual((yield* Fiber.join(fiber)).outcome, "removed")
+      const { containers, leases, rows, status } = yield* after
+      assert.deepStrictEqual([containers, leases, status, rows], [0, 0, "removed", ["success"]])
+    }).pipe(Effect.provide(layerWorld()), Effect.withTracer(tracer))
+  })
+
+  it.effect("event 13: does not take another engine's word that a container is absent", () =>
     Effect.gen(function* () {
       yield* seed("game", 1, { container: null })
       yield* (yield* MemoryEngine).setIdentity(EngineId.make("other/none"))
@@ -245,7 +304,7 @@ describe("Cleaner", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
-  it.effect("calls a container that was started between the inspection and the removal running", () =>
+  it.effect("event 9: calls a container that was started between the inspection and the removal running", () =>
     Effect.gen(function* () {
       yield* seed("game", 1)
       const engine = yield* MemoryEngine
@@ -347,7 +406,7 @@ describe("Cleaner", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
-  it.effect("ends a game that meets a bug as an internal error, with its lease released", () =>
+  it.effect("event 25: ends a game that meets a bug as an internal error, with its lease released", () =>
     Effect.gen(function* () {
       yield* seed("game", 1)
       yield* (yield* MemoryEngine).setIntercept(() => Effect.die(new Error("bug")))
@@ -381,7 +440,7 @@ describe("Cleaner", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
-  it.effect("keeps the lease when it is interrupted during a removal", () =>
+  it.effect("event 25: keeps the lease when it is interrupted during a removal", () =>
     Effect.gen(function* () {
       yield* seed("game", 1)
       const removing = yield* Deferred.make<void>()

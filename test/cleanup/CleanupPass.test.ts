@@ -39,7 +39,7 @@ describe("CleanupPass", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
-  it.effect("isolates each game: failures, conflicts and bugs do not keep the others", () =>
+  it.effect("event 25: isolates each game: failures, conflicts and bugs do not keep the others", () =>
     Effect.gen(function* () {
       yield* seedMany(5)
       yield* seed("running", 10, { container: { state: "running" } })
@@ -119,7 +119,7 @@ describe("CleanupPass", () => {
     }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 
-  it.effect("ends at once when the engine stops answering, charges no game, and the counts add up", () =>
+  it.effect("event 15: ends at once when the engine stops answering, charges no game, and the counts add up", () =>
     Effect.gen(function* () {
       yield* seedMany(20)
       const engine = yield* MemoryEngine
@@ -364,6 +364,28 @@ describe("CleanupPass", () => {
         )
         assert.strictEqual(state.backoffs.size, 0)
       }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 11: of two records with one container id only the game that its label names gets it", () =>
+    Effect.gen(function* () {
+      const older = BigInt(cutoff) * 1000n - 10n ** 12n
+      yield* seed("impostor", 1, { record: { lastOpAt: older } })
+      yield* seed("owner", 1)
+      const report = yield* runOnce
+      assert.deepStrictEqual([report.outcomes.removed, report.errorCodes], [1, { identity_mismatch: 1 }])
+      const { records } = yield* StoreState
+      assert.deepStrictEqual([records.get("impostor")?.status, records.get("owner")?.status], ["stopped", "removed"])
+    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+  )
+
+  it.effect("event 11: keeps the record of a game that has another container than the one it names", () =>
+    Effect.gen(function* () {
+      yield* seed("owner", 1, { record: { lastOpAt: BigInt(cutoff) * 1000n - 10n ** 12n } })
+      yield* seed("other", 2, { record: { containerId: containerId(1) } })
+      const report = yield* runOnce
+      assert.deepStrictEqual([report.outcomes.removed, report.errorCodes], [1, { container_unrecorded: 1 }])
+      assert.strictEqual((yield* StoreState).records.get("other")?.status, "stopped")
+    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
   )
 
   it.effect("reports its progress game by game", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Random } from "effect"
+import { Clock, Effect, Layer, Random } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
@@ -91,6 +91,23 @@ describe("the engine's circuit", () => {
     }).pipe(Effect.provide(layer))
   )
 })
+
+it.effect("a circuit waits by monotonic time, however far the wall clock is set back", () =>
+  Effect.gen(function* () {
+    const engine = yield* ContainerEngine
+    yield* setEngine(false)
+    yield* Effect.flip(engine.ping)
+    yield* setEngine(true)
+    const clock = yield* Clock.Clock
+    const wall = clock.currentTimeMillisUnsafe()
+    const later = Object.assign(Object.create(clock), {
+      currentTimeMillis: Effect.succeed(wall - 3_600_000),
+      currentTimeMillisUnsafe: () => wall - 3_600_000
+    })
+    yield* TestClock.adjust("2 seconds")
+    yield* Effect.provideService(engine.ping, Clock.Clock, later)
+  }).pipe(Effect.provide(layer))
+)
 
 describe("the database's circuit", () => {
   const opened = Effect.gen(function* () {

@@ -12,7 +12,7 @@ const allowed =
 describeEngine("run, over real PostgreSQL and a real engine", () => {
   it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
     it.effect(
-      "removes what is expired and keeps everything else, each with its one row; a second pass changes nothing",
+      "events 9, 10 and 11: removes what is expired and keeps everything else, each with its one row; a second pass changes nothing",
       () =>
         Effect.gen(function* () {
           const here = yield* world()
@@ -84,7 +84,7 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
       })
     )
 
-    it.effect("lets two processes on one backlog leave one removal and one audit row for each game", () =>
+    it.effect("event 7: lets two processes on one backlog leave one removal and one audit row for each game", () =>
       Effect.gen(function* () {
         const here = yield* world()
         const games = Array.from({ length: 12 }, (_, i) => `game-${i}`)
@@ -140,7 +140,7 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
       })
     )
 
-    it.effect("ends with 3 and leaves no row when the engine is away", () =>
+    it.effect("event 15: ends with 3 and leaves no row when the engine is away", () =>
       Effect.gen(function* () {
         const here = yield* world()
         yield* game(here, "expired", "exited")

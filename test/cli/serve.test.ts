@@ -1,7 +1,8 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Schedule } from "effect"
+import { Duration, Effect, Layer, Redacted, Schedule } from "effect"
 import { describeEngine } from "../support/docker.ts"
 import { dump, game, layerEngine, type World, world } from "../support/e2e.ts"
+import { makePostgresProxy } from "../support/PostgresProxy.ts"
 import { postgresServer } from "../support/postgres.ts"
 import { type Process, start } from "../support/service.ts"
 
@@ -51,33 +52,35 @@ describeEngine("serve", () => {
       })
     )
 
-    it.effect("stops in mid-pass within ten seconds, and keeps only the lease of the removal that it names", () =>
-      Effect.gen(function* () {
-        const here = yield* world()
-        const stuck = yield* game(here, "stuck", "exited")
-        yield* Effect.forEach(["a", "b", "c"], (gameId) => game(here, gameId, "exited"))
-        here.proxy.holdAnswers(new RegExp(`^DELETE .*${stuck}`))
-        const service = yield* start(["serve"], here.env)
-        yield* here.proxy.asked(/^DELETE/, 4)
-        const since = performance.now()
-        yield* service.signal("SIGTERM")
-        const { code, log } = yield* service.ended
-        assert.strictEqual(code, 0)
-        assert.isBelow(performance.now() - since, 10_000)
-        assert.deepStrictEqual(log.at(-1)?.unresolved_removals, ["stuck"])
-        assert.deepStrictEqual(yield* leases(here), ["stuck"])
-        assert.deepStrictEqual(yield* here.store.log("stuck"), [])
-        for (const gameId of ["a", "b", "c"]) {
-          assert.deepStrictEqual(
-            (yield* here.store.log(gameId)).map(({ outcome }) => outcome),
-            ["success"]
-          )
-        }
-        assert.deepStrictEqual(yield* here.engine.left, [])
-      })
+    it.effect(
+      "event 4: stops in mid-pass within ten seconds, and keeps only the lease of the removal that it names",
+      () =>
+        Effect.gen(function* () {
+          const here = yield* world()
+          const stuck = yield* game(here, "stuck", "exited")
+          yield* Effect.forEach(["a", "b", "c"], (gameId) => game(here, gameId, "exited"))
+          here.proxy.holdAnswers(new RegExp(`^DELETE .*${stuck}`))
+          const service = yield* start(["serve"], here.env)
+          yield* here.proxy.asked(/^DELETE/, 4)
+          const since = performance.now()
+          yield* service.signal("SIGTERM")
+          const { code, log } = yield* service.ended
+          assert.strictEqual(code, 0)
+          assert.isBelow(performance.now() - since, 10_000)
+          assert.deepStrictEqual(log.at(-1)?.unresolved_removals, ["stuck"])
+          assert.deepStrictEqual(yield* leases(here), ["stuck"])
+          assert.deepStrictEqual(yield* here.store.log("stuck"), [])
+          for (const gameId of ["a", "b", "c"]) {
+            assert.deepStrictEqual(
+              (yield* here.store.log(gameId)).map(({ outcome }) => outcome),
+              ["success"]
+            )
+          }
+          assert.deepStrictEqual(yield* here.engine.left, [])
+        })
     )
 
-    it.effect("stays up while the database is away: alive, not ready, with the reason", () =>
+    it.effect("event 15: stays up while the database is away: alive, not ready, with the reason", () =>
       Effect.gen(function* () {
         const here = yield* world()
         const away = { ...here.env, RTMANAGER_DATABASE_URL: "postgres://nobody@127.0.0.1:1/nowhere" }
@@ -88,6 +91,21 @@ describeEngine("serve", () => {
         assert.strictEqual((yield* get(service, "/healthz")).status, 200)
         yield* service.signal("SIGINT")
         assert.strictEqual((yield* service.ended).code, 0)
+      })
+    )
+
+    it.effect("event 24: answers within a second while the database hangs: alive, and not ready", () =>
+      Effect.gen(function* () {
+        const here = yield* world()
+        const proxy = yield* makePostgresProxy(Redacted.make(here.env.RTMANAGER_DATABASE_URL))
+        const service = yield* start(["serve"], { ...here.env, RTMANAGER_DATABASE_URL: Redacted.value(proxy.url) })
+        yield* becomes(service, "/readyz", 200)
+        proxy.frozen = true
+        const { body } = yield* becomes(service, "/readyz", 503)
+        assert.match(body.reasons.database ?? "", /no answer/)
+        const [passed, health] = yield* Effect.timed(get(service, "/healthz"))
+        assert.strictEqual(health.status, 200)
+        assert.isBelow(Duration.toMillis(passed), 1000)
       })
     )
 

@@ -135,7 +135,7 @@ describeEngine("the telemetry of a pass", () => {
       })
     )
 
-    it.effect("changes nothing about a pass when there is no collector", () =>
+    it.effect("event 23: changes nothing about a pass when there is no collector", () =>
       Effect.gen(function* () {
         const here = yield* world()
         yield* game(here, "expired", "exited")

@@ -33,7 +33,7 @@ describe("Readiness", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("answers at once while the database hangs, and says so after 5 seconds", () =>
+  it.effect("event 24: answers at once while the database hangs, and says so after 5 seconds", () =>
     Effect.gen(function* () {
       yield* probed
       ;(yield* StoreState).intercept = () => Effect.never

@@ -195,7 +195,7 @@ describe("telemetry", () => {
     })
   )
 
-  it.effect("tells a collector that refuses everything as one warning, on stderr only", () =>
+  it.effect("event 23: tells a collector that refuses everything as one warning, on stderr only", () =>
     Effect.gen(function* () {
       const sink = yield* makeOtlpSink("refuse")
       const lines = yield* under(work, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint })

@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { layer } from "../../src/observability/diagnostics.ts"
 
 describe("the SDK's complaints", () => {
-  it.effect("become one warning a minute at most, and none once the scope is closed", () =>
+  it.effect("event 23: become one warning a minute at most, and none once the scope is closed", () =>
     Effect.gen(function* () {
       const lines: Array<unknown> = []
       const memory = Logger.make(({ message, logLevel }) => {

@@ -292,6 +292,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         yield* fixture.expireLeases
         const { lease: newer } = yield* held()
         for (const keep of [false, true]) yield* settle(stale, { failure: failed(), backoff, keep })
+        yield* settle(stale, { failure: undefined, backoff: undefined, keep: false })
         assert.deepStrictEqual(yield* fixture.lease("game"), newer)
         assert.deepStrictEqual(yield* fixture.log("game"), [])
         assert.isNull((yield* fixture.record("game"))?.backoff)

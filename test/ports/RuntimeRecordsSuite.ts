@@ -141,7 +141,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<RuntimeRecords | Store
       })
     )
 
-    it.effect("names rows that do not decode and moves past them", () =>
+    it.effect("event 20: names rows that do not decode and moves past them", () =>
       Effect.gen(function* () {
         yield* fill(
           stopped("before", { lastOpAt: at - 3n }),

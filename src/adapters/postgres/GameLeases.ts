@@ -54,7 +54,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
           from taken`
     )
 
-  const read = (gameId: string) =>
+  const readRecord = (gameId: string) =>
     database.run(
       "reread",
       "disconnected",
@@ -66,7 +66,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
     const [taken] = yield* take(gameId)
     if (taken === undefined) return Acquired.Busy()
     const lease: Lease = { gameId, owner, token: taken.token }
-    const rows = yield* read(gameId).pipe(Effect.onError(() => Effect.ignore(release(lease))))
+    const rows = yield* readRecord(gameId).pipe(Effect.onError(() => Effect.ignore(release(lease))))
     const [row] = rows
     const record = row === undefined ? Result.succeed(undefined) : decodeRecord(row)
     if (Result.isSuccess(record) && rows.length < 2) {

@@ -153,7 +153,7 @@ describe("the Docker engine's adapter before a hostile engine", () => {
     ["stops in mid-answer", (socket) => socket.write(ok(described).slice(0, -20))]
   ]
   for (const [name, answer] of hangs) {
-    it.effect(`ends a call within the timeout when the engine ${name}, and closes the connection`, () =>
+    it.effect(`event 14: ends a call within the timeout when the engine ${name}, and closes the connection`, () =>
       Effect.gen(function* () {
         const { server, engine } = yield* engineAnswering(answer)
         const calls = yield* Effect.all([Effect.flip(engine.inspect(id)), engine.remove(id)], {
@@ -252,7 +252,7 @@ describe("the Docker engine's adapter before a hostile engine", () => {
     })
   )
 
-  it.effect("sends nothing for an id that went round the check", () =>
+  it.effect("event 12: sends nothing for an id that went round the check", () =>
     Effect.gen(function* () {
       const { server, engine } = yield* engineAnswering((socket) => socket.write(http("204 No Content", "")))
       for (const text of [
@@ -297,7 +297,7 @@ describe("the Docker engine's adapter before a hostile engine", () => {
     )
   }
 
-  it.effect("reads no more of an endless answer than a few megabytes, and closes the connection", () =>
+  it.effect("event 14: reads no more of an endless answer than a few megabytes, and closes the connection", () =>
     Effect.gen(function* () {
       const { server, engine } = yield* engineAnswering(endless)
       const error = yield* Effect.flip(engine.inspect(id))

@@ -72,7 +72,7 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
     })
   )
 
-  it.effect("recovers by itself when the server has cut every connection", () =>
+  it.effect("event 17: recovers by itself when the server has cut every connection", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
       const database = yield* Database.Database
@@ -122,7 +122,7 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
     return yield* Effect.forkChild(ask, { startImmediately: true })
   })
 
-  it.effect("waits for a frozen server a second longer than the statement may take", () =>
+  it.effect("event 17: waits for a frozen server a second longer than the statement may take", () =>
     Effect.gen(function* () {
       const fiber = yield* frozen
       yield* TestClock.adjust("3 seconds")
@@ -138,7 +138,7 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
     }).pipe(Effect.provide(TestClock.layer()), Effect.timeout("1 second"))
   )
 
-  it.effect("gives up on a lock before the statement's own timeout", () =>
+  it.effect("event 17: gives up on a lock before the statement's own timeout", () =>
     Effect.gen(function* () {
       const schema = freshSchema()
       const mine = yield* Layer.build(layerDatabase(schema))

@@ -68,7 +68,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
     })
   )
 
-  it.effect("gives one of two processes the lease, and leaves one removal with one audit row", () =>
+  it.effect("event 7: gives one of two processes the lease, and leaves one removal with one audit row", () =>
     Effect.gen(function* () {
       yield* given
       const mine = yield* GameLeases
@@ -207,6 +207,26 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
     })
   )
 
+  it.effect("names nobody as the holder before where one has just released the lease", () =>
+    Effect.gen(function* () {
+      yield* given
+      const sql = yield* SqlClient
+      const leases = yield* otherProcess()
+      yield* (yield* StoreFixture).putLease({ gameId: "game", owner: randomUUID(), token: 1n }, false)
+      const acquiring = yield* sql.withTransaction(
+        Effect.gen(function* () {
+          yield* sql`delete from game_leases where game_id = 'game'`
+          const fiber = yield* Effect.forkChild(leases.acquire("game"))
+          yield* untilOtherWaits
+          return fiber
+        })
+      )
+      const acquired = yield* Fiber.join(acquiring)
+      assert(acquired._tag === "Held")
+      assert.isUndefined(acquired.leftBy)
+    })
+  )
+
   it.effect("reads the record after the lease, not in the lease's snapshot", () =>
     Effect.gen(function* () {
       yield* given
@@ -245,7 +265,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
     })
   )
 
-  it.effect("fails, having changed nothing, where the record stays locked", () =>
+  it.effect("event 17: fails, having changed nothing, where the record stays locked", () =>
     Effect.gen(function* () {
       yield* given
       const sql = yield* SqlClient

@@ -58,7 +58,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRe
     })
   )
 
-  it.effect("never lists an infinite or missing time as due, and counts it", () =>
+  it.effect("event 20: never lists an infinite or missing time as due, and counts it", () =>
     Effect.gen(function* () {
       yield* putOddTimes
       const { backlog, listDue } = yield* RuntimeRecords
@@ -72,7 +72,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRe
     })
   )
 
-  it.effect("decides the same to the microsecond in any time zone over a daylight-saving change", () =>
+  it.effect("event 21: decides the same to the microsecond in any time zone over a daylight-saving change", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
       const { clear, put } = yield* StoreFixture
@@ -88,22 +88,6 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRe
           assert.deepStrictEqual(records, [stopped("older", { lastOpAt: micros(cutoff) - 1n })], zone)
         }
       }
-    })
-  )
-
-  it.effect("event 16: does not tell its clock where nothing can be written, as on a standby", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient
-      const { clock } = yield* RuntimeRecords
-      const readOnly = (value: "on" | "off") =>
-        Effect.orDie(sql`select set_config('default_transaction_read_only', ${value}, false)`)
-      const error = yield* Effect.flip(clock).pipe(
-        (asked) => Effect.andThen(readOnly("on"), asked),
-        Effect.ensuring(readOnly("off"))
-      )
-      assert.strictEqual(error.reason._tag, "Unavailable")
-      assert.include(error.message, "the database is read-only")
-      assert.isAbove(yield* clock, longAgo)
     })
   )
 
@@ -223,7 +207,7 @@ it.layer(indexed, { timeout: "30 seconds", excludeTestServices: true })(
       yield* sql`vacuum analyze runtime_records`
     })
 
-    it.effect("a page of due records reads those alone", () =>
+    it.effect("event 19: a page of due records reads those alone", () =>
       Effect.gen(function* () {
         yield* fill
         const { listDue } = yield* RuntimeRecords
@@ -234,7 +218,7 @@ it.layer(indexed, { timeout: "30 seconds", excludeTestServices: true })(
       })
     )
 
-    it.effect("the backlog reads what is due alone", () =>
+    it.effect("event 19: the backlog reads what is due alone", () =>
       Effect.gen(function* () {
         yield* fill
         const { backlog } = yield* RuntimeRecords

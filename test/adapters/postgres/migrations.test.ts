@@ -3,9 +3,7 @@ import { Context, Effect, Fiber, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { checkVersion, migrate, version } from "../../../src/adapters/postgres/migrations.ts"
-import { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
-import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import { freshSchema, layerDatabase, layerPorts, postgresServer } from "../../support/postgres.ts"
 import { auditRow, momentAt } from "../../support/records.ts"
@@ -100,31 +98,6 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
         assert.strictEqual(first.changes.length, 10)
         assert.deepStrictEqual((yield* migrate).changes, [])
         yield* checkVersion
-      })
-    )
-  )
-
-  it.effect("bring a schema of version 1 to the present one, and keep what is in it", () =>
-    inSchema(
-      Effect.gen(function* () {
-        const sql = yield* SqlClient
-        const columns = sql<{ column: string }>`
-          select format('%s.%s %s %s', table_name, column_name, data_type, is_nullable) as column
-          from information_schema.columns where table_schema = current_schema() order by 1`
-        yield* migrate
-        const fresh = yield* columns
-        yield* sql`drop table cleanup_backoff`
-        yield* sql`alter table cleanup_engine drop column braked_at`
-        yield* sql`delete from cleanup_migrations where migration_id = 2`
-        yield* sql`insert into cleanup_engine (id, accepted_at) values ('known', now())`
-        assert.include((yield* Effect.flip(checkVersion)).message, "at version 1, not 2")
-
-        const { changes } = yield* migrate
-        assert.deepStrictEqual(changes, ["added column cleanup_engine.braked_at", "created table cleanup_backoff"])
-        assert.deepStrictEqual(yield* columns, fresh)
-        yield* checkVersion
-        const { read } = Context.get(yield* Layer.build(layerPorts()), KnownEngine)
-        assert.deepStrictEqual(yield* read, { id: EngineId.make("known"), braked: false })
       })
     )
   )

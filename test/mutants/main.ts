@@ -1,0 +1,95 @@
+import { execFile } from "node:child_process"
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Console, Effect, Schema } from "effect"
+import { Argument, Command } from "effect/cli"
+import { type Mutant, mutants } from "./mutants.ts"
+
+/** What vitest's JSON says of a run, as far as it is needed here. */
+const Report = Schema.fromJsonString(
+  Schema.Struct({
+    numPassedTests: Schema.Int,
+    testResults: Schema.Array(
+      Schema.Struct({
+        assertionResults: Schema.Array(Schema.Struct({ status: Schema.String, fullName: Schema.String }))
+      })
+    )
+  })
+)
+
+/** A copy of the project that may be changed: nothing of a mutant ever gets into the real one. */
+const workshop = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const folder = await mkdtemp(join(tmpdir(), "rtmanager-mutants-"))
+    for (const name of ["src", "test", "docs", "package.json", "vitest.config.ts", "tsconfig.json", "README.md"]) {
+      await cp(name, join(folder, name), { recursive: true })
+    }
+    await symlink(join(process.cwd(), "node_modules"), join(folder, "node_modules"))
+    return folder
+  }),
+  (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+)
+
+/** The tests that failed, by name, and how many passed. A file that does not load fails no test, and so kills nothing. */
+const runTests = Effect.fnUntraced(function* (folder: string, tests: ReadonlyArray<string>) {
+  const results = join(folder, "results.json")
+  const args = ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", `--outputFile=${results}`, ...tests]
+  yield* Effect.callback<void>((resume) => {
+    const child = execFile(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 28 }, () => resume(Effect.void))
+    return Effect.sync(() => void child.kill("SIGKILL"))
+  })
+  const report = yield* Schema.decodeUnknownEffect(Report)(yield* Effect.promise(() => readFile(results, "utf8")))
+  yield* Effect.promise(() => rm(results))
+  const failed = report.testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status === "failed").map(({ fullName }) => fullName)
+  )
+  return { failed, passed: report.numPassedTests }
+})
+
+const mutate = (folder: string, { file, from, to }: Mutant) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const text = await readFile(join(folder, file), "utf8")
+      await writeFile(
+        join(folder, file),
+        text.replace(from, () => to)
+      )
+      return text
+    }),
+    (text) => Effect.promise(() => writeFile(join(folder, file), text))
+  )
+
+const command = Command.make(
+  "mutants",
+  {
+    names: Argument.String("name").pipe(
+      Argument.withDescription("Parts of names; all mutants if none"),
+      Argument.variadic()
+    )
+  },
+  Effect.fnUntraced(function* ({ names }) {
+    const chosen = mutants.filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)))
+    const folder = yield* workshop
+    const healthy = yield* runTests(folder, [...new Set(chosen.flatMap(({ tests }) => tests))])
+    if (healthy.failed.length > 0 || healthy.passed === 0) {
+      yield* Console.error(`the tests fail without any mutant: ${healthy.failed.join("; ")}`)
+      return yield* Effect.fail("unhealthy")
+    }
+    let survivors = 0
+    for (const mutant of chosen) {
+      const { failed } = yield* Effect.scoped(Effect.andThen(mutate(folder, mutant), runTests(folder, mutant.tests)))
+      if (failed.length === 0) survivors++
+      yield* Console.log(
+        failed.length === 0
+          ? `SURVIVED  ${mutant.name}`
+          : `killed    ${mutant.name}: ${failed.length} tests, such as "${failed[0]}"`
+      )
+    }
+    yield* Console.log(`${chosen.length - survivors} of ${chosen.length} mutants killed`)
+    if (survivors > 0) return yield* Effect.fail("survivors")
+  }, Effect.scoped)
+).pipe(Command.withDescription("Change the code in each way that a test must notice, and see whether one does"))
+
+NodeRuntime.runMain(Command.run(command, { version: "0" }).pipe(Effect.provide(NodeServices.layer)))

@@ -1,0 +1,271 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the changes are text of the code.
+
+/** One change to the code that must make a test fail. */
+export interface Mutant {
+  readonly name: string
+  readonly file: string
+  /** Occurs once in the file. */
+  readonly from: string
+  readonly to: string
+  /** Where the test is that must notice. */
+  readonly tests: ReadonlyArray<string>
+}
+
+const cleaner = ["test/cleanup/Cleaner.test.ts"]
+const dockerAdapter = ["test/adapters/docker"]
+const pass = ["test/cleanup/CleanupPass.test.ts"]
+const records = [
+  "test/domain",
+  "test/adapters/postgres/Stores.test.ts",
+  "test/adapters/postgres/RuntimeRecords.test.ts"
+]
+const leases = ["test/adapters/postgres/Stores.test.ts", "test/adapters/postgres/GameLeases.test.ts"]
+const settings = ["test/config"]
+
+export const mutants: ReadonlyArray<Mutant> = [
+  {
+    name: "force=1",
+    file: "src/adapters/docker/ContainerEngine.ts",
+    from: 'template: "/containers/{id}" })',
+    to: 'template: "/containers/{id}", query: { force: true } })',
+    tests: dockerAdapter
+  },
+  {
+    name: "delete by name",
+    file: "src/domain/ContainerId.ts",
+    from: "/^[0-9a-f]{64}$/",
+    to: "/^[0-9A-Za-z_.-]+$/",
+    tests: ["test/domain", ...dockerAdapter]
+  },
+  {
+    name: "no re-read: what is due is not asked again",
+    file: "src/domain/Verdict.ts",
+    from: "if (!isExpired(record, moment)) return",
+    to: "if (!isExpired(record, moment) && record.lastOpAt === null) return",
+    tests: ["test/domain", ...cleaner]
+  },
+  {
+    name: "lease and re-read in one snapshot: the record is read before the lease is taken",
+    file: "src/adapters/postgres/GameLeases.ts",
+    from: "    const [taken] = yield* take(gameId)\n    if (taken === undefined) return Acquired.Busy()\n    const lease: Lease = { gameId, owner, token: taken.token }\n    const rows = yield* readRecord(gameId).pipe(Effect.onError(() => Effect.ignore(release(lease))))\n",
+    to: "    const rows = yield* readRecord(gameId)\n    const [taken] = yield* take(gameId)\n    if (taken === undefined) return Acquired.Busy()\n    const lease: Lease = { gameId, owner, token: taken.token }\n",
+    tests: leases
+  },
+  {
+    name: "lease checked by exists in place of a lock",
+    file: "src/adapters/postgres/GameLeases.ts",
+    from: "          delete from game_leases where ${fence(lease)} returning game_id\n        ), moved as (",
+    to: "          select game_id from game_leases where ${fence(lease)}\n        ), moved as (",
+    tests: leases
+  },
+  {
+    name: "audit outside the statement",
+    file: "src/adapters/postgres/GameLeases.ts",
+    from: '          select ${auditValues(lease, "success", row)} from moved\n          on conflict do nothing\n        ) select exists (select from moved) as moved`\n    )\n',
+    to: '          select ${auditValues(lease, "success", row)} from moved where false\n          on conflict do nothing\n        ) select exists (select from moved) as moved`\n    )\n    yield* database.run("commit", "unanswered", sql`insert into operation_log (${auditColumns}) select ${auditValues(lease, "success", row)}`)\n',
+    tests: leases
+  },
+  {
+    name: "no label check",
+    file: "src/domain/Verdict.ts",
+    from: "if (container.gameId !== game.gameId) {",
+    to: "if (container.gameId === game.gameId + game.gameId) {",
+    tests: ["test/domain", ...cleaner]
+  },
+  {
+    name: "token not in the commit",
+    file: "src/adapters/postgres/GameLeases.ts",
+    from: "and owner = ${lease.owner}::uuid and token = ${lease.token}`",
+    to: "and owner = ${lease.owner}::uuid`",
+    tests: leases
+  },
+  {
+    name: "release without the token",
+    file: "src/adapters/postgres/GameLeases.ts",
+    from: "sql`delete from game_leases where ${fence(lease)}`",
+    to: "sql`delete from game_leases where game_id = ${lease.gameId}`",
+    tests: leases
+  },
+  {
+    name: "commit before remove",
+    file: "src/cleanup/underLease.ts",
+    from: "    return yield* remove(engine, engineTimeout, game, decision.containerId)\n",
+    to: '    yield* Effect.forkDetach(remove(engine, engineTimeout, game, decision.containerId))\n    return End.Commit({ outcome: "removed", containerId: decision.containerId })\n',
+    tests: cleaner
+  },
+  {
+    name: "404 without the engine's pin, in mid-pass",
+    file: "src/cleanup/underLease.ts",
+    from: "if (present !== game.engineId) return",
+    to: "if (present === undefined) return",
+    tests: cleaner
+  },
+  {
+    name: "404 without the engine's pin, at the start",
+    file: "src/cleanup/openPass.ts",
+    from: "if (expected.id !== present) return",
+    to: "if (expected.id === undefined) return",
+    tests: ["test/cleanup/openPass.test.ts"]
+  },
+  {
+    name: "404 without the engine's own header",
+    file: "src/adapters/docker/answers.ts",
+    from: "if (answer.status !== 404 || !answer.fromEngine) return false",
+    to: "if (answer.status !== 404) return false",
+    tests: dockerAdapter
+  },
+  {
+    name: "409 taken as success",
+    file: "src/adapters/docker/ContainerEngine.ts",
+    from: 'if (answer.status === 204) return "removed"',
+    to: 'if (answer.status === 204 || answer.status === 409) return "removed"',
+    tests: dockerAdapter
+  },
+  {
+    name: "timeout taken as failure",
+    file: "src/adapters/docker/ContainerEngine.ts",
+    from: "      ({ sent }) => sent,\n",
+    to: "      ({ sent }) => sent && false,\n",
+    tests: dockerAdapter
+  },
+  {
+    name: "< for <= in the re-check",
+    file: "src/domain/Expiry.ts",
+    from: "record.lastOpAt < BigInt(cutoff) * 1000n",
+    to: "record.lastOpAt <= BigInt(cutoff) * 1000n",
+    tests: ["test/domain"]
+  },
+  {
+    name: "< for <= in the listing",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "r.last_op_at < ${timestamp(sql, toMicros(cutoff))}",
+    to: "r.last_op_at <= ${timestamp(sql, toMicros(cutoff))}",
+    tests: records
+  },
+  {
+    name: "NULL as oldest, in the listing",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "sql`${timed} and r.last_op_at <",
+    to: "sql`r.status = 'stopped' and coalesce(r.last_op_at, timestamptz 'epoch') <",
+    tests: records
+  },
+  {
+    name: "< for <= in the container's age",
+    file: "src/domain/Verdict.ts",
+    from: "if (changed >= game.cutoff) {",
+    to: "if (changed > game.cutoff) {",
+    tests: ["test/domain"]
+  },
+  {
+    name: "NULL as oldest, in the re-check",
+    file: "src/domain/Expiry.ts",
+    from: "record.lastOpAt !== null && record.lastOpAt < BigInt(cutoff)",
+    to: "(record.lastOpAt ?? 0n) < BigInt(cutoff)",
+    tests: ["test/domain"]
+  },
+  {
+    name: "NaN retention",
+    file: "src/config/codecs.ts",
+    from: '  const [, whole, fraction = ""] = plainDecimal.exec(text) ?? []\n  if (whole === undefined) return undefined\n',
+    to: '  const [, whole = "0", fraction = ""] = plainDecimal.exec(text) ?? []\n  if (text.length > 0) return Duration.days(Number(text))\n',
+    tests: settings
+  },
+  {
+    name: "paging that stops at a failing page",
+    file: "src/cleanup/CleanupPass.ts",
+    from: "if (cleaned.refusal !== undefined) {",
+    to: 'if (cleaned.refusal !== undefined || cleaned.outcome === "failed") {',
+    tests: pass
+  },
+  {
+    name: "lease TTL below the timeout",
+    file: "src/config/variables.ts",
+    from: "Duration.isGreaterThanOrEqualTo(times.RTMANAGER_GAME_LEASE_TTL, shortestLease(times.RTMANAGER_ENGINE_TIMEOUT))",
+    to: "Duration.isPositive(times.RTMANAGER_GAME_LEASE_TTL)",
+    tests: settings
+  },
+  {
+    name: "interruption swallowed by a game",
+    file: "src/cleanup/Cleaner.ts",
+    from: "if (refusal === undefined && !Cause.hasInterruptsOnly(exit.cause))",
+    to: "if (refusal === undefined)",
+    tests: cleaner
+  },
+  {
+    name: "interruption swallowed by the loop",
+    file: "src/cleanup/CleanupWorker.ts",
+    from: "        Effect.forkScoped\n",
+    to: "        Effect.uninterruptible,\n        Effect.forkScoped\n",
+    tests: ["test/cleanup/CleanupWorker.test.ts"]
+  },
+  {
+    name: "liveness that asks the database",
+    file: "src/http/health.ts",
+    from: "const alive = yield* (yield* Heartbeat).alive",
+    to: "const alive = (yield* (yield* Readiness).reasons).database === undefined && (yield* (yield* Heartbeat).alive)",
+    tests: ["test/cli/serve.test.ts"]
+  },
+  {
+    name: "redirects followed",
+    file: "src/adapters/docker/Requests.ts",
+    from: "transports.http = http\n",
+    to: "",
+    tests: dockerAdapter
+  },
+  {
+    name: "milliseconds compared",
+    file: "src/domain/Expiry.ts",
+    from: "record.lastOpAt < BigInt(cutoff) * 1000n",
+    to: "Math.round(Number(record.lastOpAt) / 1000) < cutoff",
+    tests: ["test/domain"]
+  },
+  {
+    name: "a cursor of milliseconds",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "lastOpAt: last.lastOpAt === null ? null : BigInt(last.lastOpAt)",
+    to: "lastOpAt: last.lastOpAt === null ? null : (BigInt(last.lastOpAt) / 1000n) * 1000n",
+    tests: records
+  },
+  {
+    name: "probes without jitter",
+    file: "src/cleanup/circuits.ts",
+    from: ".pipe(\n  Schedule.jittered\n)",
+    to: "",
+    tests: ["test/cleanup/circuits.test.ts"]
+  },
+  {
+    name: "backoff without jitter",
+    file: "src/domain/Backoff.ts",
+    from: "failure.at + failure.random * ceiling",
+    to: "failure.at + ceiling",
+    tests: ["test/domain"]
+  },
+  {
+    name: "no unique index",
+    file: "src/adapters/postgres/tables.ts",
+    from: '    name: "operation_log_cleanup_success",\n    table: "operation_log",\n    unique: true,\n',
+    to: '    name: "operation_log_cleanup_success",\n    table: "operation_log",\n    unique: false,\n',
+    tests: ["test/adapters/postgres"]
+  },
+  {
+    name: "a brake that never brakes",
+    file: "src/cleanup/Brake.ts",
+    from: "absences * 2 > games",
+    to: "absences > games",
+    tests: ["test/cleanup/Brake.test.ts"]
+  },
+  {
+    name: "clocks believed whatever they say",
+    file: "src/cleanup/openPass.ts",
+    from: "if (Math.abs(ahead) > Duration.toMillis(maxClockSkew))",
+    to: "if (Math.abs(ahead) > Infinity)",
+    tests: ["test/cleanup/openPass.test.ts"]
+  },
+  {
+    name: "a removal after the lease's trust",
+    file: "src/cleanup/underLease.ts",
+    from: "    if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {\n",
+    to: "    if (!(yield* game.trust.lasts(Duration.zero))) {\n",
+    tests: cleaner
+  }
+]
