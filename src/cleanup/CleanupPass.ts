@@ -70,13 +70,20 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const open = yield* openPass
   const dryRun = options.mode === "dry_run"
 
-  const due = (moment: Moment, tally: Tally) =>
-    Stream.paginate(undefined as Cursor | undefined, (after) =>
+  const due = (moment: Moment, tally: Tally) => {
+    // Under a limit the games that failed before come last, else they would use it up for the others.
+    const last: Array<RuntimeRecord> = []
+    const limit = options.maxRemovals ?? Infinity
+    return Stream.paginate(undefined as Cursor | undefined, (after) =>
       records.listDue({ moment, after, limit: options.pageSize }).pipe(
         Effect.tap(() => heartbeat.beat),
         Effect.map((page) => {
           tally.page(page)
-          const claimed = page.records.slice(0, (options.maxRemovals ?? Infinity) - tally.claimed)
+          const waits = (record: RuntimeRecord) => record.backoff !== null && options.maxRemovals !== undefined
+          last.push(...page.records.filter(waits).slice(0, limit))
+          const first = page.records.filter((record) => !waits(record))
+          const claimed = [...first, ...(page.next === undefined ? last : [])].slice(0, limit - tally.claimed)
+          last.length = Math.min(last.length, limit)
           tally.claimed += claimed.length
           const next = tally.claimed === options.maxRemovals ? undefined : page.next
           return [claimed, Option.fromUndefinedOr(next)] as const
@@ -84,6 +91,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
         Effect.withSpan("rtmanager.cleanup.list_due")
       )
     )
+  }
 
   const clean =
     ({ moment, engineId }: OpenedPass, brake: Brake.Brake, tally: Tally) =>

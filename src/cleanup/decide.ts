@@ -35,9 +35,7 @@ export const decide = Effect.fnUntraced(function* (
   question: Question
 ): Effect.fn.Return<Decision, ContainerEngineError> {
   const verdict = judgeRecord(record, question.moment)
-  if (verdict._tag === "Refused") return Decision.Refused(verdict)
-  const decision = yield* askEngine(engine, verdict, question)
-  return decision._tag === "Absent" ? yield* confirmAbsence(engine, question.gameId, decision.containerId) : decision
+  return verdict._tag === "Refused" ? Decision.Refused(verdict) : yield* askEngine(engine, verdict, question)
 })
 
 /** Steps 3 and 4: what the engine says of the container that the record names, or of the game's if that is none. */
@@ -48,6 +46,7 @@ export const askEngine = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Decision, ContainerEngineError> {
   if (verdict._tag === "Search") return yield* search(engine, question.gameId, null)
   const seen = yield* look(engine, verdict.containerId, question, (decision) => decision._tag === "Removing")
+  if (seen._tag === "Absent") return yield* search(engine, question.gameId, verdict.containerId)
   return seen._tag === "Removing" ? unresolved("a removal by someone else is still in progress") : seen
 })
 

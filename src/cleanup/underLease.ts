@@ -105,9 +105,9 @@ const settled = (game: HeldGame) =>
   })
 
 /**
- * A fresh or wrong engine calls every container absent, so the engine is asked who it is before absence is believed, and
- * then for the container once more: the first answer may have been another engine's. A removal that may have been ours is
- * recorded whatever other containers the game has.
+ * A fresh or wrong engine calls every container absent. So between the look that found nothing and another one, and once
+ * more after that, the engine is asked who it is: whatever one swap of engines behind the address makes of the looks, one
+ * of the two answers gives it away. A removal that may have been ours is recorded whatever other containers the game has.
  */
 const alreadyAbsent = Effect.fnUntraced(function* (
   engine: Engine,
@@ -115,11 +115,16 @@ const alreadyAbsent = Effect.fnUntraced(function* (
   containerId: ContainerId | null,
   { byUs } = { byUs: false }
 ) {
-  const present = yield* engine.identity
-  if (present !== game.engineId) return yield* PassRefused.engineChanged(game.engineId, present)
+  yield* isKnown(engine, game)
   const confirmed = yield* confirmAbsence(engine, game.gameId, containerId)
+  yield* isKnown(engine, game)
   if (confirmed._tag === "Refused" && !(byUs && confirmed.code === "container_unrecorded"))
     return End.Refused(confirmed)
   game.removal.inDoubt = false
   return End.Commit({ outcome: "already_absent", containerId, byUs })
+})
+
+const isKnown = Effect.fnUntraced(function* (engine: Engine, { engineId }: HeldGame) {
+  const present = yield* engine.identity
+  if (present !== engineId) return yield* PassRefused.engineChanged(engineId, present)
 })

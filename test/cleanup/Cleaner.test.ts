@@ -176,14 +176,8 @@ describe("Cleaner", () => {
       const engine = yield* MemoryEngine
       const [container] = yield* engine.containers
       assert(container !== undefined)
-      yield* engine.setIntercept((operation) =>
-        operation === "inspect"
-          ? Effect.andThen(
-              engine.drop(containerId(1)),
-              engine.setIntercept(() => engine.put(container))
-            )
-          : Effect.void
-      )
+      yield* engine.drop(containerId(1))
+      yield* engine.setIntercept((operation) => (operation === "identity" ? engine.put(container) : Effect.void))
       assert.strictEqual((yield* cleanup).errorCode, "engine_error")
       assert.strictEqual((yield* StoreState).records.get("game")?.status, "stopped")
     }).pipe(Effect.provide(layerWorld()))

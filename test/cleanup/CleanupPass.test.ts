@@ -340,6 +340,21 @@ describe("CleanupPass", () => {
     }).pipe(Effect.provide(layerWorld({ pageSize: 3 })), Random.withSeed("a seed"))
   )
 
+  it.effect("event 18: lets no game that failed before use up the limit of a pass for the others", () =>
+    Effect.gen(function* () {
+      const state = yield* StoreState
+      for (let i = 0; i < 4; i++) {
+        yield* seed(`a-running-${i}`, i, { container: { state: "running" } })
+        state.backoffs.set(`a-running-${i}`, { attempts: 1, nextAttemptAt: now, lastError: "container_running" })
+      }
+      yield* Effect.forEach(Array.from({ length: 3 }), (_, i) => seed(`healthy-${i}`, 10 + i))
+      const first = yield* runOnce
+      assert.deepStrictEqual([first.outcomes.removed, first.outcomes.failed], [2, 0])
+      const second = yield* runOnce
+      assert.deepStrictEqual([second.outcomes.removed, second.outcomes.failed, second.notAttempted], [1, 1, 3])
+    }).pipe(Effect.provide(layerWorld({ pageSize: 2, maxRemovals: 2 })))
+  )
+
   it.effect(
     "event 18: lists a game as stuck after ten failures, says so once a pass, and forgets it by a success",
     () =>

@@ -3,7 +3,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Console, Effect, Schema } from "effect"
+import { Console, Effect, Option, Schema } from "effect"
 import { Argument, Command } from "effect/cli"
 import { type Mutant, mutants } from "./mutants.ts"
 
@@ -32,14 +32,19 @@ const workshop = Effect.acquireRelease(
   (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
 )
 
+/** Longer than any healthy run. What makes the tests hang does not go unnoticed either. */
+const patience = "3 minutes"
+
 /** The tests that failed, by name, and how many passed. A file that does not load fails no test, and so kills nothing. */
 const runTests = Effect.fnUntraced(function* (folder: string, tests: ReadonlyArray<string>) {
   const results = join(folder, "results.json")
-  const args = ["node_modules/vitest/vitest.mjs", "run", "--reporter=json", `--outputFile=${results}`, ...tests]
-  yield* Effect.callback<void>((resume) => {
+  const options = ["--testTimeout=15000", "--reporter=json", `--outputFile=${results}`]
+  const args = ["node_modules/vitest/vitest.mjs", "run", ...options, ...tests]
+  const ended = yield* Effect.callback<void>((resume) => {
     const child = execFile(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 28 }, () => resume(Effect.void))
     return Effect.sync(() => void child.kill("SIGKILL"))
-  })
+  }).pipe(Effect.timeoutOption(patience))
+  if (Option.isNone(ended)) return { failed: [`no end within ${patience}`], passed: 0 }
   const report = yield* Schema.decodeUnknownEffect(Report)(yield* Effect.promise(() => readFile(results, "utf8")))
   yield* Effect.promise(() => rm(results))
   const failed = report.testResults.flatMap(({ assertionResults }) =>

@@ -96,7 +96,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "404 without the engine's pin, in mid-pass",
     file: "src/cleanup/underLease.ts",
-    from: "if (present !== game.engineId) return",
+    from: "if (present !== engineId) return",
     to: "if (present === undefined) return",
     tests: cleaner
   },

@@ -67,6 +67,11 @@ const misfits: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyAr
     [foreignLog, "alter table operation_log add actor text not null"],
     ["column operation_log.actor is NOT NULL without a default"]
   ],
+  [
+    "a log that does not number its rows",
+    [foreignLog, "alter table operation_log alter id drop default"],
+    ["column operation_log.id is NOT NULL without a default"]
+  ],
   ...(
     [
       ["an error code that must not be NULL", "alter table operation_log add error_code text not null default ''"],
