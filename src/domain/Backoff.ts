@@ -1,6 +1,9 @@
 import { Duration, Schema } from "effect"
 
-/** How often a game has failed since its last success, and when it may be tried again (Unix milliseconds). */
+/**
+ * How often a game has failed since its last success, and when it may be tried again (Unix milliseconds). Only a success
+ * ends it, so a game that is started and stopped once more keeps its count.
+ */
 export const Backoff = Schema.Struct({
   attempts: Schema.Int,
   nextAttemptAt: Schema.Int,
@@ -18,7 +21,7 @@ const shortest = Duration.toMillis("1 minute")
 const longest = Duration.toMillis("24 hours")
 
 /**
- * What one more failure makes of it: exponential from a minute to a day, with full jitter, so that games which failed
+ * What one more failure makes of it: anywhere up to 2, 4, 8 … minutes later, at most a day, so that games which failed
  * together do not come back together. `random` is in [0, 1).
  */
 export const afterFailure = (

@@ -403,6 +403,47 @@ describe("CleanupPass", () => {
     }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
   )
 
+  it.effect("event 16: converges after a failover that lost the last commits", () =>
+    Effect.gen(function* () {
+      yield* seedMany(15)
+      const state = yield* StoreState
+      const before = new Map(state.records)
+      yield* runOnce
+      for (const [gameId, record] of before) state.records.set(gameId, record)
+      state.operationLog.length = 7
+      state.lastToken = 0n
+      const report = yield* runOnce
+      assert.deepStrictEqual([report.result, report.outcomes.already_absent], ["success", 15])
+      assert.isTrue([...state.records.values()].every(({ status }) => status === "removed"))
+      const rows = state.operationLog.map(({ gameId }) => gameId)
+      assert.deepStrictEqual([rows.length, new Set(rows).size], [15, 15])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 19: lists no more than a few hundred games ahead of its work, however large the backlog", () =>
+    Effect.gen(function* () {
+      yield* seedMany(3000)
+      const pass = yield* CleanupPass
+      let listed = 0
+      let done = 0
+      let ahead = 0
+      ;(yield* StoreState).interceptAnswer = (operation) =>
+        Effect.sync(() => {
+          if (operation === "listDue") listed += 100
+          ahead = Math.max(ahead, listed - done)
+        })
+      yield* pass.runOnce({
+        trigger: "manual",
+        onProgress: (progress) =>
+          Effect.sync(() => {
+            done = progress.done
+          })
+      })
+      assert.strictEqual(done, 3000)
+      assert.isAtMost(ahead, 500)
+    }).pipe(Effect.provide(layerWorld({ pageSize: 100 })))
+  )
+
   it.effect("reports its progress game by game", () =>
     Effect.gen(function* () {
       yield* seedMany(3)

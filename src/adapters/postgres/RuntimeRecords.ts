@@ -68,8 +68,8 @@ const make = Effect.gen(function* () {
           select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as millis,
             ${sql.literal(recordedVersion)} as version, current_setting('transaction_read_only') = 'on' as "readOnly"`
       )
-      yield* requireVersion("clock", row?.version ?? null)
       if (row?.readOnly) return yield* readOnly
+      yield* requireVersion("clock", row?.version ?? null)
       return Number(row?.millis)
     }),
 
