@@ -36,7 +36,7 @@ const after = Effect.gen(function* () {
   const engine = yield* MemoryEngine
   return {
     status: state.records.get("game")?.status,
-    rows: state.operationLog.map(({ outcome, errorCode }) => (errorCode === null ? outcome : errorCode)),
+    rows: state.log.map(({ outcome, errorCode }) => (errorCode === null ? outcome : errorCode)),
     leases: state.leases.size,
     containers: (yield* engine.containers).length,
     calls: (yield* engine.calls).map(({ operation }) => operation)
@@ -57,7 +57,7 @@ describe("Cleaner", () => {
         containers: 0,
         calls: ["inspect", "remove"]
       })
-      const [row] = (yield* StoreState).operationLog
+      const [row] = (yield* StoreState).log
       assert.include(row, { containerId: containerId(1), opSource: "auto_ttl", sourceRef: "manual", startedAt: now })
       assert.match(row?.traceId ?? "", /^[0-9a-f]{32}$/)
     }).pipe(Effect.provide(layerWorld()))
@@ -381,7 +381,7 @@ describe("Cleaner", () => {
       const cleaned = yield* cleanup
       assert.deepStrictEqual([cleaned.errorCode, cleaned.containerId], ["removed_not_committed", containerId(1)])
       assert.deepStrictEqual((yield* after).rows, ["removed_not_committed"])
-      assert.strictEqual(state.operationLog[0]?.containerId, containerId(1))
+      assert.strictEqual(state.log[0]?.containerId, containerId(1))
     }).pipe(Effect.provide(layerWorld()))
   )
 

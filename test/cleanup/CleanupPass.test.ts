@@ -78,9 +78,9 @@ describe("CleanupPass", () => {
       yield* seed("running", 10, { container: { state: "running" } })
       yield* runOnce
       const state = yield* StoreState
-      const before = { records: [...state.records], rows: [...state.operationLog] }
+      const before = { records: [...state.records], rows: [...state.log] }
       yield* runOnce
-      assert.deepStrictEqual({ records: [...state.records], rows: [...state.operationLog] }, before)
+      assert.deepStrictEqual({ records: [...state.records], rows: [...state.log] }, before)
     }).pipe(Effect.provide(layerWorld()))
   )
 
@@ -114,7 +114,7 @@ describe("CleanupPass", () => {
       assert.strictEqual(report.result, "refused")
       assert.strictEqual(report.error?._tag === "PassRefused" && report.error.reason, "engine_changed")
       assert.strictEqual((yield* engine.containers).length, 2)
-      assert.deepStrictEqual((yield* StoreState).operationLog, [])
+      assert.deepStrictEqual((yield* StoreState).log, [])
       assert.strictEqual((yield* Metric.value(Metrics.passesRefusedFor("engine_changed"))).count, 1)
     }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
   )
@@ -134,7 +134,7 @@ describe("CleanupPass", () => {
       assert.strictEqual(report.outcomes.failed, 0)
       assert.strictEqual(report.listed, report.undecodable + report.notAttempted + sum(report.outcomes))
       const state = yield* StoreState
-      assert.isTrue(state.operationLog.every(({ outcome }) => outcome === "success"))
+      assert.isTrue(state.log.every(({ outcome }) => outcome === "success"))
       assert.strictEqual(state.leases.size, 0)
     }).pipe(Effect.provide(layerWorld({ concurrency: 4 })))
   )
@@ -180,7 +180,7 @@ describe("CleanupPass", () => {
       assert.isTrue(report.dryRun)
       assert.deepStrictEqual([report.outcomes.removed, report.outcomes.failed], [3, 1])
       const state = yield* StoreState
-      assert.deepStrictEqual([state.operationLog.length, state.leases.size, state.knownEngine], [0, 0, undefined])
+      assert.deepStrictEqual([state.log.length, state.leases.size, state.known], [0, 0, undefined])
       const engine = yield* MemoryEngine
       assert.notInclude(
         (yield* engine.calls).map(({ operation }) => operation),
@@ -216,7 +216,7 @@ describe("CleanupPass", () => {
       yield* Deferred.succeed(answer, undefined)
       yield* Fiber.join(interrupting)
       const state = yield* StoreState
-      assert.strictEqual(state.operationLog.length, 1)
+      assert.strictEqual(state.log.length, 1)
       assert.strictEqual(state.leases.size, 0)
       assert.strictEqual((yield* (yield* MemoryEngine).containers).length, 2)
     }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
@@ -235,7 +235,7 @@ describe("CleanupPass", () => {
       yield* TestClock.adjust("4 seconds")
       yield* Fiber.join(interrupting)
       const state = yield* StoreState
-      assert.deepStrictEqual([state.operationLog.length, state.leases.size], [0, 1])
+      assert.deepStrictEqual([state.log.length, state.leases.size], [0, 1])
     }).pipe(Effect.provide(layerWorld()))
   )
 
@@ -410,12 +410,12 @@ describe("CleanupPass", () => {
       const before = new Map(state.records)
       yield* runOnce
       for (const [gameId, record] of before) state.records.set(gameId, record)
-      state.operationLog.length = 7
+      state.log.length = 7
       state.lastToken = 0n
       const report = yield* runOnce
       assert.deepStrictEqual([report.result, report.outcomes.already_absent], ["success", 15])
       assert.isTrue([...state.records.values()].every(({ status }) => status === "removed"))
-      const rows = state.operationLog.map(({ gameId }) => gameId)
+      const rows = state.log.map(({ gameId }) => gameId)
       assert.deepStrictEqual([rows.length, new Set(rows).size], [15, 15])
     }).pipe(Effect.provide(layerWorld()))
   )

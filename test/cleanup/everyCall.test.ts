@@ -61,7 +61,7 @@ const violations = Effect.gen(function* () {
   const found: Array<string> = []
   if (!ids.has(containerId(4))) found.push("S1: a running container was removed")
   for (const { gameId, status, containerId } of state.records.values()) {
-    const successes = state.operationLog.filter((row) => row.gameId === gameId && row.outcome === "success").length
+    const successes = state.log.filter((row) => row.gameId === gameId && row.outcome === "success").length
     const there = [...ids].some((id) => id === containerId)
     if (status === "removed" && there) found.push(`S4: ${gameId} is removed, but its container is there`)
     if (status === "removed" && successes !== 1) found.push(`S5: ${gameId} has ${successes} success rows`)

@@ -67,17 +67,17 @@ describe("a pass opens", () => {
       yield* (yield* MemoryEngine).setIdentity(EngineId.make("another/none"))
       assert.strictEqual(yield* reasonOf(), "engine_changed")
       assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "engine_changed")
-      assert.strictEqual((yield* StoreState).knownEngine?.id, present)
+      assert.strictEqual((yield* StoreState).known?.id, present)
     }).pipe(Effect.provide(layerWorld()))
   )
 
   it.effect("event 13: not over a braked engine, until a person accepts what is absent", () =>
     Effect.gen(function* () {
       const state = yield* StoreState
-      state.knownEngine = { id: present, braked: true }
+      state.known = { id: present, braked: true }
       assert.strictEqual(yield* reasonOf(), "absent_brake")
       assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "opened")
-      assert.deepStrictEqual(state.knownEngine, { id: present, braked: false })
+      assert.deepStrictEqual(state.known, { id: present, braked: false })
       assert.strictEqual(yield* reasonOf(), "opened")
     }).pipe(Effect.provide(layerWorld()))
   )
@@ -85,9 +85,9 @@ describe("a pass opens", () => {
   it.effect("over a braked engine for who only looks, and leaves the brake on", () =>
     Effect.gen(function* () {
       const state = yield* StoreState
-      state.knownEngine = { id: present, braked: true }
+      state.known = { id: present, braked: true }
       assert.strictEqual(yield* reasonOf({ touch: false }), "opened")
-      assert.isTrue(state.knownEngine.braked)
+      assert.isTrue(state.known.braked)
     }).pipe(Effect.provide(layerWorld()))
   )
 })

@@ -44,7 +44,7 @@ describe("Readiness", () => {
 
   it.effect("says that the engine is another one than the known", () =>
     Effect.gen(function* () {
-      ;(yield* StoreState).knownEngine = { id: EngineId.make("known/none"), braked: false }
+      ;(yield* StoreState).known = { id: EngineId.make("known/none"), braked: false }
       yield* (yield* MemoryEngine).setIdentity(EngineId.make("other/none"))
       yield* probed
       assert.match((yield* reasons).engine ?? "", /other\/none.*known\/none.*engine accept/)

@@ -7,7 +7,8 @@ import { type AuditRow, GameLeases, type Lease } from "../../src/ports/GameLease
 import { KnownEngine } from "../../src/ports/KnownEngine.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
 import { makeFixture } from "../adapters/memory/Fixture.ts"
-import { makeState, makeStores } from "../adapters/memory/Stores.ts"
+import { Database } from "../adapters/memory/StoreState.ts"
+import { makeStores } from "../adapters/memory/Stores.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
 import { layerStores, postgresServer } from "../support/postgres.ts"
 import { auditRow, containerId, longAgo, micros, momentAt, stopped } from "../support/records.ts"
@@ -179,7 +180,7 @@ it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("the in-mem
       const seen = new Set<string>()
       const fresh = Effect.gen(function* () {
         yield* fixture.clear
-        const state = makeState()
+        const state = new Database()
         const [a, b] = owners.map((owner) => makeStores(state, { owner, leaseTtl: "1 minute" }))
         assert(a !== undefined && b !== undefined)
         const model = {

@@ -1,7 +1,7 @@
 import { Context, type Effect } from "effect"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import type { Lease } from "../../src/ports/GameLeases.ts"
-import type { LogRow } from "../adapters/memory/StoreState.ts"
+import type { LogRow } from "../sim/model/Tables.ts"
 
 /** How the suites put rows into the store under test and look at them, past the ports. */
 export class StoreFixture extends Context.Service<

@@ -124,7 +124,8 @@ export const serve = (
       },
       idle: Effect.callback<void>((resume) => {
         const look = () => (underway + clients.size === 0 ? resume(Effect.void) : waiting.push(look))
-        look()
+        // What the gate has just let go is on its way by then.
+        setImmediate(look)
       })
     }
   })

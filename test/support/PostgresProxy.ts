@@ -56,7 +56,8 @@ export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.R
         if (over) resume(Effect.void)
         else waiting.push(look)
       }
-      look()
+      // What the gate has just let go is on its way by then.
+      setImmediate(look)
     })
   }
 

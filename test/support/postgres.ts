@@ -20,8 +20,8 @@ import {
   timestamp
 } from "../../src/adapters/postgres/rows.ts"
 import type { Lease } from "../../src/ports/GameLeases.ts"
-import type { LogRow } from "../adapters/memory/StoreState.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
+import type { LogRow } from "../sim/model/Tables.ts"
 
 /** A folder that vanishes with the scope. */
 export const temporaryFolder = Effect.acquireRelease(

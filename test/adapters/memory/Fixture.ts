@@ -1,39 +1,44 @@
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Schema } from "effect"
+import { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import { StoreFixture } from "../../ports/StoreFixture.ts"
-import type { StoreState } from "./StoreState.ts"
+import type { Tables } from "../../sim/model/Tables.ts"
 
-/** The way past the ports of the in-memory stores. */
-export const makeFixture = (state: StoreState["Service"]): StoreFixture["Service"] =>
+const isRecord: (row: unknown) => boolean = Schema.is(RuntimeRecord)
+
+/** The way past the ports of the modelled database, whose clock is Effect's unless `now` says otherwise. */
+export const makeFixture = (
+  tables: Tables,
+  now: Effect.Effect<number> = Clock.currentTimeMillis
+): StoreFixture["Service"] =>
   StoreFixture.of({
-    put: (record) =>
+    put: ({ backoff, ...record }) =>
       Effect.sync(() => {
-        state.records.set(record.gameId, record)
-        if (record.backoff === null) state.backoffs.delete(record.gameId)
-        else state.backoffs.set(record.gameId, record.backoff)
+        const problem = isRecord({ ...record, backoff }) ? undefined : "does not decode"
+        tables.setRecord(record.gameId, { ...record, ...(problem !== undefined && { problem }) })
+        tables.setBackoff(record.gameId, backoff ?? undefined)
       }),
     record: (gameId) =>
       Effect.sync(() => {
-        const record = state.records.get(gameId)
-        return record && { ...record, backoff: state.backoffs.get(gameId) ?? null }
+        const record = tables.records.get(gameId)
+        return record && { ...record, backoff: tables.backoffs.get(gameId) ?? null }
       }),
     putLease: ({ gameId, owner, token }, expired) =>
-      Effect.sync(() => void state.leases.set(gameId, { owner, token, expiresAt: expired ? 0 : Infinity })),
+      Effect.sync(() => tables.setLease(gameId, { owner, token, expiresAt: expired ? 0 : Infinity })),
     expireLeases: Effect.sync(() => {
-      for (const [gameId, lease] of state.leases) state.leases.set(gameId, { ...lease, expiresAt: 0 })
+      for (const [gameId, lease] of tables.leases) tables.setLease(gameId, { ...lease, expiresAt: 0 })
     }),
     lease: (gameId) =>
       Effect.sync(() => {
-        const lease = state.leases.get(gameId)
+        const lease = tables.leases.get(gameId)
         return lease && { gameId, owner: lease.owner, token: lease.token }
       }),
-    leaseLeft: (gameId) =>
-      Effect.map(Clock.currentTimeMillis, (now) => Math.max(0, (state.leases.get(gameId)?.expiresAt ?? 0) - now)),
-    log: (gameId) => Effect.sync(() => state.operationLog.filter((row) => row.gameId === gameId)),
+    leaseLeft: (gameId) => Effect.map(now, (now) => Math.max(0, (tables.leases.get(gameId)?.expiresAt ?? 0) - now)),
+    log: (gameId) => Effect.sync(() => tables.log.filter((row) => row.gameId === gameId)),
     clear: Effect.sync(() => {
-      state.records.clear()
-      state.backoffs.clear()
-      state.leases.clear()
-      state.operationLog.length = 0
-      state.knownEngine = undefined
+      tables.records.clear()
+      tables.backoffs.clear()
+      tables.leases.clear()
+      tables.log.length = 0
+      tables.known = undefined
     })
   })

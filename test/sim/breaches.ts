@@ -1,0 +1,296 @@
+import { Context, Duration, Effect } from "effect"
+import { ContainerId } from "../../src/domain/ContainerId.ts"
+import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
+import { ContainerEngine } from "../../src/ports/ContainerEngine.ts"
+import { Acquired, type AuditRow, GameLeases, type Lease } from "../../src/ports/GameLeases.ts"
+import { KnownEngine } from "../../src/ports/KnownEngine.ts"
+import { RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
+import type { Invariant } from "./checks/Evidence.ts"
+import * as Statements from "./model/statements.ts"
+import type { Send } from "./model/stores.ts"
+import type { Tables } from "./model/Tables.ts"
+import type { Ask } from "./world/enginePort.ts"
+import type { FaultKind } from "./world/Faults.ts"
+import type { Sabotage } from "./world/Replica.ts"
+
+type Engine = ContainerEngine["Service"]
+type Leases = GameLeases["Service"]
+type Records = RuntimeRecords["Service"]
+
+const engine =
+  (spoil: (engine: Engine, ask: Ask) => Partial<Engine>): Sabotage =>
+  (ports, ask) => {
+    const right = Context.get(ports, ContainerEngine)
+    return Context.add(ports, ContainerEngine, { ...right, ...spoil(right, ask) })
+  }
+
+const leases =
+  (spoil: (leases: Leases, send: Send) => Partial<Leases>): Sabotage =>
+  (ports, _, send) => {
+    const right = Context.get(ports, GameLeases)
+    return Context.add(ports, GameLeases, { ...right, ...spoil(right, send) })
+  }
+
+const records =
+  (spoil: (records: Records) => Partial<Records>): Sabotage =>
+  (ports) => {
+    const right = Context.get(ports, RuntimeRecords)
+    return Context.add(ports, RuntimeRecords, { ...right, ...spoil(right) })
+  }
+
+const both =
+  (first: Sabotage, second: Sabotage): Sabotage =>
+  (ports, ask, send) =>
+    second(first(ports, ask, send), ask, send)
+
+/** A commit that does something else in the database. */
+const commit = (apply: (tables: Tables, lease: Lease, row: AuditRow) => void) =>
+  leases((_, send) => ({
+    commit: (lease, _, row) =>
+      send({
+        operation: "commit",
+        gameId: lease.gameId,
+        repeat: "unanswered",
+        writes: true,
+        apply: (tables) => {
+          apply(tables, lease, row)
+          return "committed" as const
+        }
+      })
+  }))
+
+const move = (tables: Tables, gameId: string, row: AuditRow) => {
+  const record = tables.records.get(gameId)
+  if (record === undefined) return
+  tables.setRecord(gameId, { ...record, status: "removed", lastOpAt: BigInt(row.finishedAt) * 1000n })
+}
+
+/** The record as the code gets it is stopped, and has been for years. */
+const forgedReread = (change: (record: RuntimeRecord) => Partial<RuntimeRecord>) =>
+  leases(({ acquire }) => ({
+    acquire: (gameId) =>
+      Effect.map(acquire(gameId), (acquired) =>
+        acquired._tag === "Held" && acquired.record !== undefined
+          ? Acquired.Held({ ...acquired, record: { ...acquired.record, ...change(acquired.record) } })
+          : acquired
+      )
+  }))
+
+/** A way to break the code, and what then does not hold any more. */
+export interface Breach {
+  readonly what: string
+  readonly invariant: Invariant
+  readonly sabotage: Sabotage
+  /** Faults without which it would not show. */
+  readonly faults?: ReadonlyArray<FaultKind>
+  readonly games?: number
+}
+
+export const breaches: ReadonlyArray<Breach> = [
+  {
+    what: "an engine that is told to remove by force, where running is taken for exited",
+    invariant: "S1",
+    sabotage: engine(({ inspect }, ask) => ({
+      inspect: (id) => Effect.map(inspect(id), (container) => container && { ...container, state: "exited" }),
+      remove: (id) => Effect.as(ask("remove", id, true), "removed")
+    })),
+    faults: ["started_without_record"]
+  },
+  {
+    what: "a removal of the container of another game",
+    invariant: "S2",
+    sabotage: engine(({ remove }) => ({
+      remove: (id) => remove(ContainerId.make(id.slice(0, 63) + (id.endsWith("1") ? "2" : "1")))
+    }))
+  },
+  {
+    what: "a label that is not compared",
+    invariant: "S2",
+    sabotage: (ports) => {
+      const right = Context.get(ports, ContainerEngine)
+      const known = Context.get(ports, GameLeases)
+      const games = new Map<string, string>()
+      return Context.add(ports, ContainerEngine, {
+        ...right,
+        inspect: (id) =>
+          Effect.map(right.inspect(id), (container) => container && { ...container, gameId: games.get(id) ?? null })
+      }).pipe(
+        Context.add(GameLeases, {
+          ...known,
+          acquire: (gameId) =>
+            Effect.tap(known.acquire(gameId), (acquired) =>
+              Effect.sync(() => {
+                const id = acquired._tag === "Held" ? acquired.record?.containerId : undefined
+                if (id != null) games.set(id, gameId)
+              })
+            )
+        })
+      )
+    },
+    faults: ["label_wrong"]
+  },
+  {
+    what: "a record that is not read again under the lease",
+    invariant: "S3",
+    sabotage: forgedReread(() => ({ status: "stopped", lastOpAt: 0n })),
+    faults: ["started_again", "record_changed_oddly", "statement_slow"]
+  },
+  {
+    what: "a listing by a cutoff of its own",
+    invariant: "S3",
+    sabotage: records(({ listDue }) => ({
+      listDue: (page) => listDue({ ...page, moment: { ...page.moment, cutoff: page.moment.now } })
+    }))
+  },
+  {
+    what: "a container that is not looked at",
+    invariant: "S3",
+    sabotage: engine(() => ({
+      inspect: (id) =>
+        Effect.succeed({ id, state: "exited", gameId: "game-00", createdAt: 0, startedAt: null, finishedAt: null })
+    }))
+  },
+  {
+    what: "a container that has just stopped taken for an old one",
+    invariant: "S3",
+    sabotage: engine(({ inspect }) => ({
+      inspect: (id) =>
+        Effect.map(inspect(id), (container) => container && { ...container, createdAt: 0, startedAt: 0, finishedAt: 0 })
+    })),
+    faults: ["engine_clock_off", "ended", "started_without_record", "engine_restarted"]
+  },
+  {
+    what: "an engine whose containers are taken for absent",
+    invariant: "S4",
+    sabotage: engine(() => ({ inspect: () => Effect.undefined, findByGame: () => Effect.succeed([]) }))
+  },
+  {
+    what: "a commit without its row",
+    invariant: "S5",
+    sabotage: commit((tables, lease, row) => {
+      Statements.release(tables, lease)
+      move(tables, lease.gameId, row)
+    })
+  },
+  {
+    what: "a removal that is not recorded when its record has changed",
+    invariant: "S5",
+    sabotage: leases(({ settle }) => ({
+      settle: (lease, end) => settle(lease, { ...end, failure: undefined, backoff: undefined })
+    })),
+    faults: ["record_repointed", "record_vanished", "started_in_new_container"]
+  },
+  {
+    what: "a commit that changes another column",
+    invariant: "S6",
+    sabotage: commit((tables, lease, row) => {
+      Statements.commit(tables, lease, tables.records.get(lease.gameId)?.containerId ?? null, row)
+      const record = tables.records.get(lease.gameId)
+      if (record !== undefined) tables.setRecord(lease.gameId, { ...record, imageRef: null })
+    })
+  },
+  {
+    what: "a commit without its fence",
+    invariant: "S7",
+    sabotage: commit((tables, lease, row) => {
+      move(tables, lease.gameId, row)
+      tables.addLog({
+        ...row,
+        gameId: lease.gameId,
+        outcome: "success",
+        leaseOwner: lease.owner,
+        leaseToken: lease.token
+      })
+    })
+  },
+  {
+    what: "a lease that is believed to be renewed for ever",
+    invariant: "S8",
+    sabotage: both(
+      leases(() => ({ renew: () => Effect.succeed(true) })),
+      engine(({ inspect }) => ({ inspect: (id) => Effect.delay(inspect(id), Duration.hours(1)) }))
+    )
+  },
+  {
+    what: "a removal by force",
+    invariant: "S9",
+    sabotage: engine((_, ask) => ({ remove: (id) => Effect.as(ask("remove", id, true), "removed") }))
+  },
+  {
+    what: "a container id that is not one",
+    invariant: "S9",
+    sabotage: both(
+      forgedReread(({ containerId }) => ({ containerId: containerId === null ? null : "0".repeat(64) })),
+      engine((_, ask) => ({ inspect: () => Effect.as(ask("inspect", "../images/x"), undefined) }))
+    )
+  },
+  {
+    what: "a conclusion that is not true",
+    invariant: "S11",
+    sabotage: leases(() => ({ commit: () => Effect.succeed("committed") }))
+  },
+  {
+    what: "a lease that is taken from its holder",
+    invariant: "S12",
+    sabotage: leases(({ acquire }, send) => ({
+      acquire: (gameId) =>
+        send({
+          operation: "acquire",
+          gameId,
+          repeat: "rolled_back",
+          writes: true,
+          apply: (tables) => tables.setLease(gameId, undefined)
+        }).pipe(Effect.andThen(acquire(gameId)))
+    })),
+    faults: ["lease_of_rtmanager"]
+  },
+  {
+    what: "a lease that is released while a removal may still be carried out",
+    invariant: "unresolved",
+    sabotage: leases(({ settle }) => ({ settle: (lease, end) => settle(lease, { ...end, keep: false }) })),
+    faults: ["engine_frozen", "removal_slow", "container_hangs"]
+  },
+  {
+    what: "most containers of a pass taken for absent",
+    invariant: "brake",
+    sabotage: leases(({ acquire }) => ({
+      acquire: (gameId) =>
+        Effect.map(acquire(gameId), (acquired) =>
+          acquired._tag === "Held" ? Acquired.Held({ ...acquired, leftBy: "another" }) : acquired
+        )
+    })),
+    faults: ["most_containers_lost"],
+    games: 32
+  },
+  {
+    what: "a brake that does not hold the next pass",
+    invariant: "brake",
+    sabotage: (ports) => {
+      const right = Context.get(ports, KnownEngine)
+      const read = Effect.map(right.read, (known) => known && { ...known, braked: false })
+      return Context.add(ports, KnownEngine, { ...right, read })
+    },
+    faults: ["most_containers_lost"],
+    games: 32
+  },
+  {
+    what: "a defect in one game",
+    invariant: "defect",
+    sabotage: engine(() => ({ inspect: () => Effect.die("a bug") }))
+  },
+  {
+    what: "games that nobody ever removes",
+    invariant: "liveness",
+    sabotage: leases(() => ({ acquire: () => Effect.succeed(Acquired.Busy()) }))
+  },
+  {
+    what: "a pass that never ends",
+    invariant: "liveness",
+    sabotage: records(() => ({ clock: Effect.never }))
+  },
+  {
+    what: "a replica that does not stop when it is told to",
+    invariant: "shutdown",
+    sabotage: records(() => ({ clock: Effect.uninterruptible(Effect.never) }))
+  }
+]

@@ -1,0 +1,133 @@
+import { isContainerId } from "../../../src/domain/ContainerId.ts"
+import { isDue } from "../../../src/domain/Expiry.ts"
+import type { Process } from "../kernel/Process.ts"
+import type { Change, RecordRow } from "../model/Tables.ts"
+import type { DatabaseListener, DatabaseRequest } from "../world/DatabaseServer.ts"
+import type { Attempt, Evidence } from "./Evidence.ts"
+
+/** So many containers must have been looked for before their absence says something about the engine. */
+const fewest = 20
+
+interface RecordChange {
+  readonly gameId: string
+  readonly before: RecordRow | undefined
+  readonly after: RecordRow | undefined
+}
+
+/** Sees every statement that our processes have carried out: S3 to S7, S12, `unresolved` and `brake`. */
+export class DatabaseWitness implements DatabaseListener {
+  private readonly evidence: Evidence
+  /** When the brake was put on, by the universe's time. */
+  private brakedAt = 0
+
+  constructor(evidence: Evidence) {
+    this.evidence = evidence
+  }
+
+  applied({ from, operation, statement }: DatabaseRequest, changes: ReadonlyArray<Change>, now: number) {
+    if (changes.length === 0) return
+    const { evidence } = this
+    evidence.universe.note("database", from.name, operation, statement.gameId ?? "", changes.length, "changes")
+    for (const change of changes) {
+      switch (change.table) {
+        case "records":
+          this.recordChanged(from, operation, change, changes)
+          break
+        case "leases": {
+          const { before, after, gameId } = change
+          if (before !== undefined && before.owner !== from.name && before.expiresAt > now) {
+            evidence.violated("S12", `${from.name} changed the lease of ${before.owner} on ${gameId} by ${operation}`)
+          }
+          if (after === undefined && before?.owner === from.name) this.released(from, gameId, operation)
+          break
+        }
+        case "log":
+          if (change.row.outcome === "success" && !changes.some(({ table }) => table === "records")) {
+            evidence.violated("S5", `a success row of ${change.row.gameId}, but no record moved`)
+          }
+          break
+        case "known":
+          if (change.after.braked) this.brakedAt = evidence.universe.now
+      }
+    }
+  }
+
+  private recordChanged(
+    from: Process,
+    operation: string,
+    { gameId, before, after }: RecordChange,
+    changes: ReadonlyArray<Change>
+  ) {
+    const { evidence } = this
+    const expected = before && { ...before, status: "removed", lastOpAt: after?.lastOpAt ?? null }
+    if (operation !== "commit" || before?.status !== "stopped" || !isSameRow(after, expected)) {
+      return evidence.violated("S6", `${operation} of ${from.name} changed the record of ${gameId}`)
+    }
+    const fence = changes.find((change) => change.table === "leases" && change.gameId === gameId)
+    if (fence?.table !== "leases" || fence.before?.owner !== from.name) {
+      return evidence.violated("S7", `${from.name} committed ${gameId} without its lease`)
+    }
+    this.moved(gameId, before.containerId)
+    const attempt = evidence.known(from).attempts.get(gameId)
+    if (attempt?.lease.token === fence.before.token) this.movedBy(attempt)
+  }
+
+  private moved(gameId: string, containerId: string | null) {
+    const { evidence } = this
+    if (isContainerId(containerId) && evidence.home.inspect(containerId) !== undefined) {
+      evidence.violated("S4", `the record of ${gameId} is removed, but its container ${containerId} is there`)
+    }
+    const rows = evidence.tables.log.filter(
+      (row) => row.outcome === "success" && row.gameId === gameId && row.containerId === containerId
+    )
+    if (containerId !== null && rows.length !== 1) evidence.violated("S5", `${rows.length} success rows of ${gameId}`)
+  }
+
+  private movedBy(attempt: Attempt) {
+    const { evidence } = this
+    const { gameId, record, moment, deletes, since } = attempt
+    attempt.moved = true
+    if (record === undefined || moment === undefined || !isDue(record, moment)) {
+      evidence.violated("S3", `the record of ${gameId} moved, but was not stopped and due at the re-read`)
+    }
+    if (deletes.length > 0) return
+    const other = evidence.home.byLabel(gameId).find((id) => evidence.bounds.isOlder(id, since))
+    if (other !== undefined) {
+      evidence.violated("S4", `the record of ${gameId} is removed, but ${other} carries its label`)
+    }
+    this.absenceBelieved(attempt)
+  }
+
+  private absenceBelieved({ process, gameId, leftBehind }: Attempt) {
+    const { evidence } = this
+    const known = evidence.known(process)
+    if (known.pass.acceptAbsent) return
+    if (evidence.tables.known?.braked && this.brakedAt < known.pass.began) {
+      evidence.violated("brake", `${process.name} moved the record of ${gameId} while the brake is on`)
+    }
+    if (!leftBehind) known.absent++
+    if (known.absent >= fewest && known.absent * 2 > known.begun) {
+      evidence.violated("brake", `${process.name} has taken ${known.absent} of ${known.begun} containers for absent`)
+    }
+  }
+
+  private released(from: Process, gameId: string, operation: string) {
+    if (operation === "commit") return
+    const { evidence } = this
+    const inDoubt = evidence
+      .known(from)
+      .attempts.get(gameId)
+      ?.deletes.some(({ pending, id }) => pending && isContainerId(id) && evidence.home.inspect(id) !== undefined)
+    if (inDoubt) {
+      evidence.violated("unresolved", `${from.name} released ${gameId}, whose removal may still be carried out`)
+    }
+  }
+}
+
+const isSameRow = (a: RecordRow | undefined, b: RecordRow | undefined) =>
+  a?.gameId === b?.gameId &&
+  a?.status === b?.status &&
+  a?.containerId === b?.containerId &&
+  a?.imageRef === b?.imageRef &&
+  a?.lastOpAt === b?.lastOpAt &&
+  a?.problem === b?.problem

@@ -1,0 +1,145 @@
+import type { Container } from "../../../src/domain/Container.ts"
+import type { Moment } from "../../../src/domain/Expiry.ts"
+import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
+import type { Lease } from "../../../src/ports/GameLeases.ts"
+import type { Process } from "../kernel/Process.ts"
+import type { Universe } from "../kernel/Universe.ts"
+import type { Daemon } from "../model/Daemon.ts"
+import type { Tables } from "../model/Tables.ts"
+import type { EngineRequest } from "../world/engine.ts"
+
+/** What must hold. The S's are those of the project's documentation on reliability. */
+export const invariants = [
+  "S1",
+  "S2",
+  "S3",
+  "S4",
+  "S5",
+  "S6",
+  "S7",
+  "S8",
+  "S9",
+  "S11",
+  "S12",
+  /** The lease of a game whose removal may still be carried out is left to expire. */
+  "unresolved",
+  /** Most containers of a pass are not taken for absent, nor in the next pass, unless a person says so. */
+  "brake",
+  /** Nothing is thrown. */
+  "defect",
+  "liveness",
+  "shutdown"
+] as const
+export type Invariant = (typeof invariants)[number]
+
+export interface Violation {
+  readonly invariant: Invariant
+  readonly message: string
+}
+
+/** When something was asked, by the process's monotonic and wall clock: milliseconds. */
+export interface Asked {
+  readonly monotonic: number
+  readonly wall: number
+}
+
+/** One attempt on one game by one process, as seen from outside. */
+export interface Attempt {
+  readonly process: Process
+  readonly gameId: string
+  readonly lease: Lease
+  /** As it was read under the lease. */
+  readonly record: RuntimeRecord | undefined
+  readonly moment: Moment | undefined
+  /** Somebody let the game's lease expire, and may have removed the container. */
+  readonly leftBehind: boolean
+  /** When the process had the lease and the record, by the universe's time. */
+  readonly since: number
+  /** The request for the lease, or for its last renewal. */
+  asked: Asked
+  /** How the engine last described the record's container to this process. */
+  seen: Container | undefined
+  readonly deletes: Array<EngineRequest>
+  /** The engine carried a removal of this attempt out. */
+  removed: boolean
+  moved: boolean
+  over: boolean
+}
+
+/** The database's answer on its clock, with the process's wall clock before and after the question. */
+export interface ClockAnswer {
+  readonly database: number
+  readonly before: number
+  readonly after: number
+}
+
+/** What is known of one process. */
+export interface Known {
+  /** By game. */
+  readonly attempts: Map<string, Attempt>
+  readonly asked: Map<string, Asked>
+  readonly clocks: Array<ClockAnswer>
+  moment: Moment | undefined
+  /** When the present pass began, by the universe's time, and whether a person takes absence as it is. */
+  pass: { readonly began: number; readonly acceptAbsent: boolean }
+  /** Attempts begun and ended in the present pass, and records moved because their container was not there. */
+  begun: number
+  ended: number
+  absent: number
+}
+
+/** Times are milliseconds. */
+export interface Bounds {
+  readonly retention: number
+  readonly leaseTtl: number
+  readonly engineTimeout: number
+  readonly maxClockSkew: number
+  /** Whether a container was there before a time of the universe. */
+  readonly isOlder: (id: string, time: number) => boolean
+}
+
+/** What the witnesses have in common. */
+export class Evidence {
+  readonly universe: Universe
+  readonly tables: Tables
+  /** The engine that the records' containers live on. */
+  readonly home: Daemon
+  readonly bounds: Bounds
+  readonly violations: Array<Violation> = []
+  /** How often attempts ended as each outcome or error code, passes for each reason, and leases were renewed. */
+  readonly endings = new Map<string, number>()
+  /** Attempts whose last statement failed. */
+  readonly unwritten = new Set<Attempt>()
+  private readonly processes = new Map<Process, Known>()
+
+  constructor(universe: Universe, tables: Tables, home: Daemon, bounds: Bounds) {
+    this.universe = universe
+    this.tables = tables
+    this.home = home
+    this.bounds = bounds
+  }
+
+  violated(invariant: Invariant, message: string) {
+    this.universe.note("VIOLATION", invariant, message)
+    this.violations.push({ invariant, message })
+  }
+
+  count(ending: string) {
+    this.endings.set(ending, (this.endings.get(ending) ?? 0) + 1)
+  }
+
+  known(process: Process): Known {
+    const known = this.processes.get(process) ?? {
+      attempts: new Map(),
+      asked: new Map(),
+      clocks: [],
+      moment: undefined,
+      pass: { began: 0, acceptAbsent: false },
+      begun: 0,
+      ended: 0,
+      absent: 0
+    }
+    this.processes.set(process, known)
+    return known
+  }
+}

@@ -1,0 +1,77 @@
+import type { Cleaned } from "../../../src/cleanup/Cleaned.ts"
+import type { PassReport } from "../../../src/cleanup/PassReport.ts"
+import { outcomes, rules } from "../../../src/domain/Outcome.ts"
+import type { Process } from "../kernel/Process.ts"
+import type { Evidence } from "./Evidence.ts"
+
+/** Sees how attempts and passes end: S11. */
+export class PassWitness {
+  /** When a pass last ended well, by process and the universe's time. */
+  readonly lastGood = new Map<Process, number>()
+  /** Milliseconds; whoever wants it to begin again sets it to 0. */
+  longest = 0
+  private readonly evidence: Evidence
+
+  constructor(evidence: Evidence) {
+    this.evidence = evidence
+  }
+
+  passBegins(process: Process, acceptAbsent: boolean) {
+    this.evidence.known(process).pass = { began: this.evidence.universe.now, acceptAbsent }
+  }
+
+  /** Whether it is at work on a game. */
+  isBusy(process: Process) {
+    const { begun, ended } = this.evidence.known(process)
+    return begun > ended
+  }
+
+  begins(process: Process) {
+    this.evidence.known(process).begun++
+  }
+
+  ends(process: Process, cleaned: Cleaned) {
+    const { evidence } = this
+    const { gameId, outcome, errorCode, message } = cleaned
+    evidence.universe.note(process.name, gameId, outcome, errorCode ?? "", message)
+    evidence.count(errorCode ?? outcome)
+    const known = evidence.known(process)
+    known.ended++
+    const attempt = known.attempts.get(gameId)
+    const isOpen = attempt !== undefined && !attempt.over
+    if (attempt !== undefined) attempt.over = true
+
+    if (!outcomes.includes(outcome)) evidence.violated("S11", `${gameId} ended as ${outcome}`)
+    if (errorCode !== null && rules[errorCode].outcome !== outcome) {
+      evidence.violated("S11", `${gameId} ended as ${outcome} with ${errorCode}`)
+    }
+    if (errorCode === "internal_error") evidence.violated("defect", `${gameId}: ${message}`)
+    if ((outcome === "removed" || outcome === "already_absent") && !(isOpen && attempt.moved)) {
+      evidence.violated("S11", `${gameId} ended as ${outcome}, but its record did not move`)
+    }
+    if (outcome === "removed" && !attempt?.removed) {
+      evidence.violated("S11", `${gameId} ended as removed, but not by ${process.name}`)
+    }
+  }
+
+  passEnded(process: Process, report: PassReport) {
+    const { evidence } = this
+    const { result, listed, undecodable, notAttempted, error } = report
+    evidence.universe.note(process.name, "pass", result, error?.message ?? "", report.outcomes)
+    if (error !== undefined) evidence.count(`pass ended: ${error._tag === "PassRefused" ? error.reason : error._tag}`)
+    const known = evidence.known(process)
+    const sum = Object.values(report.outcomes).reduce((total, count) => total + count, 0)
+    if (listed !== undecodable + notAttempted + sum || notAttempted < 0) {
+      evidence.violated("S11", `${listed} listed, ${sum} ended, ${notAttempted} left, ${undecodable} undecodable`)
+    }
+    if (known.ended !== sum || known.begun !== sum) {
+      evidence.violated("S11", `a pass counted ${sum} of ${known.begun} attempts, of which ${known.ended} ended`)
+    }
+    known.begun = 0
+    known.ended = 0
+    known.absent = 0
+    for (const [gameId, attempt] of known.attempts) if (attempt.over) known.attempts.delete(gameId)
+    this.longest = Math.max(this.longest, evidence.universe.now - known.pass.began)
+    if (result === "success" || result === "partial") this.lastGood.set(process, evidence.universe.now)
+  }
+}

@@ -1,0 +1,96 @@
+import { Effect, Layer } from "effect"
+import { Cleaner } from "../../../src/cleanup/Cleaner.ts"
+import { CleanupPass } from "../../../src/cleanup/CleanupPass.ts"
+import type { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
+import type { GameLeases } from "../../../src/ports/GameLeases.ts"
+import type { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
+import type { Process } from "../kernel/Process.ts"
+import type { Witness } from "./Witness.ts"
+
+/** The same services, with a witness who hears of what goes through them. */
+
+const now = ({ monotonic, wall }: Process) => ({ monotonic, wall })
+
+const tell = (told: () => void) => Effect.sync(told)
+
+export const leases = (witness: Witness, process: Process, port: GameLeases["Service"]): GameLeases["Service"] => ({
+  acquire: (gameId) =>
+    Effect.suspend(() => {
+      witness.leases.asks(process, gameId, now(process))
+      return port.acquire(gameId)
+    }).pipe(
+      Effect.tap((acquired) =>
+        acquired._tag === "Held" ? tell(() => witness.leases.holds(process, acquired)) : Effect.void
+      )
+    ),
+  renew: (lease) =>
+    Effect.suspend(() => {
+      const asked = now(process)
+      return Effect.tap(port.renew(lease), (granted) =>
+        granted ? tell(() => witness.leases.renewed(process, lease.gameId, asked)) : Effect.void
+      )
+    }),
+  commit: (lease, record, row) =>
+    Effect.tapError(port.commit(lease, record, row), () =>
+      tell(() => witness.leases.couldNotWrite(process, lease.gameId))
+    ),
+  settle: (lease, end) =>
+    Effect.tapError(port.settle(lease, end), () => tell(() => witness.leases.couldNotWrite(process, lease.gameId)))
+})
+
+export const records = (
+  witness: Witness,
+  process: Process,
+  port: RuntimeRecords["Service"]
+): RuntimeRecords["Service"] => ({
+  ...port,
+  clock: Effect.suspend(() => {
+    const before = process.wall
+    return Effect.tap(port.clock, (database) =>
+      tell(() => witness.leases.clock(process, { database, before, after: process.wall }))
+    )
+  }),
+  listDue: (page) =>
+    Effect.suspend(() => {
+      witness.leases.lists(process, page.moment)
+      return port.listDue(page)
+    })
+})
+
+export const engine = (
+  witness: Witness,
+  process: Process,
+  port: ContainerEngine["Service"]
+): ContainerEngine["Service"] => ({
+  ...port,
+  inspect: (id) => Effect.tap(port.inspect(id), (container) => tell(() => witness.engine.sees(process, id, container)))
+})
+
+export const layerCleaner = (witness: Witness, process: Process) =>
+  Layer.effect(
+    Cleaner,
+    Effect.map(Cleaner, (cleaner) =>
+      Cleaner.of({
+        ...cleaner,
+        cleanup: (request) =>
+          Effect.suspend(() => {
+            witness.passes.begins(process)
+            return Effect.tap(cleaner.cleanup(request), (cleaned) => tell(() => witness.passes.ends(process, cleaned)))
+          })
+      })
+    )
+  )
+
+export const layerPass = (witness: Witness, process: Process) =>
+  Layer.effect(
+    CleanupPass,
+    Effect.map(CleanupPass, (pass) =>
+      CleanupPass.of({
+        runOnce: (options) =>
+          Effect.suspend(() => {
+            witness.passes.passBegins(process, options.acceptAbsent === true)
+            return Effect.tap(pass.runOnce(options), (report) => tell(() => witness.passes.passEnded(process, report)))
+          })
+      })
+    )
+  )

@@ -1,0 +1,144 @@
+import type { Backoff } from "../../../src/domain/Backoff.ts"
+import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
+import type { AuditRow } from "../../../src/ports/GameLeases.ts"
+
+/** A row of `runtime_records`. */
+export interface RecordRow {
+  readonly gameId: string
+  readonly status: string
+  readonly containerId: string | null
+  readonly imageRef: string | null
+  /** Whole microseconds since 1970; `null` where the column is NULL or infinite. */
+  readonly lastOpAt: bigint | null
+  /** What is wrong with a row that does not decode. */
+  readonly problem?: string
+}
+
+/** A row of `game_leases`; `expiresAt` is Unix milliseconds by the database's clock. */
+export interface LeaseRow {
+  readonly owner: string
+  readonly token: bigint
+  readonly expiresAt: number
+}
+
+/** A row of `operation_log`. */
+export interface LogRow extends AuditRow {
+  readonly gameId: string
+  readonly outcome: "success" | "failure"
+  readonly leaseOwner: string
+  readonly leaseToken: bigint
+}
+
+/** The one row of `cleanup_engine`. */
+export interface KnownRow {
+  readonly id: EngineId
+  readonly braked: boolean
+}
+
+interface Rows {
+  readonly records: RecordRow
+  readonly leases: LeaseRow
+  readonly backoffs: Backoff
+}
+
+/** What one statement did to one row; `undefined` where there is none. */
+export type Change =
+  | { [Table in keyof Rows]: RowChange<Table, Rows[Table]> }[keyof Rows]
+  | { readonly table: "log"; readonly row: LogRow }
+  | { readonly table: "known"; readonly before: KnownRow | undefined; readonly after: KnownRow }
+  | { readonly table: "token" }
+
+interface RowChange<Table, Row> {
+  readonly table: Table
+  readonly gameId: string
+  readonly before: Row | undefined
+  readonly after: Row | undefined
+}
+
+/** The database's tables, which remember what each statement changed, so that the last commits can be lost. */
+export class Tables {
+  readonly records = new Map<string, RecordRow>()
+  readonly leases = new Map<string, LeaseRow>()
+  readonly backoffs = new Map<string, Backoff>()
+  readonly log: Array<LogRow> = []
+  known: KnownRow | undefined
+  /** The sequence that lease tokens come from. */
+  lastToken = 0n
+  private changes: Array<Change> = []
+  private readonly history: Array<ReadonlyArray<Change>> = []
+
+  setRecord(gameId: string, after: RecordRow | undefined) {
+    this.changes.push({ table: "records", gameId, before: this.records.get(gameId), after })
+    put(this.records, gameId, after)
+  }
+
+  setLease(gameId: string, after: LeaseRow | undefined) {
+    this.changes.push({ table: "leases", gameId, before: this.leases.get(gameId), after })
+    put(this.leases, gameId, after)
+  }
+
+  setBackoff(gameId: string, after: Backoff | undefined) {
+    this.changes.push({ table: "backoffs", gameId, before: this.backoffs.get(gameId), after })
+    put(this.backoffs, gameId, after)
+  }
+
+  addLog(row: LogRow) {
+    this.changes.push({ table: "log", row })
+    this.log.push(row)
+  }
+
+  setKnown(after: KnownRow) {
+    this.changes.push({ table: "known", before: this.known, after })
+    this.known = after
+  }
+
+  nextToken(): bigint {
+    this.changes.push({ table: "token" })
+    return ++this.lastToken
+  }
+
+  /** Ends a statement: what it changed. */
+  commit(): ReadonlyArray<Change> {
+    const { changes } = this
+    if (changes.length === 0) return changes
+    this.changes = []
+    this.history.push(changes)
+    return changes
+  }
+
+  /** What was committed until now cannot be lost. */
+  keepFromHere() {
+    this.history.length = 0
+  }
+
+  /** Undoes the last commits, as a standby that did not have them yet; returns what is lost. */
+  lose(commits: number): ReadonlyArray<Change> {
+    const lost = this.history.splice(-commits).flat()
+    for (const change of lost.toReversed()) this.undo(change)
+    return lost
+  }
+
+  private undo(change: Change) {
+    switch (change.table) {
+      case "records":
+        return put(this.records, change.gameId, change.before)
+      case "leases":
+        return put(this.leases, change.gameId, change.before)
+      case "backoffs":
+        return put(this.backoffs, change.gameId, change.before)
+      case "log":
+        return void this.log.pop()
+      case "known":
+        this.known = change.before
+        return
+      case "token":
+        this.lastToken--
+        return
+    }
+  }
+}
+
+const put = <Row>(rows: Map<string, Row>, key: string, row: Row | undefined) => {
+  if (row === undefined) rows.delete(key)
+  else rows.set(key, row)
+}

@@ -1,0 +1,31 @@
+import { assert, describe, it } from "@effect/vitest"
+import { run } from "./History.ts"
+import { regressions } from "./regressions.ts"
+import { Tally } from "./Tally.ts"
+
+const isRight = (seed: number) => {
+  const { violations, trace } = run({ seed })
+  assert.deepStrictEqual(violations, [], `seed ${seed}\n${trace.join("\n")}`)
+}
+
+describe("the cleaning in simulated histories", () => {
+  it("keeps every invariant in 600 of them, with faults of every kind", { timeout: 120_000 }, () => {
+    const tally = new Tally()
+    for (let seed = 1; seed <= 600; seed++) tally.add(run({ seed }))
+    const [first] = tally.violated
+    assert.deepStrictEqual(first?.violations ?? [], [], `seed ${first?.seed}\n${first?.trace.join("\n")}`)
+    assert.deepStrictEqual(tally.missing, [])
+    assert.isAbove(tally.faultsPerHistory, 5)
+    assert.isAbove(tally.removals, 600)
+  })
+
+  for (const [name, seed] of Object.entries(regressions)) it(`never again: ${name} (seed ${seed})`, () => isRight(seed))
+
+  it("replays a history exactly from its seed", () => {
+    for (const seed of [3, 11, 42]) {
+      const { trace } = run({ seed, kept: Infinity })
+      assert.isAbove(trace.length, 20)
+      assert.deepStrictEqual(run({ seed, kept: Infinity }).trace, trace)
+    }
+  })
+})

@@ -1,0 +1,104 @@
+import { Context, Duration, Effect, Layer } from "effect"
+import { Cleaner } from "../../../src/cleanup/Cleaner.ts"
+import { CleanupPass } from "../../../src/cleanup/CleanupPass.ts"
+import * as CleanupWorker from "../../../src/cleanup/CleanupWorker.ts"
+import * as Circuits from "../../../src/cleanup/circuits.ts"
+import { Heartbeat } from "../../../src/cleanup/Heartbeat.ts"
+import { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
+import { GameLeases } from "../../../src/ports/GameLeases.ts"
+import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
+import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
+import * as Watch from "../checks/watch.ts"
+import { Process } from "../kernel/Process.ts"
+import * as Stores from "../model/stores.ts"
+import { makeSend } from "./databasePorts.ts"
+import * as EnginePort from "./enginePort.ts"
+import type { World } from "./World.ts"
+
+/** A call of one of our processes, as it leaves. */
+export interface Sent {
+  readonly process: Process
+  readonly operation: string
+  /** Where the call is about one game or one container. */
+  readonly subject: string | undefined
+}
+
+export type Ports = ContainerEngine | RuntimeRecords | GameLeases | KnownEngine
+
+/** Breaks the code on purpose: the ports as the code gets them, made from the right ones. */
+export type Sabotage = (ports: Context.Context<Ports>, ask: EnginePort.Ask, send: Stores.Send) => Context.Context<Ports>
+
+export interface ReplicaOptions {
+  readonly onSend: (sent: Sent) => void
+  readonly sabotage: Sabotage | undefined
+}
+
+const portsOf = (world: World, process: Process, { onSend, sabotage }: ReplicaOptions) => {
+  const { plan, witness } = world
+  const ask = EnginePort.makeAsk(process, world.engine, world.network, {
+    timeout: plan.engineTimeout,
+    onSend: (request) => {
+      witness.engine.sends(request)
+      onSend({ process, operation: request.operation, subject: request.id })
+    }
+  })
+  const send = makeSend(process, world.database, world.network, {
+    timeout: plan.statementTimeout,
+    onSend: ({ operation, statement }) => onSend({ process, operation, subject: statement.gameId })
+  })
+  const stores = Stores.make(send, { owner: process.name, leaseTtl: Duration.millis(plan.leaseTtl) })
+  const ports = Context.make(ContainerEngine, Watch.engine(witness, process, EnginePort.make(ask))).pipe(
+    Context.add(RuntimeRecords, Watch.records(witness, process, Context.get(stores, RuntimeRecords))),
+    Context.add(GameLeases, Watch.leases(witness, process, Context.get(stores, GameLeases))),
+    Context.add(KnownEngine, Context.get(stores, KnownEngine))
+  )
+  return sabotage === undefined ? ports : sabotage(ports, ask, send)
+}
+
+/** The real cleaning over simulated ports. */
+const layerPass = (world: World, process: Process, options: ReplicaOptions) => {
+  const { plan, witness } = world
+  const settings = {
+    retention: Duration.millis(plan.retention),
+    maxClockSkew: Duration.millis(plan.maxClockSkew),
+    leaseTtl: Duration.millis(plan.leaseTtl),
+    engineTimeout: Duration.millis(plan.engineTimeout),
+    mode: "enforce" as const,
+    concurrency: plan.concurrency,
+    pageSize: plan.pageSize,
+    maxRemovals: plan.maxRemovals
+  }
+  const cleaner = Watch.layerCleaner(witness, process).pipe(Layer.provide(Cleaner.layer(settings)))
+  return Watch.layerPass(witness, process).pipe(
+    Layer.provide(CleanupPass.layer(settings)),
+    Layer.provide(cleaner),
+    Layer.provideMerge(Heartbeat.layer({ patience: Duration.minutes(2) })),
+    Layer.provide(Circuits.layer),
+    Layer.provide(Layer.succeedContext(portsOf(world, process, options)))
+  )
+}
+
+const newProcess = (world: World, name: string) =>
+  new Process(world.universe, name, {
+    shuffled: world.plan.shuffled,
+    maxOpsBeforeYield: world.plan.maxOpsBeforeYield,
+    onError: (line) => {
+      if (line.includes("defect")) world.witness.evidence.violated("defect", line)
+    }
+  })
+
+/** A service like `serve`'s: the loop, until it is told to stop. */
+export const serve = (world: World, name: string, options: ReplicaOptions, onExit: () => void): Process => {
+  const process = newProcess(world, name)
+  const loop = CleanupWorker.layer({ interval: Duration.millis(world.plan.interval) })
+  process.start(Layer.launch(Layer.provide(loop, layerPass(world, process, options))), onExit)
+  return process
+}
+
+/** Like `run --accept-absent`: one pass by a person who takes absence as it is. */
+export const runOnce = (world: World, name: string, options: ReplicaOptions): Process => {
+  const process = newProcess(world, name)
+  const pass = Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual", acceptAbsent: true }))
+  process.start(Effect.provide(pass, layerPass(world, process, options)), () => {})
+  return process
+}

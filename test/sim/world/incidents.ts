@@ -1,0 +1,139 @@
+import { isContainerId } from "../../../src/domain/ContainerId.ts"
+import type { Process } from "../kernel/Process.ts"
+import type { FaultKind } from "./Faults.ts"
+import type { Fleet } from "./Fleet.ts"
+import { acts } from "./rtmanager.ts"
+import type { World } from "./World.ts"
+
+/** The scene of an incident: the call that drew it, if it waited for one. */
+export interface Scene {
+  readonly world: World
+  readonly fleet: Fleet
+  readonly process: Process
+  readonly gameId: string
+}
+
+type Incident = (scene: Scene) => void
+
+/** On the game that is at the scene, or where that cannot be, on others. */
+const act =
+  (kind: keyof typeof acts): Incident =>
+  ({ world, gameId }) => {
+    const others = [...world.database.tables.records.keys()]
+    const games = [gameId, ...[1, 2, 3].flatMap(() => (others.length === 0 ? [] : [world.universe.rng.pick(others)]))]
+    if (games.some((gameId) => acts[kind](world, gameId))) world.faults.took(kind)
+  }
+
+/** Milliseconds: from too short to be noticed to several timeouts. */
+const duration = ({ universe: { rng }, plan }: World) =>
+  rng.pick([rng.int(1, 500), rng.int(1, plan.engineTimeout * 2), rng.int(1000, 120_000)])
+
+const restartLater = ({ world, fleet, process }: Scene, place: number) =>
+  fleet.restart(process, place, world.universe.rng.int(100, world.plan.interval))
+
+const stopFor = (scene: Scene, kind: "stopped" | "stopped_beyond_lease", millis: number) => {
+  const { world, process } = scene
+  world.universe.note(process.name, "is stopped for", millis)
+  process.stop()
+  world.universe.after(millis, () => {
+    if (process.continue() > 0) world.faults.took(kind)
+    world.universe.note(process.name, "goes on")
+  })
+}
+
+const offset = ({ universe: { rng } }: World) =>
+  rng.pick([1, -1]) * rng.pick([rng.int(1, 50_000), rng.int(60_000, 600_000), rng.int(600_000, 7_200_000)])
+
+export const incidents: Partial<Record<FaultKind, Incident>> = {
+  engine_frozen: ({ world }) => {
+    world.universe.note("engine", "freezes")
+    world.engine.freeze(duration(world))
+  },
+  engine_down: ({ world }) => {
+    world.universe.note("engine", "goes down")
+    world.engine.goDown(duration(world), world.faults.once("engine_down"))
+  },
+  engine_restarted: ({ world }) => {
+    world.faults.took("engine_restarted")
+    world.engine.restart(world.universe.rng.int(100, 20_000))
+  },
+  engine_swapped: ({ world }) => {
+    world.universe.note("engine", "is another")
+    world.engine.swap(world.other, duration(world))
+  },
+  engine_clock_off: ({ world }) => {
+    world.engine.clockOffset = offset(world)
+    world.universe.note("engine", "clock is off by", world.engine.clockOffset)
+  },
+  container_hangs: ({ world, gameId }) => {
+    const id = world.database.tables.records.get(gameId)?.containerId
+    if (!isContainerId(id)) return
+    world.universe.note("engine", "hangs on", id)
+    world.engine.hang(id, duration(world))
+  },
+  database_down: ({ world }) => {
+    world.universe.note("database", "goes down")
+    world.database.goDown(duration(world))
+  },
+  database_frozen: ({ world }) => {
+    world.universe.note("database", "freezes")
+    world.database.freeze(duration(world))
+  },
+  database_read_only: ({ world }) => {
+    world.universe.note("database", "is read-only")
+    world.database.readOnly(duration(world))
+  },
+  database_clock_jumped: ({ world }) => {
+    world.database.jump(offset(world))
+    world.universe.note("database", "clock is off by", world.database.clockOffset)
+  },
+  failover_lost_commits: ({ world }) => {
+    const { rng } = world.universe
+    const lost = world.database.failOver(rng.int(1, 6), rng.int(100, 10_000))
+    world.universe.note("database", "fails over and loses", lost.length, "changes")
+    world.witness.lost(lost)
+    if (lost.some(({ table }) => table !== "token")) world.faults.took("failover_lost_commits")
+  },
+  killed: (scene) => {
+    const { world, fleet, process } = scene
+    const place = fleet.placeOf(process)
+    if (place < 0) return
+    world.faults.took("killed")
+    if (world.witness.passes.isBusy(process)) world.faults.took("killed_in_attempt")
+    fleet.kill(process)
+    restartLater(scene, place)
+  },
+  stopped: (scene) => stopFor(scene, "stopped", scene.world.universe.rng.int(10, scene.world.plan.leaseTtl)),
+  stopped_beyond_lease: (scene) =>
+    stopFor(scene, "stopped_beyond_lease", scene.world.plan.leaseTtl * scene.world.universe.rng.int(1, 10)),
+  terminated: (scene) => {
+    const { world, fleet, process } = scene
+    const place = fleet.placeOf(process)
+    if (place < 0 || process.state !== "running") return
+    world.faults.took("terminated")
+    fleet.terminate(process, () => restartLater(scene, place))
+  },
+  clock_jumped: ({ world, process }) => {
+    const before = process.wallOffset
+    process.wallOffset = offset(world)
+    world.universe.note(process.name, "clock is off by", process.wallOffset)
+    world.faults.took("clock_jumped")
+    if (world.universe.rng.chance(0.5)) {
+      world.universe.after(duration(world), () => {
+        if (world.faults.on) process.wallOffset = before
+      })
+    }
+  },
+  started_again: act("started_again"),
+  started_in_new_container: act("started_in_new_container"),
+  started_without_record: act("started_without_record"),
+  paused_or_restarting: act("paused_or_restarting"),
+  ended: act("ended"),
+  pruned: act("pruned"),
+  pruned_all: act("pruned_all"),
+  lease_of_rtmanager: act("lease_of_rtmanager"),
+  record_repointed: act("record_repointed"),
+  record_vanished: act("record_vanished"),
+  record_changed_oddly: act("record_changed_oddly"),
+  record_undecodable: act("record_undecodable")
+}

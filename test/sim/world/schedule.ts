@@ -1,0 +1,65 @@
+import type { FaultKind } from "./Faults.ts"
+import type { Fleet } from "./Fleet.ts"
+import { incidents } from "./incidents.ts"
+import type { Sent } from "./Replica.ts"
+import type { World } from "./World.ts"
+
+const calls = ["acquire", "reread", "inspect", "remove", "remove", "commit", "settle", "identity", "listDue"]
+
+/** Where some incidents belong to be noticed. */
+const preferred: Partial<Record<FaultKind, ReadonlyArray<string>>> = {
+  container_hangs: ["acquire", "reread", "inspect"],
+  engine_restarted: ["remove", "remove", "inspect", "identity"],
+  engine_frozen: ["inspect", "remove"],
+  engine_swapped: ["reread", "inspect", "identity"],
+  started_again: ["reread", "inspect", "remove"],
+  started_in_new_container: ["reread", "inspect", "remove", "commit"],
+  started_without_record: ["reread", "inspect", "remove"],
+  paused_or_restarting: ["reread", "inspect", "remove"],
+  engine_clock_off: ["listDue"]
+}
+
+/** Plans the incidents of a history: each at a time of its own, most of them close to the next call of one kind. */
+export const schedule = (world: World, fleet: Fleet) => {
+  const { universe, plan, faults } = world
+  const { rng } = universe
+  const kinds = [...plan.faults].filter((kind) => incidents[kind] !== undefined)
+  const waiting: Array<{ readonly call: string; readonly kind: FaultKind; skip: number }> = []
+
+  const gameOf = (subject: string | undefined) => {
+    const { records } = world.database.tables
+    if (subject === undefined) return undefined
+    if (records.has(subject)) return subject
+    return [...records.values()].find(({ containerId }) => containerId === subject)?.gameId
+  }
+  const happen = (kind: FaultKind, sent?: Sent) => {
+    if (!faults.on || fleet.running.length === 0) return
+    const process = sent?.process ?? rng.pick(fleet.running)
+    const gameId = gameOf(sent?.subject) ?? rng.pick([...world.database.tables.records.keys(), "game-00"])
+    incidents[kind]?.({ world, fleet, process, gameId })
+  }
+
+  for (let count = 0; kinds.length > 0 && count < plan.incidents; count++) {
+    const kind = rng.pick(kinds)
+    const call = rng.chance(0.75) ? rng.pick(preferred[kind] ?? calls) : undefined
+    universe.after(rng.int(0, plan.length), () => {
+      if (call === undefined) return happen(kind)
+      const one = { call, kind, skip: rng.int(0, 3) }
+      waiting.push(one)
+      universe.after(rng.int(0, plan.interval * 3), () => {
+        const index = waiting.indexOf(one)
+        if (index < 0) return
+        waiting.splice(index, 1)
+        happen(kind)
+      })
+    })
+  }
+  fleet.listener = (sent) => {
+    for (const one of waiting) {
+      if (one.call !== sent.operation || one.skip-- > 0) continue
+      waiting.splice(waiting.indexOf(one), 1)
+      universe.after(rng.int(0, plan.latency * 3), () => happen(one.kind, sent))
+      return
+    }
+  }
+}
