@@ -60,7 +60,8 @@ class Step implements fc.AsyncCommand<object, Both> {
   }
 }
 
-const leaseOf = ({ granted }: Stores, number: number) => granted[number % Math.max(1, granted.length)]
+/** Of the newest first. */
+const leaseOf = ({ granted }: Stores, number: number) => granted.at(-1 - (number % Math.max(1, granted.length)))
 
 const acquire = (by: number, gameId: string) =>
   new Step(`acquire(${by}, ${gameId})`, (stores) =>
@@ -127,7 +128,7 @@ const look = (number: number) =>
 const engineId = fc.constantFrom(...["first", "second"].map((id) => EngineId.make(id)))
 const game = fc.constantFrom(...games)
 const number = fc.nat({ max: 5 })
-const container = fc.constantFrom(containerId("a"), containerId("b"), null)
+const container = fc.constantFrom(containerId("a"), containerId("a"), containerId("a"), containerId("b"), null)
 const row = fc
   .record({
     hours: fc.nat({ max: 60 }),
@@ -136,10 +137,12 @@ const row = fc
   })
   .map(({ hours, ...row }) => auditRow({ ...row, finishedAt: longAgo + hours * hour }))
 
+const succeeded = (row: AuditRow, containerId: string | null) => ({ ...row, containerId, errorCode: null })
+
 const put = fc
   .record({
     gameId: game,
-    status: fc.constantFrom("stopped", "stopped", "running", "removed"),
+    status: fc.constantFrom("stopped", "stopped", "stopped", "running", "removed"),
     containerId: container,
     lastOpAt: fc.constantFrom(null, micros(longAgo) - 1n, micros(longAgo), micros(longAgo + hour) + 1n)
   })
@@ -149,7 +152,8 @@ const commands = [
   put.map((record) => new Step(`put ${record.gameId} ${record.status}`, ({ fixture }) => fixture.put(record))),
   fc.tuple(fc.nat({ max: 1 }), game).map(([by, gameId]) => acquire(by, gameId)),
   fc.tuple(fc.nat({ max: 1 }), game).map(([by, gameId]) => acquire(by, gameId)),
-  fc.tuple(number, container, row).map(([n, id, row]) => commit(n, id, { ...row, containerId: id, errorCode: null })),
+  fc.tuple(fc.nat({ max: 1 }), container, row).map(([n, id, row]) => commit(n, id, succeeded(row, id))),
+  fc.tuple(number, container, row).map(([n, id, row]) => commit(n, id, succeeded(row, id))),
   fc
     .tuple(number, fc.option(row, { nil: undefined }), fc.nat({ max: 12 }), fc.boolean())
     .map(([n, failure, attempts, keep]) => settle(n, failure, attempts, keep)),

@@ -61,6 +61,12 @@ export class Daemon {
     )
   }
 
+  unpause(id: ContainerId): Answer {
+    return this.change(id, (container) =>
+      container.state === "paused" ? { ...container, state: "running" } : "conflict"
+    )
+  }
+
   /** Its process ended and its restart policy is about to start it again. */
   fallOver(id: ContainerId, now: number): Answer {
     return this.change(id, (container) =>
