@@ -108,7 +108,7 @@ export class Evidence {
   readonly violations: Array<Violation> = []
   /** How often attempts ended as each outcome or error code, passes for each reason, and leases were renewed. */
   readonly endings = new Map<string, number>()
-  /** Attempts whose last statement failed. */
+  /** Attempts whose end has no row: the statement failed, or they were interrupted with a removal in doubt. */
   readonly unwritten = new Set<Attempt>()
   private readonly processes = new Map<Process, Known>()
 

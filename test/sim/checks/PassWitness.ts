@@ -40,6 +40,7 @@ export class PassWitness {
     const attempt = known.attempts.get(gameId)
     const isOpen = attempt !== undefined && !attempt.over
     if (attempt !== undefined) attempt.over = true
+    if (attempt !== undefined && outcome === "interrupted" && cleaned.unresolved) evidence.unwritten.add(attempt)
 
     if (!outcomes.includes(outcome)) evidence.violated("S11", `${gameId} ended as ${outcome}`)
     if (errorCode !== null && rules[errorCode].outcome !== outcome) {

@@ -144,20 +144,12 @@ export const commit = (tables: Tables, lease: Lease, containerId: string | null,
 }
 
 /** After a commit that moved nothing: whether an earlier sending of it did, and what the record is now. */
-export const readBack = (
-  tables: Tables,
-  { gameId, owner, token }: Lease,
-  containerId: string | null,
-  row: AuditRow
-) => {
-  const record = tables.records.get(gameId)
-  const removed = record?.status === "removed"
-  const isLoggedByUs = tables.log.some(
+export const readBack = (tables: Tables, { gameId, owner, token }: Lease) => ({
+  ours: tables.log.some(
     (row) => row.gameId === gameId && row.outcome === "success" && row.leaseOwner === owner && row.leaseToken === token
-  )
-  const isMovedByUs = removed && record.containerId === containerId && record.lastOpAt === toMicros(row.finishedAt)
-  return { ours: isLoggedByUs || isMovedByUs, removed }
-}
+  ),
+  removed: tables.records.get(gameId)?.status === "removed"
+})
 
 const isNews = (tables: Tables, gameId: string, row: AuditRow) => {
   const last = tables.log.findLast((logged) => logged.gameId === gameId)

@@ -74,11 +74,7 @@ export const make = (send: Send, options: { readonly owner: string; readonly lea
     commit: Effect.fnUntraced(function* (lease, { containerId }, row) {
       const moved = yield* write("commit", lease.gameId, (tables) => Statements.commit(tables, lease, containerId, row))
       if (moved) return "committed"
-      const found = yield* read(
-        "readBack",
-        (tables) => Statements.readBack(tables, lease, containerId, row),
-        lease.gameId
-      )
+      const found = yield* read("readBack", (tables) => Statements.readBack(tables, lease), lease.gameId)
       if (found.ours) return "committed"
       return found.removed ? "already_removed" : "record_moved"
     }),
