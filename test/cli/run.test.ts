@@ -1,13 +1,10 @@
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Layer } from "effect"
 import { describeEngine } from "../support/docker.ts"
+import { allowedRequest } from "../support/EngineProxy.ts"
 import { dump, game, layerEngine, world } from "../support/e2e.ts"
 import { postgresServer } from "../support/postgres.ts"
 import { command } from "../support/service.ts"
-
-/** The only requests that the engine may ever see. */
-const allowed =
-  /^(?:GET|HEAD) \/_ping$|^GET \/(?:version|info|networks\/none|containers\/json\?.*|containers\/[0-9a-f]{64}\/json)$|^DELETE \/containers\/[0-9a-f]{64}$/
 
 describeEngine("run, over real PostgreSQL and a real engine", () => {
   it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
@@ -64,7 +61,7 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
           assert.include(JSON.parse(second.stdout).outcomes, { removed: 0, already_absent: 0 })
           assert.deepStrictEqual(yield* tables, before)
           assert.deepStrictEqual(
-            here.proxy.requests.filter((request) => !allowed.test(request)),
+            here.proxy.requests.filter((request) => !allowedRequest.test(request)),
             []
           )
         })

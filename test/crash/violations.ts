@@ -1,10 +1,7 @@
 import { Effect } from "effect"
+import { allowedRequest } from "../support/EngineProxy.ts"
 import { type Game, recordRows } from "./games.ts"
 import type { World } from "./World.ts"
-
-/** The only requests that the engine may ever see. */
-const allowed =
-  /^(?:GET|HEAD) \/_ping$|^GET \/(?:version|info|networks\/none|containers\/json\?.*|containers\/[0-9a-f]{64}\/json)$|^DELETE \/containers\/[0-9a-f]{64}$/
 
 interface LogRow {
   readonly gameId: string
@@ -78,7 +75,9 @@ export const violations = Effect.fnUntraced(function* (world: World, { recovered
   return [
     ...ofGames,
     ...[...log.keys()].filter((gameId) => !world.games.has(gameId)).map((gameId) => `${gameId}: a row for no game`),
-    ...world.requests.filter((request) => !allowed.test(request)).map((request) => `sent to the engine: ${request}`),
+    ...world.requests
+      .filter((request) => !allowedRequest.test(request))
+      .map((request) => `sent to the engine: ${request}`),
     ...(recovered ? leases.map(({ gameId }) => `${gameId}: its lease is still held after recovery`) : [])
   ]
 })

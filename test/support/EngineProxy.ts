@@ -8,6 +8,10 @@ import { Duration, Effect, type Scope } from "effect"
 import type { DockerHost } from "../../src/adapters/docker/Requests.ts"
 import * as Gate from "./Gate.ts"
 
+/** The only requests that the engine may ever see: method and path with query. */
+export const allowedRequest =
+  /^(?:GET|HEAD) \/_ping$|^GET \/(?:version|info|networks\/none|containers\/json\?.*|containers\/[0-9a-f]{64}\/json)$|^DELETE \/containers\/[0-9a-f]{64}$/
+
 /**
  * A real engine as the service sees it through this socket: every container's times lie `age` in the past, since a test
  * cannot wait for a container to grow old. It keeps a list of what was asked.
