@@ -53,7 +53,8 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     error: StoreError,
     known?: Partial<Cleaned>
   ) {
-    const away = yield* Effect.match(records.clock, { onSuccess: () => undefined, onFailure: (away) => away })
+    const clock = error.reason._tag === "Withheld" ? Effect.fail(error) : records.clock
+    const away = yield* Effect.match(clock, { onSuccess: () => undefined, onFailure: (away) => away })
     return away === undefined
       ? refused(request, { code: "store_unavailable", message: error.message }, known)
       : ended(request, "interrupted", error.message, { ...known, refusal: away })
@@ -97,11 +98,11 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       )
     const refuse = Effect.fnUntraced(function* (refusal: Refusal) {
       const { code, message } = refusal
-      const { logged, outcome } = rules[code]
+      const { logged } = rules[code]
       const ended = refused(request, refusal, known)
       if (logged === null) return yield* settle(ended)
       const failure = { ...row, errorCode: logged, message }
-      if (outcome !== "failed" || record === undefined) return yield* settle(ended, failure)
+      if (code === "record_moved" || record === undefined) return yield* settle(ended, failure)
       const random = yield* Random.next
       return yield* settle(ended, failure, afterFailure(record.backoff, { code, at: row.finishedAt, random }))
     })

@@ -1,10 +1,10 @@
 import { Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
 import { CircuitBreaker } from "effect/persistence"
-import { ContainerEngine, ContainerEngineError, Unreachable } from "../ports/ContainerEngine.ts"
+import { ContainerEngine, ContainerEngineError, Withheld as EngineWithheld } from "../ports/ContainerEngine.ts"
 import { GameLeases } from "../ports/GameLeases.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
-import { StoreError, Unavailable } from "../ports/StoreError.ts"
+import { StoreError, Withheld as StoreWithheld } from "../ports/StoreError.ts"
 
 /** How long an open circuit lets nothing through: longer after each probe that failed. */
 const openDuration = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")]).pipe(
@@ -50,13 +50,13 @@ type EngineOperation = ContainerEngineError["operation"]
 const engineDependency: Dependency<ContainerEngineError> = {
   key: "engine",
   rejected: (operation, detail) =>
-    new ContainerEngineError({ operation: operation as EngineOperation, reason: new Unreachable({ detail }) }),
+    new ContainerEngineError({ operation: operation as EngineOperation, reason: new EngineWithheld({ detail }) }),
   explain: ({ reason }) => reason.detail
 }
 
 const databaseDependency: Dependency<StoreError> = {
   key: "database",
-  rejected: (operation, detail) => new StoreError({ operation, reason: new Unavailable({ cause: new Error(detail) }) }),
+  rejected: (operation, detail) => new StoreError({ operation, reason: new StoreWithheld({ detail }) }),
   explain: ({ reason }) => reason.message
 }
 

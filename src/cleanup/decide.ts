@@ -78,8 +78,10 @@ export const decideAfterRemoval = Effect.fnUntraced(function* (
 /** One container's trouble is that game's alone; an engine that does not answer a ping refuses the whole pass. */
 export const refusalOf = Effect.fnUntraced(function* (
   engine: Engine,
-  { reason, message }: ContainerEngineError
+  error: ContainerEngineError
 ): Effect.fn.Return<Refusal, PassRefused> {
+  const { message, reason } = error
+  if (reason._tag === "Withheld") return yield* PassRefused.engineDown(error)
   yield* Effect.mapError(engine.ping, PassRefused.engineDown)
   return { code: reason._tag === "UnexpectedAnswer" ? "engine_error" : "engine_unavailable", message }
 })

@@ -17,9 +17,14 @@ export class UnexpectedAnswer extends Schema.TaggedError<UnexpectedAnswer>()("Un
   detail: Schema.String
 }) {}
 
+/** The call was not made: the engine is known to be away at present. */
+export class Withheld extends Schema.TaggedError<Withheld>()("Withheld", {
+  detail: Schema.String
+}) {}
+
 export class ContainerEngineError extends Schema.TaggedError<ContainerEngineError>()("ContainerEngineError", {
   operation: Schema.Literals(["ping", "identity", "inspect", "find", "remove"]),
-  reason: Schema.Union([Unreachable, UnexpectedAnswer])
+  reason: Schema.Union([Unreachable, UnexpectedAnswer, Withheld])
 }) {
   override get message() {
     return `engine ${this.operation}: ${this.reason.detail}`

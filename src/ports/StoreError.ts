@@ -18,10 +18,19 @@ export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated"
   }
 }
 
+/** The call was not made: the database is known to be away at present. */
+export class Withheld extends Schema.TaggedError<Withheld>()("Withheld", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return this.detail
+  }
+}
+
 /** Why a call on `RuntimeRecords`, `GameLeases` or `KnownEngine` failed. Nothing is known of its effect. */
 export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   operation: Schema.String,
-  reason: Schema.Union([Unavailable, NotMigrated])
+  reason: Schema.Union([Unavailable, NotMigrated, Withheld])
 }) {
   override get message() {
     return `${this.operation}: ${this.reason.message}`

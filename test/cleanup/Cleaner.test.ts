@@ -170,6 +170,33 @@ describe("Cleaner", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
+  it.effect("event 15: charges no game whose question was withheld, although the engine may answer again by then", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const engine = yield* MemoryEngine
+      yield* engine.setIntercept(() => unreachable)
+      assert.strictEqual((yield* cleanup).outcome, "interrupted")
+      yield* engine.setIntercept(() => Effect.void)
+      yield* TestClock.adjust("2 seconds")
+      const cleaned = yield* cleanup
+      assert.deepStrictEqual([cleaned.outcome, cleaned.refusal?._tag], ["interrupted", "PassRefused"])
+      const { containers, leases, rows } = yield* after
+      assert.deepStrictEqual([containers, leases, rows, (yield* StoreState).backoffs.size], [1, 0, [], 0])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect.each([
+    ["that is running", { state: "running" }, true],
+    ["that changed too recently", { finishedAt: cutoff }, true],
+    ["that another has removed", null, false]
+  ] as const)("event 18: a game backs off after a container %s, if it was refused: $2", ([, container, backsOff]) =>
+    Effect.gen(function* () {
+      yield* seed("game", 1, { container })
+      yield* cleanup
+      assert.strictEqual((yield* StoreState).backoffs.has("game"), backsOff)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
   it.effect("event 13: believes in absence only when the known engine has said it again", () =>
     Effect.gen(function* () {
       yield* seed("game", 1)

@@ -32,6 +32,9 @@ export const storeError =
     })
   }
 
+/** The row refers to one that is not there. */
+export const isForeignKey = (error: SqlError): boolean => sqlStateOf(error) === "23503"
+
 /** The server rolled the statement back because of another one: it has certainly had no effect. */
 export const isRolledBack = ({ reason }: SqlError): boolean =>
   reason._tag === "DeadlockError" || reason._tag === "SerializationError"
