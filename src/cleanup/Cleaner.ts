@@ -137,9 +137,10 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     }
     return [...leftToExpire.keys()]
   })
-  const remember = Effect.fnUntraced(function* (cleaned: Cleaned) {
+  const remember = Effect.fnUntraced(function* ({ gameId, outcome, unresolved: isUnresolved }: Cleaned) {
     yield* unresolved
-    if (cleaned.unresolved) leftToExpire.set(cleaned.gameId, yield* Trust.start(options.leaseTtl))
+    if (outcome === "removed" || outcome === "already_absent") leftToExpire.delete(gameId)
+    if (isUnresolved) leftToExpire.set(gameId, yield* Trust.start(options.leaseTtl))
   })
 
   const cleanup = (request: CleanupRequest) =>

@@ -197,6 +197,33 @@ describe("Cleaner", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
+  it.effect(
+    "names an unresolved removal until it is resolved or its lease has run out, not only until it is looked at",
+    () =>
+      Effect.gen(function* () {
+        yield* seed("game", 1)
+        const cleaner = yield* Cleaner
+        const engine = yield* MemoryEngine
+        yield* engine.setIntercept((operation) => (operation === "remove" ? garbage : Effect.void))
+        const failing = yield* Effect.forkChild(cleanup)
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual((yield* Fiber.join(failing)).errorCode, "outcome_unknown")
+        yield* engine.setIntercept(() => Effect.void)
+        assert.strictEqual((yield* cleanup).errorCode, "lease_busy")
+        assert.deepStrictEqual(yield* cleaner.unresolved, ["game"])
+        const { leases } = yield* StoreState
+        const lease = leases.get("game")
+        assert(lease !== undefined)
+        leases.set("game", { ...lease, expiresAt: 0 })
+        yield* (yield* MemoryEngine).drop(containerId(1))
+        assert.strictEqual((yield* cleanup).errorCode, "lease_busy")
+        assert.deepStrictEqual(yield* cleaner.unresolved, ["game"])
+        ;(yield* StoreState).backoffs.clear()
+        assert.strictEqual((yield* cleanup).outcome, "already_absent")
+        assert.deepStrictEqual(yield* cleaner.unresolved, [])
+      }).pipe(Effect.provide(layerWorld()))
+  )
+
   it.effect("event 13: believes in absence only when the known engine has said it again", () =>
     Effect.gen(function* () {
       yield* seed("game", 1)
