@@ -14,6 +14,8 @@ export interface Brake {
    * Asked before the game's record moves.
    */
   readonly looked: (absent: boolean) => Effect.Effect<void, PassRefused>
+  /** Whether it has refused. */
+  readonly refused: Effect.Effect<boolean>
 }
 
 export const make = (): Brake => {
@@ -29,9 +31,10 @@ export const make = (): Brake => {
           refusal ??= PassRefused.absentBrake(`${absences} of the ${games} containers looked for are not on the engine`)
         }
         return refusal === undefined ? Effect.void : Effect.fail(refusal)
-      })
+      }),
+    refused: Effect.sync(() => refusal !== undefined)
   }
 }
 
 /** For a pass that a person has told to take absence as it is. */
-export const released: Brake = { looked: () => Effect.void }
+export const released: Brake = { looked: () => Effect.void, refused: Effect.succeed(false) }

@@ -1,12 +1,12 @@
 import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Random, Result } from "effect"
-import { afterFailure, type Backoff } from "../domain/Backoff.ts"
+import { afterFailure } from "../domain/Backoff.ts"
 import { isContainerId } from "../domain/ContainerId.ts"
 import { lagSeconds } from "../domain/Expiry.ts"
 import { type Refusal, rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import * as Metrics from "../observability/Metrics.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
-import { type AuditRow, GameLeases } from "../ports/GameLeases.ts"
+import { GameLeases, type SettledEnd } from "../ports/GameLeases.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import type { StoreError } from "../ports/StoreError.ts"
 import { type Cleaned, type CleanupRequest, ended, refused } from "./Cleaned.ts"
@@ -90,21 +90,22 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     const known = { containerId, imageRef: record?.imageRef ?? null, unresolved }
     const row = { ...known, opSource: request.opSource, sourceRef: request.sourceRef, startedAt, ...(yield* present) }
 
-    const settle = (ended: Cleaned, failure?: AuditRow, backoff?: Backoff) =>
-      leases.settle(lease, { failure, backoff, keep: unresolved }).pipe(
+    const settle = (ended: Cleaned, end?: Partial<SettledEnd>) =>
+      leases.settle(lease, { failure: undefined, backoff: undefined, keep: unresolved, ...end }).pipe(
         Effect.withSpan("rtmanager.cleanup.commit"),
         Effect.as(ended),
         Effect.catch((error) => Effect.map(storeFailed(request, error, known), (failed) => notSettled(ended, failed)))
       )
-    const refuse = Effect.fnUntraced(function* (refusal: Refusal) {
+    const refuse = Effect.fnUntraced(function* (refusal: Refusal, { afterCommit } = { afterCommit: false }) {
       const { code, message } = refusal
       const { logged } = rules[code]
       const ended = refused(request, refusal, known)
       if (logged === null) return yield* settle(ended)
       const failure = { ...row, errorCode: logged, message }
-      if (code === "record_moved" || record === undefined) return yield* settle(ended, failure)
+      if (code === "record_moved" || record === undefined) return yield* settle(ended, { failure, afterCommit })
       const random = yield* Random.next
-      return yield* settle(ended, failure, afterFailure(record.backoff, { code, at: row.finishedAt, random }))
+      const backoff = afterFailure(record.backoff, { code, at: row.finishedAt, random })
+      return yield* settle(ended, { failure, backoff, afterCommit })
     })
 
     if (Exit.isFailure(exit)) {
@@ -124,7 +125,9 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       const { refusal } = yield* storeFailed(request, committed.failure)
       return refused(request, { code: "store_unavailable", message: reason }, { ...known, refusal })
     }
-    if (committed.success !== "committed") return yield* refuse(notCommitted(end, committed.success))
+    if (committed.success !== "committed") {
+      return yield* refuse(notCommitted(end, committed.success), { afterCommit: true })
+    }
     const lastOpAt = record?.lastOpAt ?? undefined
     const lag = lastOpAt === undefined ? undefined : lagSeconds(lastOpAt, request.moment, row.finishedAt)
     return ended(request, end.outcome, message, { ...known, lag })

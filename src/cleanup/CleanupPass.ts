@@ -11,7 +11,7 @@ import { Cleaner } from "./Cleaner.ts"
 import { rehearse } from "./CleanupPlan.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { backlogMeasured, LinesLogged, logLimited, passEnded } from "./observe.ts"
-import { type OpenedPass, openPass } from "./openPass.ts"
+import { braked, type OpenedPass, openPass } from "./openPass.ts"
 import { type PassError, PassRefused } from "./PassRefused.ts"
 import { type PassReport, Tally, type Trigger } from "./PassReport.ts"
 
@@ -41,7 +41,7 @@ export interface Progress {
 
 export interface RunOptions {
   readonly trigger: Trigger
-  /** A person says that most containers may be absent: this pass and the next ones go on. */
+  /** A person says that most containers may be absent: the brake is let go of, and this pass has none. */
   readonly acceptAbsent?: boolean
   readonly onProgress?: (progress: Progress) => Effect.Effect<void>
 }
@@ -130,13 +130,13 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       yield* logLimited(errorCode ?? outcome, "Info", "cleanup.game.dry_run", line)
     })
 
-  /** Where the brake cannot be stored, the next pass comes to it again. */
-  const storeBrake = ({ engineId }: OpenedPass, error: PassError) =>
-    error._tag === "PassRefused" && error.reason === "absent_brake"
-      ? Effect.catch(known.brake(engineId), ({ message }) =>
-          Effect.annotateLogs(Effect.logError("cleanup.pass.brake_not_stored"), { message })
-        )
-      : Effect.void
+  /** A brake that could not be stored holds this process all the same, and is stored by its next pass. */
+  let unstored = false
+  const storeBrake = Effect.fnUntraced(function* ({ engineId }: OpenedPass) {
+    unstored = true
+    yield* known.brake(engineId)
+    unstored = false
+  })
 
   const work = Effect.fnUntraced(function* (
     tally: Tally,
@@ -144,6 +144,11 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   ) {
     const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent })
     tally.cutoff = opened.moment.cutoff
+    if (acceptAbsent) unstored = false
+    if (unstored && !dryRun) {
+      yield* storeBrake(opened)
+      return yield* braked
+    }
     yield* heartbeat.beat
     // Counting a large backlog may take longer than a statement may. That is no reason to let it grow.
     const backlog = Option.getOrUndefined(yield* Effect.option(measure(records, opened.moment)))
@@ -173,7 +178,13 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
         { concurrency: 2 }
       ),
       Stream.runDrain,
-      Effect.tapError((error) => storeBrake(opened, error))
+      Effect.onExit(() =>
+        Effect.flatMap(brake.refused, (refused) => (refused ? storeBrake(opened) : Effect.void)).pipe(
+          Effect.catch(({ message }) =>
+            Effect.annotateLogs(Effect.logError("cleanup.pass.brake_not_stored"), { message })
+          )
+        )
+      )
     )
     // The work is done: gauges that cannot be set now are set within a minute.
     if (tally.done > 0) yield* Effect.ignore(measure(records, opened.moment))

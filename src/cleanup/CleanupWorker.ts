@@ -6,7 +6,7 @@ import type { Trigger } from "./PassReport.ts"
 
 const longestWait = Duration.minutes(1)
 
-/** While database or engine are away. The circuits' own times are shorter, so each pass finds out how they are. */
+/** While database or engine are away: the times from one pass to the next. */
 const sooner = (interval: Duration.Duration) =>
   Schedule.min([Schedule.exponential("5 seconds"), Schedule.spaced(Duration.min(interval, longestWait))]).pipe(
     Schedule.jittered

@@ -69,7 +69,7 @@ export const logLimited = Effect.fnUntraced(function* (
 
 /** What a pass found at its start, besides the gauges: rows that it can not use, and games that need a person. */
 export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog | undefined) {
-  if (backlog === undefined) return yield* Effect.logWarning("cleanup.pass.backlog_unknown")
+  if (backlog === undefined) return yield* Effect.logInfo("cleanup.pass.backlog_unknown")
   yield* Metric.update(Metrics.unusableRowsFor("no_time"), backlog.noTime)
   yield* Metric.update(Metrics.unusableRowsFor("future"), backlog.future)
   if (backlog.stuck > 0) {

@@ -12,7 +12,7 @@ export const RuntimeRecord = Schema.Struct({
   imageRef: Schema.NullOr(Schema.String),
   /** Whole microseconds since 1970. `null` where the column is NULL or infinite: such a record is never due. */
   lastOpAt: Schema.NullOr(Schema.BigInt),
-  /** What our own failures on this game ask for; `null` where the last attempt did not fail. */
+  /** What our own failures on this game ask for; `null` where none has failed since the last success. */
   backoff: Schema.NullOr(Backoff)
 })
 export type RuntimeRecord = typeof RuntimeRecord.Type

@@ -46,10 +46,9 @@ export interface SettledEnd {
   /** Only with a failure. */
   readonly backoff: Backoff | undefined
   readonly keep: boolean
+  /** A commit has used the lease up without moving the record: the failure row is written all the same. */
+  readonly afterCommit?: boolean
 }
-
-/** The commit has used the lease up, and the removal must not go unrecorded because of that. */
-export const isUnfenced = ({ errorCode }: AuditRow): boolean => errorCode === "removed_not_committed"
 
 /** `committed`: the record moved and has its one success row. Else nothing was moved by us: why it could not be. */
 export type CommitResult = "committed" | "already_removed" | "record_moved"
@@ -86,7 +85,7 @@ export class GameLeases extends Context.Service<
     /**
      * Every other end, in one statement and only while the lease is ours: writes the failure row, if one is given and the
      * game's last row differs or is a day old, stores the backoff that goes with it, and deletes the lease. `keep` leaves
-     * the lease to expire. A failure row that `isUnfenced` is written in any case.
+     * the lease to expire.
      */
     readonly settle: (lease: Lease, end: SettledEnd) => Effect.Effect<void, StoreError>
   }

@@ -253,6 +253,20 @@ describe("Cleaner", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
+  it.effect("writes the row of an absent container whose record changed before the commit", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1, { container: null })
+      const state = yield* StoreState
+      state.intercept = (operation) => {
+        const record = state.records.get("game")
+        if (operation === "commit" && record !== undefined) state.records.set("game", { ...record, status: "running" })
+        return Effect.void
+      }
+      assert.strictEqual((yield* cleanup).errorCode, "record_moved")
+      assert.deepStrictEqual((yield* after).rows, ["conflict"])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
   it.effect("records a removal although an interruption comes with its answer", () => {
     let interrupt = () => {}
     const tracer = Tracer.make({

@@ -287,6 +287,42 @@ describe("CleanupPass", () => {
     }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
   )
 
+  it.effect(
+    "event 13: keeps the brake in this process while it cannot be stored, and stores it as soon as it can",
+    () =>
+      Effect.gen(function* () {
+        yield* Effect.forEach(Array.from({ length: 60 }), (_, i) => seed(`game-${i}`, i, { container: null }))
+        const state = yield* StoreState
+        state.intercept = (operation) => (operation === "brakeEngine" ? storeDown : Effect.void)
+        const first = yield* runOnce
+        assert.strictEqual(first.error?._tag === "PassRefused" && first.error.reason, "absent_brake")
+        const second = yield* runOnce
+        assert.deepStrictEqual([second.result, second.listed, state.known?.braked], ["failure", 0, false])
+        state.intercept = () => Effect.void
+        const third = yield* runOnce
+        assert.deepStrictEqual([third.result, third.listed, state.known?.braked], ["refused", 0, true])
+      }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+  )
+
+  it.effect("event 13: stores the brake although the pass is interrupted meanwhile", () =>
+    Effect.gen(function* () {
+      yield* Effect.forEach(Array.from({ length: 60 }), (_, i) => seed(`game-${i}`, i, { container: null }))
+      const state = yield* StoreState
+      const storing = yield* Deferred.make<void>()
+      const answer = yield* Deferred.make<void>()
+      state.intercept = (operation) =>
+        operation === "brakeEngine"
+          ? Effect.andThen(Deferred.succeed(storing, undefined), Deferred.await(answer))
+          : Effect.void
+      const pass = yield* Effect.forkChild(runOnce)
+      yield* Deferred.await(storing)
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(pass))
+      yield* Deferred.succeed(answer, undefined)
+      yield* Fiber.join(interrupting)
+      assert.isTrue(state.known?.braked)
+    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+  )
+
   it.effect("event 13: goes on where a person accepts what is absent, and so do the passes after it", () =>
     Effect.gen(function* () {
       yield* Effect.forEach(Array.from({ length: 60 }), (_, i) => seed(`game-${i}`, i, { container: null }))

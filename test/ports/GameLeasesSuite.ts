@@ -299,7 +299,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
       })
     )
 
-    it.effect("writes of a removal that was not committed although the lease is gone", () =>
+    it.effect("writes the failure row of a commit that moved nothing, although the lease is used up", () =>
       Effect.gen(function* () {
         yield* given()
         const { settle } = yield* GameLeases
@@ -307,7 +307,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         const { lease } = yield* held()
         yield* settle(lease, { failure: undefined, backoff: undefined, keep: false })
         const failure = failed({ errorCode: "removed_not_committed" })
-        yield* settle(lease, { failure, backoff, keep: false })
+        yield* settle(lease, { failure, backoff, keep: false, afterCommit: true })
         assert.strictEqual((yield* fixture.log("game")).length, 1)
         assert.isNull((yield* fixture.record("game"))?.backoff)
       })

@@ -74,7 +74,4 @@ const sim = Command.make(
   })
 ).pipe(Command.withDescription("Run the cleaning through simulated histories; each seed is one of them"))
 
-Command.run(sim, { version: "1" }).pipe(
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain({ disableErrorReporting: true })
-)
+Command.run(sim, { version: "1" }).pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)

@@ -1,6 +1,6 @@
 import { Duration, Effect, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Acquired, type AuditRow, GameLeases, isUnfenced, type Lease, type SettledEnd } from "../../ports/GameLeases.ts"
+import { Acquired, type AuditRow, GameLeases, type Lease, type SettledEnd } from "../../ports/GameLeases.ts"
 import { Database } from "./Database.ts"
 import { decodeRecord, type RecordRow, recordColumns, recordTables, timestamp } from "./rows.ts"
 
@@ -133,7 +133,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
     return found?.removed ? "already_removed" : "record_moved"
   })
 
-  const settle = (lease: Lease, { backoff, failure, keep }: SettledEnd) => {
+  const settle = (lease: Lease, { afterCommit = false, backoff, failure, keep }: SettledEnd) => {
     if (failure === undefined) return keep ? Effect.void : Effect.asVoid(release(lease))
     const held = keep
       ? sql`select game_id from game_leases where ${fence(lease)} for update`
@@ -159,7 +159,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
           )
           insert into operation_log (${auditColumns})
           select ${auditValues(lease, "failure", failure)}
-          where (exists (select from held) or ${isUnfenced(failure)}::boolean) and not exists (
+          where (exists (select from held) or ${afterCommit}::boolean) and not exists (
             select from last where container_id is not distinct from ${failure.containerId}::text
               and error_code is not distinct from ${failure.errorCode}::text
               and finished_at > ${millis(failure.finishedAt)} - interval '24 hours'

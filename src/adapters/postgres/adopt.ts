@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto"
 import { Effect, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { rules } from "../../domain/Outcome.ts"
 import { printable } from "../../domain/printable.ts"
 import { explain, isForeignKey } from "./storeError.ts"
 import { accepted, type Column, type Index, type Table } from "./tables.ts"
@@ -71,6 +72,8 @@ export const adoptTable = Effect.fnUntraced(function* (table: Table, { changes, 
   }
 })
 
+const loggedCodes = [...new Set(Object.values(rules).flatMap(({ logged }) => logged ?? []))]
+
 /**
  * Whether an existing log takes our rows, whatever its own constraints are: tried out and taken back. A log that refuses
  * them would let containers be removed that can then never be recorded.
@@ -85,12 +88,12 @@ export const tryLog = Effect.fnUntraced(function* ({ problems }: Adoption) {
   const trial = sql`
     insert into operation_log (game_id, op_kind, op_source, source_ref, container_id, image_ref, outcome, error_code,
       error_message, lease_owner, lease_token, trace_id, started_at, finished_at)
-    values
-      (${gameId}, 'cleanup_container', 'auto_ttl', 'schedule', null, null, 'success', null, repeat('x', 500),
-        ${randomUUID()}::uuid, 9223372036854775807, null, clock_timestamp(), clock_timestamp()),
-      (${gameId}, 'cleanup_container', 'auto_ttl', 'schedule', repeat('f', 64), repeat('x', 250), 'failure',
-        'removed_not_committed', repeat('x', 500), ${randomUUID()}::uuid, 1, repeat('f', 32), clock_timestamp(),
-        clock_timestamp())`
+    select ${gameId}::text, 'cleanup_container', 'auto_ttl', 'schedule', null, null, 'success', null, repeat('x', 300),
+      ${randomUUID()}::uuid, 9223372036854775807, null, clock_timestamp(), clock_timestamp()
+    union all
+    select ${gameId}::text, 'cleanup_container', 'auto_ttl', 'schedule', repeat('f', 64), repeat('x', 200), 'failure',
+      code, repeat('x', 300), ${randomUUID()}::uuid, 1, repeat('f', 32), clock_timestamp(), clock_timestamp()
+    from unnest(string_to_array(${loggedCodes.join(",")}, ',')) as code`
   const outcome = yield* Effect.result(sql.withTransaction(Effect.andThen(trial, Effect.fail("taken back" as const))))
   if (Result.isFailure(outcome) && outcome.failure !== "taken back" && !isForeignKey(outcome.failure)) {
     problems.push(`table operation_log does not take our rows: ${explain(outcome.failure)}`)

@@ -76,6 +76,7 @@ const misfits: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyAr
     [
       ["an error code that must not be NULL", "alter table operation_log add error_code text not null default ''"],
       ["a short column", "alter table operation_log alter op_kind type varchar(16)"],
+      ["a closed set of codes", "alter table operation_log add error_code text check (error_code in ('conflict'))"],
       ["a closed set of kinds", "alter table operation_log add check (op_kind in ('start', 'stop', 'remove'))"]
     ] as const
   ).map(
@@ -170,6 +171,25 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
       )
     )
   }
+
+  it.effect("leave a log that refers to the records and bounds its columns as it is", () =>
+    inSchema(
+      Effect.gen(function* () {
+        yield* withTables(
+          "create table runtime_records (game_id text primary key, status text, current_container_id text, last_op_at timestamptz)",
+          `create table operation_log (id bigserial primary key, op_kind text not null, outcome text not null,
+            game_id text not null references runtime_records check (game_id <> ''), container_id varchar(64),
+            error_message text check (length(error_message) <= 300))`
+        )
+        yield* migrate
+        const sql = yield* SqlClient
+        assert.deepStrictEqual(yield* sql`select * from operation_log`, [])
+        yield* sql`insert into runtime_records values ('game', 'stopped')`
+        yield* sql`delete from cleanup_migrations`
+        yield* migrate
+      })
+    )
+  )
 
   it.effect("bring a schema of version 1 to this version, and keep what it holds", () =>
     inSchema(

@@ -4,7 +4,7 @@ import { isBackedOff, isDue, isExpired, lagSeconds, type Moment } from "../../..
 import { printable } from "../../../src/domain/printable.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
-import { type AuditRow, isUnfenced, type Lease, type SettledEnd } from "../../../src/ports/GameLeases.ts"
+import type { AuditRow, Lease, SettledEnd } from "../../../src/ports/GameLeases.ts"
 import type { Backlog, Cursor, Page } from "../../../src/ports/RuntimeRecords.ts"
 import type { LogRow, RecordRow, Tables } from "./Tables.ts"
 
@@ -161,11 +161,16 @@ const isNews = (tables: Tables, gameId: string, row: AuditRow) => {
   )
 }
 
-export const settle = (tables: Tables, lease: Lease, failure: AuditRow, { backoff, keep }: SettledEnd) => {
+export const settle = (
+  tables: Tables,
+  lease: Lease,
+  failure: AuditRow,
+  { afterCommit = false, backoff, keep }: SettledEnd
+) => {
   const { gameId } = lease
   const isHeld = held(tables, lease) !== undefined
   if (isHeld && backoff !== undefined) tables.setBackoff(gameId, backoff)
-  if ((isHeld || isUnfenced(failure)) && isNews(tables, gameId, failure)) {
+  if ((isHeld || afterCommit) && isNews(tables, gameId, failure)) {
     tables.addLog(logRow(lease, "failure", failure))
   }
   if (!keep) release(tables, lease)

@@ -156,7 +156,7 @@ export const acts = {
   record_repointed: (world: World, gameId: string) => {
     const { rng } = world.universe
     const others = [...world.database.tables.records.values()].map(({ containerId }) => containerId)
-    const containerId = rng.chance(0.5) ? rng.pick(others) : world.newContainerId()
+    const containerId = others.length > 0 && rng.chance(0.5) ? rng.pick(others) : world.newContainerId()
     if (containerId === recordOf(world, gameId)?.containerId) return false
     return spoil(world, gameId, "repoints", { containerId })
   },
