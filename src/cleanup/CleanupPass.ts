@@ -1,14 +1,14 @@
 import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Result, Semaphore, Stream } from "effect"
-import type { Moment } from "../domain/Expiry.ts"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
-import { type Cursor, RuntimeRecords } from "../ports/RuntimeRecords.ts"
+import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { measure } from "./BacklogGauges.ts"
 import * as Brake from "./Brake.ts"
 import { Cleaner } from "./Cleaner.ts"
 import { rehearse } from "./CleanupPlan.ts"
+import { dueGames } from "./dueGames.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { backlogMeasured, LinesLogged, logLimited, passEnded } from "./observe.ts"
 import { braked, type OpenedPass, openPass } from "./openPass.ts"
@@ -68,30 +68,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const cleaner = yield* Cleaner
   const heartbeat = yield* Heartbeat
   const open = yield* openPass
+  const due = yield* dueGames(options)
   const dryRun = options.mode === "dry_run"
-
-  const due = (moment: Moment, tally: Tally) => {
-    // Under a limit the games that failed before come last, else they would use it up for the others.
-    const last: Array<RuntimeRecord> = []
-    const limit = options.maxRemovals ?? Infinity
-    return Stream.paginate(undefined as Cursor | undefined, (after) =>
-      records.listDue({ moment, after, limit: options.pageSize }).pipe(
-        Effect.tap(() => heartbeat.beat),
-        Effect.map((page) => {
-          tally.page(page)
-          const waits = (record: RuntimeRecord) => record.backoff !== null && options.maxRemovals !== undefined
-          last.push(...page.records.filter(waits).slice(0, limit))
-          const first = page.records.filter((record) => !waits(record))
-          const claimed = [...first, ...(page.next === undefined ? last : [])].slice(0, limit - tally.claimed)
-          last.length = Math.min(last.length, limit)
-          tally.claimed += claimed.length
-          const next = tally.claimed === options.maxRemovals ? undefined : page.next
-          return [claimed, Option.fromUndefinedOr(next)] as const
-        }),
-        Effect.withSpan("rtmanager.cleanup.list_due")
-      )
-    )
-  }
 
   const clean =
     ({ moment, engineId }: OpenedPass, brake: Brake.Brake, tally: Tally) =>

@@ -33,7 +33,8 @@ const circuit = <E>(breaker: CircuitBreaker.CircuitBreaker, { key, rejected, exp
         Effect.mapError((error) => {
           if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return error
           const { reason } = error
-          const when = reason._tag === "CircuitOpen" ? `again in ${Duration.format(reason.retryAfter)}` : "just now"
+          const when =
+            reason._tag === "CircuitOpen" ? `again in ${Math.ceil(Duration.toSeconds(reason.retryAfter))}s` : "just now"
           return rejected(operation, `${lastFailure} (asked ${when})`)
         })
       ),
