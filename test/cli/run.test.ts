@@ -4,6 +4,7 @@ import { describeEngine } from "../support/docker.ts"
 import { allowedRequest } from "../support/EngineProxy.ts"
 import { dump, game, layerEngine, world } from "../support/e2e.ts"
 import { postgresServer } from "../support/postgres.ts"
+import { stopped } from "../support/records.ts"
 import { command } from "../support/service.ts"
 
 describeEngine("run, over real PostgreSQL and a real engine", () => {
@@ -144,6 +145,29 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
         const { code } = yield* command(["run"], { ...here.env, DOCKER_HOST: "unix:///nowhere/docker.sock" })
         assert.strictEqual(code, 3)
         assert.deepStrictEqual(yield* dump(here, "operation_log"), [])
+      })
+    )
+
+    it.effect("event 13: ends with 4 where most containers are absent, until a person accepts it", () =>
+      Effect.gen(function* () {
+        const here = yield* world()
+        for (let i = 0; i < 30; i++) {
+          yield* here.store.put(stopped(`gone-${i}`, { containerId: i.toString(16).padStart(64, "a") }))
+        }
+        const removed = Effect.map(
+          here.sql<{ count: number }>`select count(*)::int as count from runtime_records where status = 'removed'`,
+          ([row]) => row?.count
+        )
+        const first = yield* command(["run", "--json"], here.env)
+        assert.strictEqual(first.code, 4)
+        assert.strictEqual(JSON.parse(first.stdout).reason, "absent_brake")
+        const moved = (yield* removed) ?? 0
+        assert.isBelow(moved, 20)
+        assert.strictEqual((yield* command(["run"], here.env)).code, 4)
+        assert.strictEqual(yield* removed, moved)
+        assert.strictEqual((yield* command(["run", "--accept-absent"], here.env)).code, 0)
+        assert.strictEqual(yield* removed, 30)
+        assert.strictEqual((yield* command(["run"], here.env)).code, 0)
       })
     )
 

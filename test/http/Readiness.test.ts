@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import { Readiness } from "../../src/http/Readiness.ts"
@@ -42,7 +42,23 @@ describe("Readiness", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.effect("says that the engine is another one than the known", () =>
+  it.effect("event 8: says that the clocks are too far apart", () =>
+    Effect.gen(function* () {
+      ;(yield* StoreState).clockOffset = Duration.minutes(2)
+      yield* probed
+      assert.match((yield* reasons).database ?? "", /clock is 2m behind the database's/)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("event 13: says that an earlier pass has put the brake on, and how to let go of it", () =>
+    Effect.gen(function* () {
+      ;(yield* StoreState).known = { id: EngineId.make("memory/none"), braked: true }
+      yield* probed
+      assert.match((yield* reasons).engine ?? "", /were not on the engine.*run --accept-absent/)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("event 13: says that the engine is another one than the known", () =>
     Effect.gen(function* () {
       ;(yield* StoreState).known = { id: EngineId.make("known/none"), braked: false }
       yield* (yield* MemoryEngine).setIdentity(EngineId.make("other/none"))
