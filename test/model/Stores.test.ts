@@ -199,7 +199,10 @@ it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("the in-mem
         const both = await Effect.runPromise(fresh)
         await fc.asyncModelRun(() => ({ model: {}, real: both }), sequence)
       })
-      yield* Effect.promise(() => Promise.resolve(fc.assert(property, { numRuns: 60 })))
+      // The same sequences every time, which reach every answer, and then others.
+      for (const parameters of [{ seed: 3 }, {}]) {
+        yield* Effect.promise(() => Promise.resolve(fc.assert(property, { numRuns: 40, ...parameters })))
+      }
       const ends = ["Busy", "committed", "record_moved", "already_removed"]
       assert.deepStrictEqual(
         ends.filter((end) => !seen.has(end)),
