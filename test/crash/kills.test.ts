@@ -35,7 +35,7 @@ const containersLeft = ({ parts }: World) =>
   Effect.map(parts.engine.left, (containers) => containers.map(({ gameId }) => gameId).sort())
 
 describeEngine("the service, killed with -9 over real PostgreSQL and a real engine", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "2 minutes", excludeTestServices: true })((it) => {
     it.effect("event 1: a kill after the delete, before the commit, ends as already_absent with one row", () =>
       Effect.gen(function* () {
         const { world, second } = yield* threeGames
