@@ -6,6 +6,8 @@ export default defineConfig({
     // Real servers and processes on a slow machine; no test waits for time itself.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Files mostly wait for processes and servers of their own.
+    maxWorkers: "100%",
     // Prints a line for each skipped test too.
     reporters: ["verbose"]
   }

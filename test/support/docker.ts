@@ -105,7 +105,8 @@ const bring = async (container: Docker.Container, state: CreatableState): Promis
 export const make = async ({ docker, host }: Engine): Promise<TestEngine["Service"]> => {
   const run = randomUUID()
   const runLabel = `rtmanager.test.run=${run}`
-  const gameLabel = "com.galaxy.game_id"
+  // One of its own: a search for a game must not find what other tests have put there at the same time.
+  const gameLabel = `com.galaxy.game_id.${run}`
   const image = `rtmanager-test:${run}`
   await importImage(docker, image)
   const list = () => docker.listContainers({ all: true, filters: { label: [runLabel] } })

@@ -22,6 +22,7 @@ export const world = Effect.fnUntraced(function* (options?: { readonly age?: Dur
     RTMANAGER_DATABASE_URL: Redacted.value(url),
     RTMANAGER_DATABASE_SCHEMA: schema,
     RTMANAGER_HTTP_ADDR: "127.0.0.1:0",
+    RTMANAGER_GAME_LABEL: engine.gameLabel,
     DOCKER_HOST: `unix://${proxy.socketPath}`
   }
   yield* command(["migrate"], env)
