@@ -52,8 +52,8 @@ export class CleanupPass extends Context.Service<
   {
     /**
      * Never fails: what went wrong is in the report. A game's failure is that game's; only an engine or a database that
-     * does not answer, another engine, or one that most containers are absent on, ends the pass early. When interrupted it claims nothing more and lets the
-     * games in flight go on for 4 seconds. `onProgress` runs after each game.
+     * does not answer, another engine, or one that most containers are absent on, ends the pass early. When interrupted
+     * it claims nothing more and lets the games in flight go on for 4 seconds. `onProgress` runs after each game.
      */
     readonly runOnce: (options: RunOptions) => Effect.Effect<PassReport>
   }

@@ -82,6 +82,7 @@ export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog | u
 /** An ended pass as span attributes, instruments and one log line: a warning where nothing more could be done. */
 export const passEnded = Effect.fnUntraced(function* (report: PassReport, started: bigint) {
   const { result, error } = report
+  const reason = error?._tag === "PassRefused" ? error.reason : error?.reason._tag
   const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
   yield* Effect.annotateCurrentSpan({
     "rtmanager.cleanup.trigger": report.trigger,
@@ -89,7 +90,7 @@ export const passEnded = Effect.fnUntraced(function* (report: PassReport, starte
     "rtmanager.cleanup.listed": report.listed,
     "rtmanager.cleanup.dry_run": report.dryRun,
     ...Rec.mapKeys(report.outcomes, (outcome) => `rtmanager.cleanup.games.${outcome}`),
-    ...(error !== undefined && { "error.type": error._tag === "PassRefused" ? error.reason : error.reason._tag })
+    ...(reason !== undefined && { "error.type": reason })
   })
   yield* Metric.update(Metrics.passDurationFor(result), seconds)
   yield* Metric.update(Metrics.unusableRowsFor("undecodable"), report.undecodable)
@@ -114,7 +115,7 @@ export const passEnded = Effect.fnUntraced(function* (report: PassReport, starte
       outcomes: report.outcomes,
       error_codes: report.errorCodes,
       seconds,
-      ...(error !== undefined && { message: error.message })
+      ...(error !== undefined && { reason, message: error.message })
     })
   )
 })

@@ -78,7 +78,8 @@ export const instruments = {
     name: "rtmanager.cleanup.backlog",
     type: "gauge",
     unit: "{game}",
-    description: "Stopped games that wait, by why they wait; every replica reports it, so take the maximum",
+    description:
+      "Stopped games that wait; those held or stuck may be due too; every replica reports it, so take the maximum",
     attributes: { state: backlogStates }
   },
   oldestDueAge: {

@@ -74,7 +74,8 @@ export class GameLeases extends Context.Service<
 
     /**
      * In one statement, fenced by the lease and releasing it: `stopped` with the same container id → `removed`, and a
-     * success row; the game's backoff is forgotten. A lost answer re-issues the statement, so a result is certain. A failure means that it is unknown.
+     * success row; the game's backoff is forgotten. A lost answer re-issues the statement, so a result is certain. A
+     * failure means that it is unknown.
      */
     readonly commit: (
       lease: Lease,
