@@ -1,12 +1,15 @@
 // Runs a file on the Node that the lock file brings: `node bin/node26.mjs FILE ARGS`, under Node 20 or newer. Where npm
 // has linked that Node already, or there is a newer one, it is this process; else it is a child that gets our signals.
 import { spawn } from "node:child_process"
-import { createRequire } from "node:module"
+import module, { createRequire } from "node:module"
 import { constants } from "node:os"
 import { resolve } from "node:path"
-import { pathToFileURL } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 
 const [file = "", ...args] = process.argv.slice(2)
+
+// Compiled code is kept for the next start, where only those who can change the code itself can write.
+const compileCache = fileURLToPath(new URL("../node_modules/.cache/rtmanager-cleanup", import.meta.url))
 
 const broughtNode = () => {
   const require = createRequire(import.meta.url)
@@ -20,10 +23,14 @@ const broughtNode = () => {
 }
 
 if (Number(process.versions.node.split(".")[0]) >= 26) {
+  module.enableCompileCache(compileCache)
   process.argv.splice(1, 2, resolve(file))
   await import(pathToFileURL(resolve(file)).href)
 } else {
-  const child = spawn(broughtNode(), [file, ...args], { stdio: "inherit" })
+  const child = spawn(broughtNode(), [...process.execArgv, file, ...args], {
+    stdio: "inherit",
+    env: { NODE_COMPILE_CACHE: compileCache, ...process.env }
+  })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal))
   child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal ?? ""] ?? 0)))
 }

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Duration, Effect, Layer } from "effect"
 import { HttpServer } from "effect/http/HttpServer"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -28,6 +28,7 @@ import { decode, type Settings } from "./config/Settings.ts"
 import { version } from "./config/version.ts"
 import * as Logging from "./observability/logging.ts"
 import * as Telemetry from "./observability/Telemetry.ts"
+import type { ContainerEngine } from "./ports/ContainerEngine.ts"
 
 /** One per process: the owner of its leases and its `service.instance.id`. */
 const instanceId = randomUUID()
@@ -92,18 +93,17 @@ const withSettings = <A, E, R>(build: (settings: Settings) => Layer.Layer<A, E, 
     )
   )
 
-const layerPorts = (settings: Settings) =>
+const layerPorts = (settings: Settings, engine = layerEngine(settings)) =>
   Circuits.layer.pipe(
-    Layer.provide(
-      Layer.merge(layerStores(settings.leaseTtl).pipe(Layer.provide(layerDatabase(settings))), layerEngine(settings))
-    )
+    Layer.provide(Layer.merge(layerStores(settings.leaseTtl).pipe(Layer.provide(layerDatabase(settings))), engine))
   )
 
 /** For `plan` and `engine accept`. */
 export const ports = withSettings(layerPorts)
 
-/** For `run`. */
-export const pass = withSettings((settings) => layerCleanup(settings).pipe(Layer.provideMerge(layerPorts(settings))))
+/** For `run`. The benchmark brings an engine of its own. */
+export const pass = (engine?: Layer.Layer<ContainerEngine>) =>
+  withSettings((settings) => layerCleanup(settings).pipe(Layer.provideMerge(layerPorts(settings, engine))))
 
 /** For `serve`. */
 export const service = withSettings((settings) =>

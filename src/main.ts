@@ -1,4 +1,5 @@
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, Runtime } from "effect"
 import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
 import { demo } from "./cli/demo.ts"
@@ -14,7 +15,7 @@ const cleanup = Command.make("rtmanager-cleanup").pipe(
   Command.withDescription("Remove the stopped containers of finished games once their retention is over"),
   Command.withSubcommands([
     serve.pipe(Command.provide(layers.service)),
-    run.pipe(Command.provide(layers.pass)),
+    run.pipe(Command.provide(layers.pass())),
     plan.pipe(Command.provide(layers.ports)),
     demo.pipe(Command.provide(layers.demo)),
     migrate.pipe(Command.provide(layers.migrations)),

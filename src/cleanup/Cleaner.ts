@@ -10,6 +10,7 @@ import { GameLeases, type SettledEnd } from "../ports/GameLeases.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import type { StoreError } from "../ports/StoreError.ts"
 import { type Cleaned, type CleanupRequest, ended, refused } from "./Cleaned.ts"
+import * as EngineLimit from "./EngineLimit.ts"
 import { observed } from "./observe.ts"
 import * as Trust from "./Trust.ts"
 import { type End, type HeldGame, margin, underLease } from "./underLease.ts"
@@ -20,6 +21,8 @@ interface CleanerOptions {
   /** The bound of one call to the engine. */
   readonly engineTimeout: Duration.Duration
   readonly maxClockSkew: Duration.Duration
+  /** The most games that are at the engine at once. */
+  readonly concurrency: number
 }
 
 /**
@@ -41,8 +44,11 @@ export class Cleaner extends Context.Service<
   static readonly layer = (options: CleanerOptions) => Layer.effect(Cleaner, make(options))
 }
 
+const leaseSpan = Effect.withSpan("rtmanager.cleanup.lease")
+const commitSpan = Effect.withSpan("rtmanager.cleanup.commit")
+
 const make = Effect.fnUntraced(function* (options: CleanerOptions) {
-  const engine = yield* ContainerEngine
+  const { engine, withPermit } = yield* EngineLimit.make(yield* ContainerEngine, options.concurrency)
   const leases = yield* GameLeases
   const records = yield* RuntimeRecords
   const length = Duration.subtract(options.leaseTtl, margin)
@@ -63,7 +69,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
   const attempt = Effect.fnUntraced(function* (request: CleanupRequest): Effect.fn.Return<Cleaned> {
     const startedAt = yield* Clock.currentTimeMillis
     const first = yield* Trust.start(length)
-    const asked = yield* leases.acquire(request.gameId).pipe(Effect.withSpan("rtmanager.cleanup.lease"), Effect.result)
+    const asked = yield* leases.acquire(request.gameId).pipe(leaseSpan, Effect.result)
     if (Result.isFailure(asked)) return yield* storeFailed(request, asked.failure)
     const acquired = asked.success
     if (acquired._tag === "Busy") return refused(request, { code: "lease_busy", message: "another holds the lease" })
@@ -80,7 +86,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       leftBehind: leftBy !== undefined,
       removal: { inDoubt: false, end: undefined }
     }
-    const exit = yield* underLease(engine, options.engineTimeout, game).pipe(
+    const exit = yield* withPermit(underLease(engine, options.engineTimeout, game)).pipe(
       Effect.interruptible,
       Effect.exit,
       Effect.map((exit) => (game.removal.end === undefined ? exit : Exit.succeed(game.removal.end)))
@@ -92,7 +98,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
 
     const settle = (ended: Cleaned, end?: Partial<SettledEnd>) =>
       leases.settle(lease, { failure: undefined, backoff: undefined, keep: unresolved, ...end }).pipe(
-        Effect.withSpan("rtmanager.cleanup.commit"),
+        commitSpan,
         Effect.as(ended),
         Effect.catch((error) => Effect.map(storeFailed(request, error, known), (failed) => notSettled(ended, failed)))
       )
@@ -119,7 +125,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     const message = end.outcome === "removed" ? "the container was removed" : "the container was already absent"
     const committed = yield* leases
       .commit(lease, end, { ...row, errorCode: null, message })
-      .pipe(Effect.withSpan("rtmanager.cleanup.commit"), Effect.result)
+      .pipe(commitSpan, Effect.result)
     if (Result.isFailure(committed)) {
       const reason = `${message}, but this could not be recorded: ${committed.failure.message}`
       const { refusal } = yield* storeFailed(request, committed.failure)

@@ -10,13 +10,20 @@ import { Cleaner } from "./Cleaner.ts"
 import { rehearse } from "./CleanupPlan.ts"
 import { dueGames } from "./dueGames.ts"
 import { Heartbeat } from "./Heartbeat.ts"
-import { backlogMeasured, LinesLogged, logLimited, passEnded } from "./observe.ts"
+import { backlogMeasured, LinesLogged, logLimited, passEnded, passGoesOn } from "./observe.ts"
 import { braked, type OpenedPass, openPass } from "./openPass.ts"
 import { type PassError, PassRefused } from "./PassRefused.ts"
 import { type PassReport, Tally, type Trigger } from "./PassReport.ts"
+import type { Progress } from "./Progress.ts"
 
 /** How long the games in flight may go on when a pass is interrupted. */
 const grace = Duration.seconds(4)
+
+/** The most games that wait for the database before and after their turn at the engine, while others have theirs. */
+const mostBeside = 16
+
+/** How often the log of a long pass says how far it has come. */
+const progressEvery = Duration.minutes(1)
 
 /** A larger trace can be exported but not read: each further hundred games get a trace of their own. */
 const gamesPerTrace = 100
@@ -27,16 +34,11 @@ export interface CleanupPassOptions {
   readonly maxClockSkew: Duration.Duration
   /** `dry_run` decides and reports but touches nothing; `paused` refuses every pass. */
   readonly mode: "enforce" | "dry_run" | "paused"
+  /** The most games that are at the engine at once. */
   readonly concurrency: number
   readonly pageSize: number
   /** The most games that one pass attempts. */
   readonly maxRemovals: number | undefined
-}
-
-export interface Progress {
-  /** `undefined` where they could not be counted. */
-  readonly due: number | undefined
-  readonly done: number
 }
 
 export interface RunOptions {
@@ -60,6 +62,9 @@ export class CleanupPass extends Context.Service<
 >()("rtmanager/cleanup/CleanupPass") {
   static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
 }
+
+/** With a concurrency of 1, one game comes after the other. */
+const inFlight = ({ concurrency }: CleanupPassOptions) => concurrency + Math.min(2 * (concurrency - 1), mostBeside)
 
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
@@ -136,10 +141,16 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const act: (record: RuntimeRecord) => Effect.Effect<void, PassError> = dryRun
       ? tryOut(opened, tally)
       : clean(opened, brake, tally)
-    const permits = yield* Semaphore.make(options.concurrency)
+    const started = yield* Clock.monotonicTimeNanos
+    const progress = Effect.map(
+      Clock.monotonicTimeNanos,
+      (now): Progress => ({ due: backlog?.due, done: tally.done, seconds: Number(now - started) / 1e9 })
+    )
+    yield* Effect.flatMap(progress, passGoesOn).pipe(Effect.delay(progressEvery), Effect.forever, Effect.forkScoped)
+    const permits = yield* Semaphore.make(inFlight(options))
     const game = (record: RuntimeRecord) =>
       act(record).pipe(
-        Effect.tap(() => Effect.andThen(heartbeat.beat, onProgress({ due: backlog?.due, done: tally.done }))),
+        Effect.tap(() => Effect.andThen(heartbeat.beat, Effect.flatMap(progress, onProgress))),
         permits.withPermits(1)
       )
     const pass = yield* Effect.orDie(Effect.currentSpan)
@@ -166,7 +177,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     )
     // The work is done: gauges that cannot be set now are set within a minute.
     if (tally.done > 0) yield* Effect.ignore(measure(records, opened.moment))
-  })
+  }, Effect.scoped)
 
   const runOnce: CleanupPass["Service"]["runOnce"] = Effect.fnUntraced(function* (runOptions) {
     const tally = new Tally(runOptions.trigger, dryRun)

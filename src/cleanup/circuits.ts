@@ -20,6 +20,8 @@ interface Dependency<E> {
 
 const circuit = <E>(breaker: CircuitBreaker.CircuitBreaker, { key, rejected, explain }: Dependency<E>) => {
   let lastFailure = ""
+  /** What `breaker` says too, at hand for the many calls that are no probes. */
+  let closed = true
   return {
     /** A question to the dependency as a whole: failing opens the circuit, an answer closes it again. */
     probe: <A>(operation: string, question: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -30,6 +32,11 @@ const circuit = <E>(breaker: CircuitBreaker.CircuitBreaker, { key, rejected, exp
           })
         ),
         breaker.execute({ key }),
+        Effect.ensuring(
+          Effect.map(Effect.orDie(breaker.state(key)), ({ _tag }) => {
+            closed = _tag === "Closed"
+          })
+        ),
         Effect.mapError((error) => {
           if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return error
           const { reason } = error
@@ -40,9 +47,7 @@ const circuit = <E>(breaker: CircuitBreaker.CircuitBreaker, { key, rejected, exp
       ),
     /** Any other call is not sent unless the circuit is closed. Its own failure may be one container's, or one row's. */
     call: <A>(operation: string, call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.flatMap(Effect.orDie(breaker.state(key)), ({ _tag }) =>
-        _tag === "Closed" ? call : Effect.fail(rejected(operation, lastFailure))
-      )
+      Effect.suspend(() => (closed ? call : Effect.fail(rejected(operation, lastFailure))))
   }
 }
 

@@ -97,13 +97,14 @@ const search = (engine: Engine, gameId: string, recorded: ContainerId | null) =>
     return Decision.Refused({ code: "container_unrecorded", message })
   })
 
+/** Spans of the steps are made once: each making takes the stack's trace. */
+const inspectSpan = Effect.withSpan("rtmanager.cleanup.inspect", { kind: "client" })
+
 type Seen = Decision | { readonly _tag: "Removing" }
 
 const look = (engine: Engine, containerId: ContainerId, question: Question, again: (seen: Seen) => boolean) =>
   Effect.gen(function* (): Effect.fn.Return<Seen, ContainerEngineError> {
-    const container = yield* engine
-      .inspect(containerId)
-      .pipe(Effect.withSpan("rtmanager.cleanup.inspect", { kind: "client" }))
+    const container = yield* engine.inspect(containerId).pipe(inspectSpan)
     if (container === undefined) return Decision.Absent({ containerId })
     const { gameId, maxClockSkew, moment } = question
     const now = yield* Clock.currentTimeMillis

@@ -5,6 +5,7 @@ import * as Metrics from "../observability/Metrics.ts"
 import type { Backlog } from "../ports/RuntimeRecords.ts"
 import type { Cleaned, CleanupRequest } from "./Cleaned.ts"
 import type { PassReport } from "./PassReport.ts"
+import { type Progress, rate, secondsLeft } from "./Progress.ts"
 
 /** Lines of one kind (an outcome with its code) that a pass logs; the rest go to debug, and the pass sums them up. */
 const linesPerKind = 200
@@ -21,9 +22,13 @@ export const observed = Effect.fnUntraced(function* (request: CleanupRequest, at
     Effect.tap((ended) => Effect.andThen(annotate(ended), log(ended))),
     // A failed game fails its span, which is how the span gets its status, and nothing beyond it.
     Effect.flatMap((ended) => (ended.outcome === "failed" ? Effect.fail(ended) : Effect.succeed(ended))),
-    Effect.withSpan("rtmanager.cleanup.game", {
-      attributes: { "rtmanager.game.id": printable(request.gameId), "rtmanager.cleanup.op_source": request.opSource }
-    }),
+    Effect.withSpan(
+      "rtmanager.cleanup.game",
+      {
+        attributes: { "rtmanager.game.id": printable(request.gameId), "rtmanager.cleanup.op_source": request.opSource }
+      },
+      { captureStackTrace: false }
+    ),
     Effect.catch(Effect.succeed),
     Effect.timed
   )
@@ -78,6 +83,15 @@ export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog | u
     )
   }
 })
+
+/** A long pass as one log line now and then. */
+export const passGoesOn = (progress: Progress) =>
+  Effect.annotateLogs(Effect.logInfo("cleanup.pass.progress"), {
+    done: progress.done,
+    due: progress.due ?? "unknown",
+    games_per_second: Number(rate(progress).toPrecision(3)),
+    seconds_left: secondsLeft(progress) ?? "unknown"
+  })
 
 /** An ended pass as span attributes, instruments and one log line: a warning where nothing more could be done. */
 export const passEnded = Effect.fnUntraced(function* (report: PassReport, started: bigint) {

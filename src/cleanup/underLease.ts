@@ -72,13 +72,15 @@ export const underLease = Effect.fnUntraced(
     )
 )
 
+const removeSpan = Effect.withSpan("rtmanager.cleanup.remove", { kind: "client" })
+
 /** Interruptible only while it waits for the engine: what the engine has told us is not forgotten on the way back. */
 const remove = (engine: Engine, engineTimeout: Duration.Duration, game: HeldGame, containerId: ContainerId) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       game.removal.inDoubt = true
       const result = yield* restore(engine.remove(containerId)).pipe(
-        Effect.withSpan("rtmanager.cleanup.remove", { kind: "client" }),
+        removeSpan,
         Effect.tapError(() => settled(game))
       )
       if (result === "removed" || result === "absent") game.removal.inDoubt = false

@@ -480,6 +480,83 @@ describe("CleanupPass", () => {
     }).pipe(Effect.provide(layerWorld({ pageSize: 100 })))
   )
 
+  it.effect.each([2, 5, 8])(
+    "has at most %s games at the engine at once, however many more are leased or being committed",
+    (concurrency) =>
+      Effect.gen(function* () {
+        yield* seedMany(1000)
+        const engine = yield* MemoryEngine
+        const state = yield* StoreState
+        const atEngine = new Set<string>()
+        let most = 0
+        let mostLeased = 0
+        yield* engine.setIntercept((operation, id) =>
+          Effect.gen(function* () {
+            if (operation !== "inspect" && operation !== "remove") return
+            // Between its inspection and its removal a game is at the engine too.
+            atEngine.add(id ?? "")
+            most = Math.max(most, atEngine.size)
+            mostLeased = Math.max(mostLeased, state.leases.size)
+            yield* Effect.sleep("5 millis")
+            if (operation === "remove") atEngine.delete(id ?? "")
+          })
+        )
+        state.intercept = (operation) => (operation === "commit" ? Effect.sleep("5 millis") : Effect.void)
+        const pass = yield* Effect.forkChild(runOnce)
+        while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("100 millis")
+        assert.strictEqual((yield* Fiber.join(pass)).outcomes.removed, 1000)
+        assert.strictEqual(most, concurrency)
+        assert.isAbove(mostLeased, concurrency)
+        assert.isAtMost(mostLeased, concurrency + 16)
+      }).pipe(Effect.provide(layerWorld({ concurrency })))
+  )
+
+  it.effect("with a concurrency of 1 cleans strictly one game after the other, from its lease to its commit", () =>
+    Effect.gen(function* () {
+      yield* seedMany(20)
+      const state = yield* StoreState
+      const steps: Array<string> = []
+      let leased = 0
+      const step = (operation: string) =>
+        Effect.suspend(() => {
+          leased = Math.max(leased, state.leases.size)
+          steps.push(operation)
+          return Effect.sleep("5 millis")
+        })
+      yield* (yield* MemoryEngine).setIntercept((operation) =>
+        operation === "identity" ? Effect.void : step(operation)
+      )
+      state.intercept = (operation, gameId) => (gameId === undefined ? Effect.void : step(operation))
+      const pass = yield* Effect.forkChild(runOnce)
+      while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(pass)).outcomes.removed, 20)
+      assert.strictEqual(leased, 1)
+      const one = ["acquire", "reread", "inspect", "remove", "commit"]
+      assert.deepStrictEqual(steps, Array.from({ length: 20 }, () => one).flat())
+    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+  )
+
+  it.effect("says once a minute how far it has come, and how long it will still take", () =>
+    Effect.gen(function* () {
+      yield* seedMany(100)
+      yield* (yield* MemoryEngine).setIntercept((operation) =>
+        operation === "remove" ? Effect.sleep("2 seconds") : Effect.void
+      )
+      const lines: Array<Readonly<Record<string, unknown>>> = []
+      const logger = Logger.make<unknown, void>(({ fiber, message }) => {
+        if (String(message) === "cleanup.pass.progress") lines.push(fiber.getRef(References.CurrentLogAnnotations))
+      })
+      const fiber = yield* Effect.forkChild(Effect.provide(runOnce, Logger.layer([logger])))
+      yield* TestClock.adjust("500 millis").pipe(Effect.repeat({ times: 450 }))
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(lines, [
+        { done: 29, due: 100, games_per_second: 0.483, seconds_left: 147 },
+        { done: 59, due: 100, games_per_second: 0.492, seconds_left: 84 },
+        { done: 89, due: 100, games_per_second: 0.494, seconds_left: 23 }
+      ])
+    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+  )
+
   it.effect("reports its progress game by game", () =>
     Effect.gen(function* () {
       yield* seedMany(3)

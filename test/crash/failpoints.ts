@@ -7,7 +7,7 @@ const looks = {
   acquire: /insert into game_leases/,
   renew: /^\s*update game_leases/,
   release: /^\s*delete from game_leases/,
-  reread: /from runtime_records.*\bwhere (\w+\.)?game_id = \$1/s,
+  reread: /from runtime_records.*\bwhere r\.game_id = any/s,
   "next page": /last_op_at, (\w+\.)?game_id\) >/,
   list: /from runtime_records.*order by (\w+\.)?last_op_at/s,
   search: /^GET \/containers\/json/,

@@ -1,5 +1,5 @@
 import { Deferred, Effect, Random } from "effect"
-import type { Gate, Verdict } from "../support/Gate.ts"
+import type { Gate, Passage, Verdict } from "../support/Gate.ts"
 import { type Failpoint, namer, type Step, stepOf } from "./failpoints.ts"
 import { kinds } from "./games.ts"
 import { type Env, type Replica, short, startReplica, type World } from "./World.ts"
@@ -11,6 +11,10 @@ export interface Kill {
   readonly occurrence: number
 }
 
+/** The games that one re-read asks for. */
+const rereadGames = (passage: Passage): ReadonlyArray<string> =>
+  stepOf(passage) === "reread" ? JSON.parse(passage.parameters[0] ?? "[]") : []
+
 /**
  * The other parts of rtmanager: between a game's lease and its re-read they move the records of some games to
  * `removed`, so that there is nothing left to do but to release the lease.
@@ -20,16 +24,18 @@ export const othersMove = (world: World): Gate => {
   const move = (gameId: string) =>
     sql`update runtime_records set status = 'removed', removed_at = now(), last_op_at = now()
       where game_id = ${gameId} and status = 'stopped' returning 1`.pipe(
-      Effect.map((rows) => {
-        if (rows.length > 0) world.movedByOthers.add(gameId)
-        return "pass" as const
-      }),
-      Effect.runPromise
+      Effect.tap((rows) =>
+        Effect.sync(() => {
+          if (rows.length > 0) world.movedByOthers.add(gameId)
+        })
+      )
     )
   return (passage) => {
-    const [gameId = ""] = passage.parameters
-    const moves = stepOf(passage) === "reread" && passage.side === "before"
-    return moves && world.games.get(gameId)?.kind === kinds.moved ? move(gameId) : "pass"
+    if (passage.side === "after") return "pass"
+    const moving = rereadGames(passage).filter((gameId) => world.games.get(gameId)?.kind === kinds.moved)
+    return moving.length === 0
+      ? "pass"
+      : Effect.runPromise(Effect.as(Effect.forEach(moving, move, { discard: true }), "pass"))
   }
 }
 
@@ -39,8 +45,7 @@ const slowReread = "2500 millis"
 const slowly =
   (world: World, gate: Gate): Gate =>
   (passage) => {
-    const [gameId = ""] = passage.parameters
-    const slow = stepOf(passage) === "reread" && passage.side === "after" && world.games.get(gameId)?.containerId
+    const slow = passage.side === "after" && rereadGames(passage).some((gameId) => world.games.get(gameId)?.containerId)
     return slow ? Effect.runPromise(Effect.delay(Effect.succeed("pass"), slowReread)) : gate(passage)
   }
 

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Array as Arr, Console, Effect, Layer, Option, Random, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"

@@ -47,22 +47,50 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "lease and re-read in one snapshot: the record is read before the lease is taken",
     file: "src/adapters/postgres/GameLeases.ts",
-    from: "    const [taken] = yield* take(gameId)\n    if (taken === undefined) return Acquired.Busy()\n    const lease: Lease = { gameId, owner, token: taken.token }\n    const rows = yield* readRecord(gameId).pipe(Effect.onError(() => Effect.ignore(release(lease))))\n",
-    to: "    const rows = yield* readRecord(gameId)\n    const [taken] = yield* take(gameId)\n    if (taken === undefined) return Acquired.Busy()\n    const lease: Lease = { gameId, owner, token: taken.token }\n",
+    from: '    const taken = yield* takeLease(gameId)\n    if (taken === "busy") return Acquired.Busy()\n    const lease: Lease = { gameId, owner, token: taken.token }\n    const rows = yield* readRecord(gameId).pipe(Effect.onError(() => Effect.ignore(release(lease))))\n',
+    to: '    const rows = yield* readRecord(gameId)\n    const taken = yield* takeLease(gameId)\n    if (taken === "busy") return Acquired.Busy()\n    const lease: Lease = { gameId, owner, token: taken.token }\n',
     tests: leases
   },
   {
     name: "lease checked by exists in place of a lock",
-    file: "src/adapters/postgres/GameLeases.ts",
-    from: "          delete from game_leases where ${fence(lease)} returning game_id\n        ), moved as (",
-    to: "          select game_id from game_leases where ${fence(lease)}\n        ), moved as (",
+    file: "src/adapters/postgres/commit.ts",
+    from: "      delete from game_leases\n      where game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}\n      returning game_id\n",
+    to: "      select game_id from game_leases\n      where game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}\n",
+    tests: leases
+  },
+  {
+    name: "lease checked by exists in place of a lock, in the statement for many",
+    file: "src/adapters/postgres/commit.ts",
+    from: "      delete from game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n      returning w.*\n",
+    to: "      select w.* from game_leases as l join stopped as w\n      on l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n",
+    tests: leases
+  },
+  {
+    name: "no fence in the statement for many",
+    file: "src/adapters/postgres/commit.ts",
+    from: '        join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from runtime_records as r join held on held.game_id = r.game_id\n      where r.status = \'stopped\' and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n',
+    to: '        join wanted as w on w.game_id = l.game_id\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from runtime_records as r join held on held.game_id = r.game_id\n      where r.status = \'stopped\' and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from game_leases as l using stopped as w\n      where l.game_id = w.game_id\n',
+    tests: leases
+  },
+  {
+    name: "the statement for many waits for a record that is locked",
+    file: "src/adapters/postgres/commit.ts",
+    from: "for update of r skip locked",
+    to: "for update of r",
+    tests: leases
+  },
+  {
+    name: "what came of a shared statement goes to another game",
+    file: "src/adapters/postgres/shared.ts",
+    from: "Exit.map(exit, (answers) => answers[i])",
+    to: "Exit.map(exit, (answers) => answers[answers.length - 1 - i])",
     tests: leases
   },
   {
     name: "audit outside the statement",
-    file: "src/adapters/postgres/GameLeases.ts",
-    from: '          select ${auditValues(lease, "success", row)} from moved\n          on conflict do nothing\n        ) select exists (select from moved) as moved`\n    )\n',
-    to: '          select ${auditValues(lease, "success", row)} from moved where false\n          on conflict do nothing\n        ) select exists (select from moved) as moved`\n    )\n    yield* database.run("commit", "unanswered", sql`insert into operation_log (${auditColumns}) select ${auditValues(lease, "success", row)}`)\n',
+    file: "src/adapters/postgres/commit.ts",
+    from: '      select ${auditValues(sql, lease, "success", row)} from moved\n      on conflict do nothing\n    ) select exists (select from moved) as moved`\n',
+    to: '      select ${auditValues(sql, lease, "success", row)} from moved where false\n      on conflict do nothing\n    ) select exists (select from moved) as moved`\n',
     tests: leases
   },
   {
@@ -145,7 +173,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "NULL as oldest, in the listing",
     file: "src/adapters/postgres/RuntimeRecords.ts",
-    from: "sql`${timed} and r.last_op_at <",
+    from: "sql`${timed(cursor)} and r.last_op_at <",
     to: "sql`r.status = 'stopped' and coalesce(r.last_op_at, timestamptz 'epoch') <",
     tests: records
   },

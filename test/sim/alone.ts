@@ -46,6 +46,6 @@ export const makeDatabase = () => {
   return {
     tables: server.tables,
     now: Effect.sync(() => server.clock),
-    stores: Stores.make(send, { owner: process.name, leaseTtl: Duration.minutes(1) })
+    stores: Stores.make(send, { owner: process.name, leaseTtl: Duration.minutes(1), sharing: false })
   }
 }

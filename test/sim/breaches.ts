@@ -133,7 +133,8 @@ export const breaches: ReadonlyArray<Breach> = [
     what: "a record that is not read again under the lease",
     invariant: "S3",
     sabotage: forgedReread(() => ({ status: "stopped", lastOpAt: 0n })),
-    faults: ["started_again", "record_changed_oddly", "statement_slow"]
+    faults: ["started_again", "record_changed_oddly", "statement_slow"],
+    games: 40
   },
   {
     what: "a listing by a cutoff of its own",

@@ -32,7 +32,7 @@ export const layerWorld = (options?: Partial<CleanupPassOptions & { readonly eng
     ...options
   }).pipe(
     Layer.provideMerge(
-      Layer.merge(Cleaner.layer({ leaseTtl, engineTimeout, maxClockSkew, ...options }), layerHeartbeat)
+      Layer.merge(Cleaner.layer({ leaseTtl, engineTimeout, maxClockSkew, concurrency: 8, ...options }), layerHeartbeat)
     ),
     Layer.provide(Circuits.layer),
     Layer.provideMerge(options?.engineTimeout === undefined ? layerPorts : portsWith(options.engineTimeout)),

@@ -78,36 +78,6 @@ export const connect = (host: DockerHost) => {
   })
 }
 
-const dial = (docker: Docker, { method, path, query }: Request, abortSignal: AbortSignal) =>
-  new Promise<IncomingMessage>((resolve, reject) =>
-    docker.modem.dial(
-      {
-        method,
-        // The modem appends the query only after a question mark.
-        path: query === undefined ? path : `${path}?`,
-        ...(query !== undefined && { options: { _query: query } }),
-        isStream: true,
-        statusCodes,
-        abortSignal
-      },
-      (error, response) =>
-        response instanceof IncomingMessage ? resolve(response) : reject(error ?? new Error("no response"))
-    )
-  )
-
-const read = async (response: IncomingMessage): Promise<Answer> => {
-  const status = response.statusCode ?? 0
-  const chunks: Array<Buffer> = []
-  let length = 0
-  for await (const chunk of response) {
-    length += chunk.length
-    // Leaving the loop closes the connection.
-    if (length > largestAnswer) throw new TooLarge({ status })
-    chunks.push(chunk)
-  }
-  return { status, fromEngine: "api-version" in response.headers, body: Buffer.concat(chunks).toString() }
-}
-
 /** TLS failures that happen before the first byte of a request may be sent. */
 const handshake = /^ERR_(TLS|OSSL)_|CERT|SIGNATURE/
 
@@ -129,6 +99,44 @@ const failure = (cause: unknown): RequestFailed => {
   const detail = printable(error.message || (error.code ?? error.name))
   return new RequestFailed({ sent: !neverSent(error), reason: new Unreachable({ detail }) })
 }
+
+/** One request and its whole answer; interruption closes the connection. Every status is an answer. */
+const send = (docker: Docker, { method, path, query }: Request) =>
+  Effect.callback<Answer, RequestFailed>((resume, abortSignal) => {
+    const fail = (cause: unknown) => resume(Effect.fail(failure(cause)))
+    const receive = (response: IncomingMessage) => {
+      const status = response.statusCode ?? 0
+      const chunks: Array<Buffer> = []
+      let length = 0
+      response.on("data", (chunk: Buffer) => {
+        length += chunk.length
+        if (length > largestAnswer) response.destroy(new TooLarge({ status }))
+        else chunks.push(chunk)
+      })
+      response.on("error", fail)
+      response.once("end", () => {
+        const body = Buffer.concat(chunks).toString()
+        resume(Effect.succeed({ status, fromEngine: "api-version" in response.headers, body }))
+      })
+    }
+    const dialled = {
+      method,
+      // The modem appends the query only after a question mark.
+      path: query === undefined ? path : `${path}?`,
+      ...(query !== undefined && { options: { _query: query } }),
+      isStream: true,
+      statusCodes,
+      abortSignal
+    }
+    try {
+      docker.modem.dial(dialled, (error, response) =>
+        response instanceof IncomingMessage ? receive(response) : fail(error ?? new Error("no response"))
+      )
+    } catch (cause) {
+      // A certificate that cannot be read.
+      fail(cause)
+    }
+  })
 
 /** A question beside the steps of a game, such as who the engine is, has no span of its own to describe. */
 const annotateCall = (attributes: Record<string, unknown>) =>
@@ -154,10 +162,7 @@ export const make = (options: { readonly host: DockerHost; readonly timeout: Dur
       return yield* Effect.die(new Error(`refused to send ${request.method} ${printable(request.path)}`))
     }
     yield* annotateCall({ "http.request.method": request.method, "url.template": request.template, ...server })
-    const answer = yield* Effect.tryPromise({
-      try: async (signal) => read(await dial(docker, request, signal)),
-      catch: failure
-    }).pipe(
+    const answer = yield* send(docker, request).pipe(
       Effect.timeoutOrElse({
         duration: timeout,
         orElse: () => {

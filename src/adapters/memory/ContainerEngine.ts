@@ -11,7 +11,10 @@ import {
 
 export type Operation = ContainerEngineError["operation"]
 
-/** One request that the engine received, in the order of arrival. */
+/** The requests that are remembered: a large backlog must not fill the memory. */
+const callsKept = 10_000
+
+/** One request that the engine received. */
 export interface Call {
   readonly operation: Operation
   readonly id: ContainerId | undefined
@@ -32,6 +35,7 @@ export class MemoryEngine extends Context.Service<
     /** Takes a container away behind our back. */
     readonly drop: (id: ContainerId) => Effect.Effect<void>
     readonly containers: Effect.Effect<ReadonlyArray<Container>>
+    /** The last requests, 10 000 at least, in the order of arrival. */
     readonly calls: Effect.Effect<ReadonlyArray<Call>>
     readonly setIdentity: (id: EngineId) => Effect.Effect<void>
     readonly setIntercept: (intercept: Intercept) => Effect.Effect<void>
@@ -48,7 +52,7 @@ const make = (timeout: Duration.Duration) => {
   let intercept: Intercept = () => Effect.void
 
   const receive = Effect.fnUntraced(function* (operation: Operation, id?: ContainerId) {
-    calls.push({ operation, id })
+    if (calls.push({ operation, id }) >= 2 * callsKept) calls.splice(0, callsKept)
     yield* intercept(operation, id)
   })
 

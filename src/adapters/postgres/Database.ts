@@ -1,4 +1,4 @@
-import { PgClient } from "@effect/sql-pg"
+import * as PgClient from "@effect/sql-pg/PgClient"
 import { Clock, Context, Duration, Effect, Fiber, Layer, Option, type Redacted, Schedule } from "effect"
 import { SqlError, StatementTimeoutError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
@@ -115,6 +115,11 @@ export const layer = (options: Options) =>
           lock_timeout: String(Math.ceil(millis * 0.8)),
           idle_in_transaction_session_timeout: String(millis),
           default_transaction_isolation: "read committed",
+          // Every statement here goes by an index. Without statistics, as after a restore or right after a large import, the
+          // planner would rather read or sort the whole backlog for each page.
+          enable_seqscan: "off",
+          enable_bitmapscan: "off",
+          enable_sort: "off",
           timezone: "UTC"
         }
       })

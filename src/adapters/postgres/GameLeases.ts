@@ -1,8 +1,12 @@
-import { Duration, Effect, Layer, Result } from "effect"
+import { Clock, Duration, Effect, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Acquired, type AuditRow, GameLeases, type Lease, type SettledEnd } from "../../ports/GameLeases.ts"
+import { Acquired, GameLeases, type Lease, type SettledEnd } from "../../ports/GameLeases.ts"
+import { auditColumns, auditValues, millis } from "./audit.ts"
+import { makeCommit } from "./commit.ts"
 import { Database } from "./Database.ts"
-import { decodeRecord, type RecordRow, recordColumns, recordTables, timestamp } from "./rows.ts"
+import { decodeRecord, type RecordRow, recordColumns, recordTables } from "./rows.ts"
+import { shared } from "./shared.ts"
+import { isRefused } from "./storeError.ts"
 
 export interface Options {
   /** One UUID per process. */
@@ -10,9 +14,20 @@ export interface Options {
   readonly leaseTtl: Duration.Input
 }
 
+interface Taken {
+  readonly token: bigint
+  readonly leftBy: "us" | "another" | null
+}
+
+/** How long the first waits for others. A commit that waits holds nothing up, and games that end together let as many begin. */
+const waits = { acquire: "2 millis", commit: "20 millis" } as const
+
 const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
   const database = yield* Database
   const sql = yield* SqlClient
+  const clock = yield* Clock.Clock
+  const wait = (duration: Duration.Input) => Effect.provideService(Effect.sleep(duration), Clock.Clock, clock)
+  const columns = sql.literal(auditColumns)
   const ttl = sql`${Duration.toMillis(leaseTtl)}::float8 * interval '1 millisecond'`
 
   /** The lease's row, if the lease is still ours. */
@@ -22,49 +37,62 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
   const release = (lease: Lease) =>
     database.run("release", "unanswered", sql`delete from game_leases where ${fence(lease)}`)
 
-  /** The columns that `auditValues` gives, for one `insert`. */
-  const auditColumns = sql.literal(`game_id, op_kind, op_source, source_ref, container_id, image_ref, outcome,
-    error_code, error_message, lease_owner, lease_token, trace_id, started_at, finished_at`)
+  /** In the order of the games, as every statement that may wait for more than one row. */
+  const take = (gameIds: ReadonlyArray<string>) =>
+    sql<{ gameId: string; token: bigint; leftBy: Taken["leftBy"] }>`
+      with wanted as (
+        select value as game_id from json_array_elements_text(${JSON.stringify(gameIds)}::json)
+      ), expired as (
+        select game_id, owner from game_leases natural join wanted where expires_at <= clock_timestamp()
+      ), taken as (
+        insert into game_leases (game_id, owner, token, acquired_at, expires_at)
+        select game_id, ${owner}::uuid, nextval('game_leases_token'), clock_timestamp(), clock_timestamp() + ${ttl}
+        from (select game_id from wanted order by game_id collate "C") as sorted
+        on conflict (game_id) do update set owner = excluded.owner, token = excluded.token,
+          acquired_at = excluded.acquired_at, expires_at = excluded.expires_at
+        where game_leases.expires_at <= clock_timestamp()
+        returning game_id, token
+      ) select game_id as "gameId", token,
+          (select case when owner = ${owner}::uuid then 'us' else 'another' end from expired
+            where expired.game_id = taken.game_id) as "leftBy"
+        from taken`
 
-  const millis = (time: number) => timestamp(sql, BigInt(Math.floor(time)) * 1000n)
+  const readRecords = (gameIds: ReadonlyArray<string>) =>
+    sql<RecordRow>`
+      select ${sql.literal(recordColumns)} from ${sql.literal(recordTables)}
+      where r.game_id = any (array(select json_array_elements_text(${JSON.stringify(gameIds)}::json)))`
 
-  const auditValues = (lease: Lease, outcome: "success" | "failure", row: AuditRow) =>
-    sql`${lease.gameId}::text, 'cleanup_container', ${row.opSource}::text, ${row.sourceRef}::text,
-      ${row.containerId}::text, ${row.imageRef}::text, ${outcome}::text, ${row.errorCode}::text, ${row.message}::text,
-      ${lease.owner}::uuid, ${lease.token}::bigint, ${row.traceId}::text, ${millis(row.startedAt)},
-      ${millis(row.finishedAt)}`
-
-  const take = (gameId: string) =>
-    database.run(
-      "acquire",
+  const takeLease = shared<string, Taken | "busy">({
+    wait: wait(waits.acquire),
+    together: (gameIds) =>
+      Effect.map(
+        database.run(
+          "acquire",
+          "rolled_back",
+          Effect.catchIf(take(gameIds), isRefused, () => Effect.succeed(undefined))
+        ),
+        (rows) =>
+          rows === undefined ? [] : gameIds.map((gameId) => rows.find((row) => row.gameId === gameId) ?? "busy")
+      ),
+    alone: (gameId) =>
       // An answer that was lost may have been ours: asking again would find our own lease and call the game busy.
-      "rolled_back",
-      sql<{ token: bigint; leftBy: "us" | "another" | null }>`
-        with expired as (
-          select owner from game_leases where game_id = ${gameId} and expires_at <= clock_timestamp()
-        ), taken as (
-          insert into game_leases (game_id, owner, token, acquired_at, expires_at)
-          values (${gameId}, ${owner}::uuid, nextval('game_leases_token'), clock_timestamp(), clock_timestamp() + ${ttl})
-          on conflict (game_id) do update set owner = excluded.owner, token = excluded.token,
-            acquired_at = excluded.acquired_at, expires_at = excluded.expires_at
-          where game_leases.expires_at <= clock_timestamp()
-          returning token
-        ) select token,
-            (select case when owner = ${owner}::uuid then 'us' else 'another' end from expired) as "leftBy"
-          from taken`
-    )
+      Effect.map(database.run("acquire", "rolled_back", take([gameId])), ([taken]) => taken ?? "busy")
+  })
 
-  const readRecord = (gameId: string) =>
-    database.run(
-      "reread",
-      "disconnected",
-      sql<RecordRow>`
-        select ${sql.literal(recordColumns)} from ${sql.literal(recordTables)} where r.game_id = ${gameId} limit 2`
-    )
+  const readRecord = shared<string, ReadonlyArray<RecordRow>>({
+    // Those whose leases came together ask in the same moment.
+    wait: Effect.yieldNow,
+    together: (gameIds) =>
+      database.run("reread", "rolled_back", readRecords(gameIds)).pipe(
+        Effect.map((rows) => gameIds.map((gameId) => rows.filter((row) => row.gameId === gameId))),
+        Effect.orElseSucceed(() => [])
+      ),
+    alone: (gameId) => database.run("reread", "disconnected", readRecords([gameId]))
+  })
 
   const acquire = Effect.fnUntraced(function* (gameId: string) {
-    const [taken] = yield* take(gameId)
-    if (taken === undefined) return Acquired.Busy()
+    const taken = yield* takeLease(gameId)
+    if (taken === "busy") return Acquired.Busy()
     const lease: Lease = { gameId, owner, token: taken.token }
     const rows = yield* readRecord(gameId).pipe(Effect.onError(() => Effect.ignore(release(lease))))
     const [row] = rows
@@ -91,48 +119,6 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
       (rows) => rows.length > 0
     )
 
-  const commit = Effect.fnUntraced(function* (
-    lease: Lease,
-    { containerId }: { readonly containerId: string | null },
-    row: AuditRow
-  ) {
-    const [result] = yield* database.run(
-      "commit",
-      "unanswered",
-      // The delete is the fence and the release. Only its row lets the update through, and only the update's the log.
-      sql<{ moved: boolean }>`
-        with lease as (
-          delete from game_leases where ${fence(lease)} returning game_id
-        ), moved as (
-          update runtime_records as r
-          set status = 'removed', removed_at = ${millis(row.finishedAt)}, last_op_at = ${millis(row.finishedAt)}
-          from lease where r.game_id = lease.game_id and r.status = 'stopped'
-            and r.current_container_id is not distinct from ${containerId}::text
-          returning r.game_id
-        ), forgotten as (
-          delete from cleanup_backoff as b using moved where b.game_id = moved.game_id
-        ), logged as (
-          insert into operation_log (${auditColumns})
-          select ${auditValues(lease, "success", row)} from moved
-          on conflict do nothing
-        ) select exists (select from moved) as moved`
-    )
-    if (result?.moved) return "committed"
-    // Nothing moved now; but an earlier sending whose answer was lost may have done it.
-    const [found] = yield* database.run(
-      "commit",
-      "disconnected",
-      sql<{ ours: boolean; removed: boolean }>`
-        select exists (
-            select from operation_log where game_id = ${lease.gameId} and op_kind = 'cleanup_container'
-              and outcome = 'success' and lease_owner = ${lease.owner}::uuid and lease_token = ${lease.token}
-          ) as ours,
-          exists (select from runtime_records where game_id = ${lease.gameId} and status = 'removed') as removed`
-    )
-    if (found?.ours) return "committed"
-    return found?.removed ? "already_removed" : "record_moved"
-  })
-
   const settle = (lease: Lease, { afterCommit = false, backoff, failure, keep }: SettledEnd) => {
     if (failure === undefined) return keep ? Effect.void : Effect.asVoid(release(lease))
     const held = keep
@@ -143,7 +129,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
         ? sql``
         : sql`, backed_off as (
             insert into cleanup_backoff (game_id, attempts, next_attempt_at, last_error)
-            select game_id, ${backoff.attempts}::integer, ${millis(backoff.nextAttemptAt)}, ${backoff.lastError}::text
+            select game_id, ${backoff.attempts}::integer, ${millis(sql, backoff.nextAttemptAt)}, ${backoff.lastError}::text
             from held
             on conflict (game_id) do update set attempts = excluded.attempts,
               next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error
@@ -157,18 +143,25 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
             select container_id, error_code, finished_at from operation_log
             where game_id = ${lease.gameId} and op_kind = 'cleanup_container' order by id desc limit 1
           )
-          insert into operation_log (${auditColumns})
-          select ${auditValues(lease, "failure", failure)}
+          insert into operation_log (${columns})
+          select ${auditValues(sql, lease, "failure", failure)}
           where (exists (select from held) or ${afterCommit}::boolean) and not exists (
             select from last where container_id is not distinct from ${failure.containerId}::text
               and error_code is not distinct from ${failure.errorCode}::text
-              and finished_at > ${millis(failure.finishedAt)} - interval '24 hours'
+              and finished_at > ${millis(sql, failure.finishedAt)} - interval '24 hours'
           )`
       )
     )
   }
 
-  return GameLeases.of({ acquire, renew, commit, settle })
+  const commit = makeCommit({ database, sql, wait: wait(waits.commit) })
+
+  return GameLeases.of({
+    acquire,
+    renew,
+    commit: (lease, { containerId }, row) => commit({ lease, containerId, row }),
+    settle
+  })
 })
 
 /** The leases by the database's clock, and the fenced writes. */

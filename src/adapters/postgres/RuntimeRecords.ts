@@ -41,20 +41,20 @@ const make = Effect.gen(function* () {
   const columns = sql.literal(recordColumns)
   const tables = sql.literal(recordTables)
 
-  /** Stopped, with a finite time: a range of the partial index. A row without a game's id is no game's record. */
-  const timed = sql`r.status = 'stopped' and r.last_op_at > '-infinity' and r.last_op_at < 'infinity'
-    and r.game_id is not null`
+  /**
+   * Stopped, with a finite time, after the cursor: a range of the partial index, with one lower bound, as an index scan
+   * begins at the first that it is given. A row without a game's id is no game's record.
+   */
+  const timed = (cursor?: Cursor) => sql`r.status = 'stopped' and r.last_op_at < 'infinity' and r.game_id is not null
+    and ${cursor === undefined ? sql`r.last_op_at > '-infinity'` : after(cursor)}`
 
-  const expired = ({ cutoff }: Moment) => sql`${timed} and r.last_op_at < ${timestamp(sql, toMicros(cutoff))}`
+  const after = ({ gameId, lastOpAt }: Cursor) =>
+    lastOpAt === null ? sql`false` : sql`(r.last_op_at, r.game_id) > (${timestamp(sql, lastOpAt)}, ${gameId})`
+
+  const expired = ({ cutoff }: Moment, cursor?: Cursor) =>
+    sql`${timed(cursor)} and r.last_op_at < ${timestamp(sql, toMicros(cutoff))}`
   const ready = ({ now }: Moment) =>
     sql`(b.next_attempt_at is null or b.next_attempt_at <= ${timestamp(sql, toMicros(now))})`
-
-  const after = (cursor: Cursor | undefined) =>
-    cursor === undefined
-      ? sql``
-      : cursor.lastOpAt === null
-        ? sql`and false`
-        : sql`and (r.last_op_at, r.game_id) > (${timestamp(sql, cursor.lastOpAt)}, ${cursor.gameId})`
 
   const afterUntimed = (cursor: Cursor | undefined) =>
     cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${cursor.gameId}`
@@ -79,7 +79,7 @@ const make = Effect.gen(function* () {
           "listDue",
           "disconnected",
           sql<RecordRow>`
-            select ${columns} from ${tables} where ${expired(moment)} and ${ready(moment)} ${after(cursor)}
+            select ${columns} from ${tables} where ${expired(moment, cursor)} and ${ready(moment)}
             order by r.last_op_at, r.game_id limit ${limit}`
         )
         .pipe(Effect.map((rows) => toPage(rows, limit))),
@@ -92,7 +92,7 @@ const make = Effect.gen(function* () {
           sql<RecordRow>`
             select * from (
               (select ${columns}, r.last_op_at as "time" from ${tables}
-                where ${timed} ${after(cursor)} order by r.last_op_at, r.game_id limit ${limit})
+                where ${timed(cursor)} order by r.last_op_at, r.game_id limit ${limit})
               union all
               (select ${columns}, null from ${tables}
                 where r.status = 'stopped' and (r.last_op_at is null or not isfinite(r.last_op_at))
@@ -126,7 +126,7 @@ const make = Effect.gen(function* () {
                 + (select count(*) from runtime_records where status = 'stopped' and last_op_at = '-infinity')
                 + (select count(*) from runtime_records where status = 'stopped' and last_op_at = 'infinity') as "noTime",
               (select count(*) from runtime_records as r
-                where ${timed} and r.last_op_at > (select clock_timestamp() offset 0)) as future
+                where ${timed()} and r.last_op_at > (select clock_timestamp() offset 0)) as future
             from due`
         )
         .pipe(

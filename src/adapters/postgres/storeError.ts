@@ -42,6 +42,9 @@ export const isRolledBack = ({ reason }: SqlError): boolean =>
 /** Shut down, crashed, starting up, or no connection free for us. */
 const disconnected = new Set(["57P01", "57P02", "57P03", "53300"])
 
+/** The server's own word that it failed: it has had no effect. */
+export const isRefused = (error: SqlError): boolean => sqlStateOf(error) !== undefined && !isDisconnected(error)
+
 /** The connection was cut or could not be made: whether the statement had an effect is unknown. */
 export const isDisconnected = (error: SqlError): boolean =>
   error.reason._tag === "ConnectionError" || disconnected.has(sqlStateOf(error) ?? "")

@@ -10,7 +10,11 @@ export const makeStores = (state: Database, options: { readonly leaseTtl: Durati
       Effect.andThen(Effect.map(now, (now) => apply(state, now))),
       Effect.tap(() => state.interceptAnswer(operation, gameId))
     )
-  return Model.make(send, { owner: options.owner, leaseTtl: Duration.fromInputUnsafe(options.leaseTtl) })
+  return Model.make(send, {
+    owner: options.owner,
+    leaseTtl: Duration.fromInputUnsafe(options.leaseTtl),
+    sharing: false
+  })
 }
 
 /** The three stores over one shared database, which pass the same suites as PostgreSQL. `owner` is random by default. */

@@ -130,6 +130,12 @@ const isLogged = (tables: Tables, gameId: string, { containerId }: AuditRow) =>
   containerId !== null &&
   tables.log.some((row) => row.outcome === "success" && row.gameId === gameId && row.containerId === containerId)
 
+/** Whether the commit's rows are just as it expects them: the statement for many passes over every other game. */
+export const isPlain = (tables: Tables, lease: Lease, containerId: string | null): boolean => {
+  const record = tables.records.get(lease.gameId)
+  return held(tables, lease) !== undefined && record?.status === "stopped" && record.containerId === containerId
+}
+
 /** Whether the record moved. */
 export const commit = (tables: Tables, lease: Lease, containerId: string | null, row: AuditRow): boolean => {
   const { gameId } = lease

@@ -1,5 +1,6 @@
 import { Context, Duration, Effect } from "effect"
-import { Acquired, GameLeases, type Lease } from "../../../src/ports/GameLeases.ts"
+import { shared } from "../../../src/adapters/postgres/shared.ts"
+import { Acquired, type AuditRow, type CommitResult, GameLeases, type Lease } from "../../../src/ports/GameLeases.ts"
 import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import type { StoreError } from "../../../src/ports/StoreError.ts"
@@ -7,10 +8,10 @@ import * as Statements from "./statements.ts"
 import type { Tables } from "./Tables.ts"
 
 /**
- * After which failures a statement is sent again, as in the PostgreSQL adapter: only when it has certainly had no
+ * After which failures a statement is sent again, as in the PostgreSQL adapter: none; only when it has certainly had no
  * effect; also when the connection was lost; also after a timeout.
  */
-export type Repeat = "rolled_back" | "disconnected" | "unanswered"
+export type Repeat = "never" | "rolled_back" | "disconnected" | "unanswered"
 
 export interface Statement<A> {
   readonly operation: string
@@ -25,9 +26,24 @@ export interface Statement<A> {
 /** Carries a statement to the database and its answer back. */
 export type Send = <A>(statement: Statement<A>) => Effect.Effect<A, StoreError>
 
+const isRolledBack = ({ reason }: StoreError) => reason.message === "rolled_back"
+
+interface Commit {
+  readonly lease: Lease
+  readonly containerId: string | null
+  readonly row: AuditRow
+}
+
+export interface Options {
+  readonly owner: string
+  readonly leaseTtl: Duration.Duration
+  /** Calls that come together share a statement, as in the PostgreSQL adapter. */
+  readonly sharing: boolean
+}
+
 /** The three stores, statement by statement as the PostgreSQL adapter sends them. */
-export const make = (send: Send, options: { readonly owner: string; readonly leaseTtl: Duration.Duration }) => {
-  const { owner } = options
+export const make = (send: Send, options: Options) => {
+  const { owner, sharing } = options
   const ttl = Duration.toMillis(options.leaseTtl)
 
   const read = <A>(operation: string, apply: Statement<A>["apply"], gameId?: string) =>
@@ -50,20 +66,104 @@ export const make = (send: Send, options: { readonly owner: string; readonly lea
 
   const release = (lease: Lease) => write("release", lease.gameId, (tables) => Statements.release(tables, lease))
 
+  /** One statement for many games, in their order: it does to each what its own would. */
+  const many = <In, A>(
+    operation: string,
+    calls: ReadonlyArray<In>,
+    options: {
+      readonly writes: boolean
+      readonly gameId: (call: In) => string
+      readonly apply: (tables: Tables, now: number, call: In) => A
+    }
+  ) =>
+    send({
+      operation,
+      gameId: undefined,
+      repeat: "never",
+      writes: options.writes,
+      apply: (tables, now) => {
+        const answers = new Map<In, A>()
+        for (const call of [...calls].sort((a, b) => (options.gameId(a) < options.gameId(b) ? -1 : 1))) {
+          answers.set(call, options.apply(tables, now, call))
+        }
+        return calls.map((call) => answers.get(call))
+      }
+    })
+
+  const take = (tables: Tables, now: number, gameId: string) =>
+    Statements.acquire(tables, now, { gameId, owner, ttl }) ?? ("busy" as const)
+
+  const takeAlone = (gameId: string) =>
+    send({
+      operation: "acquire",
+      gameId,
+      repeat: "rolled_back",
+      writes: true,
+      apply: (tables, now) => take(tables, now, gameId)
+    })
+
+  /** In a field, as `undefined` is an answer too. */
+  const rereadAlone = (gameId: string) =>
+    read("reread", (tables) => ({ found: Statements.reread(tables, gameId) }), gameId)
+
+  const commitAlone = Effect.fnUntraced(function* ({
+    lease,
+    containerId,
+    row
+  }: Commit): Effect.fn.Return<CommitResult, StoreError> {
+    const moved = yield* write("commit", lease.gameId, (tables) => Statements.commit(tables, lease, containerId, row))
+    if (moved) return "committed"
+    const found = yield* read("readBack", (tables) => Statements.readBack(tables, lease), lease.gameId)
+    if (found.ours) return "committed"
+    return found.removed ? "already_removed" : "record_moved"
+  })
+
+  const takeLease = sharing
+    ? shared({
+        wait: Effect.sleep("2 millis"),
+        together: (gameIds: ReadonlyArray<string>) =>
+          many("acquire", gameIds, { writes: true, gameId: (gameId) => gameId, apply: take }).pipe(
+            Effect.catchIf(isRolledBack, () => Effect.succeed([]))
+          ),
+        alone: takeAlone
+      })
+    : takeAlone
+
+  const readRecord = sharing
+    ? shared({
+        wait: Effect.yieldNow,
+        together: (gameIds: ReadonlyArray<string>) =>
+          many("reread", gameIds, {
+            writes: false,
+            gameId: (gameId) => gameId,
+            apply: (tables, _, gameId) => ({ found: Statements.reread(tables, gameId) })
+          }).pipe(Effect.orElseSucceed(() => [])),
+        alone: rereadAlone
+      })
+    : rereadAlone
+
+  const commit = sharing
+    ? shared({
+        wait: Effect.sleep("20 millis"),
+        together: (commits: ReadonlyArray<Commit>) =>
+          many("commit", commits, {
+            writes: true,
+            gameId: ({ lease }) => lease.gameId,
+            apply: (tables, _, { containerId, lease, row }) =>
+              Statements.isPlain(tables, lease, containerId) && Statements.commit(tables, lease, containerId, row)
+                ? ("committed" as const)
+                : undefined
+          }).pipe(Effect.orElseSucceed(() => [])),
+        alone: commitAlone
+      })
+    : commitAlone
+
   const leases = GameLeases.of({
     acquire: Effect.fnUntraced(function* (gameId) {
-      const taken = yield* send({
-        operation: "acquire",
-        gameId,
-        repeat: "rolled_back",
-        writes: true,
-        apply: (tables, now) => Statements.acquire(tables, now, { gameId, owner, ttl })
-      })
-      if (taken === undefined) return Acquired.Busy()
+      const taken = yield* takeLease(gameId)
+      if (taken === "busy") return Acquired.Busy()
       const lease = { gameId, owner, token: taken.token }
-      const record = yield* read("reread", (tables) => Statements.reread(tables, gameId), gameId).pipe(
-        Effect.onError(() => Effect.ignore(release(lease)))
-      )
+      const { found: record } = yield* readRecord(gameId).pipe(Effect.onError(() => Effect.ignore(release(lease))))
       if (typeof record !== "string") return Acquired.Held({ lease, record, leftBy: taken.leftBy })
       yield* release(lease)
       return Acquired.Undecodable({ detail: record })
@@ -71,13 +171,7 @@ export const make = (send: Send, options: { readonly owner: string; readonly lea
 
     renew: (lease) => write("renew", lease.gameId, (tables, now) => Statements.renew(tables, now, lease, ttl)),
 
-    commit: Effect.fnUntraced(function* (lease, { containerId }, row) {
-      const moved = yield* write("commit", lease.gameId, (tables) => Statements.commit(tables, lease, containerId, row))
-      if (moved) return "committed"
-      const found = yield* read("readBack", (tables) => Statements.readBack(tables, lease), lease.gameId)
-      if (found.ours) return "committed"
-      return found.removed ? "already_removed" : "record_moved"
-    }),
+    commit: (lease, { containerId }, row) => commit({ lease, containerId, row }),
 
     settle: (lease, end) => {
       const { failure, keep } = end

@@ -46,7 +46,11 @@ const portsOf = (world: World, process: Process, { onSend, sabotage }: ReplicaOp
     timeout: plan.statementTimeout,
     onSend: ({ operation, statement }) => onSend({ process, operation, subject: statement.gameId })
   })
-  const stores = Stores.make(send, { owner: process.name, leaseTtl: Duration.millis(plan.leaseTtl) })
+  const stores = Stores.make(send, {
+    owner: process.name,
+    leaseTtl: Duration.millis(plan.leaseTtl),
+    sharing: true
+  })
   const ports = Context.make(ContainerEngine, Watch.engine(witness, process, EnginePort.make(ask))).pipe(
     Context.add(RuntimeRecords, Watch.records(witness, process, Context.get(stores, RuntimeRecords))),
     Context.add(GameLeases, Watch.leases(witness, process, Context.get(stores, GameLeases))),

@@ -6,6 +6,7 @@ import type { DatabaseRequest, DatabaseServer, Failure } from "./DatabaseServer.
 import type { Network } from "./Network.ts"
 
 const repeated: Record<Repeat, ReadonlySet<Failure>> = {
+  never: new Set<Failure>(),
   rolled_back: new Set<Failure>(["rolled_back"]),
   disconnected: new Set<Failure>(["rolled_back", "disconnected"]),
   unanswered: new Set<Failure>(["rolled_back", "disconnected", "timed_out"])

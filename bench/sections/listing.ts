@@ -1,0 +1,111 @@
+import { Context, Effect, Layer } from "effect"
+import { CurrentTransformer, type Statement } from "effect/sql/Statement"
+import * as Postgres from "../../src/adapters/postgres/RuntimeRecords.ts"
+import type { Moment } from "../../src/domain/Expiry.ts"
+import { type Cursor, RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
+import { tables as makeTables } from "../database.ts"
+import type { Options } from "../options.ts"
+import { BenchFailed, round, say, timed } from "../progress.ts"
+import { median } from "../stats.ts"
+
+const pageSize = 500
+const due = 1000
+const repeats = 25
+
+const day = 86_400_000
+
+/** A node of `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)`. */
+interface PlanNode {
+  readonly "Node Type": string
+  readonly "Relation Name"?: string
+  readonly "Index Name"?: string
+  readonly "Actual Rows": number
+  readonly "Actual Loops": number
+  readonly "Rows Removed by Filter"?: number
+  readonly "Rows Removed by Index Recheck"?: number
+  readonly "Shared Hit Blocks": number
+  readonly "Shared Read Blocks": number
+  readonly Plans?: ReadonlyArray<PlanNode>
+}
+
+const nodesOf = (node: PlanNode): ReadonlyArray<PlanNode> => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
+
+/** Rows of `runtime_records` that were read, whether they were wanted or not. */
+const touched = (plan: PlanNode) =>
+  nodesOf(plan)
+    .filter((node) => node["Relation Name"] === "runtime_records")
+    .reduce((sum, node) => {
+      const dropped = (node["Rows Removed by Filter"] ?? 0) + (node["Rows Removed by Index Recheck"] ?? 0)
+      return sum + node["Actual Loops"] * (node["Actual Rows"] + dropped)
+    }, 0)
+
+/** The due-listing among rows of which half are stopped, with few of them due and with all. */
+export const listing = Effect.fnUntraced(function* ({ rows }: Options) {
+  const { sql, fill, context } = yield* makeTables("bench_listing")
+  yield* say(`listing: among ${2 * rows} rows`)
+  yield* fill([
+    { count: due, prefix: "due-", lastOpAt: "now() - interval '40 days' - i * interval '1 second'" },
+    {
+      count: Math.max(0, rows - due),
+      prefix: "kept-",
+      lastOpAt: "now() - interval '1 day' - random() * interval '28 days'"
+    },
+    { count: rows, status: "running", prefix: "running-", lastOpAt: "now() - random() * interval '60 days'" }
+  ])
+  const ports = Context.get(
+    yield* Layer.build(Layer.provide(Postgres.layer, Layer.succeedContext(context))),
+    RuntimeRecords
+  )
+
+  /** Where the page after so many rows starts. */
+  const cursor = Effect.fnUntraced(function* (skipped: number) {
+    if (skipped <= 0) return undefined
+    const [row] = yield* sql<{ gameId: string; micros: string }>`
+      select game_id as "gameId", ((extract(epoch from last_op_at) * 1000000)::bigint)::text as micros
+      from runtime_records where status = 'stopped' order by last_op_at, game_id offset ${skipped - 1}::int limit 1`
+    return row && ({ gameId: row.gameId, lastOpAt: BigInt(row.micros) } satisfies Cursor)
+  })
+
+  const explain = Effect.fnUntraced(function* (statement: Statement<unknown>) {
+    const [answer] = yield* sql<{ "QUERY PLAN": ReadonlyArray<{ Plan: PlanNode }> }>`
+      explain (analyze, buffers, format json) ${statement}`
+    const plan = answer?.["QUERY PLAN"][0]?.Plan
+    if (plan === undefined) return yield* new BenchFailed({ message: "EXPLAIN gave no plan" })
+    const indexes = [...new Set(nodesOf(plan).flatMap((node) => node["Index Name"] ?? []))]
+    return {
+      rowsTouched: touched(plan),
+      buffers: plan["Shared Hit Blocks"] + plan["Shared Read Blocks"],
+      indexes,
+      plan
+    }
+  })
+
+  const page = Effect.fnUntraced(function* (name: string, moment: Moment, dueRows: number, skipped: number) {
+    let sent: Statement<unknown> | undefined
+    const list = ports.listDue({ moment, after: yield* cursor(skipped), limit: pageSize })
+    const { records } = yield* Effect.provideService(list, CurrentTransformer, (statement) => {
+      sent = statement
+      return Effect.succeed(statement)
+    })
+    const times = yield* Effect.forEach(Array.from({ length: repeats }), () => timed(list))
+    const millis = times.map(({ seconds }) => seconds * 1000)
+    if (sent === undefined) return yield* new BenchFailed({ message: "no statement was seen" })
+    const { plan, ...explained } = yield* explain(sent)
+    yield* say(`  ${name}: ${round(median(millis), 2)} ms, ${records.length} rows, touched ${explained.rowsTouched}`)
+    return { name, median: median(millis), millis, due: dueRows, rows: records.length, ...explained, plan }
+  })
+
+  const now = Date.now()
+  const few = { now, cutoff: now - 30 * day }
+  const all = { now, cutoff: now }
+  const half = Math.floor(rows / 2 / pageSize) * pageSize
+  return [
+    yield* page(`first page, ${due} due`, few, due, 0),
+    yield* page(`last page, ${due} due`, few, due, due - pageSize),
+    yield* page("first page, all due", all, rows, 0),
+    yield* page("page in the middle, all due", all, rows, half),
+    yield* page("last page, all due", all, rows, rows - pageSize)
+  ]
+}, Effect.scoped)
+
+export type ListingResult = Effect.Success<ReturnType<typeof listing>>

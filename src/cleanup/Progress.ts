@@ -1,0 +1,17 @@
+/** How far a pass has come. */
+export interface Progress {
+  /** `undefined` where they could not be counted. */
+  readonly due: number | undefined
+  readonly done: number
+  /** Since it began. */
+  readonly seconds: number
+}
+
+/** Games a second, over the whole pass. */
+export const rate = ({ done, seconds }: Progress): number => (seconds > 0 ? done / seconds : 0)
+
+/** Rounded up; `undefined` where nothing can be said yet. */
+export const secondsLeft = (progress: Progress): number | undefined =>
+  progress.due === undefined || rate(progress) === 0
+    ? undefined
+    : Math.ceil(Math.max(0, progress.due - progress.done) / rate(progress))

@@ -1,0 +1,183 @@
+import { assert, it } from "@effect/vitest"
+import { Effect, Layer, Schema } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import * as Statement from "effect/sql/Statement"
+import { GameLeases } from "../../../src/ports/GameLeases.ts"
+import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
+import { layerStores, postgresServer } from "../../support/postgres.ts"
+import { auditRow, longAgo, momentAt } from "../../support/records.ts"
+
+const server = postgresServer()
+
+const pageSize = 500
+const stoppedGames = 30_000
+const dueGames = 1000
+/** How many rows more than it returns a statement may look at. */
+const few = 3
+
+interface Node {
+  readonly "Node Type": string
+  readonly "Relation Name"?: string
+  readonly "Index Name"?: string
+  readonly "Actual Rows": number
+  readonly "Actual Loops": number
+  readonly "Rows Removed by Filter"?: number
+  readonly "Rows Removed by Index Recheck"?: number
+  readonly "Conflict Arbiter Indexes"?: ReadonlyArray<string>
+  readonly Plans?: ReadonlyArray<Node>
+}
+
+const Node: Schema.Codec<Node> = Schema.Struct({
+  "Node Type": Schema.String,
+  "Relation Name": Schema.optionalKey(Schema.String),
+  "Index Name": Schema.optionalKey(Schema.String),
+  "Actual Rows": Schema.Number,
+  "Actual Loops": Schema.Number,
+  "Rows Removed by Filter": Schema.optionalKey(Schema.Number),
+  "Rows Removed by Index Recheck": Schema.optionalKey(Schema.Number),
+  "Conflict Arbiter Indexes": Schema.optionalKey(Schema.Array(Schema.String)),
+  Plans: Schema.optionalKey(Schema.Array(Schema.suspend(() => Node)))
+})
+
+const Explained = Schema.Tuple([Schema.Struct({ "QUERY PLAN": Schema.Tuple([Schema.Struct({ Plan: Node })]) })])
+
+const nodesOf = (node: Node): ReadonlyArray<Node> => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
+
+/** Runs the work, and gives the plan by which the server carries out each statement that it sends, as lists of nodes. */
+const plansOf = Effect.fnUntraced(function* <A, E>(work: Effect.Effect<A, E>) {
+  const sql = yield* SqlClient
+  const plans: Array<ReadonlyArray<Node>> = []
+  const explain: Statement.Transformer = (statement) =>
+    // Rolled back: the statement itself is still to come.
+    sql.withTransaction(Effect.flatMap(sql`explain (analyze, buffers, format json) ${statement}`, Effect.fail)).pipe(
+      Effect.flip,
+      Effect.flatMap(Schema.decodeUnknownEffect(Explained)),
+      Effect.map(([row]) => {
+        plans.push(nodesOf(row["QUERY PLAN"][0].Plan))
+        return statement
+      }),
+      Effect.provideService(Statement.CurrentTransformer, undefined),
+      Effect.orDie
+    )
+  const answer = yield* Effect.provideService(work, Statement.CurrentTransformer, explain)
+  return { answer, plans }
+})
+
+/** The rows that a scan looked at, whether it returned them or not. */
+const touched = (node: Node) =>
+  node["Actual Loops"] *
+  (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0) + (node["Rows Removed by Index Recheck"] ?? 0))
+
+const scansOf = (table: string, nodes: ReadonlyArray<Node>) =>
+  nodes.filter(
+    (node) =>
+      node["Node Type"].includes("Scan") && (node["Relation Name"] === table || node["Index Name"]?.startsWith(table))
+  )
+
+const kinds = (nodes: ReadonlyArray<Node>) =>
+  nodes.map((node) => `${node["Node Type"]} ${node["Index Name"] ?? node["Relation Name"] ?? ""}`.trim())
+
+const primaryKeys = ["runtime_records_pkey", "runtime_records_game_id"]
+
+/** Only by the primary key, and no more rows than it asks for. */
+const assertByKey = (nodes: ReadonlyArray<Node>, games: number) => {
+  for (const table of ["runtime_records", "game_leases"]) {
+    for (const scan of scansOf(table, nodes)) {
+      assert.include(
+        [...primaryKeys, "game_leases_pkey", "game_leases_game_id"],
+        scan["Index Name"],
+        kinds(nodes).join(", ")
+      )
+      assert.isAtMost(touched(scan), games, kinds(nodes).join(", "))
+    }
+  }
+}
+
+const cases = [
+  { due: dueGames, analyzed: true },
+  { due: dueGames, analyzed: false },
+  { due: stoppedGames, analyzed: true },
+  { due: stoppedGames, analyzed: false }
+]
+
+for (const { analyzed, due } of cases) {
+  /** 60 000 records, half of them stopped, and many leases, most of them left behind. */
+  const layer = Layer.effectDiscard(
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      yield* sql`alter table runtime_records set (autovacuum_enabled = off)`
+      yield* sql`alter table game_leases set (autovacuum_enabled = off)`
+      yield* sql`
+        insert into runtime_records (game_id, status, current_container_id, last_op_at)
+        select 'game-' || i, case when i % 2 = 0 then 'stopped' else 'running' end, lpad(to_hex(i), 64, '0'),
+          to_timestamp(${longAgo / 1000}::float8) + case when i / 2 <= ${due}::integer then -1 else 1 end * i * interval '1 second'
+        from generate_series(1, 60000) as i order by md5(i::text)`
+      yield* sql`
+        insert into game_leases select 'other-' || i, gen_random_uuid(), i, now(), now() from generate_series(1, 20000) as i`
+      if (analyzed) yield* sql`analyze`
+    })
+  ).pipe(Layer.provideMerge(layerStores({ timeout: "1 minute" })), Layer.provide(server))
+  const moment = momentAt(longAgo)
+
+  it.layer(layer, { timeout: "1 minute", excludeTestServices: true })(
+    `the plan for 60 000 records of which ${due} are due, with ${analyzed ? "fresh" : "no"} statistics`,
+    (it) => {
+      it.effect("of every page of what is due is a range of the partial index, read no further than the page", () =>
+        Effect.gen(function* () {
+          const { listDue } = yield* RuntimeRecords
+          const first = yield* plansOf(listDue({ moment, after: undefined, limit: pageSize }))
+          const second = yield* plansOf(listDue({ moment, after: first.answer.next, limit: pageSize }))
+          const third = yield* plansOf(listDue({ moment, after: second.answer.next, limit: pageSize }))
+          assert.lengthOf(first.answer.records, pageSize)
+          assert.lengthOf(second.answer.records, pageSize)
+          assert.lengthOf(third.answer.records, due > 2 * pageSize ? pageSize : 0)
+          for (const nodes of [first, second, third].flatMap(({ plans }) => plans)) {
+            const [scan, ...others] = scansOf("runtime_records", nodes)
+            assert(scan !== undefined, kinds(nodes).join(", "))
+            assert.isEmpty(others)
+            assert.strictEqual(scan["Index Name"], "runtime_records_stopped", kinds(nodes).join(", "))
+            assert.isAtMost(touched(scan), pageSize + few)
+            assert.notMatch(kinds(nodes).join(), /Sort|Bitmap|Hash|Seq Scan on runtime/)
+          }
+        })
+      )
+
+      it.effect("of the backlog's counts looks at what is due, and not at the rest of the table", () =>
+        Effect.gen(function* () {
+          const { backlog } = yield* RuntimeRecords
+          const { answer, plans } = yield* plansOf(backlog(moment))
+          assert.strictEqual(answer.due, due)
+          assert.lengthOf(plans, 1)
+          for (const scan of plans.flatMap((nodes) => scansOf("runtime_records", nodes))) {
+            if (touched(scan) <= few) continue
+            assert.strictEqual(scan["Index Name"], "runtime_records_stopped", kinds(plans.flat()).join(", "))
+            assert.isAtMost(touched(scan), due + few)
+          }
+        })
+      )
+
+      it.effect.each([1, 16])("of %s leases, re-reads and commits together goes by the primary key", (count) =>
+        Effect.gen(function* () {
+          const leases = yield* GameLeases
+          const ids = Array.from({ length: count }, (_, i) => 2 * (i + 1) + 100 * count)
+          const atOnce = { concurrency: "unbounded" } as const
+          const taken = yield* plansOf(Effect.forEach(ids, (i) => leases.acquire(`game-${i}`), atOnce))
+          assert.lengthOf(taken.plans, 2)
+          const held = taken.answer.map((acquired) => {
+            assert(acquired._tag === "Held" && acquired.record !== undefined)
+            return { lease: acquired.lease, record: acquired.record }
+          })
+          const committed = yield* plansOf(
+            Effect.forEach(held, ({ lease, record }) => leases.commit(lease, record, auditRow(record)), atOnce)
+          )
+          assert.deepStrictEqual(
+            committed.answer,
+            held.map(() => "committed")
+          )
+          assert.lengthOf(committed.plans, 1)
+          for (const nodes of [...taken.plans, ...committed.plans]) assertByKey(nodes, count)
+        })
+      )
+    }
+  )
+}
