@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { existsSync } from "node:fs"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Option, Schema } from "effect"
 import { Engine as EngineSettings } from "../src/config/EngineSettings.ts"
 import type { Game } from "./database.ts"
 import { BenchFailed, round, say, timed } from "./progress.ts"
@@ -57,6 +57,9 @@ const find = Effect.gen(function* () {
 })
 
 const Created = Schema.fromJsonString(Schema.Struct({ Id: Schema.String }))
+/** A container that ends at once has ended by then. */
+const lostAfter = "30 seconds"
+
 const Listed = Schema.fromJsonString(Schema.Array(Schema.Struct({ Id: Schema.String })))
 const Version = Schema.fromJsonString(Schema.Struct({ Version: Schema.String }))
 
@@ -76,21 +79,27 @@ const make = Effect.gen(function* () {
   let youngest = 0
   let groups = 0
 
-  const create = (group: string, gameId: string) =>
-    attempt(async (): Promise<Game> => {
+  const bounded = <A>(call: () => Promise<A>) => Effect.timeoutOption(attempt(call), lostAfter)
+
+  /** An engine under load loses the end of a container now and then, and says for ever that it runs: that one is no use. */
+  const create = (group: string, gameId: string): Effect.Effect<Game, BenchFailed> =>
+    Effect.gen(function* () {
       const spec = {
         Image: image,
         Cmd: ["/busybox", "true"],
         Labels: { "rtmanager.bench.run": run, "rtmanager.bench.group": group, [gameLabel]: gameId },
         HostConfig: hostConfig
       }
-      const { Id } = Schema.decodeUnknownSync(Created)(
-        (await raw.expect(201, "POST", "/containers/create", spec)).toString()
-      )
-      await raw.expect(204, "POST", `/containers/${Id}/start`)
-      await raw.expect(200, "POST", `/containers/${Id}/wait`)
+      const made = yield* attempt(() => raw.expect(201, "POST", "/containers/create", spec))
+      const { Id } = Schema.decodeUnknownSync(Created)(made.toString())
+      yield* attempt(() => raw.expect(204, "POST", `/containers/${Id}/start`))
+      const exited = yield* bounded(() => raw.expect(200, "POST", `/containers/${Id}/wait`))
       youngest = Date.now()
-      return { gameId, containerId: Id }
+      if (Option.isSome(exited)) return { gameId, containerId: Id }
+      yield* say(`  container ${Id} does not end: another in its place`)
+      const removed = yield* bounded(() => raw.expect(204, "DELETE", `/containers/${Id}?force=1`))
+      if (Option.isNone(removed)) return yield* failed(`the engine does not remove container ${Id}`)
+      return yield* create(group, gameId)
     })
 
   const removeEverything = Effect.gen(function* () {

@@ -82,7 +82,7 @@ describe("the image", () => {
   })
 
   it("gets its signals, as a user that has a number and is not root", () => {
-    assert.match(dockerfile, /^ENTRYPOINT \["node", "\/app\/src\/main\.ts"\]$/m)
+    assert.match(dockerfile, /^ENTRYPOINT \["node", (?:"--[a-z-]+=\d+", )*"\/app\/src\/main\.ts"\]$/m)
     assert.match(dockerfile, /^USER [1-9]\d*:[1-9]\d*$/m)
   })
 
