@@ -1,8 +1,11 @@
 import { Clock, Effect, Semaphore } from "effect"
 import type { ContainerEngine, ContainerEngineError } from "../ports/ContainerEngine.ts"
 
-/** How many times longer than the fastest calls may take on average before the engine is asked for less at once. */
+/** How many times longer than the fastest calls may take on average before the engine is asked for far less at once. */
 const tolerance = 6
+
+/** Games that wait in the engine: the level grows while they are fewer than the first, and shrinks beyond the second. */
+const queue = { least: 6, most: 8 }
 
 /** What is left of the level after a window that was too slow. */
 const backOff = 0.75
@@ -47,39 +50,49 @@ export interface EngineLimit {
 }
 
 /**
- * How many games are at the engine at once, found by its latency: additive increase and multiplicative decrease, as TCP
- * has them, with the delay against the fastest call as the sign of congestion, as in TCP Vegas. The level doubles until
- * the first sign. While a window of calls takes up to 6 times as long as the fastest calls would, the next has room for
- * one more; once it takes longer, or a call fails, for a quarter less.
+ * How many games are at the engine at once, found by its latency, as TCP Vegas does it: what a window of calls took beyond
+ * what the fastest calls would says how many of the games only wait there. While they are few, the level grows by one (at
+ * first it doubles), and once they are many it shrinks by one. After a window that took over 6 times as long as the
+ * fastest calls would, or in which a call failed, a quarter is taken off.
  */
 export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number) {
   let level = Math.min(first, ceiling)
   let doubling = true
-  let window = 0
+  let changes = 0
   let failures = 0
   const paces = { inspect: newPace(), remove: newPace() }
   const permits = yield* Semaphore.make(level)
 
-  const isSlow = () => {
-    let total = 0
+  /** What the calls of the window that ends took, and what they would have taken at their fastest. */
+  const measure = () => {
+    let taken = 0
     let expected = 0
     for (const pace of Object.values(paces)) {
-      total += pace.total
+      taken += pace.total
       expected += pace.calls === 0 ? 0 : pace.calls * pace.fastest
       pace.calls = 0
       pace.total = 0
       if (level <= first) pace.fastest *= 1 + forgotten
     }
-    return total > tolerance * expected
+    return { taken, expected }
+  }
+
+  const nextLevel = () => {
+    const { taken, expected } = measure()
+    if (failures > 0 || taken > tolerance * expected) return Math.max(lowest, Math.floor(level * backOff))
+    const waiting = taken === 0 ? 0 : level * (1 - expected / taken)
+    if (waiting > queue.most) return level - 1
+    if (waiting < queue.least) return doubling ? level * 2 : level + 1
+    return level
   }
 
   const next = Effect.suspend(() => {
-    const slow = isSlow() || failures > 0
-    if (slow) doubling = false
-    const less = Math.max(Math.min(lowest, ceiling), Math.floor(level * backOff))
-    level = slow ? less : Math.min(ceiling, doubling ? level * 2 : level + 1)
+    const wanted = Math.min(nextLevel(), ceiling)
+    doubling &&= wanted > level
     failures = 0
-    window++
+    if (wanted === level) return Effect.void
+    level = wanted
+    changes++
     return permits.resize(level)
   })
 
@@ -90,14 +103,14 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
     meaning: (result: A) => "worked" | "failed" | "nothing"
   ) =>
     Effect.gen(function* () {
-      const begun = window
+      const begun = changes
       const started = yield* Clock.monotonicTimeNanos
       const ended = (how: "worked" | "failed" | "nothing") =>
         Effect.flatMap(Clock.monotonicTimeNanos, (now) => {
           if (how === "nothing") return Effect.void
           if (how === "failed") failures++
           // The time of a call from before the last change says nothing of the present level.
-          else if (begun !== window) return Effect.void
+          else if (begun !== changes) return Effect.void
           else count(paces[kind], Number(now - started) / 1e6)
           const calls = paces.inspect.calls + paces.remove.calls + failures
           return calls >= Math.max(fewestCalls, 2 * level) ? next : Effect.void
