@@ -23,6 +23,9 @@ const fewestCalls = 8
  */
 const forgotten = 0.005
 
+/** What a call says of the engine. A removal that comes back at once, refused or for nothing, does not say how fast it is. */
+type Meaning = "worked" | "failed" | "nothing"
+
 const meanings = { removed: "worked", absent: "nothing", refused: "nothing", unknown: "failed" } as const
 
 type Engine = ContainerEngine["Service"]
@@ -56,6 +59,7 @@ export interface EngineLimit {
  * fastest calls would, or in which a call failed, a quarter is taken off.
  */
 export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number) {
+  const clock = yield* Clock.Clock
   let level = Math.min(first, ceiling)
   let doubling = true
   let changes = 0
@@ -96,28 +100,30 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
     return permits.resize(level)
   })
 
-  /** A removal that comes back at once, refused or for nothing, does not say how fast the engine is. */
+  const ended = (
+    kind: keyof typeof paces,
+    call: { readonly begun: number; readonly started: bigint },
+    how: Meaning
+  ) => {
+    if (how === "nothing") return Effect.void
+    if (how === "failed") failures++
+    // The time of a call from before the last change says nothing of the present level.
+    else if (call.begun !== changes) return Effect.void
+    else count(paces[kind], Number(clock.monotonicTimeNanosUnsafe() - call.started) / 1e6)
+    const calls = paces.inspect.calls + paces.remove.calls + failures
+    return calls >= Math.max(fewestCalls, 2 * level) ? next : Effect.void
+  }
+
   const timed = <A>(
     kind: keyof typeof paces,
     call: Effect.Effect<A, ContainerEngineError>,
-    meaning: (result: A) => "worked" | "failed" | "nothing"
+    meaning: (result: A) => Meaning
   ) =>
-    Effect.gen(function* () {
-      const begun = changes
-      const started = yield* Clock.monotonicTimeNanos
-      const ended = (how: "worked" | "failed" | "nothing") =>
-        Effect.flatMap(Clock.monotonicTimeNanos, (now) => {
-          if (how === "nothing") return Effect.void
-          if (how === "failed") failures++
-          // The time of a call from before the last change says nothing of the present level.
-          else if (begun !== changes) return Effect.void
-          else count(paces[kind], Number(now - started) / 1e6)
-          const calls = paces.inspect.calls + paces.remove.calls + failures
-          return calls >= Math.max(fewestCalls, 2 * level) ? next : Effect.void
-        })
-      return yield* call.pipe(
-        Effect.tap((result) => ended(meaning(result))),
-        Effect.tapError(({ reason }) => ended(reason._tag === "Withheld" ? "nothing" : "failed"))
+    Effect.suspend(() => {
+      const begun = { begun: changes, started: clock.monotonicTimeNanosUnsafe() }
+      return call.pipe(
+        Effect.tap((result) => ended(kind, begun, meaning(result))),
+        Effect.tapError(({ reason }) => ended(kind, begun, reason._tag === "Withheld" ? "nothing" : "failed"))
       )
     })
 
