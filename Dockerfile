@@ -8,7 +8,7 @@ COPY .npmrc package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 COPY src src
 # Readable for the service's user, whatever the umask of the checkout was. Compiled code is kept, for a quicker start.
-ENV NODE_COMPILE_CACHE=/app/compiled NODE_COMPILE_CACHE_PORTABLE=1
+ENV NODE_COMPILE_CACHE=/app/compiled
 RUN chmod -R a+rX package.json src && node src/main.ts --version && chmod -R a+rX compiled
 
 FROM ${NODE_IMAGE}
@@ -26,7 +26,6 @@ COPY --from=build /app/compiled compiled
 USER 10001:10001
 ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/app/compiled \
-    NODE_COMPILE_CACHE_PORTABLE=1 \
     RTMANAGER_HTTP_ADDR=0.0.0.0:8080
 EXPOSE 8080
 # Only whether the process makes progress: it stays healthy while the database or the engine is away.
@@ -34,5 +33,5 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://' + process.env.RTMANAGER_HTTP_ADDR + '/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 STOPSIGNAL SIGTERM
 # A heap that grows slowly: the service is small, and the memory is for the games.
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=50", "/app/src/main.ts"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=20", "/app/src/main.ts"]
 CMD ["serve"]

@@ -22,8 +22,8 @@ const judged = (name: string, unit: string, at: Goal["at"], goal: number, figure
   ...figures
 })
 
-/** A block for each of the 500 rows, and as many again; more is index that was walked through and thrown away. */
-const mostBlocks = 1000
+/** Of the 500 rows and of their places in cleanup_backoff: two each. More is index that was walked through and thrown away. */
+const mostBlocks = 2000
 
 const single = (value: number): Spread => spread([value])
 

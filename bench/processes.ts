@@ -87,7 +87,7 @@ export const program = Effect.fnUntraced(function* (file: string, args: Readonly
 })
 
 /** How `npm start` runs the service: a heap that grows slowly, and compiled code that is kept for the next start. */
-const likeStart = ["--max-semi-space-size=8", "--heap-growing-percent=50", "bin/node26.mjs"]
+const likeStart = ["--max-semi-space-size=8", "--heap-growing-percent=20", "bin/node26.mjs"]
 
 /** The arguments of Node for a TypeScript file of the service, or one that stands in for it. */
 export const ofService = (file: string, ...args: ReadonlyArray<string>) => [...likeStart, file, ...args]
