@@ -19,7 +19,11 @@ const records = [
   "test/adapters/postgres/Stores.test.ts",
   "test/adapters/postgres/RuntimeRecords.test.ts"
 ]
-const leases = ["test/adapters/postgres/Stores.test.ts", "test/adapters/postgres/GameLeases.test.ts"]
+const leases = [
+  "test/adapters/postgres/Stores.test.ts",
+  "test/adapters/postgres/GameLeases.test.ts",
+  "test/adapters/postgres/sharing.test.ts"
+]
 const settings = ["test/config"]
 
 export const mutants: ReadonlyArray<Mutant> = [
