@@ -81,7 +81,7 @@ const make = Effect.gen(function* () {
 
   const bounded = <A>(call: () => Promise<A>) => Effect.timeoutOption(attempt(call), lostAfter)
 
-  /** An engine under load loses the end of a container now and then, and says for ever that it runs: that one is no use. */
+  /** An engine under load may lose the end of a container and say for ever that it runs: that one is no use. */
   const create = (group: string, gameId: string): Effect.Effect<Game, BenchFailed> =>
     Effect.gen(function* () {
       const spec = {

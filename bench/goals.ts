@@ -22,7 +22,7 @@ const judged = (name: string, unit: string, at: Goal["at"], goal: number, figure
   ...figures
 })
 
-/** Of the 500 rows and of their places in cleanup_backoff: two each. More is index that was walked through and thrown away. */
+/** Two for each of 500 rows and two for its place in cleanup_backoff. More is index that was walked through in vain. */
 const mostBlocks = 2000
 
 const single = (value: number): Spread => spread([value])

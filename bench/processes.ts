@@ -3,6 +3,7 @@ import { createInterface } from "node:readline"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import { Effect, type Scope } from "effect"
+import { parse } from "../test/support/service.ts"
 import { BenchFailed, timed } from "./progress.ts"
 
 export type Environment = Readonly<Record<string, string>>
@@ -39,14 +40,6 @@ const inherited = () =>
       process.env[name] === undefined ? [] : [[name, process.env[name]]]
     )
   )
-
-const parse = (line: string): Record<string, unknown> => {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return { text: line }
-  }
-}
 
 /** Told to end with the scope, and killed if it has not after three seconds. Its standard input ends with us. */
 export const start = (

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Console, Effect, Redacted } from "effect"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Console, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
-import * as Database from "../src/adapters/postgres/Database.ts"
+import { parseEndpoint } from "../src/adapters/postgres/endpoint.ts"
 import { type Address, connect } from "./rawEngine.ts"
 
 /**
@@ -82,9 +83,10 @@ const tick = Effect.gen(function* () {
   yield* Console.log(JSON.stringify({ ...figures, secondsAfterListing: (ended - listed) / 1000 }))
 })
 
-tick.pipe(
-  Effect.provide(
-    Database.layer({ url: Redacted.make(input.url), schema: input.schema, pool: 10, timeout: "1 minute" })
-  ),
-  NodeRuntime.runMain
+/** Sessions as the server gives them, without what ours are told about plans. */
+const client = Effect.fromResult(parseEndpoint(Redacted.make(input.url))).pipe(
+  Effect.map((endpoint) => PgClient.layer({ ...endpoint, startupParameters: { search_path: input.schema } })),
+  Layer.unwrap
 )
+
+tick.pipe(Effect.provide(client), NodeRuntime.runMain)

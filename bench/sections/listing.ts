@@ -1,11 +1,12 @@
 import { Context, Effect, Layer } from "effect"
-import { CurrentTransformer, type Statement } from "effect/sql/Statement"
+import { SqlClient } from "effect/sql/SqlClient"
 import * as Postgres from "../../src/adapters/postgres/RuntimeRecords.ts"
 import type { Moment } from "../../src/domain/Expiry.ts"
 import { type Cursor, RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
+import { plansOf, touched } from "../../test/support/explain.ts"
 import { tables as makeTables } from "../database.ts"
 import type { Options } from "../options.ts"
-import { BenchFailed, round, say, timed } from "../progress.ts"
+import { round, say, timed } from "../progress.ts"
 import { median } from "../stats.ts"
 
 const pageSize = 500
@@ -13,31 +14,6 @@ const due = 1000
 const repeats = 25
 
 const day = 86_400_000
-
-/** A node of `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)`. */
-interface PlanNode {
-  readonly "Node Type": string
-  readonly "Relation Name"?: string
-  readonly "Index Name"?: string
-  readonly "Actual Rows": number
-  readonly "Actual Loops": number
-  readonly "Rows Removed by Filter"?: number
-  readonly "Rows Removed by Index Recheck"?: number
-  readonly "Shared Hit Blocks": number
-  readonly "Shared Read Blocks": number
-  readonly Plans?: ReadonlyArray<PlanNode>
-}
-
-const nodesOf = (node: PlanNode): ReadonlyArray<PlanNode> => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
-
-/** Rows of `runtime_records` that were read, whether they were wanted or not. */
-const touched = (plan: PlanNode) =>
-  nodesOf(plan)
-    .filter((node) => node["Relation Name"] === "runtime_records")
-    .reduce((sum, node) => {
-      const dropped = (node["Rows Removed by Filter"] ?? 0) + (node["Rows Removed by Index Recheck"] ?? 0)
-      return sum + node["Actual Loops"] * (node["Actual Rows"] + dropped)
-    }, 0)
 
 /** The due-listing among rows of which half are stopped, with few of them due and with all. */
 export const listing = Effect.fnUntraced(function* ({ rows }: Options) {
@@ -66,33 +42,30 @@ export const listing = Effect.fnUntraced(function* ({ rows }: Options) {
     return row && ({ gameId: row.gameId, lastOpAt: BigInt(row.micros) } satisfies Cursor)
   })
 
-  const explain = Effect.fnUntraced(function* (statement: Statement<unknown>) {
-    const [answer] = yield* sql<{ "QUERY PLAN": ReadonlyArray<{ Plan: PlanNode }> }>`
-      explain (analyze, buffers, format json) ${statement}`
-    const plan = answer?.["QUERY PLAN"][0]?.Plan
-    if (plan === undefined) return yield* new BenchFailed({ message: "EXPLAIN gave no plan" })
-    const indexes = [...new Set(nodesOf(plan).flatMap((node) => node["Index Name"] ?? []))]
+  const page = Effect.fnUntraced(function* (name: string, moment: Moment, dueRows: number, skipped: number) {
+    const list = ports.listDue({ moment, after: yield* cursor(skipped), limit: pageSize })
+    const explained = yield* plansOf(list).pipe(Effect.provideService(SqlClient, sql))
+    const { records } = explained.answer
+    const plan = explained.plans.flat()
+    const times = yield* Effect.forEach(Array.from({ length: repeats }), () => timed(list))
+    const millis = times.map(({ seconds }) => seconds * 1000)
+    const rowsTouched = plan
+      .filter((node) => node["Relation Name"] === "runtime_records")
+      .reduce((sum, node) => sum + touched(node), 0)
+    const indexes = [...new Set(plan.flatMap((node) => node["Index Name"] ?? []))]
+    const buffers = (plan[0]?.["Shared Hit Blocks"] ?? 0) + (plan[0]?.["Shared Read Blocks"] ?? 0)
+    yield* say(`  ${name}: ${round(median(millis), 2)} ms, ${records.length} rows, touched ${rowsTouched}`)
     return {
-      rowsTouched: touched(plan),
-      buffers: plan["Shared Hit Blocks"] + plan["Shared Read Blocks"],
+      name,
+      median: median(millis),
+      millis,
+      due: dueRows,
+      rows: records.length,
+      rowsTouched,
+      buffers,
       indexes,
       plan
     }
-  })
-
-  const page = Effect.fnUntraced(function* (name: string, moment: Moment, dueRows: number, skipped: number) {
-    let sent: Statement<unknown> | undefined
-    const list = ports.listDue({ moment, after: yield* cursor(skipped), limit: pageSize })
-    const { records } = yield* Effect.provideService(list, CurrentTransformer, (statement) => {
-      sent = statement
-      return Effect.succeed(statement)
-    })
-    const times = yield* Effect.forEach(Array.from({ length: repeats }), () => timed(list))
-    const millis = times.map(({ seconds }) => seconds * 1000)
-    if (sent === undefined) return yield* new BenchFailed({ message: "no statement was seen" })
-    const { plan, ...explained } = yield* explain(sent)
-    yield* say(`  ${name}: ${round(median(millis), 2)} ms, ${records.length} rows, touched ${explained.rowsTouched}`)
-    return { name, median: median(millis), millis, due: dueRows, rows: records.length, ...explained, plan }
   })
 
   const now = Date.now()

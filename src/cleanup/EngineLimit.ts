@@ -23,7 +23,7 @@ const fewestCalls = 8
  */
 const forgotten = 0.005
 
-/** What a call says of the engine. A removal that comes back at once, refused or for nothing, does not say how fast it is. */
+/** What a call says of the engine. A removal that comes back at once, refused or in vain, says nothing of its speed. */
 type Meaning = "worked" | "failed" | "nothing"
 
 const meanings = { removed: "worked", absent: "nothing", refused: "nothing", unknown: "failed" } as const

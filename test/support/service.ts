@@ -18,7 +18,8 @@ export interface Process {
   readonly ended: Effect.Effect<Ended>
 }
 
-const parse = (line: string): Record<string, unknown> => {
+/** A line of the log; one that is not JSON is its `text`. */
+export const parse = (line: string): Record<string, unknown> => {
   try {
     return JSON.parse(line)
   } catch {

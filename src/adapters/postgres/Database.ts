@@ -115,8 +115,8 @@ export const layer = (options: Options) =>
           lock_timeout: String(Math.ceil(millis * 0.8)),
           idle_in_transaction_session_timeout: String(millis),
           default_transaction_isolation: "read committed",
-          // Every statement here goes by an index. Without statistics, as after a restore or right after a large import, the
-          // planner would rather read or sort the whole backlog for each page.
+          // Every statement here goes by an index. Without statistics, as after a restore or a large import, the planner
+          // would rather read or sort the whole backlog for each page.
           enable_seqscan: "off",
           enable_bitmapscan: "off",
           enable_sort: "off",

@@ -19,7 +19,7 @@ interface Taken {
   readonly leftBy: "us" | "another" | null
 }
 
-/** How long the first waits for others. A commit that waits holds nothing up, and games that end together let as many begin. */
+/** How long the first waits for others. A commit holds nothing up meanwhile; games that end together let as many begin. */
 const waits = { acquire: "2 millis", commit: "20 millis" } as const
 
 const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {

@@ -6,7 +6,7 @@ import { auditColumns, auditValues, millis } from "./audit.ts"
 import type { Database } from "./Database.ts"
 import { shared } from "./shared.ts"
 
-export interface Commit {
+interface Commit {
   readonly lease: Lease
   readonly containerId: string | null
   readonly row: AuditRow
@@ -26,6 +26,7 @@ interface Options {
 export const makeCommit = ({ database, sql, wait }: Options) => {
   const columns = sql.literal(auditColumns)
 
+  /** The delete is the fence and the release. Only its row lets the update through, and only the update's the log. */
   const one = ({ containerId, lease, row }: Commit) => sql<{ moved: boolean }>`
     with lease as (
       delete from game_leases
@@ -52,7 +53,6 @@ export const makeCommit = ({ database, sql, wait }: Options) => {
       ) as ours,
       exists (select from runtime_records where game_id = ${lease.gameId} and status = 'removed') as removed`
 
-  // The delete is the fence and the release. Only its row lets the update through, and only the update's the log.
   const alone = Effect.fnUntraced(function* (commit: Commit): Effect.fn.Return<CommitResult, StoreError> {
     const [result] = yield* database.run("commit", "unanswered", one(commit))
     if (result?.moved) return "committed"

@@ -1,9 +1,9 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import * as Statement from "effect/sql/Statement"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
+import { type Node, plansOf, touched } from "../../support/explain.ts"
 import { layerStores, postgresServer } from "../../support/postgres.ts"
 import { auditRow, longAgo, momentAt } from "../../support/records.ts"
 
@@ -14,59 +14,6 @@ const stoppedGames = 30_000
 const dueGames = 1000
 /** How many rows more than it returns a statement may look at. */
 const few = 3
-
-interface Node {
-  readonly "Node Type": string
-  readonly "Relation Name"?: string
-  readonly "Index Name"?: string
-  readonly "Actual Rows": number
-  readonly "Actual Loops": number
-  readonly "Rows Removed by Filter"?: number
-  readonly "Rows Removed by Index Recheck"?: number
-  readonly "Conflict Arbiter Indexes"?: ReadonlyArray<string>
-  readonly Plans?: ReadonlyArray<Node>
-}
-
-const Node: Schema.Codec<Node> = Schema.Struct({
-  "Node Type": Schema.String,
-  "Relation Name": Schema.optionalKey(Schema.String),
-  "Index Name": Schema.optionalKey(Schema.String),
-  "Actual Rows": Schema.Number,
-  "Actual Loops": Schema.Number,
-  "Rows Removed by Filter": Schema.optionalKey(Schema.Number),
-  "Rows Removed by Index Recheck": Schema.optionalKey(Schema.Number),
-  "Conflict Arbiter Indexes": Schema.optionalKey(Schema.Array(Schema.String)),
-  Plans: Schema.optionalKey(Schema.Array(Schema.suspend(() => Node)))
-})
-
-const Explained = Schema.Tuple([Schema.Struct({ "QUERY PLAN": Schema.Tuple([Schema.Struct({ Plan: Node })]) })])
-
-const nodesOf = (node: Node): ReadonlyArray<Node> => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
-
-/** Runs the work, and gives the plan by which the server carries out each statement that it sends, as lists of nodes. */
-const plansOf = Effect.fnUntraced(function* <A, E>(work: Effect.Effect<A, E>) {
-  const sql = yield* SqlClient
-  const plans: Array<ReadonlyArray<Node>> = []
-  const explain: Statement.Transformer = (statement) =>
-    // Rolled back: the statement itself is still to come.
-    sql.withTransaction(Effect.flatMap(sql`explain (analyze, buffers, format json) ${statement}`, Effect.fail)).pipe(
-      Effect.flip,
-      Effect.flatMap(Schema.decodeUnknownEffect(Explained)),
-      Effect.map(([row]) => {
-        plans.push(nodesOf(row["QUERY PLAN"][0].Plan))
-        return statement
-      }),
-      Effect.provideService(Statement.CurrentTransformer, undefined),
-      Effect.orDie
-    )
-  const answer = yield* Effect.provideService(work, Statement.CurrentTransformer, explain)
-  return { answer, plans }
-})
-
-/** The rows that a scan looked at, whether it returned them or not. */
-const touched = (node: Node) =>
-  node["Actual Loops"] *
-  (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0) + (node["Rows Removed by Index Recheck"] ?? 0))
 
 const scansOf = (table: string, nodes: ReadonlyArray<Node>) =>
   nodes.filter(
