@@ -16,6 +16,8 @@ export interface Measured {
   readonly rssMb?: number
   /** The seed without its listing. */
   readonly secondsAfterListing?: number
+  /** The rate of the second half, when most of our code is compiled. */
+  readonly warmRate?: number
 }
 
 /** Rows that ended a moment ago: as stopped as the due ones, and not due for another minute. */
@@ -105,5 +107,10 @@ export const run = Effect.fnUntraced(function* (
   telemetry: Environment = {}
 ) {
   const { gameLabel } = yield* BenchEngine
-  return yield* pass("run", { ...environment(tables, gameLabel, concurrency), ...telemetry }, games)
+  const measured = yield* pass("run", { ...environment(tables, gameLabel, concurrency), ...telemetry }, games)
+  const [secondHalf] = yield* tables.sql<{ games: number; seconds: number }>`
+    select count(*)::int as games, extract(epoch from max(finished_at) - min(finished_at))::float8 as seconds
+    from (select finished_at, ntile(2) over (order by finished_at) as half from operation_log) as removed
+    where half = 2`
+  return { ...measured, ...(secondHalf && { warmRate: secondHalf.games / secondHalf.seconds }) } satisfies Measured
 })

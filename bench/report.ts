@@ -34,14 +34,24 @@ const engineTable = (engine: EngineResult, { containers, concurrency }: Options)
     const cpu = of(({ cpuMs = Number.NaN }) => cpuMs / containers).median
     const own =
       name === "run" || name === "run +telemetry" ? spread(cpuPerGame(engine, containers, name)).median : undefined
+    const warm = of(({ warmRate = Number.NaN }) => warmRate).median
     const wall = of(({ wallSeconds = Number.NaN }) => wallSeconds).median
     const rss = of(({ rssMb = Number.NaN }) => rssMb).median
     return [
       `${name}${settings[name] ?? ""}`,
-      ...[figure(rate.median), range(rate), figure(wall), figure(cpu), figure(own), figure(rss)]
+      ...[figure(rate.median), range(rate), figure(warm), figure(wall), figure(cpu), figure(own), figure(rss)]
     ]
   })
-  const head = ["removed a second", "median", "quartiles", "wall s", "CPU ms/game", "without start", "RSS MB"]
+  const head = [
+    "removed a second",
+    "median",
+    "quartiles",
+    "second half",
+    "wall s",
+    "CPU ms/game",
+    "without start",
+    "RSS MB"
+  ]
   return table([head, ...rows])
 }
 
