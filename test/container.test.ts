@@ -46,6 +46,7 @@ const Package = Schema.fromJsonString(
     version: Schema.String,
     description: Schema.String,
     license: Schema.String,
+    scripts: byName(Schema.String),
     optionalDependencies: byName(Schema.String)
   })
 )
@@ -84,6 +85,20 @@ describe("the image", () => {
   it("gets its signals, as a user that has a number and is not root", () => {
     assert.match(dockerfile, /^ENTRYPOINT \["node", (?:"--[a-z-]+=\d+", )*"\/app\/src\/main\.ts"\]$/m)
     assert.match(dockerfile, /^USER [1-9]\d*:[1-9]\d*$/m)
+  })
+
+  it("keeps compiled code for the very flags that it runs with, which are those of `npm start`", () => {
+    const flags = /--max-semi-space-size=\d+ --heap-growing-percent=\d+/
+    const start = flags.exec(manifest.scripts.start ?? "")?.[0]
+    assert.isDefined(start)
+    assert.include(dockerfile, `node ${start} src/main.ts --version`)
+    assert.include(
+      dockerfile,
+      `ENTRYPOINT ["node", ${start
+        ?.split(" ")
+        .map((flag) => JSON.stringify(flag))
+        .join(", ")}, `
+    )
   })
 
   it("listens on the port that it exposes, and that is published", () => {

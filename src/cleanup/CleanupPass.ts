@@ -19,8 +19,8 @@ import type { Progress } from "./Progress.ts"
 /** How long the games in flight may go on when a pass is interrupted. */
 const grace = Duration.seconds(4)
 
-/** The most games that wait for the database before and after their turn at the engine, while others have theirs. */
-const mostBeside = 16
+/** Games that are with the database before and after their turn at the engine, while others have theirs. */
+const beside = 16
 
 /** How often the log of a long pass says how far it has come. */
 const progressEvery = Duration.minutes(1)
@@ -64,7 +64,7 @@ export class CleanupPass extends Context.Service<
 }
 
 /** With a concurrency of 1, one game comes after the other. */
-const inFlight = ({ concurrency }: CleanupPassOptions) => concurrency + Math.min(2 * (concurrency - 1), mostBeside)
+const inFlight = ({ concurrency }: CleanupPassOptions) => (concurrency === 1 ? 1 : concurrency + beside)
 
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords

@@ -19,7 +19,10 @@ interface Taken {
   readonly leftBy: "us" | "another" | null
 }
 
-/** How long the first waits for others. A commit holds nothing up meanwhile; games that end together let as many begin. */
+/**
+ * How long the first waits for others. A commit holds nothing up meanwhile; games that end together let as many begin.
+ * It waits for nobody where its game is the only one under way.
+ */
 const waits = { acquire: "2 millis", commit: "20 millis" } as const
 
 const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
@@ -27,6 +30,8 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
   const sql = yield* SqlClient
   const clock = yield* Clock.Clock
   const wait = (duration: Duration.Input) => Effect.provideService(Effect.sleep(duration), Clock.Clock, clock)
+  /** The tokens of the leases that we hold. One that is lost without a word costs a short wait and no more. */
+  const held = new Set<bigint>()
   const columns = sql.literal(auditColumns)
   const ttl = sql`${Duration.toMillis(leaseTtl)}::float8 * interval '1 millisecond'`
 
@@ -98,6 +103,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
     const [row] = rows
     const record = row === undefined ? Result.succeed(undefined) : decodeRecord(row)
     if (Result.isSuccess(record) && rows.length < 2) {
+      held.add(lease.token)
       return Acquired.Held({ lease, record: record.success, leftBy: taken.leftBy ?? undefined })
     }
     yield* release(lease)
@@ -154,13 +160,18 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
     )
   }
 
-  const commit = makeCommit({ database, sql, wait: wait(waits.commit) })
+  const commit = makeCommit({
+    database,
+    sql,
+    wait: Effect.suspend(() => (held.size > 1 ? wait(waits.commit) : Effect.void))
+  })
+  const noLongerHeld = ({ token }: Lease) => Effect.sync(() => held.delete(token))
 
   return GameLeases.of({
     acquire,
     renew,
-    commit: (lease, { containerId }, row) => commit({ lease, containerId, row }),
-    settle
+    commit: (lease, { containerId }, row) => Effect.ensuring(commit({ lease, containerId, row }), noLongerHeld(lease)),
+    settle: (lease, end) => Effect.ensuring(settle(lease, end), noLongerHeld(lease))
   })
 })
 

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto"
 import { assert, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Clock, Effect, Fiber, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { TestClock } from "effect/testing"
 import type { Backoff } from "../../../src/domain/Backoff.ts"
 import { GameLeases, type Lease } from "../../../src/ports/GameLeases.ts"
 import { StoreFixture } from "../../ports/StoreFixture.ts"
@@ -97,6 +98,14 @@ const counted = Effect.fnUntraced(function* (options?: { readonly gate: Gate }) 
   return { leases: yield* otherProcess(schema, { url: proxy.url }), proxy, count }
 })
 
+/** Runs the work while time passes on this clock, a millisecond at a time. */
+const passing = Effect.fnUntraced(function* <A, E>(clock: TestClock.TestClock, work: Effect.Effect<A, E>) {
+  const fiber = yield* Effect.forkChild(work)
+  const over = () => fiber.pollUnsafe() !== undefined
+  yield* Effect.repeat(clock.adjust("1 millis"), { until: over, schedule: Schedule.spaced("1 millis") })
+  return yield* Fiber.join(fiber)
+})
+
 /** Every write to the table that concerns this game is refused until the scope ends. */
 const refuseWrites = Effect.fnUntraced(function* (table: string, event: "insert" | "update", gameId: string) {
   const sql = yield* SqlClient
@@ -127,6 +136,26 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("games tha
         assert(last !== undefined)
         yield* assertUntouched(last)
       })
+  )
+
+  it.effect("waits with a commit for the other games that are under way, and not where there is no other", () =>
+    Effect.gen(function* () {
+      const games = yield* givenMany(3)
+      const clock = yield* TestClock.make()
+      const { count, leases } = yield* Effect.provideService(counted(), Clock.Clock, clock)
+      const held = yield* passing(clock, holdAll(leases, games))
+      const [first, second, last] = held
+      assert(first !== undefined && second !== undefined && last !== undefined)
+
+      const waiting = yield* Effect.forkChild(commit(leases, first))
+      yield* (yield* SqlClient)`select 1`
+      const results = yield* passing(clock, Effect.all([Fiber.join(waiting), commit(leases, second)], atOnce))
+      assert.deepStrictEqual(results, ["committed", "committed"])
+      assert.strictEqual(count(manyCommitted), 1)
+
+      assert.strictEqual(yield* commit(leases, last), "committed")
+      yield* Effect.forEach(held, assertCommitted, { discard: true })
+    })
   )
 
   it.effect("commits records without a container, an image or a trace together with others", () =>
