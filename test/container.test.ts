@@ -64,6 +64,8 @@ const named = (name: string) => {
 const service = named("rtmanager-cleanup")
 const migrate = named("migrate")
 const services = Object.entries(compose.services)
+const proxy = await read("deploy/haproxy.cfg")
+const unprivileged = { cap_drop: ["ALL"], read_only: true, security_opt: ["no-new-privileges:true"] }
 
 describe("the image", () => {
   it("runs on the Node that the lock file brings to every other machine", () => {
@@ -123,10 +125,22 @@ describe("docker-compose.yml", () => {
       for (const port of ports ?? []) assert.match(port, /^127\.0\.0\.1:\d+:\d+$/, name)
   })
 
-  it("lets only what publishes a port out of the internal network", () => {
-    assert.deepStrictEqual(compose.networks, { internal: { internal: true }, published: null })
-    for (const [name, { networks, ports }] of services)
-      assert.deepStrictEqual(networks, ports === undefined ? ["internal"] : ["internal", "published"], name)
+  it("lets only what publishes a port out of the internal networks, and nobody but the service to the engine", () => {
+    assert.deepStrictEqual(compose.networks, {
+      engine: { internal: true },
+      internal: { internal: true },
+      published: null
+    })
+    for (const [name, { networks, ports }] of services) {
+      const toEngine = name === "rtmanager-cleanup" || name === "engine-proxy"
+      assert.deepStrictEqual(
+        networks,
+        [toEngine && "engine", name !== "engine-proxy" && "internal", ports !== undefined && "published"].filter(
+          (network) => network !== false
+        ),
+        name
+      )
+    }
   })
 
   it("gives the service more time to stop than the 10 seconds that it takes at most", () => {
@@ -147,19 +161,23 @@ describe("docker-compose.yml", () => {
     ["rtmanager-cleanup", service],
     ["migrate", migrate]
   ] as const)("runs %s as the image's user, read-only and without any privilege", (_, { user, ...own }) => {
-    assert.strictEqual(own.read_only, true)
-    assert.deepStrictEqual(own.cap_drop, ["ALL"])
-    assert.deepStrictEqual(own.security_opt, ["no-new-privileges:true"])
+    const { cap_drop, read_only, security_opt } = own
+    assert.deepStrictEqual({ cap_drop, read_only, security_opt }, unprivileged)
     assert.strictEqual(user, /^USER (\S+)$/m.exec(dockerfile)?.[1])
     assert.strictEqual(own.image, `rtmanager-cleanup:${manifest.version}`)
   })
 
-  it("hands the engine's socket to the service alone", () => {
+  it("hands the engine's socket to its proxy alone, where the service asks for it", () => {
     const holders = services.filter(([, { volumes }]) => volumes?.some((volume) => volume.includes("docker.sock")))
     assert.deepStrictEqual(
       holders.map(([name]) => name),
-      ["rtmanager-cleanup"]
+      ["engine-proxy"]
     )
+    const port = /presetenv LISTEN :(\d+)/.exec(proxy)?.[1]
+    assert.strictEqual(service.environment?.DOCKER_HOST, `tcp://engine-proxy:${port}`)
+    const { cap_drop, read_only, security_opt, user } = named("engine-proxy")
+    assert.deepStrictEqual({ cap_drop, read_only, security_opt }, unprivileged)
+    assert.match(user ?? "", /^[1-9]\d*:[1-9]\d*$/)
   })
 })
 
