@@ -65,6 +65,7 @@ const service = named("rtmanager-cleanup")
 const migrate = named("migrate")
 const services = Object.entries(compose.services)
 const proxy = await read("deploy/haproxy.cfg")
+const roles = await read("deploy/roles.sql")
 const unprivileged = { cap_drop: ["ALL"], read_only: true, security_opt: ["no-new-privileges:true"] }
 
 describe("the image", () => {
@@ -151,10 +152,23 @@ describe("docker-compose.yml", () => {
   it("starts the service after the database and its schema, whatever becomes of telemetry", () => {
     assert.deepStrictEqual(service.depends_on, {
       postgres: { condition: "service_healthy" },
-      migrate: { condition: "service_completed_successfully" }
+      roles: { condition: "service_completed_successfully" }
     })
+    assert.deepStrictEqual(named("roles").depends_on, { migrate: { condition: "service_completed_successfully" } })
     for (const [name, { depends_on = {} }] of services)
       for (const telemetry of ["otel-collector", "jaeger"]) assert.notProperty(depends_on, telemetry, name)
+  })
+
+  it("migrates as the owner of the tables, and lets the service log in with a role that may do less", () => {
+    const users = [migrate, service].map(({ environment }) => {
+      const url = environment?.RTMANAGER_DATABASE_URL ?? ""
+      return /^postgres:\/\/(\w+):\$\{(\w+):-\w+\}@/.exec(url)?.slice(1)
+    })
+    assert.deepStrictEqual(users, [
+      ["rtmanager", "POSTGRES_PASSWORD"],
+      ["rtmanager_cleanup", "CLEANUP_PASSWORD"]
+    ])
+    assert.include(roles, "create role rtmanager_cleanup nologin;")
   })
 
   it.each([

@@ -1,0 +1,152 @@
+import { readFile } from "node:fs/promises"
+import { assert, it } from "@effect/vitest"
+import { Context, Effect, Layer, Redacted, Result } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Database from "../src/adapters/postgres/Database.ts"
+import { checkVersion } from "../src/adapters/postgres/migrations.ts"
+import * as GameLeasesSuite from "./ports/GameLeasesSuite.ts"
+import * as KnownEngineSuite from "./ports/KnownEngineSuite.ts"
+import * as RuntimeRecordsSuite from "./ports/RuntimeRecordsSuite.ts"
+import { layerPorts, layerStores, PostgresServer, postgresServer } from "./support/postgres.ts"
+
+/** The schema that the file speaks of. */
+const schema = "rtmanager"
+
+const statements = (await readFile("deploy/roles.sql", "utf8"))
+  .split(/;\n/)
+  .filter((statement) => statement.trim() !== "")
+
+const roles = ["rtmanager_cleanup", "rtmanager_reader"] as const
+type Role = (typeof roles)[number]
+
+/** Migrated by one role; the others' rights are given twice, as after each migration. */
+const layerRoles = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const sql = yield* SqlClient
+    yield* Effect.forEach([...statements, ...statements], (statement) => sql.unsafe(statement), { discard: true })
+    yield* Effect.forEach(roles, (role) => sql`alter role ${sql(role)} login`, { discard: true })
+  })
+).pipe(Layer.provideMerge(layerStores({ schema })))
+
+/** Connections of this role to the same schema. */
+const layerRole = (role: Role) =>
+  Layer.unwrap(
+    Effect.map(PostgresServer, ({ url }) =>
+      Database.layer({
+        url: Redacted.make(`${Redacted.value(url)}&user=${role}`),
+        schema,
+        pool: 10,
+        timeout: "5 seconds"
+      })
+    )
+  )
+
+const layer = Layer.provideMerge(layerRoles, postgresServer())
+
+/** The ports as the service's own role; the fixture puts things there as the role that migrated. */
+const layerService = Layer.provide(layerPorts(), layerRole("rtmanager_cleanup")).pipe(Layer.provideMerge(layer))
+
+RuntimeRecordsSuite.suite("RuntimeRecords keeps the contract in the role of the service", layerService)
+GameLeasesSuite.suite("GameLeases keeps the contract in the role of the service", layerService)
+KnownEngineSuite.suite("KnownEngine keeps the contract in the role of the service", layerService)
+
+/** Everything that these roles may do to tables; `cleanup_migrations` is where versions are recorded. */
+const rights: Record<Role, Readonly<Record<string, ReadonlyArray<string>>>> = {
+  rtmanager_cleanup: {
+    runtime_records: ["select", "update status", "update last_op_at", "update removed_at"],
+    operation_log: ["select", "insert"],
+    game_leases: ["select", "insert", "update", "delete"],
+    cleanup_backoff: ["select", "insert", "update", "delete"],
+    cleanup_engine: ["select", "insert", "update"],
+    cleanup_migrations: ["select"]
+  },
+  rtmanager_reader: {
+    runtime_records: ["select"],
+    operation_log: ["select"],
+    game_leases: ["select"],
+    cleanup_backoff: ["select"],
+    cleanup_engine: ["select"],
+    cleanup_migrations: ["select"]
+  }
+}
+
+const ofTables = ["select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"]
+const ofColumns = ["insert", "update", "references"]
+
+/** What must be refused, whatever the catalog says. */
+const refused: ReadonlyArray<readonly [what: string, statement: string]> = [
+  ["change the log", "update operation_log set outcome = 'success'"],
+  ["delete from the log", "delete from operation_log"],
+  ["empty the log", "truncate operation_log"],
+  ["give a record another container", "update runtime_records set current_container_id = repeat('0', 64)"],
+  ["delete a record", "delete from runtime_records"],
+  ["make a record", "insert into runtime_records (game_id, status, last_op_at) values ('x', 'stopped', now())"],
+  ["record a version", "insert into cleanup_migrations (migration_id, name) values (99, 'x')"],
+  ["set tokens back", "select setval('game_leases_token', 1)"],
+  ["make a table", "create table mine ()"],
+  ["change a table", "alter table runtime_records add mine text"],
+  ["drop a table", "drop table operation_log"],
+  ["drop an index", "drop index operation_log_cleanup_success"],
+  ["make a schema", "create schema mine"],
+  ["make a role", "create role mine"]
+]
+
+const readersRefused: typeof refused = [
+  ["take a token", "select nextval('game_leases_token')"],
+  ["write the log", "insert into operation_log (game_id) values ('x')"],
+  ["release a lease", "delete from game_leases"]
+]
+
+const insufficientPrivilege = "42501"
+
+const sqlState = ({ reason }: SqlError) =>
+  typeof reason.cause === "object" && reason.cause !== null && "code" in reason.cause ? reason.cause.code : undefined
+
+it.layer(layer, { timeout: "60 seconds", excludeTestServices: true })("the roles of deploy/roles.sql", (it) => {
+  it.effect.each(roles)("give %s its rights to each table and no other", (role) =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const names = yield* sql<{ name: string }>`
+        select relname as name from pg_class where relnamespace = ${schema}::regnamespace and relkind = 'r' order by 1`
+      assert.sameMembers(
+        names.map(({ name }) => name),
+        Object.keys(rights[role])
+      )
+      for (const { name } of names) {
+        const granted = yield* sql<{ right: string }>`
+          select privilege as right from unnest(${ofTables}::text[]) as privilege
+          where has_table_privilege(${role}, ${`${schema}.${name}`}, privilege)
+          union all
+          select privilege || ' ' || attname from pg_attribute, unnest(${ofColumns}::text[]) as privilege
+          where attrelid = ${`${schema}.${name}`}::regclass and attnum > 0
+            and has_column_privilege(${role}, attrelid, attnum, privilege)
+            and not has_table_privilege(${role}, attrelid, privilege)`
+        assert.sameMembers(
+          granted.map(({ right }) => right),
+          [...(rights[role][name] ?? [])],
+          name
+        )
+      }
+    })
+  )
+
+  it.effect.each([
+    ["rtmanager_cleanup", refused],
+    ["rtmanager_reader", [...refused, ...readersRefused]]
+  ] as const)("refuse %s what it has no right to", ([role, statements]) =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(layerRole(role))
+      const theirs = Context.get(context, SqlClient)
+      for (const [what, statement] of statements) {
+        const result = yield* Effect.result(theirs.unsafe(statement))
+        assert(Result.isFailure(result), what)
+        assert.strictEqual(sqlState(result.failure), insufficientPrivilege, what)
+      }
+    })
+  )
+
+  it.effect("let the service see that the schema is the one it knows", () =>
+    Effect.flatMap(Layer.build(layerRole("rtmanager_cleanup")), (context) => Effect.provide(checkVersion, context))
+  )
+})
