@@ -33,6 +33,28 @@ const attributeValueLengthLimit = 8192
 /** Log lines that wait for the collector: a pass may write thousands at once, and the default of 2048 loses them. */
 const logQueue = 16_384
 
+/** Milliseconds from the end of the exporter's own tries to the next ones. */
+const offeredAgainAfter = 1000
+
+/** The most that a timer takes: a batch is given up when the collector refuses it, not when it is away for long. */
+const noTimeout = 2 ** 31 - 1
+
+/**
+ * Offers a batch until the collector takes it, or refuses it for good. The others wait in the processor's bounded queue, so a
+ * collector that was away costs only the spans that did not fit in there.
+ */
+class TraceExporter extends OTLPTraceExporter {
+  override export(...[spans, done]: Parameters<OTLPTraceExporter["export"]>) {
+    super.export(spans, (result) => {
+      const { error } = result
+      // A number is the status of an answer that is no invitation to try again.
+      if (error === undefined || ("code" in error && typeof error.code === "number")) return done(result)
+      diag.warn("spans wait for the collector:", error)
+      setTimeout(() => this.export(spans, done), offeredAgainAfter).unref()
+    })
+  }
+}
+
 /**
  * Leaves the status of a success unset and names the type of a failure, neither of which Effect does. A flush that the
  * collector refuses is reported and no more: as a rejection it would become a defect and the exit code of the process.
@@ -89,7 +111,7 @@ const metricReader = (url: string, interval: Duration.Duration) => {
 }
 
 const spanProcessor = (url: string, maxQueueSize: number) =>
-  new SpanProcessor(new OTLPTraceExporter({ url }), { maxQueueSize })
+  new SpanProcessor(new TraceExporter({ url }), { maxQueueSize, exportTimeoutMillis: noTimeout })
 
 const logProcessor = (url: string) =>
   new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ url }), maxQueueSize: logQueue })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Console, Deferred, Duration, Effect, FileSystem, Layer, Metric, Schema } from "effect"
+import { Console, Deferred, Duration, Effect, FileSystem, Layer, Metric, Schedule, Schema } from "effect"
 import { decode } from "../../src/config/Settings.ts"
 import { layer as logging } from "../../src/observability/logging.ts"
 import { gamesFor, instruments, lag, lastSuccess } from "../../src/observability/Metrics.ts"
@@ -175,6 +175,19 @@ describe("the resource", () => {
   )
 })
 
+/** Variables that the SDK reads by itself, until the scope closes. */
+const withVariables = (variables: Readonly<Record<string, string>>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => Object.assign(process.env, variables)),
+    () =>
+      Effect.sync(() => {
+        for (const name of Object.keys(variables)) delete process.env[name]
+      })
+  )
+
+const until = (condition: () => boolean) =>
+  Effect.repeat(Effect.sync(condition), { until: (met) => met, schedule: Schedule.spaced("5 millis") })
+
 describe("telemetry", () => {
   const work = Effect.logInfo("work").pipe(Effect.withSpan("pass"))
 
@@ -201,6 +214,30 @@ describe("telemetry", () => {
       const lines = yield* under(work, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint })
       assert.strictEqual(lines.filter((line) => line.includes("telemetry.problem")).length, 1)
       assert.sameMembers([...sink.paths], ["/v1/traces", "/v1/metrics", "/v1/logs"])
+    })
+  )
+
+  it.live("event 23: brings the spans of the time that the collector was away, each once, as soon as it is back", () =>
+    Effect.gen(function* () {
+      // Else the exporter would try for ten seconds by itself, and a batch would be five seconds in the making.
+      yield* withVariables({ OTEL_EXPORTER_OTLP_TIMEOUT: "100", OTEL_BSP_SCHEDULE_DELAY: "1" })
+      const sink = yield* makeOtlpSink("away")
+      const lines = yield* under(
+        Effect.gen(function* () {
+          yield* Effect.void.pipe(Effect.withSpan("first"))
+          yield* until(() => sink.paths.length === 1)
+          yield* Effect.void.pipe(Effect.withSpan("second"))
+          yield* until(() => sink.paths.length === 2)
+          sink.answer = "accept"
+          yield* until(() => sink.spans.length === 2)
+        }),
+        { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: sink.endpoint }
+      )
+      assert.deepStrictEqual(
+        sink.spans.map(({ name }) => name),
+        ["first", "second"]
+      )
+      assert.strictEqual(lines.filter((line) => line.includes("telemetry.problem")).length, 1)
     })
   )
 

@@ -16,6 +16,8 @@ export class OtlpSink {
   /** Of every request, whether it was answered or not. */
   readonly paths: Array<string> = []
   endpoint = ""
+  /** To `refuse` is final, to be `away` is not; `hang` never answers. */
+  answer: "accept" | "refuse" | "away" | "hang" = "accept"
 
   receive(body: Body) {
     this.spans.push(...spansOf(body))
@@ -38,15 +40,18 @@ export class OtlpSink {
   }
 }
 
-/** A small OTLP/HTTP receiver on 127.0.0.1, on a free port, until the scope closes. To `refuse` is final; `hang` never answers. */
-export const makeOtlpSink = Effect.fnUntraced(function* (answer: "accept" | "refuse" | "hang" = "accept") {
+const statuses = { accept: 200, refuse: 400, away: 503 }
+
+/** A small OTLP/HTTP receiver on 127.0.0.1, on a free port, until the scope closes. */
+export const makeOtlpSink = Effect.fnUntraced(function* (answer: OtlpSink["answer"] = "accept") {
   const sink = new OtlpSink()
+  sink.answer = answer
   const server = createServer(async (request, response) => {
     sink.paths.push(request.url ?? "")
     const text = await textOf(request)
-    if (answer === "hang") return
-    if (answer === "accept") sink.receive(Schema.decodeUnknownSync(Body)(text))
-    response.writeHead(answer === "accept" ? 200 : 400, { "content-type": "application/json" }).end("{}")
+    if (sink.answer === "hang") return
+    if (sink.answer === "accept") sink.receive(Schema.decodeUnknownSync(Body)(text))
+    response.writeHead(statuses[sink.answer], { "content-type": "application/json" }).end("{}")
   })
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => {
