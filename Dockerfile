@@ -7,12 +7,12 @@ COPY .npmrc package.json package-lock.json ./
 # The optional packages carry the embedded PostgreSQL and Node itself: the image has a Node, and a server for a database.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 COPY src src
-# Readable for the service's user, whatever the umask of the checkout was. Compiled code is kept, for a quicker start;
-# it serves only a Node with the same flags.
+# Readable for the service's user, whatever the umask of the checkout was.
+RUN chmod -R a+rX package.json src && mkdir --mode=755 compiled && chown 10001:10001 compiled
+# Compiled code is kept, for a quicker start. It serves only the same user, and a Node with the same flags.
+USER 10001:10001
 ENV NODE_COMPILE_CACHE=/app/compiled
-RUN chmod -R a+rX package.json src && \
-  node --max-semi-space-size=8 --heap-growing-percent=20 src/main.ts --version && \
-  chmod -R a+rX compiled
+RUN node --max-semi-space-size=8 --heap-growing-percent=20 src/main.ts --version && chmod -R a+rX compiled
 
 FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="rtmanager-containercleanup" \

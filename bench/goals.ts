@@ -79,9 +79,9 @@ const drainGoals = ({ plain, telemetry }: NonNullable<Results["drain"]>): Readon
 /** Every goal that these results can be held against. */
 export const goalsOf = (results: Results, { containers }: { readonly containers: number }): ReadonlyArray<Goal> => [
   ...(results.engine === undefined ? [] : engineGoals(results.engine, containers)),
-  ...(results.listing ?? []).flatMap(({ name, millis, due, rowsTouched, buffers }) => [
+  ...(results.listing ?? []).flatMap(({ name, millis, rows, rowsTouched, buffers }) => [
     judged(`listing, ${name}`, "ms", "most", 30, spread(millis)),
-    judged("  rows touched, of those that are due", "rows", "most", due, single(rowsTouched)),
+    judged("  rows touched", "rows", "most", rows, single(rowsTouched)),
     judged("  blocks read", "blocks", "most", mostBlocks, single(buffers))
   ]),
   ...(results.drain === undefined ? [] : drainGoals(results.drain)),

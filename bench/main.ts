@@ -10,7 +10,7 @@ import { flags, type Options, type Section } from "./options.ts"
 import { BenchFailed, say } from "./progress.ts"
 import { toText } from "./report.ts"
 import type { Results } from "./results.ts"
-import { bestOf, curve } from "./sections/curve.ts"
+import { curve } from "./sections/curve.ts"
 import { drain } from "./sections/drain.ts"
 import { calibrate, engine } from "./sections/engine.ts"
 import { idle } from "./sections/idle.ts"
@@ -40,12 +40,9 @@ const measure = Effect.fnUntraced(function* (options: Options) {
       Effect.when(Effect.sync(() => options.only.includes(name))),
       Effect.map(Option.getOrUndefined)
     )
-  const points = yield* section("curve", Effect.provide(curve(options), BenchEngine.layer))
-  const sideBySide = Effect.gen(function* () {
-    return yield* engine(options, points === undefined ? yield* calibrate(options) : bestOf(points))
-  })
+  const sideBySide = Effect.flatMap(calibrate(options), (best) => engine(options, best))
   const results: Results = {
-    curve: points,
+    curve: yield* section("curve", Effect.provide(curve(options), BenchEngine.layer)),
     engine: yield* section("engine", Effect.provide(sideBySide, BenchEngine.layer)),
     listing: yield* section("listing", listing(options)),
     drain: yield* section("drain", drain(options)),

@@ -16,7 +16,7 @@ import * as KnownEngine from "./adapters/postgres/KnownEngine.ts"
 import { migrate } from "./adapters/postgres/migrations.ts"
 import * as RuntimeRecords from "./adapters/postgres/RuntimeRecords.ts"
 import { sampleRecords } from "./adapters/postgres/samples.ts"
-import { Cleaner } from "./cleanup/Cleaner.ts"
+import { Cleaner, type CleanerOptions } from "./cleanup/Cleaner.ts"
 import { CleanupPass, type CleanupPassOptions } from "./cleanup/CleanupPass.ts"
 import * as Circuits from "./cleanup/circuits.ts"
 import { Heartbeat } from "./cleanup/Heartbeat.ts"
@@ -72,9 +72,7 @@ const layerStores = (leaseTtl: Duration.Duration) =>
 const layerEngine = ({ engine, engineTimeout, gameLabel }: Settings) =>
   Docker.layer({ host: engine, timeout: engineTimeout, gameLabel })
 
-const layerCleanup = (
-  options: CleanupPassOptions & { readonly leaseTtl: Duration.Duration; readonly engineTimeout: Duration.Duration }
-) => {
+const layerCleanup = (options: CleanupPassOptions & CleanerOptions) => {
   const patience = Duration.sum(Duration.times(options.engineTimeout, 2), Duration.seconds(30))
   return CleanupPass.layer(options).pipe(
     Layer.provideMerge(Layer.merge(Cleaner.layer(options), Heartbeat.layer({ patience })))

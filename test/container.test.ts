@@ -94,7 +94,12 @@ describe("the image", () => {
     const flags = /--max-semi-space-size=\d+ --heap-growing-percent=\d+/
     const start = flags.exec(manifest.scripts.start ?? "")?.[0]
     assert.isDefined(start)
-    assert.include(dockerfile, `node ${start} src/main.ts --version`)
+    // Node keeps it apart by user, too.
+    const user = /^USER (\S+)$/m.exec(dockerfile.slice(dockerfile.indexOf("LABEL")))?.[1]
+    assert.include(
+      dockerfile,
+      `USER ${user}\nENV NODE_COMPILE_CACHE=/app/compiled\nRUN node ${start} src/main.ts --version`
+    )
     assert.include(
       dockerfile,
       `ENTRYPOINT ["node", ${start

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises"
-import { assert, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
@@ -8,24 +8,42 @@ import { checkVersion } from "../src/adapters/postgres/migrations.ts"
 import * as GameLeasesSuite from "./ports/GameLeasesSuite.ts"
 import * as KnownEngineSuite from "./ports/KnownEngineSuite.ts"
 import * as RuntimeRecordsSuite from "./ports/RuntimeRecordsSuite.ts"
-import { layerPorts, layerStores, PostgresServer, postgresServer } from "./support/postgres.ts"
+import { layerDatabase, layerPorts, layerStores, PostgresServer, postgresServer } from "./support/postgres.ts"
 
 /** The schema that the file speaks of. */
 const schema = "rtmanager"
 
+/** Each begins at the start of a line. */
 const statements = (await readFile("deploy/roles.sql", "utf8"))
-  .split(/;\n/)
-  .filter((statement) => statement.trim() !== "")
+  .replaceAll(/^--.*$/gm, "")
+  .split(/;\n(?=\S|\n|$)/)
+  .map((statement) => statement.trim())
+  .filter((statement) => statement !== "")
 
 const roles = ["rtmanager_cleanup", "rtmanager_reader"] as const
 type Role = (typeof roles)[number]
+
+/** A schema where `rtmanager` has tables of its own already. */
+const adopted = [
+  "create schema if not exists rtmanager",
+  `create table if not exists rtmanager.operation_log (id bigserial primary key, game_id text not null, op_kind text not null,
+    outcome text not null, container_id text)`,
+  "create table if not exists rtmanager.players (name text)"
+]
+
+const run = Effect.fnUntraced(function* (statements: ReadonlyArray<string>) {
+  const sql = yield* SqlClient
+  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+})
 
 /** Migrated by one role; the others' rights are given twice, as after each migration. */
 const layerRoles = Layer.effectDiscard(
   Effect.gen(function* () {
     const sql = yield* SqlClient
-    yield* Effect.forEach([...statements, ...statements], (statement) => sql.unsafe(statement), { discard: true })
-    yield* Effect.forEach(roles, (role) => sql`alter role ${sql(role)} login`, { discard: true })
+    assert.deepStrictEqual([statements.at(0), statements.at(-1)], ["begin", "commit"])
+    const give = sql.withTransaction(run(statements.slice(1, -1)))
+    yield* Effect.andThen(give, give)
+    yield* run(roles.map((role) => `alter role ${role} login`))
   })
 ).pipe(Layer.provideMerge(layerStores({ schema })))
 
@@ -42,16 +60,27 @@ const layerRole = (role: Role) =>
     )
   )
 
-const layer = Layer.provideMerge(layerRoles, postgresServer())
+const fresh = Layer.provideMerge(layerRoles, postgresServer())
 
-/** The ports as the service's own role; the fixture puts things there as the role that migrated. */
-const layerService = Layer.provide(layerPorts(), layerRole("rtmanager_cleanup")).pipe(Layer.provideMerge(layer))
+/** A server of its own, as roles are the same for every schema. */
+const overAdopted = layerRoles.pipe(
+  Layer.provideMerge(Layer.effectDiscard(run(adopted)).pipe(Layer.provide(layerDatabase(schema)))),
+  Layer.provideMerge(postgresServer())
+)
 
-RuntimeRecordsSuite.suite("RuntimeRecords keeps the contract in the role of the service", layerService)
-GameLeasesSuite.suite("GameLeases keeps the contract in the role of the service", layerService)
-KnownEngineSuite.suite("KnownEngine keeps the contract in the role of the service", layerService)
+describe.each([
+  ["tables that we made", fresh],
+  ["tables that were there before", overAdopted]
+] as const)("over %s", (_, layer) => {
+  /** The ports as the service's own role; the fixture puts things there as the role that migrated. */
+  const layerService = Layer.provide(layerPorts(), layerRole("rtmanager_cleanup")).pipe(Layer.provideMerge(layer))
 
-/** Everything that these roles may do to tables; `cleanup_migrations` is where versions are recorded. */
+  RuntimeRecordsSuite.suite("RuntimeRecords keeps the contract in the role of the service", layerService)
+  GameLeasesSuite.suite("GameLeases keeps the contract in the role of the service", layerService)
+  KnownEngineSuite.suite("KnownEngine keeps the contract in the role of the service", layerService)
+})
+
+/** Everything that these roles may do to tables; `players` is not ours. */
 const rights: Record<Role, Readonly<Record<string, ReadonlyArray<string>>>> = {
   rtmanager_cleanup: {
     runtime_records: ["select", "update status", "update last_op_at", "update removed_at"],
@@ -59,7 +88,8 @@ const rights: Record<Role, Readonly<Record<string, ReadonlyArray<string>>>> = {
     game_leases: ["select", "insert", "update", "delete"],
     cleanup_backoff: ["select", "insert", "update", "delete"],
     cleanup_engine: ["select", "insert", "update"],
-    cleanup_migrations: ["select"]
+    cleanup_migrations: ["select"],
+    players: []
   },
   rtmanager_reader: {
     runtime_records: ["select"],
@@ -67,7 +97,8 @@ const rights: Record<Role, Readonly<Record<string, ReadonlyArray<string>>>> = {
     game_leases: ["select"],
     cleanup_backoff: ["select"],
     cleanup_engine: ["select"],
-    cleanup_migrations: ["select"]
+    cleanup_migrations: ["select"],
+    players: []
   }
 }
 
@@ -103,7 +134,7 @@ const insufficientPrivilege = "42501"
 const sqlState = ({ reason }: SqlError) =>
   typeof reason.cause === "object" && reason.cause !== null && "code" in reason.cause ? reason.cause.code : undefined
 
-it.layer(layer, { timeout: "60 seconds", excludeTestServices: true })("the roles of deploy/roles.sql", (it) => {
+it.layer(overAdopted, { timeout: "60 seconds", excludeTestServices: true })("the roles of deploy/roles.sql", (it) => {
   it.effect.each(roles)("give %s its rights to each table and no other", (role) =>
     Effect.gen(function* () {
       const sql = yield* SqlClient

@@ -5,7 +5,6 @@ import { BenchEngine } from "../engine.ts"
 import type { Options } from "../options.ts"
 import { settled } from "../processes.ts"
 import { round, say } from "../progress.ts"
-import type { Best } from "./engine.ts"
 
 const ceilings = [1, 2, 4, 8, 16, 32, 64]
 
@@ -45,9 +44,3 @@ export const curve = Effect.fnUntraced(function* (options: Options) {
   }
   return points
 }, Effect.scoped)
-
-export const bestOf = (points: ReadonlyArray<Point>): Best => {
-  const at = (name: "inspectDelete" | "delete") =>
-    points.reduce((best, point) => (point[name] > best[name] ? point : best)).concurrency
-  return { inspectDelete: at("inspectDelete"), delete: at("delete") }
-}

@@ -33,7 +33,7 @@ export interface EngineRound {
 
 const calibrated = [8, 16, 32]
 
-/** The best of a few, for a run without the curve. */
+/** The best of a few, each by the median of three. */
 export const calibrate = Effect.fnUntraced(function* ({ containers }: Options) {
   const engine = yield* BenchEngine
   const best = Effect.fnUntraced(function* (inspect: boolean) {

@@ -42,7 +42,7 @@ export const listing = Effect.fnUntraced(function* ({ rows }: Options) {
     return row && ({ gameId: row.gameId, lastOpAt: BigInt(row.micros) } satisfies Cursor)
   })
 
-  const page = Effect.fnUntraced(function* (name: string, moment: Moment, dueRows: number, skipped: number) {
+  const page = Effect.fnUntraced(function* (name: string, moment: Moment, skipped: number) {
     const list = ports.listDue({ moment, after: yield* cursor(skipped), limit: pageSize })
     const explained = yield* plansOf(list).pipe(Effect.provideService(SqlClient, sql))
     const { records } = explained.answer
@@ -59,7 +59,6 @@ export const listing = Effect.fnUntraced(function* ({ rows }: Options) {
       name,
       median: median(millis),
       millis,
-      due: dueRows,
       rows: records.length,
       rowsTouched,
       buffers,
@@ -73,11 +72,11 @@ export const listing = Effect.fnUntraced(function* ({ rows }: Options) {
   const all = { now, cutoff: now }
   const half = Math.floor(rows / 2 / pageSize) * pageSize
   return [
-    yield* page(`first page, ${due} due`, few, due, 0),
-    yield* page(`last page, ${due} due`, few, due, due - pageSize),
-    yield* page("first page, all due", all, rows, 0),
-    yield* page("page in the middle, all due", all, rows, half),
-    yield* page("last page, all due", all, rows, rows - pageSize)
+    yield* page(`first page, ${due} due`, few, 0),
+    yield* page(`last page, ${due} due`, few, due - pageSize),
+    yield* page("first page, all due", all, 0),
+    yield* page("page in the middle, all due", all, half),
+    yield* page("last page, all due", all, rows - pageSize)
   ]
 }, Effect.scoped)
 

@@ -15,7 +15,7 @@ import { observed } from "./observe.ts"
 import * as Trust from "./Trust.ts"
 import { type End, type HeldGame, margin, underLease } from "./underLease.ts"
 
-interface CleanerOptions {
+export interface CleanerOptions {
   /** That of the leases behind the port. */
   readonly leaseTtl: Duration.Duration
   /** The bound of one call to the engine. */
@@ -32,6 +32,8 @@ interface CleanerOptions {
 export class Cleaner extends Context.Service<
   Cleaner,
   {
+    /** Waits until one more game may be under way, as the engine's latency has it. For each `cleanup` of many. */
+    readonly withRoom: EngineLimit.EngineLimit["withRoom"]
     /**
      * Interruption ends the waiting for the engine; then the lease is released, or left to expire if a removal is on
      * its way, and the conclusion is `interrupted`. The rest is not interruptible, and bounded by the ports' timeouts.
@@ -48,7 +50,7 @@ const leaseSpan = Effect.withSpan("rtmanager.cleanup.lease")
 const commitSpan = Effect.withSpan("rtmanager.cleanup.commit")
 
 const make = Effect.fnUntraced(function* (options: CleanerOptions) {
-  const { engine, withPermit } = yield* EngineLimit.make(yield* ContainerEngine, options.concurrency)
+  const { engine, withPermit, withRoom } = yield* EngineLimit.make(yield* ContainerEngine, options.concurrency)
   const leases = yield* GameLeases
   const records = yield* RuntimeRecords
   const length = Duration.subtract(options.leaseTtl, margin)
@@ -159,7 +161,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       (ended) => observed(request, ended),
       Effect.uninterruptible
     )
-  return Cleaner.of({ cleanup, unresolved })
+  return Cleaner.of({ withRoom, cleanup, unresolved })
 })
 
 /** What an attempt had come to is kept where its end could not be written: the lease expires by itself. */

@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Result, Semaphore, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Result, Stream } from "effect"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
@@ -19,9 +19,6 @@ import type { Progress } from "./Progress.ts"
 /** How long the games in flight may go on when a pass is interrupted. */
 const grace = Duration.seconds(4)
 
-/** Games that are with the database before and after their turn at the engine, while others have theirs. */
-const beside = 16
-
 /** How often the log of a long pass says how far it has come. */
 const progressEvery = Duration.minutes(1)
 
@@ -34,8 +31,6 @@ export interface CleanupPassOptions {
   readonly maxClockSkew: Duration.Duration
   /** `dry_run` decides and reports but touches nothing; `paused` refuses every pass. */
   readonly mode: "enforce" | "dry_run" | "paused"
-  /** The most games that are at the engine at once. */
-  readonly concurrency: number
   readonly pageSize: number
   /** The most games that one pass attempts. */
   readonly maxRemovals: number | undefined
@@ -62,9 +57,6 @@ export class CleanupPass extends Context.Service<
 >()("rtmanager/cleanup/CleanupPass") {
   static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
 }
-
-/** With a concurrency of 1, one game comes after the other. */
-const inFlight = ({ concurrency }: CleanupPassOptions) => (concurrency === 1 ? 1 : concurrency + beside)
 
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
@@ -142,16 +134,16 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       ? tryOut(opened, tally)
       : clean(opened, brake, tally)
     const started = yield* Clock.monotonicTimeNanos
+    const toDo = backlog && Math.min(backlog.due, options.maxRemovals ?? Infinity)
     const progress = Effect.map(
       Clock.monotonicTimeNanos,
-      (now): Progress => ({ due: backlog?.due, done: tally.done, seconds: Number(now - started) / 1e9 })
+      (now): Progress => ({ due: toDo, done: tally.done, seconds: Number(now - started) / 1e9 })
     )
     yield* Effect.flatMap(progress, passGoesOn).pipe(Effect.delay(progressEvery), Effect.forever, Effect.forkScoped)
-    const permits = yield* Semaphore.make(inFlight(options))
     const game = (record: RuntimeRecord) =>
       act(record).pipe(
         Effect.tap(() => Effect.andThen(heartbeat.beat, Effect.flatMap(progress, onProgress))),
-        permits.withPermits(1)
+        cleaner.withRoom
       )
     const pass = yield* Effect.orDie(Effect.currentSpan)
     let traces = 0

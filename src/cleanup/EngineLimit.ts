@@ -14,6 +14,15 @@ const backOff = 0.75
 const first = 4
 const lowest = 2
 
+/** The most games that are with the database before and after their turn at the engine, while others have theirs. */
+const mostBeside = 16
+
+/**
+ * Games that are under way at once. Beyond those at the engine they hold a lease while they wait, so where the engine is slow
+ * and the level low they are few.
+ */
+const roomAt = (level: number, ceiling: number) => (ceiling === 1 ? 1 : level + Math.min(2 * level, mostBeside))
+
 /** Calls in the shortest window. */
 const fewestCalls = 8
 
@@ -48,6 +57,8 @@ const count = (pace: Pace, millis: number) => {
 export interface EngineLimit {
   /** The same engine, its inspections and removals timed. */
   readonly engine: Engine
+  /** Waits until one more game may be under way: at the engine, or with the database before and after. */
+  readonly withRoom: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Waits until there is room for one more game at the engine, and works there. */
   readonly withPermit: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
@@ -55,7 +66,7 @@ export interface EngineLimit {
 /**
  * How many games are at the engine at once, found by its latency, as TCP Vegas does it: what a window of calls took beyond
  * what the fastest calls would says how many of the games only wait there. While they are few, the level grows by one (at
- * first it doubles), and once they are many it shrinks by one. After a window that took over 6 times as long as the
+ * first it doubles), and once they are many it shrinks by one. It does not grow while it is not used. After a window that took over 6 times as long as the
  * fastest calls would, or in which a call failed, a quarter is taken off.
  */
 export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number) {
@@ -64,8 +75,11 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
   let doubling = true
   let changes = 0
   let failures = 0
+  let atEngine = 0
+  let mostAtEngine = 0
   const paces = { inspect: newPace(), remove: newPace() }
   const permits = yield* Semaphore.make(level)
+  const room = yield* Semaphore.make(roomAt(level, ceiling))
 
   /** What the calls of the window that ends took, and what they would have taken at their fastest. */
   const measure = () => {
@@ -86,18 +100,19 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
     if (failures > 0 || taken > tolerance * expected) return Math.max(lowest, Math.floor(level * backOff))
     const waiting = taken === 0 ? 0 : level * (1 - expected / taken)
     if (waiting > queue.most) return level - 1
-    if (waiting < queue.least) return doubling ? level * 2 : level + 1
+    if (waiting < queue.least && mostAtEngine >= level) return doubling ? level * 2 : level + 1
     return level
   }
 
   const next = Effect.suspend(() => {
     const wanted = Math.min(nextLevel(), ceiling)
-    doubling &&= wanted > level
+    if (mostAtEngine >= level || wanted < level) doubling &&= wanted > level
     failures = 0
+    mostAtEngine = atEngine
     if (wanted === level) return Effect.void
     level = wanted
     changes++
-    return permits.resize(level)
+    return Effect.andThen(permits.resize(level), room.resize(roomAt(level, ceiling)))
   })
 
   const ended = (
@@ -133,6 +148,18 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
       inspect: (id) => timed("inspect", engine.inspect(id), () => "worked"),
       remove: (id) => timed("remove", engine.remove(id), (result) => meanings[result])
     },
-    withPermit: permits.withPermit
+    withRoom: room.withPermit,
+    withPermit: (work) =>
+      permits.withPermit(
+        Effect.suspend(() => {
+          mostAtEngine = Math.max(mostAtEngine, ++atEngine)
+          return Effect.ensuring(
+            work,
+            Effect.sync(() => {
+              atEngine--
+            })
+          )
+        })
+      )
   } satisfies EngineLimit
 })

@@ -1,6 +1,6 @@
 /** How far a pass has come. */
 export interface Progress {
-  /** `undefined` where they could not be counted. */
+  /** Games that this pass may attempt; `undefined` where they could not be counted. */
   readonly due: number | undefined
   readonly done: number
   /** Since it began. */

@@ -3,6 +3,7 @@ import { Deferred, Duration, Effect, Fiber, Logger, Metric, Random, References, 
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
+import type { Progress } from "../../src/cleanup/Progress.ts"
 import * as Metrics from "../../src/observability/Metrics.ts"
 import { ContainerEngineError, EngineId, Unreachable } from "../../src/ports/ContainerEngine.ts"
 import { GameLeases } from "../../src/ports/GameLeases.ts"
@@ -509,6 +510,35 @@ describe("CleanupPass", () => {
         assert.isAbove(mostLeased, concurrency)
         assert.isAtMost(mostLeased, concurrency + 16)
       }).pipe(Effect.provide(layerWorld({ concurrency })))
+  )
+
+  it.effect("holds no more leases than it can use in time when the engine becomes slow", () =>
+    Effect.gen(function* () {
+      yield* seedMany(500)
+      const engine = yield* MemoryEngine
+      let calls = 0
+      yield* engine.setIntercept((operation) =>
+        operation === "remove" ? Effect.sleep(++calls > 100 ? "10 seconds" : "5 millis") : Effect.void
+      )
+      const pass = yield* Effect.forkChild(runOnce)
+      while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+      const { outcomes } = yield* Fiber.join(pass)
+      assert.strictEqual(outcomes.removed, 500)
+      assert.strictEqual(outcomes.conflict, 0)
+    }).pipe(Effect.provide(layerWorld({ concurrency: 32 })))
+  )
+
+  it.effect("says how much it has to do, which is no more than its limit", () =>
+    Effect.gen(function* () {
+      yield* seedMany(50)
+      const seen: Array<Progress> = []
+      const { runOnce } = yield* CleanupPass
+      yield* runOnce({ trigger: "manual", onProgress: (progress) => Effect.sync(() => seen.push(progress)) })
+      assert.deepStrictEqual(
+        seen.map(({ done, due }) => [done, due]),
+        Array.from({ length: 20 }, (_, i) => [i + 1, 20])
+      )
+    }).pipe(Effect.provide(layerWorld({ maxRemovals: 20 })))
   )
 
   it.effect("with a concurrency of 1 cleans strictly one game after the other, from its lease to its commit", () =>

@@ -48,7 +48,7 @@ const makeFake = Effect.fnUntraced(function* (ceiling: number) {
         )
       )
     })
-  const { engine, withPermit } = yield* EngineLimit.make(
+  const { engine, withPermit, withRoom } = yield* EngineLimit.make(
     ContainerEngine.of({
       ping: Effect.void,
       identity: Effect.succeed(EngineId.make("fake/none")),
@@ -95,7 +95,7 @@ const makeFake = Effect.fnUntraced(function* (ceiling: number) {
     yield* Fiber.join(cleaning)
     return levels
   })
-  return { fake, game, clean, atOnce: () => atOnce }
+  return { fake, game, clean, withRoom, atOnce: () => atOnce }
 })
 
 const last = (levels: ReadonlyArray<number>) => levels.at(-1)
@@ -109,6 +109,21 @@ describe("the games at the engine at once", () => {
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(atOnce(), Math.min(4, ceiling))
       yield* Fiber.interrupt(all)
+    })
+  )
+
+  it.effect("stay as they began while fewer games than that are there, however long, and then rise as at first", () =>
+    Effect.gen(function* () {
+      const { atOnce, clean, fake, game } = yield* makeFake(64)
+      const few = yield* Effect.forkChild(Effect.replicateEffect(game, 1000, { concurrency: 2, discard: true }))
+      while (few.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+      fake.inspect = Effect.never
+      const many = yield* Effect.forkChild(Effect.replicateEffect(game, 100, { concurrency: "unbounded" }))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(atOnce(), 4)
+      yield* Fiber.interrupt(many)
+      fake.inspect = Effect.succeed(container)
+      assert.strictEqual(last(yield* clean(200, 100)), 64)
     })
   )
 
@@ -324,6 +339,48 @@ describe("the games at the engine at once", () => {
       fake.latency = (inFlight) => 2 * inFlight
       const levels = yield* clean(20_000, 200)
       assert.isAtMost(Math.max(...levels.slice(2)), 19)
+    })
+  )
+})
+
+describe("the games that are under way at once", () => {
+  it.effect.each([
+    [1, 1],
+    [2, 6],
+    [3, 9],
+    [64, 12]
+  ] as const)("are few, as the level is low: with a ceiling of %s they are %s at first", ([ceiling, expected]) =>
+    Effect.gen(function* () {
+      const { withRoom } = yield* makeFake(ceiling)
+      let underWay = 0
+      const one = withRoom(
+        Effect.andThen(
+          Effect.sync(() => ++underWay),
+          Effect.never
+        )
+      )
+      const all = yield* Effect.forkChild(Effect.replicateEffect(one, 100, { concurrency: "unbounded" }))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(underWay, expected)
+      yield* Fiber.interrupt(all)
+    })
+  )
+
+  it.effect("are at most 16 beside those at the engine, once the level is high", () =>
+    Effect.gen(function* () {
+      const { clean, withRoom } = yield* makeFake(64)
+      assert.strictEqual(last(yield* clean(1000, 250)), 64)
+      let underWay = 0
+      const one = withRoom(
+        Effect.andThen(
+          Effect.sync(() => ++underWay),
+          Effect.never
+        )
+      )
+      const all = yield* Effect.forkChild(Effect.replicateEffect(one, 100, { concurrency: "unbounded" }))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(underWay, 80)
+      yield* Fiber.interrupt(all)
     })
   )
 })

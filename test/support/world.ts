@@ -1,7 +1,7 @@
 import { Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
-import { Cleaner } from "../../src/cleanup/Cleaner.ts"
+import { Cleaner, type CleanerOptions } from "../../src/cleanup/Cleaner.ts"
 import { CleanupPass, type CleanupPassOptions } from "../../src/cleanup/CleanupPass.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
 import { Heartbeat } from "../../src/cleanup/Heartbeat.ts"
@@ -21,11 +21,12 @@ export const leaseTtl = Duration.seconds(60)
 export const maxClockSkew = Duration.minutes(1)
 
 /** The whole service on in-memory ports, at `now`. */
-export const layerWorld = (options?: Partial<CleanupPassOptions & { readonly engineTimeout: Duration.Duration }>) =>
+export const layerWorld = (
+  options?: Partial<CleanupPassOptions & Pick<CleanerOptions, "concurrency" | "engineTimeout">>
+) =>
   CleanupPass.layer({
     retention,
     mode: "enforce",
-    concurrency: 8,
     pageSize: 500,
     maxRemovals: undefined,
     maxClockSkew,

@@ -21,7 +21,7 @@ interface Taken {
 
 /**
  * How long the first waits for others. A commit holds nothing up meanwhile; games that end together let as many begin.
- * It waits for nobody where its game is the only one under way.
+ * Nobody waits whose game is the only one under way.
  */
 const waits = { acquire: "2 millis", commit: "20 millis" } as const
 
@@ -31,7 +31,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
   const clock = yield* Clock.Clock
   const wait = (duration: Duration.Input) => Effect.provideService(Effect.sleep(duration), Clock.Clock, clock)
   /** The tokens of the leases that we hold. One that is lost without a word costs a short wait and no more. */
-  const held = new Set<bigint>()
+  const underWay = new Set<bigint>()
   const columns = sql.literal(auditColumns)
   const ttl = sql`${Duration.toMillis(leaseTtl)}::float8 * interval '1 millisecond'`
 
@@ -68,7 +68,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
       where r.game_id = any (array(select json_array_elements_text(${JSON.stringify(gameIds)}::json)))`
 
   const takeLease = shared<string, Taken | "busy">({
-    wait: wait(waits.acquire),
+    wait: Effect.suspend(() => (underWay.size > 0 ? wait(waits.acquire) : Effect.yieldNow)),
     together: (gameIds) =>
       Effect.map(
         database.run(
@@ -103,7 +103,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
     const [row] = rows
     const record = row === undefined ? Result.succeed(undefined) : decodeRecord(row)
     if (Result.isSuccess(record) && rows.length < 2) {
-      held.add(lease.token)
+      underWay.add(lease.token)
       return Acquired.Held({ lease, record: record.success, leftBy: taken.leftBy ?? undefined })
     }
     yield* release(lease)
@@ -163,15 +163,15 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
   const commit = makeCommit({
     database,
     sql,
-    wait: Effect.suspend(() => (held.size > 1 ? wait(waits.commit) : Effect.void))
+    wait: Effect.suspend(() => (underWay.size > 1 ? wait(waits.commit) : Effect.void))
   })
-  const noLongerHeld = ({ token }: Lease) => Effect.sync(() => held.delete(token))
+  const ended = ({ token }: Lease) => Effect.sync(() => underWay.delete(token))
 
   return GameLeases.of({
     acquire,
     renew,
-    commit: (lease, { containerId }, row) => Effect.ensuring(commit({ lease, containerId, row }), noLongerHeld(lease)),
-    settle: (lease, end) => Effect.ensuring(settle(lease, end), noLongerHeld(lease))
+    commit: (lease, { containerId }, row) => Effect.ensuring(commit({ lease, containerId, row }), ended(lease)),
+    settle: (lease, end) => Effect.ensuring(settle(lease, end), ended(lease))
   })
 })
 
