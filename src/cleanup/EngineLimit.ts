@@ -17,11 +17,8 @@ const lowest = 2
 /** The most games that are with the database before and after their turn at the engine, while others have theirs. */
 const mostBeside = 16
 
-/**
- * Games that are under way at once. Beyond those at the engine they hold a lease while they wait, so where the engine is slow
- * and the level low they are few.
- */
-const roomAt = (level: number, ceiling: number) => (ceiling === 1 ? 1 : level + Math.min(2 * level, mostBeside))
+/** How long, in milliseconds, a game may wait for its turn at the engine: it holds its lease meanwhile. */
+const longestWait = 10_000
 
 /** Calls in the shortest window. */
 const fewestCalls = 8
@@ -78,16 +75,22 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
   let atEngine = 0
   let mostAtEngine = 0
   const paces = { inspect: newPace(), remove: newPace() }
+  /** What a game took at the engine in the last window. */
+  let gameMillis = 0
+  const roomNow = () =>
+    ceiling === 1 ? 1 : level + Math.min(mostBeside, Math.floor((level * longestWait) / Math.max(1, gameMillis)))
   const permits = yield* Semaphore.make(level)
-  const room = yield* Semaphore.make(roomAt(level, ceiling))
+  const room = yield* Semaphore.make(roomNow())
 
   /** What the calls of the window that ends took, and what they would have taken at their fastest. */
   const measure = () => {
     let taken = 0
     let expected = 0
+    gameMillis = 0
     for (const pace of Object.values(paces)) {
       taken += pace.total
       expected += pace.calls === 0 ? 0 : pace.calls * pace.fastest
+      gameMillis += pace.calls === 0 ? 0 : pace.total / pace.calls
       pace.calls = 0
       pace.total = 0
       if (level <= first) pace.fastest *= 1 + forgotten
@@ -109,10 +112,9 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
     if (mostAtEngine >= level || wanted < level) doubling &&= wanted > level
     failures = 0
     mostAtEngine = atEngine
-    if (wanted === level) return Effect.void
+    if (wanted !== level) changes++
     level = wanted
-    changes++
-    return Effect.andThen(permits.resize(level), room.resize(roomAt(level, ceiling)))
+    return Effect.andThen(permits.resize(level), room.resize(roomNow()))
   })
 
   const ended = (

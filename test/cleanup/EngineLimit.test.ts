@@ -344,43 +344,47 @@ describe("the games at the engine at once", () => {
 })
 
 describe("the games that are under way at once", () => {
+  const underWay = Effect.fnUntraced(function* ({ withRoom }: Effect.Success<ReturnType<typeof makeFake>>) {
+    let count = 0
+    const one = withRoom(
+      Effect.andThen(
+        Effect.sync(() => ++count),
+        Effect.never
+      )
+    )
+    const all = yield* Effect.forkChild(Effect.replicateEffect(one, 100, { concurrency: "unbounded" }))
+    yield* TestClock.adjust("1 minute")
+    yield* Fiber.interrupt(all)
+    return count
+  })
+
   it.effect.each([
     [1, 1],
-    [2, 6],
-    [3, 9],
-    [64, 12]
-  ] as const)("are few, as the level is low: with a ceiling of %s they are %s at first", ([ceiling, expected]) =>
+    [2, 18],
+    [64, 20]
+  ] as const)(
+    "are 16 more than those at the engine: with a ceiling of %s they are %s at first",
+    ([ceiling, expected]) =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* underWay(yield* makeFake(ceiling)), expected)
+      })
+  )
+
+  it.effect("are 16 more at the highest level too", () =>
     Effect.gen(function* () {
-      const { withRoom } = yield* makeFake(ceiling)
-      let underWay = 0
-      const one = withRoom(
-        Effect.andThen(
-          Effect.sync(() => ++underWay),
-          Effect.never
-        )
-      )
-      const all = yield* Effect.forkChild(Effect.replicateEffect(one, 100, { concurrency: "unbounded" }))
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual(underWay, expected)
-      yield* Fiber.interrupt(all)
+      const fake = yield* makeFake(64)
+      assert.strictEqual(last(yield* fake.clean(1000, 250)), 64)
+      assert.strictEqual(yield* underWay(fake), 80)
     })
   )
 
-  it.effect("are at most 16 beside those at the engine, once the level is high", () =>
+  it.effect("are only as many more as come to their turn within 10 seconds", () =>
     Effect.gen(function* () {
-      const { clean, withRoom } = yield* makeFake(64)
-      assert.strictEqual(last(yield* clean(1000, 250)), 64)
-      let underWay = 0
-      const one = withRoom(
-        Effect.andThen(
-          Effect.sync(() => ++underWay),
-          Effect.never
-        )
-      )
-      const all = yield* Effect.forkChild(Effect.replicateEffect(one, 100, { concurrency: "unbounded" }))
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual(underWay, 80)
-      yield* Fiber.interrupt(all)
+      const fake = yield* makeFake(4)
+      fake.fake.latency = () => 2500
+      yield* fake.clean(100)
+      // A game takes 5 seconds, and four are at the engine.
+      assert.strictEqual(yield* underWay(fake), 4 + 8)
     })
   )
 })
