@@ -113,7 +113,8 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       if (code === "record_moved" || record === undefined) return yield* settle(ended, { failure, afterCommit })
       const random = yield* Random.next
       const backoff = afterFailure(record.backoff, { code, at: row.finishedAt, random })
-      return yield* settle(ended, { failure, backoff, afterCommit })
+      // A removal that may have been ours is told of, whoever holds the lease by now.
+      return yield* settle(ended, { failure, backoff, afterCommit: afterCommit || unresolved })
     })
 
     if (Exit.isFailure(exit)) {
