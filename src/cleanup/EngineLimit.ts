@@ -63,8 +63,8 @@ export interface EngineLimit {
 /**
  * How many games are at the engine at once, found by its latency, as TCP Vegas does it: what a window of calls took beyond
  * what the fastest calls would says how many of the games only wait there. While they are few, the level grows by one (at
- * first it doubles), and once they are many it shrinks by one. It does not grow while it is not used. After a window that took over 6 times as long as the
- * fastest calls would, or in which a call failed, a quarter is taken off.
+ * first it doubles), and once they are many it shrinks by one. It does not grow while it is not used. After a window that
+ * took over 6 times as long as the fastest calls would, or in which a call failed, a quarter is taken off.
  */
 export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number) {
   const clock = yield* Clock.Clock

@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as Yaml from "effect/encoding/Yaml"
 import { instruments } from "../../src/observability/Metrics.ts"
+import { describeWith } from "../support/needs.ts"
 
 const read = (name: string) => readFile(new URL(`../../${name}`, import.meta.url), "utf8")
 
@@ -113,10 +114,9 @@ describe("the alerts", () => {
   })
 })
 
-const promtool = spawnSync("promtool", ["--version"]).status === 0
-if (!promtool) console.warn("skipped: Prometheus' own test of the alerts: no promtool on the path")
+const missing = spawnSync("promtool", ["--version"]).status === 0 ? undefined : "no promtool on the path"
 
-describe.skipIf(!promtool && process.env.RTMANAGER_TEST_REQUIRE_DOCKER !== "1")("the alerts in Prometheus", () => {
+describeWith(missing, "the alerts in Prometheus", () => {
   it("pass its check and their own cases", () => {
     for (const args of [
       ["check", "rules", `${folder}/rules.yml`],

@@ -2,13 +2,14 @@ import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { existsSync } from "node:fs"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { assert, describe, it } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import type Docker from "dockerode"
 import { Context, Effect, Layer, Schema } from "effect"
 import { connect, type DockerHost } from "../../src/adapters/docker/Requests.ts"
 import { Engine as EngineSettings } from "../../src/config/EngineSettings.ts"
 import { ContainerState } from "../../src/domain/Container.ts"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
+import { describeWith } from "./needs.ts"
 
 /** A static binary, the whole content of the test image. Debian: `busybox-static`. */
 const busybox = "/bin/busybox"
@@ -31,20 +32,9 @@ const find: Effect.Effect<Engine | { readonly missing: string }> = Effect.gen(fu
 
 const found = await Effect.runPromise(find)
 
-/**
- * Tests that need a real engine. Without one they are skipped, with a line that says so, or fail if
- * RTMANAGER_TEST_REQUIRE_DOCKER is 1.
- */
-export const describeEngine = (name: string, body: () => void): void => {
-  if ("docker" in found) {
-    describe(name, body)
-  } else if (process.env.RTMANAGER_TEST_REQUIRE_DOCKER === "1") {
-    describe(name, () => it("needs a Docker engine", () => assert.fail(found.missing)))
-  } else {
-    console.warn(`skipped: ${name}: ${found.missing}`)
-    describe.skip(name, body)
-  }
-}
+/** Tests that need a real engine. */
+export const describeEngine = (name: string, body: () => void): void =>
+  describeWith("missing" in found ? found.missing : undefined, name, body)
 
 /** The states that a real engine can be brought into at will. */
 export type CreatableState = "created" | "exited" | "running" | "paused" | "restarting"

@@ -1,33 +1,26 @@
 import { spawn, spawnSync } from "node:child_process"
 import { connect } from "node:net"
 import { join } from "node:path"
-import { assert, describe, it } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import { Effect, Schedule, type Scope } from "effect"
+import { describeWith } from "./needs.ts"
 import { temporaryFolder } from "./postgres.ts"
 
 /** Debian puts it where only root looks. */
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }
 
-const found = spawnSync("haproxy", ["-v"], { env }).status === 0
+const missing = spawnSync("haproxy", ["-v"], { env }).status === 0 ? undefined : "no haproxy on the path"
 
-/** Tests that need HAProxy. Without it they are skipped, or fail where the engine's tests would. */
-export const describeHaproxy = (name: string, body: () => void): void => {
-  if (found) {
-    describe(name, body)
-  } else if (process.env.RTMANAGER_TEST_REQUIRE_DOCKER === "1") {
-    describe(name, () => it("needs HAProxy", () => assert.fail("no haproxy on the path")))
-  } else {
-    console.warn(`skipped: ${name}: no haproxy on the path`)
-    describe.skip(name, body)
-  }
-}
+export const describeHaproxy = (name: string, body: () => void): void => describeWith(missing, name, body)
 
 const listens = (path: string) =>
   Effect.callback<boolean>((resume) => {
     const socket = connect(path)
-    socket.once("connect", () => resume(Effect.succeed(true)))
+    socket.once("connect", () => {
+      socket.destroy()
+      resume(Effect.succeed(true))
+    })
     socket.once("error", () => resume(Effect.succeed(false)))
-    socket.once("connect", () => socket.destroy())
   })
 
 /** The proxy of `deploy/haproxy.cfg` in front of this socket, until the scope closes; it listens on a socket as well. */
