@@ -72,6 +72,8 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
   let doubling = true
   let changes = 0
   let failures = 0
+  /** Of the present window. Milliseconds. */
+  let longestFailure = 0
   let atEngine = 0
   let mostAtEngine = 0
   const paces = { inspect: newPace(), remove: newPace() }
@@ -86,7 +88,8 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
   const measure = () => {
     let taken = 0
     let expected = 0
-    gameMillis = 0
+    gameMillis = longestFailure
+    longestFailure = 0
     for (const pace of Object.values(paces)) {
       taken += pace.total
       expected += pace.calls === 0 ? 0 : pace.calls * pace.fastest
@@ -123,10 +126,14 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
     how: Meaning
   ) => {
     if (how === "nothing") return Effect.void
-    if (how === "failed") failures++
+    const millis = Number(clock.monotonicTimeNanosUnsafe() - call.started) / 1e6
+    if (how === "failed") {
+      failures++
+      longestFailure = Math.max(longestFailure, millis)
+    }
     // The time of a call from before the last change says nothing of the present level.
     else if (call.begun !== changes) return Effect.void
-    else count(paces[kind], Number(clock.monotonicTimeNanosUnsafe() - call.started) / 1e6)
+    else count(paces[kind], millis)
     const calls = paces.inspect.calls + paces.remove.calls + failures
     return calls >= Math.max(fewestCalls, 2 * level) ? next : Effect.void
   }

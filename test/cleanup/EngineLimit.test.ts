@@ -387,4 +387,16 @@ describe("the games that are under way at once", () => {
       assert.strictEqual(yield* underWay(fake), 4 + 8)
     })
   )
+
+  it.effect("are fewer, too, where every call fails after a long time", () =>
+    Effect.gen(function* () {
+      const fake = yield* makeFake(4)
+      fake.fake.latency = () => 15_000
+      fake.fake.inspect = unreachable
+      fake.fake.remove = unreachable
+      yield* fake.clean(100)
+      // Two are at the engine, and after 10 seconds one of the others might be.
+      assert.strictEqual(yield* underWay(fake), 2 + 1)
+    })
+  )
 })
