@@ -1,27 +1,13 @@
-import { readFile } from "node:fs/promises"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Result } from "effect"
+import { Context, Effect, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import * as Database from "../src/adapters/postgres/Database.ts"
 import { checkVersion } from "../src/adapters/postgres/migrations.ts"
 import * as GameLeasesSuite from "./ports/GameLeasesSuite.ts"
 import * as KnownEngineSuite from "./ports/KnownEngineSuite.ts"
 import * as RuntimeRecordsSuite from "./ports/RuntimeRecordsSuite.ts"
-import { layerDatabase, layerPorts, layerStores, PostgresServer, postgresServer } from "./support/postgres.ts"
-
-/** The schema that the file speaks of. */
-const schema = "rtmanager"
-
-/** Each begins at the start of a line. */
-const statements = (await readFile("deploy/roles.sql", "utf8"))
-  .replaceAll(/^--.*$/gm, "")
-  .split(/;\n(?=\S|\n|$)/)
-  .map((statement) => statement.trim())
-  .filter((statement) => statement !== "")
-
-const roles = ["rtmanager_cleanup", "rtmanager_reader"] as const
-type Role = (typeof roles)[number]
+import { layerDatabase, layerPorts, postgresServer } from "./support/postgres.ts"
+import { layerRole, layerRoles, type Role, roles, run, schema } from "./support/roles.ts"
 
 /** A schema where `rtmanager` has tables of its own already. */
 const adopted = [
@@ -30,35 +16,6 @@ const adopted = [
     outcome text not null, container_id text)`,
   "create table if not exists rtmanager.players (name text)"
 ]
-
-const run = Effect.fnUntraced(function* (statements: ReadonlyArray<string>) {
-  const sql = yield* SqlClient
-  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
-})
-
-/** Migrated by one role; the others' rights are given twice, as after each migration. */
-const layerRoles = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const sql = yield* SqlClient
-    assert.deepStrictEqual([statements.at(0), statements.at(-1)], ["begin", "commit"])
-    const give = sql.withTransaction(run(statements.slice(1, -1)))
-    yield* Effect.andThen(give, give)
-    yield* run(roles.map((role) => `alter role ${role} login`))
-  })
-).pipe(Layer.provideMerge(layerStores({ schema })))
-
-/** Connections of this role to the same schema. */
-const layerRole = (role: Role) =>
-  Layer.unwrap(
-    Effect.map(PostgresServer, ({ url }) =>
-      Database.layer({
-        url: Redacted.make(`${Redacted.value(url)}&user=${role}`),
-        schema,
-        pool: 10,
-        timeout: "5 seconds"
-      })
-    )
-  )
 
 const fresh = Layer.provideMerge(layerRoles, postgresServer())
 

@@ -7,7 +7,7 @@ import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http"
 import { BatchLogRecordProcessor } from "@opentelemetry/sdk-logs"
 import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
 import { BatchSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace-base"
-import { ConfigProvider, Duration, Layer } from "effect"
+import { ConfigProvider, Duration, Effect, Layer } from "effect"
 import { layer as diagnostics } from "./diagnostics.ts"
 import { registerAll } from "./Metrics.ts"
 
@@ -122,16 +122,24 @@ const logProcessor = (url: string) =>
  */
 export const layer = (options: TelemetryOptions): Layer.Layer<never> => {
   const { traces, metrics, logs, metricInterval, spanQueue } = options.otel
+  const reader = metrics === undefined ? undefined : metricReader(metrics, metricInterval)
   const sdk = NodeSdk.layer(() => ({
     resource: resource(options),
     spanProcessor: traces === undefined ? [] : spanProcessor(traces, spanQueue),
     tracerConfig: { spanLimits: { attributeValueLengthLimit } },
-    metricReader: metrics === undefined ? [] : metricReader(metrics, metricInterval),
+    metricReader: reader ?? [],
     logRecordProcessor: logs === undefined ? [] : logProcessor(logs),
     loggerProviderConfig: { logRecordLimits: { attributeValueLengthLimit } },
     shutdownTimeout: "2 seconds"
   }))
-  return Layer.merge(sdk, Layer.effectDiscard(registerAll)).pipe(
+  // Sent at 0 before anything is counted, or `increase()` would see the first counts only as where the counters begin.
+  const counters = registerAll.pipe(
+    Effect.andThen(Effect.sync(() => void reader?.forceFlush())),
+    // They are collected when this fiber goes on; nobody waits until they are sent.
+    Effect.andThen(Effect.yieldNow)
+  )
+  return Layer.effectDiscard(counters).pipe(
+    Layer.provideMerge(sdk),
     Layer.provide(diagnostics),
     // What the environment says of the resource is in `options` already, checked.
     Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: {} })))

@@ -79,6 +79,16 @@ describe("spans", () => {
 })
 
 describe("metrics", () => {
+  it.effect("are sent at 0 before anything is counted, so that the first counts are an increase", () =>
+    Effect.gen(function* () {
+      const sink = yield* exported(Metric.update(gamesFor("removed", null, "auto_ttl"), 3))
+      const values = sink.points.flatMap(({ metric, attributes, value }) =>
+        metric === "rtmanager.cleanup.games" && attributes.outcome === "removed" ? [value] : []
+      )
+      assert.deepStrictEqual(values, [0, 3])
+    })
+  )
+
   it.effect("have every counter at 0 before anything happened, and nothing that would be a claim", () =>
     Effect.gen(function* () {
       const sink = yield* exported(Effect.void)
@@ -213,7 +223,7 @@ describe("telemetry", () => {
       const sink = yield* makeOtlpSink("refuse")
       const lines = yield* under(work, { OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint })
       assert.strictEqual(lines.filter((line) => line.includes("telemetry.problem")).length, 1)
-      assert.sameMembers([...sink.paths], ["/v1/traces", "/v1/metrics", "/v1/logs"])
+      assert.sameMembers([...new Set(sink.paths)], ["/v1/traces", "/v1/metrics", "/v1/logs"])
     })
   )
 

@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 
 /** The parts of OTLP's JSON that tests look at, and the flat shapes that they look at them in. */
 
@@ -19,11 +19,15 @@ const Value: Schema.Codec<Value> = Schema.Struct({
   )
 })
 
-const Pairs = Schema.Array(Schema.Struct({ key: Schema.String, value: Value }))
+/** Left out where it is empty, as Jaeger does. */
+const list = <S extends Schema.Top>(item: S) =>
+  Schema.Array(item).pipe(Schema.withDecodingDefaultKey(Effect.succeed([] as ReadonlyArray<S["Encoded"]>)))
+
+const Pairs = list(Schema.Struct({ key: Schema.String, value: Value }))
 const Resource = Schema.Struct({ attributes: Pairs })
 const optionalText = Schema.optionalKey(Schema.String)
 
-const Traces = Schema.Struct({
+export const Traces = Schema.Struct({
   resourceSpans: Schema.Array(
     Schema.Struct({
       resource: Resource,
@@ -38,8 +42,8 @@ const Traces = Schema.Struct({
               kind: Schema.Number,
               attributes: Pairs,
               status: Schema.Struct({ code: Schema.optionalKey(Schema.Number), message: optionalText }),
-              events: Schema.Array(Schema.Struct({ name: Schema.String, attributes: Pairs })),
-              links: Schema.Array(Schema.Struct({ traceId: Schema.String, spanId: Schema.String }))
+              events: list(Schema.Struct({ name: Schema.String, attributes: Pairs })),
+              links: list(Schema.Struct({ traceId: Schema.String, spanId: Schema.String }))
             })
           )
         })

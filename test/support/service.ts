@@ -30,11 +30,12 @@ export const parse = (line: string): Record<string, unknown> => {
 /** The service as operators run it: a process of its own with nothing of this one's environment, killed with the scope. */
 export const start = (
   args: ReadonlyArray<string>,
-  env: Readonly<Record<string, string>>
+  env: Readonly<Record<string, string>>,
+  program = "src/main.ts"
 ): Effect.Effect<Process, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn(process.execPath, ["src/main.ts", ...args], {
+      const child = spawn(process.execPath, [program, ...args], {
         env: { PATH: process.env.PATH, ...env },
         stdio: ["ignore", "pipe", "pipe"]
       })

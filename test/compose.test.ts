@@ -1,0 +1,127 @@
+import { existsSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import { Duration } from "effect"
+import { acceptedForms } from "../src/config/variables.ts"
+import { compose, dockerfile, manifest, named, read, services } from "./support/deployment.ts"
+
+const service = named("rtmanager-cleanup")
+const migrate = named("migrate")
+const proxy = await read("deploy/haproxy.cfg")
+const roles = await read("deploy/roles.sql")
+const unprivileged = { cap_drop: ["ALL"], read_only: true, security_opt: ["no-new-privileges:true"] }
+
+describe("docker-compose.yml", () => {
+  it("sets only variables that the service knows, as does the image", () => {
+    const variables = [
+      ...[service, migrate].flatMap(({ environment }) => Object.keys(environment ?? {})),
+      ...(dockerfile.match(/RTMANAGER_\w+/g) ?? [])
+    ]
+    assert.isNotEmpty(variables)
+    for (const variable of variables) assert.isTrue(acceptedForms.has(variable), variable)
+  })
+
+  it("publishes ports on this machine's own address only", () => {
+    for (const [name, { ports }] of services)
+      for (const port of ports ?? []) assert.match(port, /^127\.0\.0\.1:\d+:\d+$/, name)
+  })
+
+  it("lets only what publishes a port out of the internal networks, and nobody but the service to the engine", () => {
+    assert.deepStrictEqual(compose.networks, {
+      engine: { internal: true },
+      internal: { internal: true },
+      published: null
+    })
+    for (const [name, { networks, network_mode, ports }] of services) {
+      const toEngine = name === "rtmanager-cleanup" || name === "engine-proxy"
+      assert.deepStrictEqual(
+        networks ?? [],
+        [
+          toEngine && "engine",
+          name !== "engine-proxy" && network_mode !== "none" && "internal",
+          ports !== undefined && "published"
+        ].filter((network) => network !== false),
+        name
+      )
+    }
+  })
+
+  it("gives the service more time to stop than the 10 seconds that it takes at most", () => {
+    assert.isDefined(service.stop_grace_period)
+    assert.isAbove(Duration.toSeconds(service.stop_grace_period), 10)
+  })
+
+  it("starts the service after the database and its schema, whatever becomes of telemetry", () => {
+    assert.deepStrictEqual(service.depends_on, {
+      postgres: { condition: "service_healthy" },
+      roles: { condition: "service_completed_successfully" }
+    })
+    assert.deepStrictEqual(named("roles").depends_on, { migrate: { condition: "service_completed_successfully" } })
+    for (const [name, { depends_on = {} }] of services)
+      for (const telemetry of ["otel-collector", "jaeger", "prometheus", "grafana"])
+        assert.notProperty(depends_on, telemetry, name)
+  })
+
+  it("migrates as the owner of the tables, and lets the service log in with a role that may do less", () => {
+    const users = [migrate, service].map(({ environment }) => {
+      const url = environment?.RTMANAGER_DATABASE_URL ?? ""
+      return /^postgres:\/\/(\w+):\$\{(\w+):-\w+\}@/.exec(url)?.slice(1)
+    })
+    assert.deepStrictEqual(users, [
+      ["rtmanager", "POSTGRES_PASSWORD"],
+      ["rtmanager_cleanup", "CLEANUP_PASSWORD"]
+    ])
+    assert.include(roles, "create role rtmanager_cleanup nologin;")
+  })
+
+  it.each(services)(
+    "runs %s read-only, without any privilege, with bounds",
+    (name, { cap_drop, read_only, security_opt, user, mem_limit, logging }) => {
+      assert.deepStrictEqual({ cap_drop, read_only, security_opt }, unprivileged)
+      // The one that gives new volumes away has to be root for that, and has no network.
+      if (name !== "volume-owner") assert.match(user ?? "", /^[1-9]\d*:\d+$/)
+      assert.isDefined(mem_limit)
+      assert.hasAllKeys(logging.options, ["max-size", "max-file"])
+    }
+  )
+
+  it.each(["rtmanager-cleanup", "migrate", "sample-games"])("runs %s from our image, as its user", (name) => {
+    const { user, image } = named(name)
+    assert.strictEqual(user, /^USER (\S+)$/m.exec(dockerfile)?.[1])
+    assert.strictEqual(image, `rtmanager-cleanup:${manifest.version}`)
+  })
+
+  it("makes sample games in the demo alone", () => {
+    for (const [name, { profiles }] of services)
+      assert.deepStrictEqual(profiles, name === "sample-games" ? ["demo"] : undefined, name)
+  })
+
+  it("starts again whatever ends, but for what has done its one task", () => {
+    const tasks = ["migrate", "roles", "volume-owner"]
+    for (const [name, { restart }] of services)
+      assert.strictEqual(restart, tasks.includes(name) ? undefined : "unless-stopped", name)
+  })
+
+  it("declares each volume that is written to, and uses each that it declares", () => {
+    const used = services.flatMap(([, { volumes = [] }]) => volumes.map((volume) => volume.split(":")[0] ?? ""))
+    assert.sameMembers([...new Set(used.filter((source) => !/^[./]/.test(source)))], Object.keys(compose.volumes))
+  })
+
+  it("mounts only files and folders that are here, none of them to be written to", () => {
+    for (const [name, { volumes = [] }] of services)
+      for (const [source = "", , mode] of volumes.map((volume) => volume.split(":")))
+        if (source.startsWith(".")) {
+          assert.isTrue(existsSync(source), `${name}: ${source}`)
+          assert.strictEqual(mode, "ro", `${name}: ${source}`)
+        }
+  })
+
+  it("hands the engine's socket to its proxy alone, where the service asks for it, and to the demo", () => {
+    const holders = services.filter(([, { volumes }]) => volumes?.some((volume) => volume.includes("docker.sock")))
+    assert.sameMembers(
+      holders.map(([name]) => name),
+      ["engine-proxy", "sample-games"]
+    )
+    const port = /presetenv LISTEN :(\d+)/.exec(proxy)?.[1]
+    assert.strictEqual(service.environment?.DOCKER_HOST, `tcp://engine-proxy:${port}`)
+  })
+})

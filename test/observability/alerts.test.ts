@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { read, readYaml } from "../support/deployment.ts"
+import { describeWith } from "../support/needs.ts"
+import { alerts, assertKnown } from "../support/prometheus.ts"
+import { metricsIn } from "../support/promql.ts"
+import * as Promtool from "../support/promtool.ts"
+
+const Cases = Schema.Struct({
+  tests: Schema.Array(
+    Schema.Struct({
+      input_series: Schema.Array(Schema.Struct({ series: Schema.String })),
+      alert_rule_test: Schema.Array(
+        Schema.Struct({ alertname: Schema.String, exp_alerts: Schema.optionalKey(Schema.Array(Schema.Unknown)) })
+      )
+    })
+  )
+})
+
+const folder = "observability/prometheus"
+const { tests } = await readYaml(`${folder}/rules.test.yml`, Cases)
+const runbooks = await read("docs/runbooks.md")
+
+describe("the alerts", () => {
+  it("are seven", () => assert.strictEqual(alerts.length, 7))
+
+  it.each(alerts)("$alert asks for metrics that there are", ({ expr }) => {
+    assert.isNotEmpty(metricsIn(expr))
+    assertKnown(expr)
+  })
+
+  it.each(alerts)(
+    "$alert has a section among the runbooks, and says how bad it is",
+    ({ alert, annotations, labels }) => {
+      assert.include(runbooks, `\n## ${alert}\n`)
+      assert.strictEqual(annotations.runbook, `docs/runbooks.md#${alert.toLowerCase()}`)
+      assert.include(["critical", "warning"], labels.severity)
+    }
+  )
+
+  it.each(alerts)("$alert has a case in which it fires, and one in which it does not", ({ alert }) => {
+    const cases = tests.flatMap(({ alert_rule_test }) => alert_rule_test).filter(({ alertname }) => alertname === alert)
+    assert.isTrue(cases.some(({ exp_alerts = [] }) => exp_alerts.length > 0))
+    assert.isTrue(cases.some(({ exp_alerts = [] }) => exp_alerts.length === 0))
+  })
+
+  it("are tested with series that there are", () => {
+    for (const { input_series } of tests) for (const { series } of input_series) assertKnown(series)
+  })
+
+  it("have no runbook too many", () => {
+    assert.sameMembers(
+      [...runbooks.matchAll(/^## (\w+)$/gm)].map(([, name]) => name),
+      alerts.map(({ alert }) => alert)
+    )
+  })
+})
+
+describeWith(Promtool.missing, "the alerts in Prometheus", () => {
+  it("pass its check", () => Promtool.assertPasses("check", "rules", `${folder}/rules.yml`))
+
+  it("pass their own cases", () => Promtool.assertPasses("test", "rules", `${folder}/rules.test.yml`))
+})

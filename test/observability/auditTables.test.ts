@@ -1,0 +1,61 @@
+import { assert, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import { panels } from "../support/dashboard.ts"
+import { postgresServer } from "../support/postgres.ts"
+import { layerRole, layerRoles } from "../support/roles.ts"
+
+const range = { from: "2026-11-01T03:00:00Z", to: "2026-11-01T06:00:00Z" }
+
+/** A text box's text as Grafana quotes it. */
+const quoted = (text: string) => `'${text.replaceAll("'", "''").replaceAll('"', '\\"')}'`
+
+/** With Grafana's macros filled in. */
+const filled = (rawSql: string, game: string) =>
+  rawSql
+    .replaceAll(/\$__timeFilter\((\w+)\)/g, (_, column) => `${column} between '${range.from}' and '${range.to}'`)
+    .replaceAll(/\$\{game:sqlstring\}/g, () => quoted(game))
+
+const hostile = "it's' or '1'='1"
+
+const layer = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const sql = yield* SqlClient
+    const log = (gameId: string, finishedAt: string, opKind = "cleanup_container") => sql`
+      insert into operation_log (game_id, op_kind, op_source, outcome, error_code, started_at, finished_at)
+      values (${gameId}, ${opKind}, 'auto_ttl', 'failure', 'engine_error', now(), ${finishedAt}::text::timestamptz)`
+    yield* log("chess", "2026-11-01T02:59:59Z")
+    yield* log("chess", range.from)
+    yield* log("chess", range.to, "start_container")
+    yield* log(hostile, range.to)
+    yield* sql`
+      insert into cleanup_backoff (game_id, attempts, next_attempt_at, last_error)
+      values ('chess', 2, now(), 'engine_error'), (${hostile}, 10, now(), 'container_running')`
+  })
+).pipe(Layer.provideMerge(layerRoles), Layer.provideMerge(postgresServer()))
+
+const tables = panels.filter(({ type }) => type === "table")
+
+it.layer(layer, { timeout: "60 seconds", excludeTestServices: true })("the tables of the dashboard", (it) => {
+  it.effect.each(tables)("$title shows its rows to the reader's role, or those of one game", ({ named, targets }) =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(layerRole("rtmanager_reader"))
+      const sql = Context.get(context, SqlClient)
+      const rowsOf = (game: string) =>
+        Effect.forEach(targets, ({ rawSql = "" }) =>
+          // Grafana's session knows nothing of the schema.
+          sql.withTransaction(
+            Effect.andThen(sql`set local search_path to ''`, sql.unsafe<{ game_id: string }>(filled(rawSql, game)))
+          )
+        ).pipe(Effect.map((rows) => rows.flat()))
+      const gamesOf = (game: string) => Effect.map(rowsOf(game), (rows) => rows.map(({ game_id }) => game_id))
+
+      assert.deepStrictEqual(yield* gamesOf(""), [hostile, "chess"])
+      assert.deepStrictEqual(yield* gamesOf("chess"), ["chess"])
+      assert.deepStrictEqual(yield* gamesOf(hostile), [hostile])
+      assert.deepStrictEqual(yield* gamesOf("x' or '1'='1"), [])
+      const [row] = yield* rowsOf("chess")
+      assert.includeMembers(Object.keys(row ?? {}), named)
+    })
+  )
+})

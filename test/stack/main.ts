@@ -1,0 +1,75 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Console, Effect, Layer } from "effect"
+import { Command, Flag } from "effect/cli"
+import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"
+import { game, layerEngine, world } from "../support/e2e.ts"
+import { PostgresServer, temporaryFolder } from "../support/postgres.ts"
+import { command, start } from "../support/service.ts"
+import * as metrics from "./metrics.ts"
+import * as outages from "./outages.ts"
+import { findPrograms } from "./programs.ts"
+import { makeStack } from "./Stack.ts"
+import { demand } from "./StackFailed.ts"
+import * as traces from "./traces.ts"
+
+const say = (title: string, seen: ReadonlyArray<string>) =>
+  Console.log(`\n${[title, ...seen.map((line) => `  ${line}`)].join("\n")}`)
+
+const e2e = Command.make(
+  "e2e:observability",
+  {
+    games: Flag.Int("games").pipe(Flag.withDescription("Games of the large pass"), Flag.withDefault(5000)),
+    keep: Flag.Boolean("keep").pipe(
+      Flag.withDescription("Leave everything running at the end, until it is interrupted"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fnUntraced(function* ({ games, keep }) {
+    const programs = yield* findPrograms
+    yield* say(
+      "programs",
+      Object.entries({ ...programs, node: { version: process.version } }).map(
+        ([name, { version }]) => `${name} ${version}`
+      )
+    )
+    const stack = yield* makeStack(programs, "rtmanager.containercleanup")
+    yield* Effect.all([stack.jaeger.start, stack.prometheus.start, stack.collector.start])
+    const here = yield* world()
+    const env = {
+      ...here.env,
+      RTMANAGER_CLEANUP_INTERVAL: "2s",
+      OTEL_EXPORTER_OTLP_ENDPOINT: stack.otlp,
+      OTEL_METRIC_EXPORT_INTERVAL: "1000"
+    }
+    yield* game(here, "ended", "exited")
+    yield* game(here, "running", "running")
+    const gone = yield* game(here, "gone", "exited")
+    yield* Effect.promise(() => here.engine.docker.getContainer(gone).remove())
+    const service = yield* start(["serve"], env)
+    yield* say("a pass over three games, as Jaeger has it", yield* traces.passInJaeger(stack))
+    yield* say("the first pass in Prometheus", yield* metrics.firstPassCounts(stack))
+    yield* say("exemplars", yield* metrics.exemplarsLeadToTraces(stack))
+    yield* say("the collector away", yield* outages.collectorAway(stack, here))
+    yield* say("Jaeger and Prometheus away", yield* outages.backendsAway(stack, here))
+    yield* say("a loss", yield* outages.lossIsNoticed(stack))
+    yield* say("Prometheus", yield* metrics.dataInPrometheus(stack))
+    yield* say("the collector gone", yield* outages.collectorGone(stack, service))
+    yield* stack.collector.start
+    const many = Array.from({ length: games }, (_, i) => `large-${i}`)
+    yield* Effect.forEach(many, (gameId) => game(here, gameId, "created"), { concurrency: 8, discard: true })
+    const { code } = yield* command(["run"], env)
+    // The one that runs waits for its next attempt.
+    yield* demand(code === 0, `the large pass ended with ${code}`)
+    yield* say("a large pass", yield* traces.largePassInJaeger(stack, games))
+    yield* Console.log(`\nall of it passed`)
+    if (keep) yield* Effect.andThen(Console.log(`Jaeger is at ${stack.page}`), Effect.never)
+  }, Effect.scoped)
+).pipe(Command.withDescription("The real service with a real collector, Jaeger and Prometheus, over a real engine"))
+
+const layerPostgres = Layer.effect(PostgresServer, Effect.flatMap(temporaryFolder, EmbeddedPostgres.make))
+
+Command.run(e2e, { version: "1" }).pipe(
+  Effect.provide(Layer.mergeAll(Layer.provideMerge(layerEngine, layerPostgres), NodeServices.layer)),
+  NodeRuntime.runMain
+)

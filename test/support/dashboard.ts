@@ -1,0 +1,82 @@
+import { readFile } from "node:fs/promises"
+import { Schema } from "effect"
+
+const DataSource = Schema.Struct({ uid: Schema.String })
+const Link = Schema.Struct({ title: Schema.String, url: Schema.String })
+
+const Links = Schema.Struct({ id: Schema.Literal("links"), value: Schema.Array(Link) })
+
+const Target = Schema.Struct({
+  refId: Schema.String,
+  datasource: DataSource,
+  expr: Schema.optionalKey(Schema.String),
+  rawSql: Schema.optionalKey(Schema.String),
+  legendFormat: Schema.optionalKey(Schema.String),
+  exemplar: Schema.optionalKey(Schema.Boolean)
+})
+
+const FieldConfig = Schema.Struct({
+  defaults: Schema.Struct({
+    unit: Schema.optionalKey(Schema.String),
+    noValue: Schema.optionalKey(Schema.String),
+    links: Schema.optionalKey(Schema.Array(Link)),
+    thresholds: Schema.optionalKey(
+      Schema.Struct({
+        steps: Schema.Array(Schema.Struct({ color: Schema.String, value: Schema.NullOr(Schema.Number) }))
+      })
+    )
+  }),
+  overrides: Schema.Array(
+    Schema.Struct({
+      matcher: Schema.Struct({ id: Schema.String, options: Schema.Unknown }),
+      properties: Schema.Array(Schema.Union([Links, Schema.Struct({ id: Schema.String })]))
+    })
+  )
+})
+
+const Panel = Schema.Struct({
+  id: Schema.Int,
+  type: Schema.Literals(["row", "stat", "timeseries", "heatmap", "table"]),
+  title: Schema.String,
+  description: Schema.optionalKey(Schema.String),
+  gridPos: Schema.Struct({ x: Schema.Int, y: Schema.Int, w: Schema.Int, h: Schema.Int }),
+  datasource: Schema.optionalKey(DataSource),
+  fieldConfig: Schema.optionalKey(FieldConfig),
+  targets: Schema.optionalKey(Schema.Array(Target))
+})
+
+const Dashboard = Schema.Struct({
+  uid: Schema.String,
+  editable: Schema.Boolean,
+  links: Schema.Array(Link),
+  templating: Schema.Struct({ list: Schema.Array(Schema.Struct({ name: Schema.String, type: Schema.String })) }),
+  panels: Schema.Array(Panel)
+})
+
+const file = new URL("../../observability/grafana/dashboards/cleanup.json", import.meta.url)
+
+/** The dashboard as far as tests look at it. */
+export const dashboard = Schema.decodeUnknownSync(Schema.fromJsonString(Dashboard))(await readFile(file, "utf8"))
+
+/** Its panels and rows in the order of the page. */
+export const panels = dashboard.panels.map(({ fieldConfig, targets = [], datasource, ...panel }) => {
+  const { defaults = {}, overrides = [] } = fieldConfig ?? {}
+  return {
+    ...panel,
+    unit: defaults.unit,
+    noValue: defaults.noValue,
+    thresholds: defaults.thresholds?.steps ?? [],
+    /** Fields or series that look otherwise than the rest. */
+    named: overrides.flatMap(({ matcher }) => (matcher.id === "byName" ? [String(matcher.options)] : [])),
+    links: [
+      ...(defaults.links ?? []),
+      ...overrides.flatMap(({ properties }) =>
+        properties.flatMap((property) => ("value" in property ? property.value : []))
+      )
+    ],
+    datasourceUid: datasource?.uid,
+    targets: targets.map(({ datasource, ...target }) => ({ ...target, datasourceUid: datasource.uid }))
+  }
+})
+
+export type DashboardPanel = (typeof panels)[number]

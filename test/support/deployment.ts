@@ -1,0 +1,65 @@
+import { readFile } from "node:fs/promises"
+import { assert } from "@effect/vitest"
+import { Schema } from "effect"
+import * as Yaml from "effect/encoding/Yaml"
+import { GoDuration } from "../../src/config/GoDuration.ts"
+
+/** A file of the project. */
+export const read = (name: string) => readFile(new URL(`../../${name}`, import.meta.url), "utf8")
+
+export const readYaml = async <S extends Schema.ConstraintDecoder<unknown>>(file: string, schema: S) =>
+  Schema.decodeUnknownSync(schema)(Yaml.parse(await read(file)))
+
+const Strings = Schema.Array(Schema.String)
+const byName = <S extends Schema.Top>(value: S) => Schema.Record(Schema.String, value)
+
+const Service = Schema.Struct({
+  image: Schema.String,
+  environment: Schema.optionalKey(byName(Schema.NullOr(Schema.String))),
+  ports: Schema.optionalKey(Strings),
+  volumes: Schema.optionalKey(Strings),
+  networks: Schema.optionalKey(Strings),
+  network_mode: Schema.optionalKey(Schema.Literal("none")),
+  command: Schema.optionalKey(Strings),
+  entrypoint: Schema.optionalKey(Strings),
+  profiles: Schema.optionalKey(Strings),
+  mem_limit: Schema.optionalKey(Schema.String),
+  restart: Schema.optionalKey(Schema.Literal("unless-stopped")),
+  logging: Schema.Struct({ options: byName(Schema.String) }),
+  cap_drop: Schema.optionalKey(Strings),
+  security_opt: Schema.optionalKey(Strings),
+  read_only: Schema.optionalKey(Schema.Boolean),
+  user: Schema.optionalKey(Schema.String),
+  stop_grace_period: Schema.optionalKey(GoDuration),
+  depends_on: Schema.optionalKey(byName(Schema.Struct({ condition: Schema.String })))
+})
+
+const Compose = Schema.Struct({
+  services: byName(Service),
+  networks: byName(Schema.NullOr(Schema.Struct({ internal: Schema.Boolean }))),
+  volumes: byName(Schema.Null)
+})
+
+const Package = Schema.fromJsonString(
+  Schema.Struct({
+    name: Schema.String,
+    version: Schema.String,
+    description: Schema.String,
+    license: Schema.String,
+    scripts: byName(Schema.String),
+    optionalDependencies: byName(Schema.String)
+  })
+)
+
+/** The compose file, the Dockerfile and the package as far as tests look at them. */
+export const compose = await readYaml("docker-compose.yml", Compose)
+export const dockerfile = await read("Dockerfile")
+export const manifest = Schema.decodeUnknownSync(Package)(await read("package.json"))
+
+export const services = Object.entries(compose.services)
+
+export const named = (name: string) => {
+  const service = compose.services[name]
+  assert.isDefined(service)
+  return service
+}
