@@ -25,11 +25,11 @@ describe("docker-compose.yml", () => {
       for (const port of ports ?? []) assert.match(port, /^127\.0\.0\.1:\d+:\d+$/, name)
   })
 
-  it("lets only what publishes a port out of the internal networks, and nobody but the service to the engine", () => {
+  it("lets nothing out of this machine, and nobody but the service to the engine", () => {
     assert.deepStrictEqual(compose.networks, {
       engine: { internal: true },
       internal: { internal: true },
-      published: null
+      published: { driver_opts: { "com.docker.network.bridge.enable_ip_masquerade": "false" } }
     })
     for (const [name, { networks, network_mode, ports }] of services) {
       const toEngine = name === "rtmanager-cleanup" || name === "engine-proxy"
@@ -85,7 +85,8 @@ describe("docker-compose.yml", () => {
   )
 
   it.each(["rtmanager-cleanup", "migrate", "sample-games"])("runs %s from our image, as its user", (name) => {
-    const { user, image } = named(name)
+    const { user, image, pull_policy } = named(name)
+    assert.strictEqual(pull_policy, "never")
     assert.strictEqual(user, /^USER (\S+)$/m.exec(dockerfile)?.[1])
     assert.strictEqual(image, `rtmanager-cleanup:${manifest.version}`)
   })

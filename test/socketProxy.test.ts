@@ -17,6 +17,29 @@ const ofOneLabel = "/containers/json?all=true&filters=%7B%22label%22%3A%5B%22com
 const request = (line: string, ...headers: ReadonlyArray<string>) =>
   [`${line} HTTP/1.1`, "Host: engine", ...headers, "", ""].join("\r\n")
 
+/** As the client writes it. */
+const ofGame = (gameId: string) => {
+  const filters = JSON.stringify({ label: [`com.galaxy.game_id=${gameId}`] })
+  return `/containers/json?all=true&filters=${encodeURIComponent(filters)}`
+}
+
+const oddGames = [
+  '"',
+  "\\",
+  '\\"',
+  "\\\\",
+  '"],"status":["running',
+  "\n\u0001",
+  "a b",
+  "100%",
+  "%22",
+  "chess ♞",
+  "💥",
+  "it's",
+  "=",
+  ""
+]
+
 const allowed = [
   "GET /_ping",
   "HEAD /_ping",
@@ -24,6 +47,7 @@ const allowed = [
   "GET /info",
   "GET /networks/none",
   `GET ${ofOneLabel}`,
+  ...oddGames.map((gameId) => `GET ${ofGame(gameId)}`),
   `GET /containers/${id}/json`,
   `DELETE /containers/${id}`
 ]
@@ -70,6 +94,16 @@ const refused: ReadonlyArray<readonly [what: string, sent: string]> = [
   ["every container, stopped ones too", request("GET /containers/json?all=true")],
   ["containers by another filter", request(ofOneLabel.replace("label", "status").replace(/^/, "GET "))],
   ["containers by two labels", request(`GET ${ofOneLabel.replace("%22%5D", "%22,%22a%22%5D")}`)],
+  ["containers by two labels, encoded", request(`GET ${ofOneLabel.replace("%22%5D", "%22%2C%22a%22%5D")}`)],
+  [
+    "containers by a filter after the label",
+    request(`GET ${ofOneLabel.replace("%22%5D", "%22%5D%2C%22status%22%3A%5B%22running%22%5D")}`)
+  ],
+  [
+    "containers by another label after none",
+    request(`GET ${ofOneLabel.replace("%22%5D", "%22%5D%2C%22label%22%3A%5B%22%22%5D")}`)
+  ],
+  ["a label that ends in a backslash before its quote", request(`GET ${ofOneLabel.replace("chess", "chess%5C")}`)],
   ["containers with sizes", request(`GET ${ofOneLabel}&size=true`)],
   ["containers with a label and a blank", request(`GET ${ofOneLabel.replace("chess", "a b")}`)],
   ["a prune of containers", request("POST /containers/prune")],

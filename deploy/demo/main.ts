@@ -6,7 +6,7 @@
  * It remembers nothing: a sample container says on its labels which game it is and what is to become of it, and each round
  * brings the records in line with the containers. So a round that failed, or a process that was killed in the middle of
  * one, leaves nothing behind that a later round would not find. It leaves its containers to the service. Without one, after
- * `docker compose --env-file deploy/demo.env down --volumes`, this removes them all:
+ * `docker compose --env-file .env --env-file deploy/demo.env down --volumes`, this removes them all:
  *
  *   docker rm --force $(docker ps --all --quiet --filter label=rtmanager.sample)
  */

@@ -33,7 +33,8 @@ const make = Effect.gen(function* () {
   let engine: ChildProcess
   let ended: Promise<void>
   const start = Effect.gen(function* () {
-    engine = spawn("dockerd", args, { stdio: "ignore" })
+    // Without a network of its own it would remove the bridge of the machine's engine.
+    engine = spawn("unshare", ["--net", "dockerd", ...args], { stdio: "ignore" })
     ended = new Promise((resolve) => engine.once("close", () => resolve()))
     yield* Effect.tryPromise(() => docker.ping()).pipe(
       Effect.retry(Schedule.spaced("50 millis")),

@@ -15,6 +15,8 @@ const byName = <S extends Schema.Top>(value: S) => Schema.Record(Schema.String, 
 
 const Service = Schema.Struct({
   image: Schema.String,
+  build: Schema.optionalKey(Schema.String),
+  pull_policy: Schema.optionalKey(Schema.Literal("never")),
   environment: Schema.optionalKey(byName(Schema.NullOr(Schema.String))),
   ports: Schema.optionalKey(Strings),
   volumes: Schema.optionalKey(Strings),
@@ -36,7 +38,12 @@ const Service = Schema.Struct({
 
 const Compose = Schema.Struct({
   services: byName(Service),
-  networks: byName(Schema.NullOr(Schema.Struct({ internal: Schema.Boolean }))),
+  networks: byName(
+    Schema.Struct({
+      internal: Schema.optionalKey(Schema.Boolean),
+      driver_opts: Schema.optionalKey(byName(Schema.String))
+    })
+  ),
   volumes: byName(Schema.Null)
 })
 

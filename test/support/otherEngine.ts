@@ -32,7 +32,8 @@ export const startEngine: Effect.Effect<{ readonly socketPath: string }, never, 
   ].flat()
   yield* Effect.acquireRelease(
     Effect.sync(() => {
-      const engine = spawn("dockerd", args, { stdio: "ignore" })
+      // Without a network of its own it would remove the bridge of the machine's engine.
+      const engine = spawn("unshare", ["--net", "dockerd", ...args], { stdio: "ignore" })
       return { engine, ended: new Promise<void>((resolve) => engine.once("close", () => resolve())) }
     }),
     ({ engine, ended }) => {
