@@ -75,11 +75,13 @@ describe("docker-compose.yml", () => {
 
   it.each(services)(
     "runs %s read-only, without any privilege, with bounds",
-    (name, { cap_drop, read_only, security_opt, user, mem_limit, logging }) => {
+    (name, { cap_add, cap_drop, read_only, security_opt, user, mem_limit, pids_limit, logging }) => {
       assert.deepStrictEqual({ cap_drop, read_only, security_opt }, unprivileged)
       // The one that gives new volumes away has to be root for that, and has no network.
       if (name !== "volume-owner") assert.match(user ?? "", /^[1-9]\d*:\d+$/)
       assert.isDefined(mem_limit)
+      assert.isAbove(pids_limit ?? 0, 0)
+      assert.deepStrictEqual(cap_add, name === "volume-owner" ? ["CHOWN"] : undefined)
       assert.hasAllKeys(logging.options, ["max-size", "max-file"])
     }
   )
@@ -89,6 +91,23 @@ describe("docker-compose.yml", () => {
     assert.strictEqual(pull_policy, "never")
     assert.strictEqual(user, /^USER (\S+)$/m.exec(dockerfile)?.[1])
     assert.strictEqual(image, `rtmanager-cleanup:${manifest.version}`)
+  })
+
+  it("names one database for all who use it, which the demo calls otherwise", async () => {
+    const database = "${POSTGRES_DATABASE:-rtmanager}"
+    const urls = services.flatMap(([, { environment = {} }]) =>
+      Object.values(environment).filter((value) => value?.startsWith("postgres://"))
+    )
+    assert.isNotEmpty(urls)
+    for (const url of urls) assert.isTrue(url?.endsWith(`@postgres:5432/${database}`), url ?? "")
+    assert.strictEqual(named("postgres").environment?.POSTGRES_DB, database)
+    assert.strictEqual(named("roles").environment?.PGDATABASE, database)
+    assert.strictEqual(named("grafana").environment?.POSTGRES_DATABASE, database)
+    assert.include(
+      await read("observability/grafana/provisioning/datasources/datasources.yaml"),
+      "$POSTGRES_DATABASE\n"
+    )
+    assert.match(await read("deploy/demo.env"), /^POSTGRES_DATABASE=(?!rtmanager$)\w+$/m)
   })
 
   it("makes sample games in the demo alone", () => {

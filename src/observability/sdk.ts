@@ -101,13 +101,20 @@ const resource = ({ otel, serviceVersion, instanceId }: TelemetryOptions) => ({
   }
 })
 
-const metricReader = (url: string, interval: Duration.Duration) => {
+const makeMetrics = (url: string, interval: Duration.Duration) => {
   const exportIntervalMillis = Duration.toMillis(interval)
-  return new PeriodicExportingMetricReader({
-    exporter: new MetricExporter({ url }),
+  const exporter = new MetricExporter({ url })
+  const reader = new PeriodicExportingMetricReader({
+    exporter,
     exportIntervalMillis,
     exportTimeoutMillis: Math.min(exportIntervalMillis, 30_000)
   })
+  /** Apart from the reader's own exports, which it would hold up. */
+  const sendNow = async () => {
+    const { resourceMetrics } = await reader.collect()
+    exporter.export(resourceMetrics, ({ error }) => error && diag.warn("the first metrics were not taken:", error))
+  }
+  return { reader, sendNow }
 }
 
 const spanProcessor = (url: string, maxQueueSize: number) =>
@@ -122,19 +129,19 @@ const logProcessor = (url: string) =>
  */
 export const layer = (options: TelemetryOptions): Layer.Layer<never> => {
   const { traces, metrics, logs, metricInterval, spanQueue } = options.otel
-  const reader = metrics === undefined ? undefined : metricReader(metrics, metricInterval)
+  const ofMetrics = metrics === undefined ? undefined : makeMetrics(metrics, metricInterval)
   const sdk = NodeSdk.layer(() => ({
     resource: resource(options),
     spanProcessor: traces === undefined ? [] : spanProcessor(traces, spanQueue),
     tracerConfig: { spanLimits: { attributeValueLengthLimit } },
-    metricReader: reader ?? [],
+    metricReader: ofMetrics?.reader ?? [],
     logRecordProcessor: logs === undefined ? [] : logProcessor(logs),
     loggerProviderConfig: { logRecordLimits: { attributeValueLengthLimit } },
     shutdownTimeout: "2 seconds"
   }))
   // Sent at 0 before anything is counted, or `increase()` would see the first counts only as where the counters begin.
   const counters = registerAll.pipe(
-    Effect.andThen(Effect.sync(() => void reader?.forceFlush())),
+    Effect.andThen(Effect.sync(() => void ofMetrics?.sendNow())),
     // They are collected when this fiber goes on; nobody waits until they are sent.
     Effect.andThen(Effect.yieldNow)
   )

@@ -104,7 +104,8 @@ describe("the dashboard", () => {
 
   it("turns red where the alert fires, and names no alert that there is not", () => {
     const limits = alerts.flatMap(({ alert, expr }) => {
-      const [left, limit = ""] = expr.split(" > ")
+      const [left, right = ""] = expr.split(" > ")
+      const [limit = ""] = /^[\d *]+/.exec(right) ?? []
       const panel = panels.find(({ targets }) => targets.some(({ expr }) => expr === left))
       const red = panel?.thresholds.find(({ color }) => color === "red")?.value
       return panel === undefined

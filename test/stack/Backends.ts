@@ -57,9 +57,11 @@ export const first = ([sample]: ReadonlyArray<Sample>) => sample?.value ?? 0
 
 /** Prometheus' query API. */
 export const makePrometheus = (url: string) => ({
-  query: (query: string) =>
+  /** As of now, or of another moment (Unix milliseconds). */
+  query: (query: string, moment?: number) =>
     Effect.gen(function* () {
-      const { data } = yield* decode(Series, yield* ask(`${url}/api/v1/query`, { query }))
+      const answer = yield* ask(`${url}/api/v1/query`, { query, ...(moment && { time: String(moment / 1000) }) })
+      const { data } = yield* decode(Series, answer)
       return data.result.map(({ metric, value }): Sample => ({ labels: metric, value: Number(value[1]) }))
     }),
   /** The ids of the traces that a metric's exemplars of the last hour lead to. */

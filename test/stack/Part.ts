@@ -44,5 +44,11 @@ export const makePart = (
       const said = yield* Effect.promise(() => part.said)
       yield* Effect.fail(failed(`${file} ended with ${child.exitCode}:\n${said.slice(-2000)}`))
     })
-    return { start: Effect.andThen(demand(running === undefined, `${file} runs already`), start), stop }
+    return {
+      start: Effect.andThen(
+        Effect.suspend(() => demand(running === undefined, `${file} runs already`)),
+        start
+      ),
+      stop
+    }
   })

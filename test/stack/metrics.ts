@@ -17,10 +17,12 @@ export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics }: Stack)
   // Of the collector's counters of losses only those are born that have something to count.
   const names = new Set(named.filter((name) => !lossCounter.test(name)))
   const seriesOf = (expr: string) =>
-    eventually(`data for ${expr}`, metrics.query(expr), (samples) => samples.length > 0)
+    eventually(`data for ${expr}`, metrics.query(expr), (samples) =>
+      samples.some(({ value }) => Number.isFinite(value))
+    )
   const found = yield* Effect.forEach(names, (name) => Effect.map(seriesOf(name), ({ length }) => `${name} ${length}`))
   const losses = yield* seriesOf('{__name__=~"otelcol_exporter_(enqueue|send)_failed_.+"}')
-  for (const expression of expressions) yield* seriesOf(expression.replaceAll("$__rate_interval", "1m"))
+  for (const expression of expressions) yield* seriesOf(expression.replaceAll("$__rate_interval", "10m"))
   const own = yield* metrics.query('count({__name__=~"rtmanager_.+"})')
   const labelled = yield* metrics.query('count({unit!=""})')
   yield* demand(labelled.length === 0, `${first(labelled)} series have a label unit`)

@@ -25,6 +25,8 @@ const Service = Schema.Struct({
   command: Schema.optionalKey(Strings),
   entrypoint: Schema.optionalKey(Strings),
   profiles: Schema.optionalKey(Strings),
+  cap_add: Schema.optionalKey(Strings),
+  pids_limit: Schema.optionalKey(Schema.Int),
   mem_limit: Schema.optionalKey(Schema.String),
   restart: Schema.optionalKey(Schema.Literal("unless-stopped")),
   logging: Schema.Struct({ options: byName(Schema.String) }),
@@ -33,8 +35,13 @@ const Service = Schema.Struct({
   read_only: Schema.optionalKey(Schema.Boolean),
   user: Schema.optionalKey(Schema.String),
   stop_grace_period: Schema.optionalKey(GoDuration),
-  depends_on: Schema.optionalKey(byName(Schema.Struct({ condition: Schema.String })))
-})
+  depends_on: Schema.optionalKey(byName(Schema.Struct({ condition: Schema.String }))),
+  tmpfs: Schema.optionalKey(Strings),
+  group_add: Schema.optionalKey(Strings),
+  shm_size: Schema.optionalKey(Schema.String),
+  healthcheck: Schema.optionalKey(Schema.Unknown)
+  // Nothing else, such as `privileged` or `pid`, which would undo what is checked here.
+}).annotate({ parseOptions: { onExcessProperty: "error" } })
 
 const Compose = Schema.Struct({
   services: byName(Service),
