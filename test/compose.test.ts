@@ -94,7 +94,7 @@ describe("docker-compose.yml", () => {
   })
 
   it("names one database for all who use it, which the demo calls otherwise", async () => {
-    const database = "${POSTGRES_DATABASE:-rtmanager}"
+    const database = `\${POSTGRES_DATABASE:-rtmanager}`
     const urls = services.flatMap(([, { environment = {} }]) =>
       Object.values(environment).filter((value) => value?.startsWith("postgres://"))
     )
