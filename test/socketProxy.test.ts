@@ -104,6 +104,7 @@ const refused: ReadonlyArray<readonly [what: string, sent: string]> = [
     request(`GET ${ofOneLabel.replace("%22%5D", "%22%5D%2C%22label%22%3A%5B%22%22%5D")}`)
   ],
   ["a label that ends in a backslash before its quote", request(`GET ${ofOneLabel.replace("chess", "chess%5C")}`)],
+  ["containers with a label of any value", request(`GET ${ofOneLabel.replace("%3Dchess", "")}`)],
   ["containers with sizes", request(`GET ${ofOneLabel}&size=true`)],
   ["containers with a label and a blank", request(`GET ${ofOneLabel.replace("chess", "a b")}`)],
   ["a prune of containers", request("POST /containers/prune")],

@@ -110,10 +110,13 @@ const makeMetrics = (url: string, interval: Duration.Duration) => {
     exportTimeoutMillis: Math.min(exportIntervalMillis, 30_000)
   })
   /** Apart from the reader's own exports, which it would hold up. */
-  const sendNow = async () => {
-    const { resourceMetrics } = await reader.collect()
-    exporter.export(resourceMetrics, ({ error }) => error && diag.warn("the first metrics were not taken:", error))
-  }
+  const sendNow = () =>
+    reader
+      .collect()
+      .then(({ resourceMetrics }) =>
+        exporter.export(resourceMetrics, ({ error }) => error && diag.warn("the first metrics were not taken:", error))
+      )
+      .catch((cause) => diag.warn("the first metrics were not sent:", cause))
   return { reader, sendNow }
 }
 
