@@ -3,8 +3,9 @@ import type { Span } from "../support/otlp.ts"
 import type { Stack } from "./Stack.ts"
 import { demand, eventually } from "./StackFailed.ts"
 
-/** OTLP's number for the status of a failure. */
+/** OTLP's numbers for the status of a failure, and for the kind of a call to somebody else. */
 const error = 2
+const client = 3
 
 const nameOf = ({ name }: Span) => name.replace("rtmanager.cleanup.", "")
 
@@ -34,12 +35,33 @@ const stepsOf = (spans: ReadonlyArray<Span>, parent: Span) =>
 
 export const gamesOf = (spans: ReadonlyArray<Span>) => spans.filter(({ name }) => name === "rtmanager.cleanup.game")
 
+/** What a game goes through that ends so. */
+const stepsTo: Readonly<Record<string, string>> = {
+  removed: "commit inspect lease remove",
+  already_absent: "commit inspect lease",
+  failed: "commit inspect lease"
+}
+
+const isWhole = (spans: ReadonlyArray<Span>) =>
+  spans.some(({ name }) => name === "rtmanager.cleanup.pass") &&
+  gamesOf(spans).length === 3 &&
+  gamesOf(spans).every((span) => stepsOf(spans, span) === stepsTo[String(span.attributes["rtmanager.cleanup.outcome"])])
+
+/** The attributes of a call to the engine, each as OpenTelemetry names it. */
+const isDescribed = ({ attributes, kind }: Span) =>
+  kind === client &&
+  /^(?:GET|DELETE)$/.test(String(attributes["http.request.method"])) &&
+  /^\/containers\/\{id\}(?:\/json)?$/.test(String(attributes["url.template"])) &&
+  Number(attributes["http.response.status_code"]) >= 200 &&
+  attributes["server.address"] !== undefined
+
 /** A pass with games that end in each of three ways is one trace in Jaeger, with the one failure as its only error. */
 export const passInJaeger = Effect.fnUntraced(function* ({ traces }: Stack) {
+  // Spans of one trace may come in several requests.
   const spans = yield* eventually(
-    "a pass with three games in Jaeger",
+    "a pass with three games, each with all its steps, in Jaeger",
     traces.spans("rtmanager.cleanup.game"),
-    (spans) => gamesOf(spans).length >= 3 && spans.some(({ name }) => name === "rtmanager.cleanup.pass")
+    isWhole
   )
   const [pass] = spans.filter(({ name }) => name === "rtmanager.cleanup.pass")
   yield* demand(pass !== undefined && pass.parentSpanId === "", "the pass is no root")
@@ -53,16 +75,18 @@ export const passInJaeger = Effect.fnUntraced(function* ({ traces }: Stack) {
       attributes["rtmanager.cleanup.games.failed"] === 1,
     `the pass says ${JSON.stringify(attributes)}`
   )
-  const steps: Readonly<Record<string, string>> = {
-    removed: "commit inspect lease remove",
-    already_absent: "commit inspect lease",
-    failed: "commit inspect lease"
+  for (const { attributes, parentSpanId } of gamesOf(spans)) {
+    const outcome = String(attributes["rtmanager.cleanup.outcome"])
+    yield* demand(parentSpanId === pass.spanId, `${outcome} is not under its pass`)
+    yield* demand(
+      /^[0-9a-f]{64}$/.test(String(attributes["container.id"])) &&
+        attributes["rtmanager.cleanup.op_source"] === "auto_ttl" &&
+        (outcome === "failed" || Number(attributes["rtmanager.cleanup.lag"]) > 0),
+      `${outcome} says ${JSON.stringify(attributes)}`
+    )
   }
-  for (const span of gamesOf(spans)) {
-    const outcome = String(span.attributes["rtmanager.cleanup.outcome"])
-    yield* demand(span.parentSpanId === pass.spanId, `${outcome} is not under its pass`)
-    yield* demand(stepsOf(spans, span) === steps[outcome], `${outcome} has ${stepsOf(spans, span)}`)
-  }
+  for (const span of spans.filter(({ name }) => /\.(?:inspect|remove)$/.test(name)))
+    yield* demand(isDescribed(span), `${span.name} says ${JSON.stringify(span.attributes)}`)
   const errors = spans.filter(({ status }) => status === error)
   yield* demand(
     errors.length === 1 && errors[0]?.attributes["error.type"] === "container_running",
