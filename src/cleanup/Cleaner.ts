@@ -32,6 +32,8 @@ export interface CleanerOptions {
 export class Cleaner extends Context.Service<
   Cleaner,
   {
+    /** How many games may be at the engine at once at this moment, as its latency has it. */
+    readonly atOnce: EngineLimit.EngineLimit["atOnce"]
     /** Waits until one more game may be under way, as the engine's latency has it. For each `cleanup` of many. */
     readonly withRoom: EngineLimit.EngineLimit["withRoom"]
     /**
@@ -50,7 +52,7 @@ const leaseSpan = Effect.withSpan("rtmanager.cleanup.lease")
 const commitSpan = Effect.withSpan("rtmanager.cleanup.commit")
 
 const make = Effect.fnUntraced(function* (options: CleanerOptions) {
-  const { engine, withPermit, withRoom } = yield* EngineLimit.make(yield* ContainerEngine, options.concurrency)
+  const { atOnce, engine, withPermit, withRoom } = yield* EngineLimit.make(yield* ContainerEngine, options.concurrency)
   const leases = yield* GameLeases
   const records = yield* RuntimeRecords
   const length = Duration.subtract(options.leaseTtl, margin)
@@ -162,7 +164,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       (ended) => observed(request, ended),
       Effect.uninterruptible
     )
-  return Cleaner.of({ withRoom, cleanup, unresolved })
+  return Cleaner.of({ atOnce, withRoom, cleanup, unresolved })
 })
 
 /** What an attempt had come to is kept where its end could not be written: the lease expires by itself. */

@@ -139,7 +139,11 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       Clock.monotonicTimeNanos,
       (now): Progress => ({ due: toDo, done: tally.done, seconds: Number(now - started) / 1e9 })
     )
-    yield* Effect.flatMap(progress, passGoesOn).pipe(Effect.delay(progressEvery), Effect.forever, Effect.forkScoped)
+    yield* Effect.flatMap(Effect.all([progress, cleaner.atOnce]), passGoesOn).pipe(
+      Effect.delay(progressEvery),
+      Effect.forever,
+      Effect.forkScoped
+    )
     const game = (record: RuntimeRecord) =>
       act(record).pipe(
         Effect.tap(() => Effect.andThen(heartbeat.beat, Effect.flatMap(progress, onProgress))),

@@ -54,6 +54,8 @@ const count = (pace: Pace, millis: number) => {
 export interface EngineLimit {
   /** The same engine, its inspections and removals timed. */
   readonly engine: Engine
+  /** How many games may be at the engine at once at this moment. */
+  readonly atOnce: Effect.Effect<number>
   /** Waits until one more game may be under way: at the engine, or with the database before and after. */
   readonly withRoom: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Waits until there is room for one more game at the engine, and works there. */
@@ -157,6 +159,7 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
       inspect: (id) => timed("inspect", engine.inspect(id), () => "worked"),
       remove: (id) => timed("remove", engine.remove(id), (result) => meanings[result])
     },
+    atOnce: Effect.sync(() => level),
     withRoom: room.withPermit,
     withPermit: (work) =>
       permits.withPermit(

@@ -84,13 +84,14 @@ export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog | u
   }
 })
 
-/** A long pass as one log line now and then. */
-export const passGoesOn = (progress: Progress) =>
+/** A long pass as one log line now and then, with how many games may be at the engine at once. */
+export const passGoesOn = ([progress, atOnce]: readonly [Progress, number]) =>
   Effect.annotateLogs(Effect.logInfo("cleanup.pass.progress"), {
     done: progress.done,
     due: progress.due ?? "unknown",
     games_per_second: Number(rate(progress).toPrecision(3)),
-    seconds_left: secondsLeft(progress) ?? "unknown"
+    seconds_left: secondsLeft(progress) ?? "unknown",
+    games_at_once: atOnce
   })
 
 /** An ended pass as span attributes, instruments and one log line: a warning where nothing more could be done. */

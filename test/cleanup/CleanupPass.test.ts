@@ -580,9 +580,9 @@ describe("CleanupPass", () => {
       yield* TestClock.adjust("500 millis").pipe(Effect.repeat({ times: 450 }))
       yield* Fiber.join(fiber)
       assert.deepStrictEqual(lines, [
-        { done: 29, due: 100, games_per_second: 0.483, seconds_left: 147 },
-        { done: 59, due: 100, games_per_second: 0.492, seconds_left: 84 },
-        { done: 89, due: 100, games_per_second: 0.494, seconds_left: 23 }
+        { done: 29, due: 100, games_per_second: 0.483, seconds_left: 147, games_at_once: 1 },
+        { done: 59, due: 100, games_per_second: 0.492, seconds_left: 84, games_at_once: 1 },
+        { done: 89, due: 100, games_per_second: 0.494, seconds_left: 23, games_at_once: 1 }
       ])
     }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
   )

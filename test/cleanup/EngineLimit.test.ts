@@ -48,7 +48,12 @@ const makeFake = Effect.fnUntraced(function* (ceiling: number) {
         )
       )
     })
-  const { engine, withPermit, withRoom } = yield* EngineLimit.make(
+  const {
+    atOnce: allowed,
+    engine,
+    withPermit,
+    withRoom
+  } = yield* EngineLimit.make(
     ContainerEngine.of({
       ping: Effect.void,
       identity: Effect.succeed(EngineId.make("fake/none")),
@@ -95,7 +100,7 @@ const makeFake = Effect.fnUntraced(function* (ceiling: number) {
     yield* Fiber.join(cleaning)
     return levels
   })
-  return { fake, game, clean, withRoom, atOnce: () => atOnce }
+  return { fake, game, clean, withRoom, allowed, atOnce: () => atOnce }
 })
 
 const last = (levels: ReadonlyArray<number>) => levels.at(-1)
@@ -374,6 +379,7 @@ describe("the games that are under way at once", () => {
     Effect.gen(function* () {
       const fake = yield* makeFake(64)
       assert.strictEqual(last(yield* fake.clean(1000, 250)), 64)
+      assert.strictEqual(yield* fake.allowed, 64)
       assert.strictEqual(yield* underWay(fake), 80)
     })
   )
