@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration } from "effect"
 import { acceptedForms } from "../src/config/variables.ts"
-import { compose, dockerfile, manifest, named, read, services } from "./support/deployment.ts"
+import { compose, decodeService, dockerfile, manifest, named, read, services } from "./support/deployment.ts"
 
 const service = named("rtmanager-cleanup")
 const migrate = named("migrate")
@@ -108,6 +108,45 @@ describe("docker-compose.yml", () => {
       "$POSTGRES_DATABASE\n"
     )
     assert.match(await read("deploy/demo.env"), /^POSTGRES_DATABASE=(?!rtmanager$)\w+$/m)
+  })
+
+  it.each([{ privileged: true }, { pid: "host" }, { devices: ["/dev/sda"] }])(
+    "would not be read with what undoes all this: %j",
+    (extra) => assert.throws(() => decodeService({ ...Object(compose.services.grafana), ...extra }))
+  )
+
+  it("names a version of every image", () => {
+    for (const [name, { image }] of services) assert.match(image, /:v?\d+(?:\.\d+)+(?:-\w+)?$/, name)
+  })
+
+  it.each([
+    ["engine-proxy", "/usr/local/etc/haproxy/haproxy.cfg"],
+    ["postgres", "/var/lib/postgresql"],
+    ["roles", "/roles.sql"],
+    ["sample-games", "/app/demo"],
+    ["otel-collector", "/etc/otel-collector.yaml"],
+    ["jaeger", "/etc/jaeger"],
+    ["prometheus", "/etc/prometheus"],
+    ["grafana", "/etc/grafana/provisioning"],
+    ["grafana", "/etc/grafana/dashboards"]
+  ])("mounts into %s what it looks for at %s", (name, path) => {
+    const targets = named(name).volumes?.map((volume) => volume.split(":")[1])
+    assert.include(targets ?? [], path)
+  })
+
+  it("tells each program where its file is", async () => {
+    assert.include(named("roles").command ?? [], "--file=/roles.sql")
+    assert.deepStrictEqual(named("sample-games").entrypoint, ["node", "/app/demo/main.ts"])
+    assert.deepStrictEqual(named("otel-collector").command, ["--config=/etc/otel-collector.yaml"])
+    assert.deepStrictEqual(named("jaeger").command, ["--config=/etc/jaeger/config.yaml"])
+    assert.include(await read("observability/jaeger/config.yaml"), "config_file: /etc/jaeger/ui.json\n")
+    assert.include(named("prometheus").command ?? [], "--config.file=/etc/prometheus/prometheus.yml")
+    assert.include(
+      await read("observability/grafana/provisioning/dashboards/dashboards.yaml"),
+      "path: /etc/grafana/dashboards\n"
+    )
+    assert.include(proxy, "presetenv ENGINE_SOCKET /var/run/docker.sock\n")
+    assert.include(named("engine-proxy").volumes ?? [], "/var/run/docker.sock:/var/run/docker.sock")
   })
 
   it("makes sample games in the demo alone", () => {

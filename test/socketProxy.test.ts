@@ -37,7 +37,10 @@ const oddGames = [
   "💥",
   "it's",
   "=",
-  ""
+  "",
+  "x".repeat(4000),
+  '"\\'.repeat(800),
+  "💥".repeat(500)
 ]
 
 const allowed = [

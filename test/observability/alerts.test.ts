@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { acceptedForms } from "../../src/config/variables.ts"
 import { read, readYaml } from "../support/deployment.ts"
 import { describeWith } from "../support/needs.ts"
 import { alerts, assertKnown } from "../support/prometheus.ts"
@@ -46,6 +47,15 @@ describe("the alerts", () => {
 
   it("are tested with series that there are", () => {
     for (const { input_series } of tests) for (const { series } of input_series) assertKnown(series)
+  })
+
+  it("are met by settings that the service takes, such as the one that stops all removals", () => {
+    const named = [...runbooks.matchAll(/\b(RTMANAGER_CLEANUP_MODE)=(\w+)/g)].map(([, , mode]) => mode)
+    assert.isNotEmpty(named)
+    for (const mode of named) assert.strictEqual(mode, "paused")
+    assert.match(acceptedForms.get("RTMANAGER_CLEANUP_MODE") ?? "", /\bpaused\b/)
+    for (const { alert } of alerts)
+      assert.match(runbooks.split(`\n## ${alert}\n`)[1] ?? "", /^[^#]*\n(?:1\. |- )/, `${alert}: nothing to do`)
   })
 
   it("have no runbook too many", () => {

@@ -165,7 +165,11 @@ describe("the dashboard's links", () => {
       dashboard.templating.list.map(({ name }) => `var-${name}`),
       [variable]
     )
-    assert.include(readFileSync("observability/jaeger/ui.json", "utf8"), `:3000${pathname}?${variable}=#{`)
+    const ui = readFileSync("observability/jaeger/ui.json", "utf8")
+    const attribute = "rtmanager.game.id"
+    assert.include(readFileSync("src/cleanup/observe.ts", "utf8"), `"${attribute}": `)
+    assert.include(ui, `"key": "${attribute}"`)
+    assert.include(ui, `:3000${pathname}?${variable}=#{${attribute}}"`)
   })
 })
 

@@ -33,7 +33,7 @@ const Collector = Schema.Struct({
   extensions: byName(Schema.Struct({ directory: Schema.String })),
   receivers: Otlp,
   processors: byName(Schema.Unknown),
-  connectors: byName(Schema.Unknown),
+  connectors: byName(Schema.Record(Schema.String, Schema.Unknown)),
   exporters: Schema.Struct({ "otlp_http/jaeger": Exporter, "otlp_http/prometheus": Exporter, debug: Schema.Unknown }),
   service: Schema.Struct({ extensions: Strings, telemetry: OwnMetrics, pipelines: byName(Pipeline) })
 })
@@ -124,9 +124,24 @@ describe("otel-collector.yaml", () => {
     assert.deepStrictEqual(traces?.exporters, ["otlp_http/jaeger", "span_metrics"])
     assert.deepStrictEqual(metrics?.receivers, ["otlp", "span_metrics"])
     assert.deepStrictEqual(metrics?.exporters, ["otlp_http/prometheus"])
+    assert.strictEqual(new URL(toPrometheus.endpoint).pathname, "/api/v1/otlp")
     assertServes(toJaeger.endpoint, jaeger.receivers.otlp.protocols.http.endpoint)
     assertServes(toPrometheus.endpoint, ":9090")
     assert.include(named("prometheus").command ?? [], "--web.enable-otlp-receiver")
+  })
+
+  it("takes the unit off every series", () => {
+    assert.deepStrictEqual(collector.service.pipelines.metrics?.processors, ["memory_limiter", "attributes/unit"])
+    assert.deepStrictEqual(collector.processors["attributes/unit"], { actions: [{ key: "unit", action: "delete" }] })
+  })
+
+  it("gives what it makes of traces exemplars, which Prometheus keeps", () => {
+    assert.deepInclude(collector.connectors.span_metrics, { exemplars: { enabled: true } })
+    const features = named("prometheus").command?.find((flag) => flag.startsWith("--enable-feature="))
+    assert.includeMembers(features?.split("=")[1]?.split(",") ?? [], [
+      "exemplar-storage",
+      "created-timestamp-zero-ingestion"
+    ])
   })
 
   it("keeps what it cannot pass on in a volume that its user can write to", () => {

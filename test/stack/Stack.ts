@@ -101,6 +101,17 @@ export const makeStack = Effect.fnUntraced(function* (programs: Programs, servic
     ),
     traces: makeJaeger(`http://${local(query)}`, service),
     metrics: makePrometheus(`http://${local(web)}`),
+    /** Sends what another service might. */
+    sendGauge: (name: string, dataPoint: object) =>
+      Effect.promise(() =>
+        fetch(`http://${local(otlp)}/v1/metrics`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({
+            resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name, gauge: { dataPoints: [dataPoint] } }] }] }]
+          })
+        })
+      ),
     /** What the collector says of itself at this moment. */
     ownMetrics: Effect.promise(async () => (await fetch(`http://${local(own)}/metrics`)).text())
   }

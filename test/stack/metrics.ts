@@ -9,7 +9,7 @@ import { demand, eventually } from "./StackFailed.ts"
 const lossCounter = /^otelcol_exporter_(?:enqueue|send)_failed_/
 
 /** Every metric that an alert or a panel names, and every expression of a panel, return data. Asked after a loss. */
-export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics }: Stack) {
+export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics, sendGauge }: Stack) {
   const expressions = panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => expr ?? []))
   const named = [...expressions, ...alerts.map(({ expr }) => expr)].flatMap((expr) =>
     metricsIn(expr).flatMap(({ metric }) => (metric === "ALERTS" ? [] : [metric]))
@@ -23,6 +23,9 @@ export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics }: Stack)
   const found = yield* Effect.forEach(names, (name) => Effect.map(seriesOf(name), ({ length }) => `${name} ${length}`))
   const losses = yield* seriesOf('{__name__=~"otelcol_exporter_(enqueue|send)_failed_.+"}')
   for (const expression of expressions) yield* seriesOf(expression.replaceAll("$__rate_interval", "10m"))
+  const unit = { key: "unit", value: { stringValue: "By" } }
+  yield* sendGauge("of_another_service", { asInt: 1, timeUnixNano: `${Date.now()}000000`, attributes: [unit] })
+  yield* seriesOf("of_another_service")
   const own = yield* metrics.query('count({__name__=~"rtmanager_.+"})')
   const labelled = yield* metrics.query('count({unit!=""})')
   yield* demand(labelled.length === 0, `${first(labelled)} series have a label unit`)
@@ -31,7 +34,7 @@ export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics }: Stack)
     `${names.size} metrics that panels and alerts name, with their series:`,
     ...found.sort().map((line) => `  ${line}`),
     ...losses.map(({ labels }) => `  ${labels.__name__} (born with the loss)`),
-    `${first(own)} series of the service, none with a label unit`
+    `${first(own)} series of the service, and none of any service with a label unit`
   ]
 })
 

@@ -72,21 +72,8 @@ export const backendsAway = Effect.fnUntraced(function* (stack: Stack, world: Wo
 })
 
 /** Prometheus refuses a sample of 1970: the loss is counted, and its alert fires. */
-export const lossIsNoticed = Effect.fnUntraced(function* ({ metrics, otlp }: Stack) {
-  const resourceMetrics = [
-    {
-      scopeMetrics: [
-        { metrics: [{ name: "too_old", gauge: { dataPoints: [{ asInt: 1, timeUnixNano: "1000000000" }] } }] }
-      ]
-    }
-  ]
-  yield* Effect.promise(() =>
-    fetch(`${otlp}/v1/metrics`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ resourceMetrics })
-    })
-  )
+export const lossIsNoticed = Effect.fnUntraced(function* ({ metrics, sendGauge }: Stack) {
+  yield* sendGauge("too_old", { asInt: 1, timeUnixNano: "1000000000" })
   const firing = 'ALERTS{alertname="TelemetryDropped", alertstate="firing"}'
   const [alert] = yield* eventually("the alert of a loss", metrics.query(firing), (samples) => samples.length > 0)
   return [`TelemetryDropped fires for a sample of 1970, refused at ${alert?.labels.exporter}`]

@@ -23,14 +23,14 @@ const look = (name: ProgramName): Program | string => {
   const { variable, names, ask, least } = wanted[name]
   const given = process.env[variable]
   for (const file of given === undefined ? names : [given]) {
-    const { status, stdout, stderr } = spawnSync(file, [ask], { encoding: "utf8" })
+    const { status, stdout, stderr } = spawnSync(file, [ask], { encoding: "utf8", timeout: 10_000 })
     if (status !== 0) continue
     // Who builds one of these without its project's flags gets a program that does not know its version.
     const version = /\bv?(\d+)\.\d+\.\d+[-\w.]*/.exec(`${stdout}${stderr}`)
     if (version === null || Number(version[1]) >= least) return { file, version: version?.[0] ?? "of unknown version" }
     return `${name}: ${file} is ${version[0]}, and must be ${least} or newer; ${variable} can name another`
   }
-  return `${name}: no ${given ?? names.join(" or ")} that runs; ${variable} can name one`
+  return `${name}: no ${given ?? names.join(" or ")} that answers to \`${ask}\`; ${variable} can name one`
 }
 
 /** All of them, or an error that names each that is missing. */

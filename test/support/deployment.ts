@@ -29,7 +29,7 @@ const Service = Schema.Struct({
   pids_limit: Schema.optionalKey(Schema.Int),
   mem_limit: Schema.optionalKey(Schema.String),
   restart: Schema.optionalKey(Schema.Literal("unless-stopped")),
-  logging: Schema.Struct({ options: byName(Schema.String) }),
+  logging: Schema.Struct({ driver: Schema.Literal("json-file"), options: byName(Schema.String) }),
   cap_drop: Schema.optionalKey(Strings),
   security_opt: Schema.optionalKey(Strings),
   read_only: Schema.optionalKey(Schema.Boolean),
@@ -40,11 +40,13 @@ const Service = Schema.Struct({
   group_add: Schema.optionalKey(Strings),
   shm_size: Schema.optionalKey(Schema.String),
   healthcheck: Schema.optionalKey(Schema.Unknown)
-  // Nothing else, such as `privileged` or `pid`, which would undo what is checked here.
-}).annotate({ parseOptions: { onExcessProperty: "error" } })
+})
+
+/** Nothing else may be there, such as `privileged` or `pid`, which would undo what tests check. */
+export const decodeService = Schema.decodeUnknownSync(Service, { onExcessProperty: "error" })
 
 const Compose = Schema.Struct({
-  services: byName(Service),
+  services: byName(Schema.Unknown),
   networks: byName(
     Schema.Struct({
       internal: Schema.optionalKey(Schema.Boolean),
@@ -70,10 +72,12 @@ export const compose = await readYaml("docker-compose.yml", Compose)
 export const dockerfile = await read("Dockerfile")
 export const manifest = Schema.decodeUnknownSync(Package)(await read("package.json"))
 
-export const services = Object.entries(compose.services)
+export const services = Object.entries(compose.services).map(
+  ([name, service]) => [name, decodeService(service)] as const
+)
 
 export const named = (name: string) => {
-  const service = compose.services[name]
+  const service = services.find(([other]) => other === name)?.[1]
   assert.isDefined(service)
   return service
 }
