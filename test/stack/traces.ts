@@ -42,6 +42,12 @@ const stepsTo: Readonly<Record<string, string>> = {
   failed: "commit inspect lease"
 }
 
+/** The trace of the first pass: later ones may try the game that failed again. */
+const ofStartup = (spans: ReadonlyArray<Span>) => {
+  const pass = spans.find(({ attributes }) => attributes["rtmanager.cleanup.trigger"] === "startup")
+  return spans.filter(({ traceId }) => traceId === pass?.traceId)
+}
+
 const isWhole = (spans: ReadonlyArray<Span>) =>
   spans.some(({ name }) => name === "rtmanager.cleanup.pass") &&
   gamesOf(spans).length === 3 &&
@@ -60,7 +66,7 @@ export const passInJaeger = Effect.fnUntraced(function* ({ traces }: Stack) {
   // Spans of one trace may come in several requests.
   const spans = yield* eventually(
     "a pass with three games, each with all its steps, in Jaeger",
-    traces.spans("rtmanager.cleanup.game"),
+    Effect.map(traces.spans("rtmanager.cleanup.game"), ofStartup),
     isWhole
   )
   const [pass] = spans.filter(({ name }) => name === "rtmanager.cleanup.pass")
