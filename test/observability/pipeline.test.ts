@@ -1,10 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Schema } from "effect"
 import { GoDuration } from "../../src/config/GoDuration.ts"
-import { compose, named, readYaml } from "../support/deployment.ts"
-
-const Strings = Schema.Array(Schema.String)
-const byName = <S extends Schema.Top>(value: S) => Schema.Record(Schema.String, value)
+import { byName, compose, named, readYaml, Strings } from "../support/deployment.ts"
 
 const Pipeline = Schema.Struct({ receivers: Strings, processors: Schema.optionalKey(Strings), exporters: Strings })
 const Endpoint = Schema.Struct({ endpoint: Schema.String })

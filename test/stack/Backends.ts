@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 import { spansOf, Traces } from "../support/otlp.ts"
-import { failed } from "./StackFailed.ts"
+import { failed } from "./demand.ts"
 
 const ask = (url: string, parameters: Readonly<Record<string, string>>) =>
   Effect.tryPromise({
@@ -47,7 +47,7 @@ const Exemplars = Schema.Struct({
   data: Schema.Array(Schema.Struct({ exemplars: Schema.Array(Schema.Struct({ labels: Labels })) }))
 })
 
-export interface Sample {
+interface Sample {
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
 }
@@ -72,6 +72,3 @@ export const makePrometheus = (url: string) => ({
       return data.flatMap(({ exemplars }) => exemplars).flatMap(({ labels }) => labels.trace_id ?? [])
     })
 })
-
-export type Jaeger = ReturnType<typeof makeJaeger>
-export type Prometheus = ReturnType<typeof makePrometheus>

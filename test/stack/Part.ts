@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { text } from "node:stream/consumers"
 import { Effect, type Scope } from "effect"
-import { demand, eventually, failed, type StackFailed } from "./StackFailed.ts"
+import { demand, eventually, failed, type StackFailed } from "./demand.ts"
 
 /** A program that can be stopped and started again. It is killed with the scope. */
 export interface Part {

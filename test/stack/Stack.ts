@@ -5,9 +5,9 @@ import { Effect } from "effect"
 import * as Deployment from "../support/deployment.ts"
 import { temporaryFolder } from "../support/postgres.ts"
 import { makeJaeger, makePrometheus } from "./Backends.ts"
+import { demand } from "./demand.ts"
 import { makePart } from "./Part.ts"
 import type { Programs } from "./programs.ts"
-import { demand } from "./StackFailed.ts"
 
 /** So many ports of loopback that nobody listened on. */
 const freePorts = (count: number) =>
@@ -46,7 +46,7 @@ export const makeStack = Effect.fnUntraced(function* (programs: Programs, servic
   const [otlp, own, query, grpc, traces, jaegerOwn, web] = yield* freePorts(7)
   const place = (name: string) => join(folder, name)
   const write = (name: string, text: string) => Effect.promise(() => writeFile(place(name), text))
-  yield* Effect.promise(() => Promise.all(["queue", "jaeger", "rules", "samples"].map((name) => mkdir(place(name)))))
+  yield* Effect.promise(() => Promise.all(["queue", "jaeger", "samples"].map((name) => mkdir(place(name)))))
 
   yield* write(
     "collector.yaml",

@@ -6,11 +6,11 @@ import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.
 import { game, layerEngine, world } from "../support/e2e.ts"
 import { PostgresServer, temporaryFolder } from "../support/postgres.ts"
 import { command, start } from "../support/service.ts"
+import { demand } from "./demand.ts"
 import * as metrics from "./metrics.ts"
 import * as outages from "./outages.ts"
 import { findPrograms } from "./programs.ts"
 import { makeStack } from "./Stack.ts"
-import { demand } from "./StackFailed.ts"
 import * as traces from "./traces.ts"
 
 const say = (title: string, seen: ReadonlyArray<string>) =>

@@ -3,8 +3,8 @@ import { panels } from "../support/dashboard.ts"
 import { alerts } from "../support/prometheus.ts"
 import { metricsIn } from "../support/promql.ts"
 import { first } from "./Backends.ts"
+import { demand, eventually } from "./demand.ts"
 import type { Stack } from "./Stack.ts"
-import { demand, eventually } from "./StackFailed.ts"
 
 const lossCounter = /^otelcol_exporter_(?:enqueue|send)_failed_/
 

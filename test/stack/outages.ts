@@ -2,8 +2,8 @@ import { Duration, Effect } from "effect"
 import { game, type World } from "../support/e2e.ts"
 import type { Process } from "../support/service.ts"
 import { first } from "./Backends.ts"
+import { demand, eventually } from "./demand.ts"
 import type { Stack } from "./Stack.ts"
-import { demand, eventually } from "./StackFailed.ts"
 import { gamesOf } from "./traces.ts"
 
 const removedTotal = 'sum(rtmanager_cleanup_games_total{outcome="removed"})'

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process"
 import { Effect } from "effect"
-import { failed } from "./StackFailed.ts"
+import { failed } from "./demand.ts"
 
 /** A program of the stack: where it is looked for, and how it says its version. */
 const wanted = {

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { Span } from "../support/otlp.ts"
+import { demand, eventually } from "./demand.ts"
 import type { Stack } from "./Stack.ts"
-import { demand, eventually } from "./StackFailed.ts"
 
 /** OTLP's numbers for the status of a failure, and for the kind of a call to somebody else. */
 const error = 2

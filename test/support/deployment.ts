@@ -10,8 +10,8 @@ export const read = (name: string) => readFile(new URL(`../../${name}`, import.m
 export const readYaml = async <S extends Schema.ConstraintDecoder<unknown>>(file: string, schema: S) =>
   Schema.decodeUnknownSync(schema)(Yaml.parse(await read(file)))
 
-const Strings = Schema.Array(Schema.String)
-const byName = <S extends Schema.Top>(value: S) => Schema.Record(Schema.String, value)
+export const Strings = Schema.Array(Schema.String)
+export const byName = <S extends Schema.Top>(value: S) => Schema.Record(Schema.String, value)
 
 const Service = Schema.Struct({
   image: Schema.String,
