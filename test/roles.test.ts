@@ -30,7 +30,9 @@ describe.each([
   ["tables that were there before", overAdopted]
 ] as const)("over %s", (_, layer) => {
   /** The ports as the service's own role; the fixture puts things there as the role that migrated. */
-  const layerService = Layer.provide(layerPorts(), layerRole("rtmanager_cleanup")).pipe(Layer.provideMerge(layer))
+  const layerService = Layer.fresh(Layer.provide(layerPorts(), layerRole("rtmanager_cleanup"))).pipe(
+    Layer.provideMerge(layer)
+  )
 
   RuntimeRecordsSuite.suite("RuntimeRecords keeps the contract in the role of the service", layerService)
   GameLeasesSuite.suite("GameLeases keeps the contract in the role of the service", layerService)

@@ -3,6 +3,7 @@ import { type Conclusion, type OpSource, type Outcome, type Refusal, rules } fro
 import type { EngineId } from "../ports/ContainerEngine.ts"
 import type { Brake } from "./Brake.ts"
 import type { PassError } from "./PassRefused.ts"
+import type { Recording } from "./Recording.ts"
 
 export interface CleanupRequest {
   readonly gameId: string
@@ -10,6 +11,7 @@ export interface CleanupRequest {
   /** The engine that the records' containers live on; only its word on absence counts. */
   readonly engineId: EngineId
   readonly brake: Brake
+  readonly recording: Recording
   readonly opSource: OpSource
   /** Who or what asked, for the audit row. */
   readonly sourceRef: string

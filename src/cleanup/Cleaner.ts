@@ -6,12 +6,13 @@ import { type Refusal, rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import * as Metrics from "../observability/Metrics.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
-import { GameLeases, type SettledEnd } from "../ports/GameLeases.ts"
+import { type CommitResult, GameLeases, type SettledEnd } from "../ports/GameLeases.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import type { StoreError } from "../ports/StoreError.ts"
 import { type Cleaned, type CleanupRequest, ended, refused } from "./Cleaned.ts"
 import * as EngineLimit from "./EngineLimit.ts"
 import { observed } from "./observe.ts"
+import { passError } from "./PassRefused.ts"
 import * as Trust from "./Trust.ts"
 import { type End, type HeldGame, margin, underLease } from "./underLease.ts"
 
@@ -67,7 +68,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     const away = yield* Effect.match(clock, { onSuccess: () => undefined, onFailure: (away) => away })
     return away === undefined
       ? refused(request, { code: "store_unavailable", message: error.message }, known)
-      : ended(request, "interrupted", error.message, { ...known, refusal: away })
+      : ended(request, "interrupted", error.message, { ...known, refusal: passError(away) })
   })
 
   const attempt = Effect.fnUntraced(function* (request: CleanupRequest): Effect.fn.Return<Cleaned> {
@@ -104,7 +105,11 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       leases.settle(lease, { failure: undefined, backoff: undefined, keep: unresolved, ...end }).pipe(
         commitSpan,
         Effect.as(ended),
-        Effect.catch((error) => Effect.map(storeFailed(request, error, known), (failed) => notSettled(ended, failed)))
+        Effect.catch((error) =>
+          Effect.map(storeFailed(request, error, known), (failed) => notSettled(ended, failed)).pipe(
+            Effect.tap(removedByUs(ended) ? request.recording.fail(request.gameId, error.message) : Effect.void)
+          )
+        )
       )
     const refuse = Effect.fnUntraced(function* (refusal: Refusal, { afterCommit } = { afterCommit: false }) {
       const { code, message } = refusal
@@ -132,10 +137,12 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       .commit(lease, end, { ...row, errorCode: null, message })
       .pipe(commitSpan, Effect.result)
     if (Result.isFailure(committed)) {
+      yield* request.recording.fail(request.gameId, committed.failure.message)
       const reason = `${message}, but this could not be recorded: ${committed.failure.message}`
       const { refusal } = yield* storeFailed(request, committed.failure)
       return refused(request, { code: "store_unavailable", message: reason }, { ...known, refusal })
     }
+    if (committed.success === "not_recorded") yield* request.recording.fail(request.gameId, notRecorded)
     if (committed.success !== "committed") {
       return yield* refuse(notCommitted(end, committed.success), { afterCommit: true })
     }
@@ -161,11 +168,15 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     attempt(request).pipe(
       Effect.catchCause((cause) => Effect.map(defect(cause), (refusal) => refused(request, refusal))),
       Effect.tap(remember),
+      Effect.tap(request.recording.end),
       (ended) => observed(request, ended),
       Effect.uninterruptible
     )
   return Cleaner.of({ atOnce, withRoom, cleanup, unresolved })
 })
+
+/** Whether a container is gone, or may be, by a removal of ours that has no success row. */
+const removedByUs = ({ errorCode, unresolved }: Cleaned) => unresolved || errorCode === "removed_not_committed"
 
 /** What an attempt had come to is kept where its end could not be written: the lease expires by itself. */
 const notSettled = (ended: Cleaned, failed: Cleaned): Cleaned =>
@@ -173,12 +184,16 @@ const notSettled = (ended: Cleaned, failed: Cleaned): Cleaned =>
     ? { ...ended, refusal: ended.refusal ?? failed.refusal }
     : { ...failed, message: `${ended.message}, but this could not be recorded: ${failed.message}` }
 
-/** The record was changed by someone else between our re-read and our commit. */
-const notCommitted = (end: Extract<End, { _tag: "Commit" }>, result: "already_removed" | "record_moved"): Refusal => {
+const notRecorded = "a trigger or a row security policy of the database lets the record stay as it is"
+
+/** The record was changed by someone else between our re-read and our commit, or the database swallowed the change. */
+const notCommitted = (end: Extract<End, { _tag: "Commit" }>, result: Exclude<CommitResult, "committed">): Refusal => {
   if (end.byUs) {
     const what = end.outcome === "removed" ? "was removed" : "is gone, probably by our removal"
-    return { code: "removed_not_committed", message: `the container ${what}, but its record had changed meanwhile` }
+    const why = result === "not_recorded" ? notRecorded : "its record had changed meanwhile"
+    return { code: "removed_not_committed", message: `the container ${what}, but ${why}` }
   }
+  if (result === "not_recorded") return { code: "store_unavailable", message: notRecorded }
   return result === "already_removed"
     ? { code: "replay_no_op", message: "the record is already removed" }
     : { code: "record_moved", message: "the record changed meanwhile" }

@@ -1,7 +1,8 @@
-import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Result, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Ref, Result, Stream } from "effect"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
+import { GameLeases } from "../ports/GameLeases.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { measure } from "./BacklogGauges.ts"
@@ -12,9 +13,10 @@ import { dueGames } from "./dueGames.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { backlogMeasured, LinesLogged, logLimited, passEnded, passGoesOn } from "./observe.ts"
 import { braked, type OpenedPass, openPass } from "./openPass.ts"
-import { type PassError, PassRefused } from "./PassRefused.ts"
+import { isCannotRecord, type PassError, PassRefused } from "./PassRefused.ts"
 import { type PassReport, Tally, type Trigger } from "./PassReport.ts"
 import type { Progress } from "./Progress.ts"
+import * as Recording from "./Recording.ts"
 
 /** How long the games in flight may go on when a pass is interrupted. */
 const grace = Duration.seconds(4)
@@ -49,10 +51,13 @@ export class CleanupPass extends Context.Service<
   {
     /**
      * Never fails: what went wrong is in the report. A game's failure is that game's; only an engine or a database that
-     * does not answer, another engine, or one that most containers are absent on, ends the pass early. When interrupted
-     * it claims nothing more and lets the games in flight go on for 4 seconds. `onProgress` runs after each game.
+     * does not answer, a database that does not record removals, another engine, or one that most containers are absent
+     * on, ends the pass early. When interrupted it claims nothing more and lets the games in flight go on for 4 seconds.
+     * `onProgress` runs after each game.
      */
     readonly runOnce: (options: RunOptions) => Effect.Effect<PassReport>
+    /** Why the last pass found that removals would not be recorded; `undefined` if it did not. */
+    readonly cannotRecord: Effect.Effect<string | undefined>
   }
 >()("rtmanager/cleanup/CleanupPass") {
   static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
@@ -62,6 +67,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
   const engine = yield* ContainerEngine
   const known = yield* KnownEngine
+  const leases = yield* GameLeases
   const cleaner = yield* Cleaner
   const heartbeat = yield* Heartbeat
   const open = yield* openPass
@@ -69,7 +75,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const dryRun = options.mode === "dry_run"
 
   const clean =
-    ({ moment, engineId }: OpenedPass, brake: Brake.Brake, tally: Tally) =>
+    ({ moment, engineId }: OpenedPass, brake: Brake.Brake, recording: Recording.Recording, tally: Tally) =>
     (record: RuntimeRecord) =>
       Effect.uninterruptibleMask(
         Effect.fnUntraced(function* (restore) {
@@ -78,6 +84,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
             moment,
             engineId,
             brake,
+            recording,
             opSource: "auto_ttl",
             sourceRef: tally.trigger
           } as const
@@ -130,9 +137,10 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     yield* backlogMeasured(backlog)
 
     const brake = acceptAbsent ? Brake.released : Brake.make()
+    const recording = yield* Recording.make(leases, records)
     const act: (record: RuntimeRecord) => Effect.Effect<void, PassError> = dryRun
       ? tryOut(opened, tally)
-      : clean(opened, brake, tally)
+      : clean(opened, brake, recording, tally)
     const started = yield* Clock.monotonicTimeNanos
     const toDo = backlog && Math.min(backlog.due, options.maxRemovals ?? Infinity)
     const progress = Effect.map(
@@ -151,7 +159,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       )
     const pass = yield* Effect.orDie(Effect.currentSpan)
     let traces = 0
-    yield* due(opened.moment, tally).pipe(
+    yield* due(opened.moment, tally, recording).pipe(
       Stream.rechunk(gamesPerTrace),
       Stream.chunks,
       Stream.mapEffect(
@@ -175,6 +183,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     if (tally.done > 0) yield* Effect.ignore(measure(records, opened.moment))
   }, Effect.scoped)
 
+  const cannotRecord = yield* Ref.make<string | undefined>(undefined)
+
   const runOnce: CleanupPass["Service"]["runOnce"] = Effect.fnUntraced(function* (runOptions) {
     const tally = new Tally(runOptions.trigger, dryRun)
     const started = yield* Clock.monotonicTimeNanos
@@ -189,7 +199,9 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       Effect.provideService(LinesLogged, new Map()),
       Effect.result
     )
-    return tally.report(Result.isFailure(worked) ? Exit.fail(worked.failure) : Exit.void)
+    const report = tally.report(Result.isFailure(worked) ? Exit.fail(worked.failure) : Exit.void)
+    yield* Ref.set(cannotRecord, isCannotRecord(report.error) ? report.error.message : undefined)
+    return report
   })
-  return CleanupPass.of({ runOnce })
+  return CleanupPass.of({ runOnce, cannotRecord: Ref.get(cannotRecord) })
 })

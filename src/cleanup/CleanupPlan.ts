@@ -5,9 +5,11 @@ import { type ErrorCode, type Outcome, rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
+import { GameLeases } from "../ports/GameLeases.ts"
 import { type Cursor, RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { type Decision, decide, refusalOf } from "./decide.ts"
 import { openPass } from "./openPass.ts"
+import * as Recording from "./Recording.ts"
 
 /** What a pass would make of one game now, and why. */
 export interface Planned {
@@ -48,12 +50,14 @@ export const plan = (options: {
       const records = yield* RuntimeRecords
       const engine = yield* ContainerEngine
       const { moment } = yield* (yield* openPass)({ ...options, touch: false })
+      const recording = yield* Recording.make(yield* GameLeases, records)
       const judge = (record: RuntimeRecord) =>
         isDue(record, moment)
           ? rehearse(engine, record, { ...options, moment })
           : Effect.succeed(notDue(record, moment, options.retention))
       const page = Effect.fnUntraced(function* (after: Cursor | undefined) {
         const { records: stopped, undecodable, next } = yield* records.listStopped({ after, limit: options.pageSize })
+        yield* recording.rehearse(stopped.filter((record) => isDue(record, moment)))
         const judged = yield* Effect.forEach(stopped, judge, { concurrency: options.concurrency })
         return [[...judged, ...undecodable.map(unusable)], Option.fromUndefinedOr(next)] as const
       })

@@ -5,7 +5,7 @@ import type { StoreError } from "../ports/StoreError.ts"
 /** The whole pass stops, without a row and without charging any game. */
 export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused", {
   /** Also the attribute `reason` of `rtmanager.cleanup.pass.refused`. */
-  reason: Schema.Literals(["engine_changed", "engine_down", "clock_skew", "absent_brake", "paused"]),
+  reason: Schema.Literals(["engine_changed", "engine_down", "clock_skew", "absent_brake", "cannot_record", "paused"]),
   detail: Schema.String
 }) {
   override get message() {
@@ -29,6 +29,12 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
       detail: `this service's clock is ${Duration.format(Duration.millis(Math.abs(ahead)))} ${ahead > 0 ? "ahead of" : "behind"} the database's, more than RTMANAGER_CLEANUP_MAX_CLOCK_SKEW (${Duration.format(limit)}) allows`
     })
 
+  static cannotRecord = (detail: string) =>
+    new PassRefused({
+      reason: "cannot_record",
+      detail: `nothing is removed, as the database would not record it: ${detail}`
+    })
+
   static absentBrake = (detail: string) =>
     new PassRefused({
       reason: "absent_brake",
@@ -38,6 +44,13 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
 
 /** What can end a pass before its time. */
 export type PassError = PassRefused | StoreError
+
+export const isCannotRecord = (error: PassError | undefined): error is PassRefused =>
+  error?._tag === "PassRefused" && error.reason === "cannot_record"
+
+/** What a database's failure means for the pass: one that does not record needs a person, any other may come back. */
+export const passError = (error: StoreError): PassError =>
+  error.reason._tag === "CannotRecord" ? PassRefused.cannotRecord(error.reason.detail) : error
 
 /** Nobody has to do anything here: the pass may work as soon as the database or the engine is back. */
 export const isAway = (error: PassError): boolean => error._tag === "StoreError" || error.reason === "engine_down"

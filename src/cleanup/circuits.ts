@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { ContainerEngine, ContainerEngineError, Withheld as EngineWithheld } from "../ports/ContainerEngine.ts"
 import { GameLeases } from "../ports/GameLeases.ts"
@@ -16,9 +16,11 @@ interface Dependency<E> {
   /** The failure of a call that was not sent. */
   readonly rejected: (operation: string, detail: string) => E
   readonly explain: (error: E) => string
+  /** Whether it says that the dependency is away, rather than that it answers something unwelcome. */
+  readonly isAway: (error: E) => boolean
 }
 
-const circuit = <E>(breaker: CircuitBreaker.CircuitBreaker, { key, rejected, explain }: Dependency<E>) => {
+const circuit = <E>(breaker: CircuitBreaker.CircuitBreaker, { key, rejected, explain, isAway }: Dependency<E>) => {
   let lastFailure = ""
   /** What `breaker` says too, at hand for the many calls that are no probes. */
   let closed = true
@@ -31,7 +33,13 @@ const circuit = <E>(breaker: CircuitBreaker.CircuitBreaker, { key, rejected, exp
             lastFailure = explain(error)
           })
         ),
-        breaker.execute({ key }),
+        breaker.execute({
+          key,
+          classify: (exit) =>
+            Exit.isSuccess(exit) || Option.exists(Exit.findErrorOption(exit), (error) => !isAway(error))
+              ? CircuitBreaker.success
+              : CircuitBreaker.failure()
+        }),
         Effect.ensuring(
           Effect.map(Effect.orDie(breaker.state(key)), ({ _tag }) => {
             closed = _tag === "Closed"
@@ -57,13 +65,15 @@ const engineDependency: Dependency<ContainerEngineError> = {
   key: "engine",
   rejected: (operation, detail) =>
     new ContainerEngineError({ operation: operation as EngineOperation, reason: new EngineWithheld({ detail }) }),
-  explain: ({ reason }) => reason.detail
+  explain: ({ reason }) => reason.detail,
+  isAway: () => true
 }
 
 const databaseDependency: Dependency<StoreError> = {
   key: "database",
   rejected: (operation, detail) => new StoreError({ operation, reason: new StoreWithheld({ detail }) }),
-  explain: ({ reason }) => reason.message
+  explain: ({ reason }) => reason.message,
+  isAway: ({ reason }) => reason._tag !== "CannotRecord"
 }
 
 const make = Effect.gen(function* () {
@@ -92,7 +102,11 @@ const make = Effect.gen(function* () {
       backlog: (moment) => toDatabase.call("backlog", records.backlog(moment))
     }),
     // What ends an attempt is always tried: a removal must not stay unrecorded because of a probe.
-    Context.add(GameLeases, { ...leases, acquire: (gameId) => toDatabase.call("acquire", leases.acquire(gameId)) }),
+    Context.add(GameLeases, {
+      ...leases,
+      acquire: (gameId) => toDatabase.call("acquire", leases.acquire(gameId)),
+      rehearse: (record) => toDatabase.call("rehearse", leases.rehearse(record))
+    }),
     Context.add(KnownEngine, { ...known, read: toDatabase.call("readEngine", known.read) })
   )
 })

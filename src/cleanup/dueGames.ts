@@ -4,6 +4,7 @@ import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import type { Tally } from "./PassReport.ts"
+import type { Recording } from "./Recording.ts"
 
 interface DueGamesOptions {
   readonly pageSize: number
@@ -13,7 +14,8 @@ interface DueGamesOptions {
 
 /**
  * The games that a pass is to attempt, page by page, oldest first. Under a limit those that failed before come last, or
- * they would use it up for the others. What is listed is counted, and each page is a sign of life.
+ * they would use it up for the others. What is listed is counted, and each page is a sign of life. None is handed out
+ * before the recording of removals is rehearsed.
  */
 export const dueGames = Effect.fnUntraced(function* ({ maxRemovals, pageSize }: DueGamesOptions) {
   const records = yield* RuntimeRecords
@@ -21,7 +23,7 @@ export const dueGames = Effect.fnUntraced(function* ({ maxRemovals, pageSize }: 
   const limit = maxRemovals ?? Infinity
   const waits = ({ backoff }: RuntimeRecord) => backoff !== null && maxRemovals !== undefined
 
-  return (moment: Moment, tally: Tally) => {
+  return (moment: Moment, tally: Tally, recording: Recording) => {
     const waiting: Array<RuntimeRecord> = []
     const claim = (page: Page) => {
       tally.page(page)
@@ -32,9 +34,11 @@ export const dueGames = Effect.fnUntraced(function* ({ maxRemovals, pageSize }: 
       return [claimed, Option.fromUndefinedOr(tally.claimed === maxRemovals ? undefined : page.next)] as const
     }
     return Stream.paginate(undefined as Cursor | undefined, (after) =>
-      records
-        .listDue({ moment, after, limit: pageSize })
-        .pipe(Effect.tap(heartbeat.beat), Effect.map(claim), Effect.withSpan("rtmanager.cleanup.list_due"))
+      records.listDue({ moment, after, limit: pageSize }).pipe(
+        Effect.withSpan("rtmanager.cleanup.list_due"),
+        Effect.tap(heartbeat.beat),
+        Effect.flatMap((page) => Effect.as(recording.rehearse(page.records), claim(page)))
+      )
     )
   }
 })

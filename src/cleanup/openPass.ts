@@ -3,7 +3,7 @@ import { type Moment, momentOf } from "../domain/Expiry.ts"
 import { ContainerEngine, type EngineId } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
-import { PassRefused } from "./PassRefused.ts"
+import { PassRefused, passError } from "./PassRefused.ts"
 
 /** What a pass may rely on: its one moment and the engine that the records' containers live on. */
 export interface OpenedPass {
@@ -27,7 +27,7 @@ export const believableClocks = Effect.fnUntraced(function* (
   maxClockSkew: Duration.Duration
 ) {
   const before = yield* Clock.currentTimeMillis
-  const database = yield* records.clock
+  const database = yield* Effect.mapError(records.clock, passError)
   const after = yield* Clock.currentTimeMillis
   const ahead = before > database ? before - database : Math.min(0, after - database)
   if (Math.abs(ahead) > Duration.toMillis(maxClockSkew)) return yield* PassRefused.clockSkew(ahead, maxClockSkew)

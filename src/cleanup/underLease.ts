@@ -8,6 +8,7 @@ import type { ContainerEngine, ContainerEngineError, EngineId } from "../ports/C
 import type { Brake } from "./Brake.ts"
 import { askEngine, confirmAbsence, decideAfterRemoval, type NotRemovable, refusalOf } from "./decide.ts"
 import { PassRefused } from "./PassRefused.ts"
+import type { Recording } from "./Recording.ts"
 import type { RenewableTrust } from "./Trust.ts"
 
 /** What must be left of a lease's trust when a removal has used all of its time, so that it can still be recorded. */
@@ -34,6 +35,7 @@ export interface HeldGame {
   readonly engineId: EngineId
   readonly trust: RenewableTrust
   readonly brake: Brake
+  readonly recording: Recording
   /** Whoever held the lease before may have removed the container and not come to record it. */
   readonly leftBehind: boolean
   /**
@@ -59,6 +61,8 @@ export const underLease = Effect.fnUntraced(
     if (decision._tag === "Absent") return yield* alreadyAbsent(engine, game, decision.containerId)
     if (decision._tag === "Refused") return End.Refused(decision)
 
+    const unrecordable = yield* game.recording.begin(game.gameId)
+    if (unrecordable !== undefined) return End.Refused(unrecordable)
     if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {
       return End.Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
     }

@@ -1,4 +1,5 @@
 import { Context, type Duration, Effect, Layer, Ref, Schedule } from "effect"
+import { CleanupPass } from "../cleanup/CleanupPass.ts"
 import { believableClocks, braked, expectedEngine } from "../cleanup/openPass.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
@@ -10,7 +11,10 @@ export interface Reasons {
   readonly engine: string | undefined
 }
 
-/** The last answers of database and engine, asked in the background, so that reading them never waits. */
+/**
+ * The last answers of database and engine, asked in the background, so that reading them never waits; and whether the
+ * last pass found that its removals would not be recorded.
+ */
 export class Readiness extends Context.Service<Readiness, { readonly reasons: Effect.Effect<Reasons> }>()(
   "rtmanager/http/Readiness"
 ) {
@@ -21,6 +25,7 @@ export class Readiness extends Context.Service<Readiness, { readonly reasons: Ef
         const records = yield* RuntimeRecords
         const engine = yield* ContainerEngine
         const known = yield* KnownEngine
+        const { cannotRecord } = yield* CleanupPass
         const database = yield* watch(believableClocks(records, options.maxClockSkew))
         const engines = yield* watch(
           Effect.flatMap(expectedEngine(engine, known, { remember: false }), (expected) =>
@@ -28,7 +33,12 @@ export class Readiness extends Context.Service<Readiness, { readonly reasons: Ef
           )
         )
         return Readiness.of({
-          reasons: Effect.all({ database: Ref.get(database), engine: Ref.get(engines) })
+          reasons: Effect.all({
+            database: Effect.flatMap(Ref.get(database), (reason) =>
+              reason === undefined ? cannotRecord : Effect.succeed(reason)
+            ),
+            engine: Ref.get(engines)
+          })
         })
       })
     )

@@ -4,7 +4,14 @@ import { type ErrorCode, errorCodes, type OpSource, type Outcome, outcomes, rule
 const passResults = ["success", "partial", "failure", "refused", "interrupted"] as const
 const backlogStates = ["due", "backing_off", "held", "stuck"] as const
 const unusableReasons = ["undecodable", "no_time", "future"] as const
-const refusalReasons = ["engine_changed", "engine_down", "clock_skew", "absent_brake", "paused"] as const
+const refusalReasons = [
+  "engine_changed",
+  "engine_down",
+  "clock_skew",
+  "absent_brake",
+  "cannot_record",
+  "paused"
+] as const
 const opSources: ReadonlyArray<OpSource> = ["auto_ttl"]
 
 export type PassResult = (typeof passResults)[number]

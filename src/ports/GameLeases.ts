@@ -50,12 +50,15 @@ export interface SettledEnd {
   readonly afterCommit?: boolean
 }
 
-/** `committed`: the record moved and has its one success row. Else nothing was moved by us: why it could not be. */
-export type CommitResult = "committed" | "already_removed" | "record_moved"
+/**
+ * `committed`: the record moved and has its one success row. Else nothing was moved by us: why it could not be.
+ * `not_recorded`: the lease was ours and the record is as we expect it, and still the database swallowed the write.
+ */
+export type CommitResult = "committed" | "already_removed" | "record_moved" | "not_recorded"
 
 /**
  * The lease per game, and the only writes that this service makes to a game's rows. Every method is one or two
- * autocommitted statements: no transaction is open when it returns.
+ * autocommitted statements, or a transaction that is rolled back: none is open when it returns.
  */
 export class GameLeases extends Context.Service<
   GameLeases,
@@ -82,6 +85,14 @@ export class GameLeases extends Context.Service<
       record: { readonly containerId: string | null },
       row: AuditRow
     ) => Effect.Effect<CommitResult, StoreError>
+
+    /**
+     * Does everything that recording this game's removal consists of, and takes it back: the lease, a failure row with
+     * its backoff, the commit with its success row. `false`: nothing was learned, as the record is no longer stopped with
+     * this container. Fails with `CannotRecord` if the database refuses any of it or silently does not do it. Whoever
+     * holds the game's lease keeps it.
+     */
+    readonly rehearse: (record: RuntimeRecord) => Effect.Effect<boolean, StoreError>
 
     /**
      * Every other end, in one statement and only while the lease is ours: writes the failure row, if one is given and the

@@ -18,6 +18,18 @@ export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated"
   }
 }
 
+/**
+ * The database answers, and would not record what this service does or not show all that it must see: a person has to
+ * mend it. `detail` has the server's words, their SQLSTATE and the role.
+ */
+export class CannotRecord extends Schema.TaggedError<CannotRecord>()("CannotRecord", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return this.detail
+  }
+}
+
 /** The call was not made: the database is known to be away at present. */
 export class Withheld extends Schema.TaggedError<Withheld>()("Withheld", {
   detail: Schema.String
@@ -30,7 +42,7 @@ export class Withheld extends Schema.TaggedError<Withheld>()("Withheld", {
 /** Why a call on `RuntimeRecords`, `GameLeases` or `KnownEngine` failed. Nothing is known of its effect. */
 export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   operation: Schema.String,
-  reason: Schema.Union([Unavailable, NotMigrated, Withheld])
+  reason: Schema.Union([Unavailable, NotMigrated, CannotRecord, Withheld])
 }) {
   override get message() {
     return `${this.operation}: ${this.reason.message}`

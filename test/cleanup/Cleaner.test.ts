@@ -11,12 +11,23 @@ import * as Metrics from "../../src/observability/Metrics.ts"
 import { ContainerEngineError, EngineId, UnexpectedAnswer, Unreachable } from "../../src/ports/ContainerEngine.ts"
 import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
-import { containerId, cutoff, engineTimeout, layerWorld, leaseTtl, moment, now, seed } from "../support/world.ts"
+import {
+  containerId,
+  cutoff,
+  engineTimeout,
+  layerWorld,
+  leaseTtl,
+  moment,
+  now,
+  recording,
+  seed
+} from "../support/world.ts"
 
 const request = {
   gameId: "game",
   moment,
   brake: Brake.released,
+  recording,
   engineId: EngineId.make("memory/none"),
   opSource: "auto_ttl",
   sourceRef: "manual"

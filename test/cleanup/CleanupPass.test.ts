@@ -562,7 +562,7 @@ describe("CleanupPass", () => {
       assert.strictEqual((yield* Fiber.join(pass)).outcomes.removed, 20)
       assert.strictEqual(leased, 1)
       const one = ["acquire", "reread", "inspect", "remove", "commit"]
-      assert.deepStrictEqual(steps, Array.from({ length: 20 }, () => one).flat())
+      assert.deepStrictEqual(steps, ["rehearse", ...Array.from({ length: 20 }, () => one).flat()])
     }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
   )
 

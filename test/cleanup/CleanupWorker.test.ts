@@ -23,6 +23,7 @@ const worker = Effect.fnUntraced(function* (pass: (trigger: Trigger) => Effect.E
   const done = (trigger: Trigger, exit: Exit.Exit<unknown, PassError>): PassReport =>
     new Tally(trigger, false).report(Exit.asVoid(exit))
   const fake = CleanupPass.of({
+    cannotRecord: Effect.undefined,
     runOnce: ({ trigger }) =>
       Effect.sync(() => triggers.push(trigger)).pipe(
         Effect.andThen(pass(trigger)),

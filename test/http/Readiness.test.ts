@@ -2,14 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
+import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
 import { Readiness } from "../../src/http/Readiness.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
-import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
+import { CannotRecord, StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
-import { layerPorts, maxClockSkew } from "../support/world.ts"
+import { layerWorld, maxClockSkew, seed } from "../support/world.ts"
 
 const reasons = Effect.flatMap(Readiness, (readiness) => readiness.reasons)
-const layer = Readiness.layer({ maxClockSkew }).pipe(Layer.provideMerge(layerPorts))
+const layer = Readiness.layer({ maxClockSkew }).pipe(Layer.provideMerge(layerWorld()))
 const probed = TestClock.adjust("10 seconds")
 const down = new StoreError({ operation: "clock", reason: new Unavailable({ cause: new Error("down") }) })
 
@@ -48,6 +49,25 @@ describe("Readiness", () => {
       yield* probed
       assert.match((yield* reasons).database ?? "", /clock is 2m behind the database's/)
     }).pipe(Effect.provide(layer))
+  )
+
+  it.effect(
+    "event 26: says that the last pass found its removals would not be recorded, until one finds that they are",
+    () =>
+      Effect.gen(function* () {
+        const state = yield* StoreState
+        const pass = yield* CleanupPass
+        yield* seed("game", 1)
+        const denied = new CannotRecord({ detail: "permission denied" })
+        state.intercept = (operation) =>
+          operation === "rehearse" ? Effect.fail(new StoreError({ operation, reason: denied })) : Effect.void
+        yield* probed
+        yield* pass.runOnce({ trigger: "schedule" })
+        assert.match((yield* reasons).database ?? "", /would not record it: permission denied/)
+        state.intercept = () => Effect.void
+        yield* pass.runOnce({ trigger: "schedule" })
+        assert.isUndefined((yield* reasons).database)
+      }).pipe(Effect.provide(layer))
   )
 
   it.effect("event 13: says that an earlier pass has put the brake on, and how to let go of it", () =>

@@ -135,6 +135,43 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
       })
     )
 
+    it.effect("event 26: rehearses what recording a removal consists of, and leaves everything as it was", () =>
+      Effect.gen(function* () {
+        const fixture = yield* StoreFixture
+        const { rehearse } = yield* GameLeases
+        for (const containerOf of [containerId("a"), null]) {
+          const record = stopped("game", { containerId: containerOf, backoff })
+          yield* given(record)
+          assert.isTrue(yield* rehearse(record))
+          assert.deepStrictEqual(yield* fixture.record("game"), record)
+          assert.deepStrictEqual(yield* fixture.log("game"), [])
+          assert.isUndefined(yield* fixture.lease("game"))
+        }
+      })
+    )
+
+    it.effect("event 26: rehearses with a game whose lease is somebody's, who keeps it", () =>
+      Effect.gen(function* () {
+        yield* given()
+        const foreign = { gameId: "game", owner: other, token: 7n }
+        const fixture = yield* StoreFixture
+        yield* fixture.putLease(foreign, false)
+        assert.isTrue(yield* (yield* GameLeases).rehearse(stopped("game")))
+        assert.deepStrictEqual(yield* fixture.lease("game"), foreign)
+      })
+    )
+
+    it.effect("event 26: learns nothing from a game that is no longer stopped, has another container or is gone", () =>
+      Effect.gen(function* () {
+        const { rehearse } = yield* GameLeases
+        yield* given(stopped("game", { status: "running" }))
+        assert.isFalse(yield* rehearse(stopped("game")))
+        yield* given(stopped("game", { containerId: containerId("b") }))
+        assert.isFalse(yield* rehearse(stopped("game")))
+        assert.isFalse(yield* rehearse(stopped("gone")))
+      })
+    )
+
     it.effect("commits a record without a container", () =>
       Effect.gen(function* () {
         yield* given(stopped("game", { containerId: null, imageRef: null }))

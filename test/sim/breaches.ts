@@ -275,6 +275,21 @@ export const breaches: ReadonlyArray<Breach> = [
     games: 32
   },
   {
+    what: "a rehearsal that is not held",
+    invariant: "recording",
+    sabotage: leases(() => ({ rehearse: () => Effect.succeed(true) }))
+  },
+  {
+    what: "removals that go on although none is recorded",
+    invariant: "recording",
+    sabotage: leases(({ commit, settle }) => ({
+      commit: (lease, record, row) => Effect.orElseSucceed(commit(lease, record, row), () => "already_removed"),
+      settle: (lease, end) => Effect.ignore(settle(lease, end))
+    })),
+    faults: ["commit_refused"],
+    games: 40
+  },
+  {
     what: "a defect in one game",
     invariant: "defect",
     sabotage: engine(() => ({ inspect: () => Effect.die("a bug") }))

@@ -5,6 +5,7 @@ import { Cleaner, type CleanerOptions } from "../../src/cleanup/Cleaner.ts"
 import { CleanupPass, type CleanupPassOptions } from "../../src/cleanup/CleanupPass.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
 import { Heartbeat } from "../../src/cleanup/Heartbeat.ts"
+import type { Recording } from "../../src/cleanup/Recording.ts"
 import type { Container } from "../../src/domain/Container.ts"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
@@ -45,6 +46,14 @@ export const layerHeartbeat = Heartbeat.layer({ patience: Duration.minutes(1) })
 const portsWith = (timeout: Duration.Duration) => Layer.mergeAll(layerStores({ leaseTtl }), Memory.layer({ timeout }))
 
 export const layerPorts = portsWith(engineTimeout)
+
+/** For an attempt outside of a pass: a database that is known to record. */
+export const recording: Recording = {
+  rehearse: () => Effect.void,
+  begin: () => Effect.undefined,
+  fail: () => Effect.void,
+  end: () => Effect.void
+}
 
 /** A full container id that is easy to tell apart: the number in hex, padded to 64 digits. */
 export const containerId = (number: number) => ContainerId.make(number.toString(16).padStart(64, "0"))

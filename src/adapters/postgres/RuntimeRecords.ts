@@ -3,9 +3,10 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { stuckAfter } from "../../domain/Backoff.ts"
 import { lagSeconds, type Moment } from "../../domain/Expiry.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
-import { StoreError, Unavailable } from "../../ports/StoreError.ts"
+import { CannotRecord, StoreError, Unavailable } from "../../ports/StoreError.ts"
 import { Database } from "./Database.ts"
 import { recordedVersion, requireVersion } from "./migrations.ts"
+import { hiddenTables } from "./rowSecurity.ts"
 import { decodeRecord, microsOf, type RecordRow, recordColumns, recordTables, timestamp } from "./rows.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
@@ -20,6 +21,15 @@ const readOnly = new StoreError({
   operation: "clock",
   reason: new Unavailable({ cause: new Error("the database is read-only") })
 })
+
+/** An empty backlog could be a hidden one. */
+const hidden = (tables: string, role: string) =>
+  new StoreError({
+    operation: "clock",
+    reason: new CannotRecord({
+      detail: `row level security hides rows of ${tables} from role ${role}; give it a policy "using (true)", or BYPASSRLS`
+    })
+  })
 
 /** A row that does not decode still moves the cursor, else it would end the listing. */
 const toPage = (rows: ReadonlyArray<RecordRow>, limit: number): Page => {
@@ -64,11 +74,13 @@ const make = Effect.gen(function* () {
       const [row] = yield* database.run(
         "clock",
         "disconnected",
-        sql<{ millis: bigint; version: number | null; readOnly: boolean }>`
-          select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as millis,
+        sql<{ millis: bigint; version: number | null; readOnly: boolean; hidden: string | null; role: string }>`
+          select ${sql.literal(hiddenTables(database.schema))} as hidden, current_user as role,
+            floor(extract(epoch from clock_timestamp()) * 1000)::bigint as millis,
             ${sql.literal(recordedVersion)} as version, current_setting('transaction_read_only') = 'on' as "readOnly"`
       )
       if (row?.readOnly) return yield* readOnly
+      if (row?.hidden != null) yield* hidden(row.hidden, row.role)
       yield* requireVersion("clock", row?.version ?? null)
       return Number(row?.millis)
     }),

@@ -6,7 +6,7 @@ import { auditColumns, auditValues, millis } from "./audit.ts"
 import type { Database } from "./Database.ts"
 import { shared } from "./shared.ts"
 
-interface Commit {
+export interface Commit {
   readonly lease: Lease
   readonly containerId: string | null
   readonly row: AuditRow
@@ -14,20 +14,26 @@ interface Commit {
 
 interface Options {
   readonly database: Database["Service"]
-  readonly sql: SqlClient
+  readonly statements: ReturnType<typeof commitStatements>
   /** How long the first commit waits for others to share its statement. */
   readonly wait: Effect.Effect<void>
 }
 
 /**
- * The fenced commit. Those that come together share one statement, which passes over every game whose rows are not just
- * as expected or that somebody else has locked. Only the statement of the game alone says that it was not committed.
+ * Fails the whole statement where a record moved whose success row has silently not come into being, nor is there from
+ * an earlier commit: a trigger, a rule or a unique constraint of the log has swallowed it.
  */
-export const makeCommit = ({ database, sql, wait }: Options) => {
+const isLogged = (logged: string, game: string, container: string) => `case when ${logged} or exists (
+        select from operation_log as l where l.game_id = ${game} and l.op_kind = 'cleanup_container'
+          and l.outcome = 'success' and l.container_id = ${container}
+      ) then 'true' else 'operation_log has not taken the success row, without a word' end::boolean`
+
+/** The statements of a commit. */
+export const commitStatements = (sql: SqlClient) => {
   const columns = sql.literal(auditColumns)
 
   /** The delete is the fence and the release. Only its row lets the update through, and only the update's the log. */
-  const one = ({ containerId, lease, row }: Commit) => sql<{ moved: boolean }>`
+  const one = ({ containerId, lease, row }: Commit) => sql<{ held: boolean; moved: boolean }>`
     with lease as (
       delete from game_leases
       where game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}
@@ -37,33 +43,30 @@ export const makeCommit = ({ database, sql, wait }: Options) => {
       set status = 'removed', removed_at = ${millis(sql, row.finishedAt)}, last_op_at = ${millis(sql, row.finishedAt)}
       from lease where r.game_id = lease.game_id and r.status = 'stopped'
         and r.current_container_id is not distinct from ${containerId}::text
-      returning r.game_id
+      returning r.game_id, ${row.containerId}::text as container_id
     ), forgotten as (
       delete from cleanup_backoff as b using moved where b.game_id = moved.game_id
     ), logged as (
       insert into operation_log (${columns})
       select ${auditValues(sql, lease, "success", row)} from moved
-      on conflict do nothing
-    ) select exists (select from moved) as moved`
+      on conflict do nothing returning game_id
+    ) select exists (select from lease) as held, coalesce((
+        select ${sql.literal(isLogged("exists (select from logged)", "moved.game_id", "moved.container_id"))} from moved
+      ), false) as moved`
 
-  const readBack = (lease: Lease) => sql<{ ours: boolean; removed: boolean }>`
+  const readBack = ({ containerId, lease }: Commit) => sql<{ ours: boolean; removed: boolean; unchanged: boolean }>`
     select exists (
         select from operation_log where game_id = ${lease.gameId} and op_kind = 'cleanup_container'
           and outcome = 'success' and lease_owner = ${lease.owner}::uuid and lease_token = ${lease.token}
       ) as ours,
-      exists (select from runtime_records where game_id = ${lease.gameId} and status = 'removed') as removed`
-
-  const alone = Effect.fnUntraced(function* (commit: Commit): Effect.fn.Return<CommitResult, StoreError> {
-    const [result] = yield* database.run("commit", "unanswered", one(commit))
-    if (result?.moved) return "committed"
-    // Nothing moved now; but an earlier sending whose answer was lost may have done it.
-    const [found] = yield* database.run("commit", "disconnected", readBack(commit.lease))
-    if (found?.ours) return "committed"
-    return found?.removed ? "already_removed" : "record_moved"
-  })
+      exists (select from runtime_records where game_id = ${lease.gameId} and status = 'removed') as removed,
+      exists (
+        select from runtime_records where game_id = ${lease.gameId} and status = 'stopped'
+          and current_container_id is not distinct from ${containerId}::text
+      ) as unchanged`
 
   /** The same, with both rows of each game locked first, in the order of the games and without waiting for anyone. */
-  const many = (commits: ReadonlyArray<Commit>) => sql<{ gameId: string; token: bigint }>`
+  const many = (commits: ReadonlyArray<Commit>) => sql<{ gameId: string; token: bigint; moved: boolean }>`
     with wanted as materialized (
       select * from json_to_recordset(${JSON.stringify(commits.map(toRow))}::json) as wanted (
         game_id text, owner uuid, token bigint, current_container_id text, op_source text, source_ref text,
@@ -94,15 +97,39 @@ export const makeCommit = ({ database, sql, wait }: Options) => {
       select game_id, 'cleanup_container', op_source, source_ref, container_id, image_ref, 'success', null, message,
         owner, token, trace_id, started_at, finished_at
       from moved order by game_id collate "C"
-      on conflict do nothing
-    ) select game_id as "gameId", token from moved`
+      on conflict do nothing returning game_id
+    ) select game_id as "gameId", token, coalesce((
+        select ${sql.literal(isLogged("moved.game_id in (select game_id from logged)", "moved.game_id", "moved.container_id"))}
+        from moved where moved.game_id = lease.game_id
+      ), false) as moved
+      from lease`
+
+  return { one, many, readBack }
+}
+
+/**
+ * The fenced commit. Those that come together share one statement, which passes over every game whose rows are not just
+ * as expected or that somebody else has locked. Only the statement of the game alone says that it was not committed.
+ */
+export const makeCommit = ({ database, statements, wait }: Options) => {
+  const { many, one, readBack } = statements
+
+  const alone = Effect.fnUntraced(function* (commit: Commit): Effect.fn.Return<CommitResult, StoreError> {
+    const [result] = yield* database.run("commit", "unanswered", one(commit))
+    if (result?.moved) return "committed"
+    // Nothing moved now; but an earlier sending whose answer was lost may have done it.
+    const [found] = yield* database.run("commit", "disconnected", readBack(commit))
+    if (found?.ours) return "committed"
+    if (result?.held && found?.unchanged) return "not_recorded"
+    return found?.removed ? "already_removed" : "record_moved"
+  })
 
   const together = (commits: ReadonlyArray<Commit>) =>
     database.run("commit", "rolled_back", many(commits)).pipe(
       Effect.map((rows) =>
         commits.map(({ lease }) => {
-          const moved = rows.some(({ gameId, token }) => gameId === lease.gameId && token === lease.token)
-          return moved ? ("committed" as const) : undefined
+          const found = rows.find(({ gameId, token }) => gameId === lease.gameId && token === lease.token)
+          return found && (found.moved ? ("committed" as const) : ("not_recorded" as const))
         })
       ),
       Effect.orElseSucceed(() => [])

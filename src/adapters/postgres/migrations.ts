@@ -7,6 +7,7 @@ import { type Adoption, adoptIndex, adoptTable, tryLog } from "./adopt.ts"
 import { Database } from "./Database.ts"
 import { migrateHint, storeError } from "./storeError.ts"
 import { indexes, tables } from "./tables.ts"
+import { inTransaction } from "./transaction.ts"
 
 /** The version of the schema that this build knows. */
 export const version = 2
@@ -97,9 +98,4 @@ export const migrate = Effect.gen(function* () {
     loader: Migrator.fromRecord({ "0001_tables": adopt(adoption), "0002_backoff": adopt(adoption) })
   })
   return { schema, version, changes: adoption.changes } satisfies MigrationReport
-}).pipe(
-  (migration) => Effect.flatMap(SqlClient, (sql) => sql.withTransaction(migration)),
-  // A rollback on a lost connection is reported as a defect.
-  Effect.catchDefect((defect) => (isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect))),
-  Effect.mapError(failed)
-)
+}).pipe((migration) => Effect.flatMap(SqlClient, (sql) => inTransaction(sql, migration)), Effect.mapError(failed))

@@ -4,7 +4,7 @@ import { NotMigrated, StoreError, Unavailable } from "../../ports/StoreError.ts"
 /** What to say where the schema does not fit this build. */
 export const migrateHint = "run `rtmanager-cleanup migrate`"
 
-const sqlStateOf = (error: SqlError): string | undefined => {
+export const sqlStateOf = (error: SqlError): string | undefined => {
   const { cause } = error.reason
   return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
 }
@@ -19,6 +19,8 @@ export const explain = (error: unknown): string => {
 /** Undefined table, schema or column. */
 const missing = new Set(["42P01", "3F000", "42703"])
 
+export const isMissing = (error: SqlError): boolean => missing.has(sqlStateOf(error) ?? "")
+
 export const storeError =
   (operation: string) =>
   (error: SqlError): StoreError => {
@@ -26,7 +28,7 @@ export const storeError =
     const detail = explain(error)
     return new StoreError({
       operation,
-      reason: missing.has(state ?? "")
+      reason: isMissing(error)
         ? new NotMigrated({ detail: `${detail}: ${migrateHint}` })
         : new Unavailable({ cause: new Error(state === undefined ? detail : `${detail} (${state})`, { cause: error }) })
     })
@@ -52,3 +54,12 @@ export const isDisconnected = (error: SqlError): boolean =>
 /** No answer in time, from the server or from a lock on it. */
 export const isTimedOut = ({ reason }: SqlError): boolean =>
   reason._tag === "StatementTimeoutError" || reason._tag === "LockTimeoutError"
+
+/** Lost connections, rollbacks for another's sake, exhausted resources, time-outs, a server on its way down, a standby. */
+const passing = /^(08|40|53|57)|^55P03$|^25006$/
+
+/** It may work later without anybody's doing; anything else that the server says, a person has to mend. */
+export const isPassing = (error: SqlError): boolean => {
+  const state = sqlStateOf(error)
+  return state === undefined || passing.test(state)
+}

@@ -38,6 +38,7 @@ export class EngineWitness implements EngineListener {
       evidence.violated("S9", `${operation} of ${id}`)
     }
     if (operation !== "remove") return
+    this.recordingHolds(from)
     const candidates = [...evidence.known(from).attempts.values()].filter(
       ({ over, record }) => !over && record?.containerId === id
     )
@@ -51,6 +52,15 @@ export class EngineWitness implements EngineListener {
     this.attempts.set(request, attempt)
     const problem = good < 0 ? problems[0] : undefined
     if (problem !== undefined) evidence.violated(problem.invariant, `${from.name}: ${problem.message}`)
+  }
+
+  private recordingHolds(from: Process) {
+    const { evidence } = this
+    const known = evidence.known(from)
+    if (!known.rehearsed) evidence.violated("recording", `${from.name} removes before it has rehearsed`)
+    if (known.unrecorded !== undefined && ++known.unrecorded > evidence.bounds.concurrency) {
+      evidence.violated("recording", `${from.name} goes on removing what is not recorded`)
+    }
   }
 
   /** Why this attempt must not remove its record's container now. */

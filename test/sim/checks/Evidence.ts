@@ -25,6 +25,11 @@ export const invariants = [
   "unresolved",
   /** Most containers of a pass are not taken for absent, nor in the next pass, unless a person says so. */
   "brake",
+  /**
+   * No removal before a rehearsal of its pass has succeeded; and once a removal could not be recorded, none but those
+   * that were under way, until a commit works.
+   */
+  "recording",
   /** Nothing is thrown. */
   "defect",
   "liveness",
@@ -86,6 +91,9 @@ export interface Known {
   begun: number
   ended: number
   absent: number
+  /** Whether the present pass has rehearsed, and how many removals it has sent since one was not recorded. */
+  rehearsed: boolean
+  unrecorded: number | undefined
 }
 
 /** Times are milliseconds. */
@@ -94,6 +102,8 @@ export interface Bounds {
   readonly leaseTtl: number
   readonly engineTimeout: number
   readonly maxClockSkew: number
+  /** Most games at the engine at once. */
+  readonly concurrency: number
   /** Whether a container was there before a time of the universe. */
   readonly isOlder: (id: string, time: number) => boolean
 }
@@ -137,7 +147,9 @@ export class Evidence {
       pass: { began: 0, acceptAbsent: false },
       begun: 0,
       ended: 0,
-      absent: 0
+      absent: 0,
+      rehearsed: false,
+      unrecorded: undefined
     }
     this.processes.set(process, known)
     return known

@@ -67,6 +67,17 @@ export class LeaseWitness {
     if (attempt !== undefined) attempt.asked = asked
   }
 
+  rehearsed(process: Process) {
+    this.evidence.known(process).rehearsed = true
+  }
+
+  /** What the database made of a commit, as far as the process was told. */
+  committed(process: Process, gameId: string, isRecorded: boolean) {
+    const known = this.evidence.known(process)
+    if (isRecorded) known.unrecorded = undefined
+    else if (known.attempts.get(gameId)?.deletes.length) known.unrecorded ??= 0
+  }
+
   /** The statement that would have ended an attempt failed. */
   couldNotWrite(process: Process, gameId: string) {
     const attempt = this.evidence.known(process).attempts.get(gameId)

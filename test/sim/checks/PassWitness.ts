@@ -17,7 +17,10 @@ export class PassWitness {
   }
 
   passBegins(process: Process, acceptAbsent: boolean) {
-    this.evidence.known(process).pass = { began: this.evidence.universe.now, acceptAbsent }
+    const known = this.evidence.known(process)
+    known.pass = { began: this.evidence.universe.now, acceptAbsent }
+    known.rehearsed = false
+    known.unrecorded = undefined
   }
 
   /** Whether it is at work on a game. */

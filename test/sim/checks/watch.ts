@@ -31,9 +31,21 @@ export const leases = (witness: Witness, process: Process, port: GameLeases["Ser
       )
     }),
   commit: (lease, record, row) =>
-    Effect.tapError(port.commit(lease, record, row), () =>
-      tell(() => witness.leases.couldNotWrite(process, lease.gameId))
+    port.commit(lease, record, row).pipe(
+      Effect.tap((result) =>
+        result === "committed" || result === "not_recorded"
+          ? tell(() => witness.leases.committed(process, lease.gameId, result === "committed"))
+          : Effect.void
+      ),
+      Effect.tapError(() =>
+        tell(() => {
+          witness.leases.couldNotWrite(process, lease.gameId)
+          witness.leases.committed(process, lease.gameId, false)
+        })
+      )
     ),
+  rehearse: (record) =>
+    Effect.tap(port.rehearse(record), (works) => (works ? tell(() => witness.leases.rehearsed(process)) : Effect.void)),
   settle: (lease, end) =>
     Effect.tapError(port.settle(lease, end), () => tell(() => witness.leases.couldNotWrite(process, lease.gameId)))
 })
@@ -86,6 +98,7 @@ export const layerPass = (witness: Witness, process: Process) =>
     CleanupPass,
     Effect.map(CleanupPass, (pass) =>
       CleanupPass.of({
+        ...pass,
         runOnce: (options) =>
           Effect.suspend(() => {
             witness.passes.passBegins(process, options.acceptAbsent === true)

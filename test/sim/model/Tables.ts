@@ -62,6 +62,8 @@ export class Tables {
   readonly backoffs = new Map<string, Backoff>()
   readonly log: Array<LogRow> = []
   known: KnownRow | undefined
+  /** A trigger lets no record move, without a word. */
+  swallows = false
   /** The sequence that lease tokens come from. */
   lastToken = 0n
   private changes: Array<Change> = []

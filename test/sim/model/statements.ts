@@ -133,28 +133,47 @@ const isLogged = (tables: Tables, gameId: string, { containerId }: AuditRow) =>
 /** Whether the commit's rows are just as it expects them: the statement for many passes over every other game. */
 export const isPlain = (tables: Tables, lease: Lease, containerId: string | null): boolean => {
   const record = tables.records.get(lease.gameId)
-  return held(tables, lease) !== undefined && record?.status === "stopped" && record.containerId === containerId
+  return held(tables, lease) !== undefined && record !== undefined && isExpected(record, containerId)
 }
 
-/** Whether the record moved. */
-export const commit = (tables: Tables, lease: Lease, containerId: string | null, row: AuditRow): boolean => {
+const isExpected = ({ containerId, status }: Pick<RecordRow, "containerId" | "status">, expected: string | null) =>
+  status === "stopped" && containerId === expected
+
+/** Whether the record moved, and if not, whether the lease was ours. */
+export const commit = (
+  tables: Tables,
+  lease: Lease,
+  containerId: string | null,
+  row: AuditRow
+): "moved" | "held" | "not_held" => {
   const { gameId } = lease
-  if (held(tables, lease) === undefined) return false
+  if (held(tables, lease) === undefined) return "not_held"
   release(tables, lease)
   const record = tables.records.get(gameId)
-  if (record?.status !== "stopped" || record.containerId !== containerId) return false
+  if (record === undefined || !isExpected(record, containerId) || tables.swallows) return "held"
   tables.setRecord(gameId, { ...record, status: "removed", lastOpAt: toMicros(row.finishedAt) })
   if (tables.backoffs.has(gameId)) tables.setBackoff(gameId, undefined)
   if (!isLogged(tables, gameId, row)) tables.addLog(logRow(lease, "success", row))
-  return true
+  return "moved"
+}
+
+/** What is true of the record after all that recording consists of has been done and taken back. */
+export const rehearse = (
+  tables: Tables,
+  { gameId, containerId }: RuntimeRecord
+): "works" | "moved_on" | "swallowed" => {
+  const record = tables.records.get(gameId)
+  if (record === undefined || !isExpected(record, containerId)) return "moved_on"
+  return tables.swallows ? "swallowed" : "works"
 }
 
 /** After a commit that moved nothing: whether an earlier sending of it did, and what the record is now. */
-export const readBack = (tables: Tables, { gameId, owner, token }: Lease) => ({
+export const readBack = (tables: Tables, { gameId, owner, token }: Lease, containerId: string | null) => ({
   ours: tables.log.some(
     (row) => row.gameId === gameId && row.outcome === "success" && row.leaseOwner === owner && row.leaseToken === token
   ),
-  removed: tables.records.get(gameId)?.status === "removed"
+  removed: tables.records.get(gameId)?.status === "removed",
+  unchanged: isExpected(tables.records.get(gameId) ?? { containerId: null, status: "gone" }, containerId)
 })
 
 const isNews = (tables: Tables, gameId: string, row: AuditRow) => {

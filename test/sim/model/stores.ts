@@ -3,7 +3,7 @@ import { shared } from "../../../src/adapters/postgres/shared.ts"
 import { Acquired, type AuditRow, type CommitResult, GameLeases, type Lease } from "../../../src/ports/GameLeases.ts"
 import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
-import type { StoreError } from "../../../src/ports/StoreError.ts"
+import { CannotRecord, StoreError } from "../../../src/ports/StoreError.ts"
 import * as Statements from "./statements.ts"
 import type { Tables } from "./Tables.ts"
 
@@ -25,6 +25,11 @@ export interface Statement<A> {
 
 /** Carries a statement to the database and its answer back. */
 export type Send = <A>(statement: Statement<A>) => Effect.Effect<A, StoreError>
+
+const swallowed = new StoreError({
+  operation: "rehearse",
+  reason: new CannotRecord({ detail: "a trigger or a policy lets the record stay as it is" })
+})
 
 const isRolledBack = ({ reason }: StoreError) => reason.message === "rolled_back"
 
@@ -111,10 +116,11 @@ export const make = (send: Send, options: Options) => {
     containerId,
     row
   }: Commit): Effect.fn.Return<CommitResult, StoreError> {
-    const moved = yield* write("commit", lease.gameId, (tables) => Statements.commit(tables, lease, containerId, row))
-    if (moved) return "committed"
-    const found = yield* read("readBack", (tables) => Statements.readBack(tables, lease), lease.gameId)
+    const done = yield* write("commit", lease.gameId, (tables) => Statements.commit(tables, lease, containerId, row))
+    if (done === "moved") return "committed"
+    const found = yield* read("readBack", (tables) => Statements.readBack(tables, lease, containerId), lease.gameId)
     if (found.ours) return "committed"
+    if (done === "held" && found.unchanged) return "not_recorded"
     return found.removed ? "already_removed" : "record_moved"
   })
 
@@ -149,10 +155,11 @@ export const make = (send: Send, options: Options) => {
           many("commit", commits, {
             writes: true,
             gameId: ({ lease }) => lease.gameId,
-            apply: (tables, _, { containerId, lease, row }) =>
-              Statements.isPlain(tables, lease, containerId) && Statements.commit(tables, lease, containerId, row)
-                ? ("committed" as const)
-                : undefined
+            apply: (tables, _, { containerId, lease, row }) => {
+              if (!Statements.isPlain(tables, lease, containerId)) return undefined
+              const done = Statements.commit(tables, lease, containerId, row)
+              return done === "moved" ? ("committed" as const) : ("not_recorded" as const)
+            }
           }).pipe(Effect.orElseSucceed(() => [])),
         alone: commitAlone
       })
@@ -172,6 +179,18 @@ export const make = (send: Send, options: Options) => {
     renew: (lease) => write("renew", lease.gameId, (tables, now) => Statements.renew(tables, now, lease, ttl)),
 
     commit: (lease, { containerId }, row) => commit({ lease, containerId, row }),
+
+    rehearse: (record) =>
+      Effect.flatMap(
+        send({
+          operation: "rehearse",
+          gameId: record.gameId,
+          repeat: "rolled_back",
+          writes: true,
+          apply: (tables) => Statements.rehearse(tables, record)
+        }),
+        (found) => (found === "swallowed" ? Effect.fail(swallowed) : Effect.succeed(found === "works"))
+      ),
 
     settle: (lease, end) => {
       const { failure, keep } = end

@@ -4,7 +4,7 @@ import type { Statement } from "../model/stores.ts"
 import { type Change, Tables } from "../model/Tables.ts"
 import type { Faults } from "./Faults.ts"
 
-export type Failure = "rolled_back" | "disconnected" | "timed_out" | "refused"
+export type Failure = "rolled_back" | "disconnected" | "timed_out" | "refused" | "cannot_record"
 
 export interface DatabaseRequest {
   readonly from: Process
@@ -35,6 +35,7 @@ export class DatabaseServer {
   private downUntil = 0
   private frozenUntil = 0
   private readOnlyUntil = 0
+  private recordingFails = { until: 0, operations: new Set<string>(), swallows: false, took: () => {} }
   /** Grows whenever all connections are cut. */
   private generation = 0
   private highestToken = 0n
@@ -83,6 +84,12 @@ export class DatabaseServer {
       this.faults.took("statement_rolled_back")
       return answer({ kind: "failed", why: "rolled_back" })
     }
+    const fails = this.recordingFails
+    if (now < fails.until && fails.operations.has(request.operation)) {
+      fails.took()
+      if (!fails.swallows) return answer({ kind: "failed", why: "cannot_record" })
+    }
+    this.tables.swallows = now < fails.until && fails.swallows
     const value = request.statement.apply(this.tables, this.clock)
     if (this.clockOffset !== 0 && request.operation === "clock") this.tookClock()
     const changes = this.tables.commit()
@@ -111,6 +118,11 @@ export class DatabaseServer {
     this.tookReadOnly = this.faults.once("database_read_only")
   }
 
+  /** Refuses these statements, or carries them out without an effect. */
+  failRecording(duration: number, operations: ReadonlyArray<string>, took: () => void, swallows = false) {
+    this.recordingFails = { until: this.universe.now + duration, operations: new Set(operations), swallows, took }
+  }
+
   jump(offset: number) {
     this.clockOffset = offset
     this.tookClock = this.faults.once("database_clock_jumped")
@@ -129,6 +141,7 @@ export class DatabaseServer {
   heal() {
     this.downUntil = 0
     this.readOnlyUntil = 0
+    this.recordingFails = { ...this.recordingFails, until: 0 }
     this.clockOffset = 0
     // What waits for its thaw is still carried out then.
     this.frozenUntil = Math.min(this.frozenUntil, this.universe.now)

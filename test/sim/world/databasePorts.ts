@@ -1,5 +1,5 @@
 import { Duration, Effect, Schedule } from "effect"
-import { StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
+import { CannotRecord, StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
 import type { Process } from "../kernel/Process.ts"
 import type { Repeat, Send, Statement } from "../model/stores.ts"
 import type { DatabaseRequest, DatabaseServer, Failure } from "./DatabaseServer.ts"
@@ -67,10 +67,13 @@ export const makeSend = (
           )
         : Effect.fail(failure)
     ).pipe(
-      Effect.mapError(
-        (failure) =>
-          new StoreError({ operation: statement.operation, reason: new Unavailable({ cause: new Error(failure) }) })
-      )
+      Effect.mapError((failure) => {
+        const isRefused = failure === "cannot_record" && statement.operation === "rehearse"
+        const reason = isRefused
+          ? new CannotRecord({ detail: failure })
+          : new Unavailable({ cause: new Error(failure) })
+        return new StoreError({ operation: statement.operation, reason })
+      })
     )
   }
 }

@@ -28,6 +28,10 @@ const act =
 const duration = ({ universe: { rng }, plan }: World) =>
   rng.pick([rng.int(1, 500), rng.int(1, plan.engineTimeout * 2), rng.int(1000, 120_000)])
 
+/** Milliseconds: until a person has mended it, several passes later at most. */
+const longer = ({ universe: { rng }, plan }: World) =>
+  rng.pick([rng.int(1, 1000), rng.int(1000, 120_000), plan.interval * rng.int(1, 3)])
+
 const restartLater = ({ world, fleet, process }: Scene, place: number) =>
   fleet.restart(process, place, world.universe.rng.int(100, world.plan.interval))
 
@@ -82,6 +86,19 @@ export const incidents: Partial<Record<FaultKind, Incident>> = {
   database_read_only: ({ world }) => {
     world.universe.note("database", "is read-only")
     world.database.readOnly(duration(world))
+  },
+  recording_refused: ({ world }) => {
+    world.universe.note("database", "refuses to record")
+    const operations = ["rehearse", "commit", "settle"]
+    world.database.failRecording(longer(world), operations, world.faults.once("recording_refused"))
+  },
+  commit_refused: ({ world }) => {
+    world.universe.note("database", "refuses commits that it took in a rehearsal")
+    world.database.failRecording(longer(world), ["commit"], world.faults.once("commit_refused"))
+  },
+  commit_swallowed: ({ world }) => {
+    world.universe.note("database", "lets no record move")
+    world.database.failRecording(longer(world), ["commit"], world.faults.once("commit_swallowed"), true)
   },
   database_clock_jumped: ({ world }) => {
     world.database.jump(offset(world))

@@ -16,7 +16,10 @@ const preferred: Partial<Record<FaultKind, ReadonlyArray<string>>> = {
   started_in_new_container: ["reread", "inspect", "remove", "commit"],
   started_without_record: ["reread", "inspect", "remove"],
   paused_or_restarting: ["reread", "inspect", "remove"],
-  engine_clock_off: ["listDue"]
+  engine_clock_off: ["listDue"],
+  recording_refused: ["listDue", "remove", "commit"],
+  commit_refused: ["remove", "remove", "commit"],
+  commit_swallowed: ["remove", "remove", "commit"]
 }
 
 /** Plans the incidents of a history: each at a time of its own, most of them close to the next call of one kind. */

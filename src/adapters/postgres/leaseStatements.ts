@@ -1,0 +1,91 @@
+import { Duration } from "effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { AuditRow, Lease, SettledEnd } from "../../ports/GameLeases.ts"
+import { auditColumns, auditValues, millis } from "./audit.ts"
+import { type RecordRow, recordColumns, recordTables } from "./rows.ts"
+
+interface Options {
+  /** One UUID per process. */
+  readonly owner: string
+  readonly leaseTtl: Duration.Input
+}
+
+export interface Taken {
+  readonly token: bigint
+  readonly leftBy: "us" | "another" | null
+}
+
+/** The statements of leases, and of every end of an attempt but the commit. */
+export const leaseStatements = (sql: SqlClient, { leaseTtl, owner }: Options) => {
+  const columns = sql.literal(auditColumns)
+  const ttl = sql`${Duration.toMillis(leaseTtl)}::float8 * interval '1 millisecond'`
+
+  /** The lease's row, if the lease is still ours. */
+  const fence = (lease: Lease) =>
+    sql`game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}`
+
+  /** In the order of the games, as every statement that may wait for more than one row. */
+  const take = (gameIds: ReadonlyArray<string>) =>
+    sql<{ gameId: string; token: bigint; leftBy: Taken["leftBy"] }>`
+      with wanted as (
+        select value as game_id from json_array_elements_text(${JSON.stringify(gameIds)}::json)
+      ), expired as (
+        select game_id, owner from game_leases natural join wanted where expires_at <= clock_timestamp()
+      ), taken as (
+        insert into game_leases (game_id, owner, token, acquired_at, expires_at)
+        select game_id, ${owner}::uuid, nextval('game_leases_token'), clock_timestamp(), clock_timestamp() + ${ttl}
+        from (select game_id from wanted order by game_id collate "C") as sorted
+        on conflict (game_id) do update set owner = excluded.owner, token = excluded.token,
+          acquired_at = excluded.acquired_at, expires_at = excluded.expires_at
+        where game_leases.expires_at <= clock_timestamp()
+        returning game_id, token
+      ) select game_id as "gameId", token,
+          (select case when owner = ${owner}::uuid then 'us' else 'another' end from expired
+            where expired.game_id = taken.game_id) as "leftBy"
+        from taken`
+
+  const readRecords = (gameIds: ReadonlyArray<string>) =>
+    sql<RecordRow>`
+      select ${sql.literal(recordColumns)} from ${sql.literal(recordTables)}
+      where r.game_id = any (array(select json_array_elements_text(${JSON.stringify(gameIds)}::json)))`
+
+  const renew = (lease: Lease) => sql`
+    update game_leases set expires_at = clock_timestamp() + ${ttl}
+    where ${fence(lease)} and expires_at > clock_timestamp() returning token`
+
+  const release = (lease: Lease) => sql`delete from game_leases where ${fence(lease)}`
+
+  /** A failure row, unless the game's last one is the same and not a day old; the backoff and the lease with it. */
+  const settle = (
+    lease: Lease,
+    { afterCommit = false, backoff, failure, keep }: SettledEnd & { readonly failure: AuditRow }
+  ) => {
+    const held = keep
+      ? sql`select game_id from game_leases where ${fence(lease)} for update`
+      : sql`delete from game_leases where ${fence(lease)} returning game_id`
+    const backedOff =
+      backoff === undefined
+        ? sql``
+        : sql`, backed_off as (
+            insert into cleanup_backoff (game_id, attempts, next_attempt_at, last_error)
+            select game_id, ${backoff.attempts}::integer, ${millis(sql, backoff.nextAttemptAt)}, ${backoff.lastError}::text
+            from held
+            on conflict (game_id) do update set attempts = excluded.attempts,
+              next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error
+          )`
+    return sql`
+      with held as (${held})${backedOff}, last as (
+        select container_id, error_code, finished_at from operation_log
+        where game_id = ${lease.gameId} and op_kind = 'cleanup_container' order by id desc limit 1
+      )
+      insert into operation_log (${columns})
+      select ${auditValues(sql, lease, "failure", failure)}
+      where (exists (select from held) or ${afterCommit}::boolean) and not exists (
+        select from last where container_id is not distinct from ${failure.containerId}::text
+          and error_code is not distinct from ${failure.errorCode}::text
+          and finished_at > ${millis(sql, failure.finishedAt)} - interval '24 hours'
+      )`
+  }
+
+  return { take, readRecords, renew, release, settle }
+}

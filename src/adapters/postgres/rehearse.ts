@@ -1,0 +1,123 @@
+import { Data, Effect } from "effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { isContainerId } from "../../domain/ContainerId.ts"
+import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
+import type { AuditRow, Lease } from "../../ports/GameLeases.ts"
+import { CannotRecord, StoreError } from "../../ports/StoreError.ts"
+import type { commitStatements } from "./commit.ts"
+import type { Database } from "./Database.ts"
+import type { leaseStatements } from "./leaseStatements.ts"
+import { explain, isMissing, isPassing, migrateHint, sqlStateOf } from "./storeError.ts"
+import { rolledBack } from "./transaction.ts"
+
+interface Options {
+  readonly database: Database["Service"]
+  readonly sql: SqlClient
+  readonly leases: ReturnType<typeof leaseStatements>
+  readonly commits: ReturnType<typeof commitStatements>
+  readonly owner: string
+}
+
+/** How long a rehearsal waits for a row that somebody else has locked: milliseconds. */
+const patience = 100
+
+/** What a rehearsal has shown. `Refused`: by the server, in its words. `Swallowed`: it said nothing, and did not do it. */
+type Outcome = Data.TaggedEnum<{
+  Works: object
+  MovedOn: object
+  Refused: { readonly error: SqlError }
+  Swallowed: { readonly what: string }
+}>
+const Outcome = Data.taggedEnum<Outcome>()
+
+/** Rows as long as ours can be. */
+const rows = (record: RuntimeRecord, now: number): { readonly success: AuditRow; readonly failure: AuditRow } => {
+  const success: AuditRow = {
+    opSource: "auto_ttl",
+    sourceRef: "schedule",
+    containerId: isContainerId(record.containerId) ? record.containerId : null,
+    imageRef: record.imageRef,
+    errorCode: null,
+    message: "the container was already absent",
+    traceId: "f".repeat(32),
+    startedAt: now,
+    finishedAt: now
+  }
+  return { success, failure: { ...success, errorCode: "removed_not_committed", message: "x".repeat(300) } }
+}
+
+/**
+ * The very statements that record a removal, one after another in a transaction that is always rolled back. What the
+ * server checks only at the end of a transaction it checks after each of them. The lease is taken whoever holds it, as
+ * nobody sees that.
+ */
+export const rehearsal = Effect.fnUntraced(function* (
+  { commits, leases, owner, sql }: Omit<Options, "database">,
+  record: RuntimeRecord
+) {
+  const { containerId, gameId } = record
+  yield* sql`set constraints all immediate`
+  const [found] = yield* sql<{ now: number; expected: boolean }>`
+    select set_config('lock_timeout', ${`${patience}ms`}, true),
+      floor(extract(epoch from clock_timestamp()) * 1000)::float8 as now, exists (
+        select from runtime_records where game_id = ${gameId} and status = 'stopped'
+          and current_container_id is not distinct from ${containerId}::text
+      ) as expected`
+  if (found === undefined || !found.expected) return Outcome.MovedOn()
+  yield* sql`delete from game_leases where game_id = ${gameId}`
+  const [taken] = yield* leases.take([gameId])
+  const lease: Lease = { gameId, owner, token: taken?.token ?? 0n }
+  const [renewed] = yield* leases.renew(lease)
+  if (taken === undefined || renewed === undefined) return Outcome.Swallowed({ what: "the lease in game_leases" })
+  const { failure, success } = rows(record, found.now)
+  const backoff = { attempts: 1, nextAttemptAt: found.now, lastError: "removed_not_committed" }
+  yield* leases.settle(lease, { failure, backoff, keep: true })
+  const [committed] = yield* commits.one({ lease, containerId, row: success })
+  const [seen] = yield* sql<{ removed: boolean; logged: boolean }>`
+    select exists (select from runtime_records where game_id = ${gameId} and status = 'removed') as removed, exists (
+        select from operation_log where game_id = ${gameId} and op_kind = 'cleanup_container' and outcome = 'success'
+          and (lease_token = ${lease.token} and lease_owner = ${owner}::uuid or container_id = ${success.containerId})
+      ) as logged`
+  if (!committed?.held) return Outcome.Swallowed({ what: "the lease in game_leases" })
+  if (!committed.moved || !seen?.removed) return Outcome.Swallowed({ what: "the change of runtime_records" })
+  return seen.logged ? Outcome.Works() : Outcome.Swallowed({ what: "the success row in operation_log" })
+})
+
+export const makeRehearse = (options: Options) => {
+  const { database, sql } = options
+
+  const cannotRecord = (words: string) =>
+    Effect.flatMap(
+      database.run("rehearse", "disconnected", sql<{ role: string }>`select current_user as role`),
+      ([row]) => {
+        const detail = `${words}, as role ${row?.role}`
+        return Effect.fail(new StoreError({ operation: "rehearse", reason: new CannotRecord({ detail }) }))
+      }
+    )
+
+  return Effect.fnUntraced(function* (record: RuntimeRecord) {
+    const outcome = yield* database.run(
+      "rehearse",
+      "rolled_back",
+      rolledBack(sql, rehearsal(options, record)).pipe(
+        Effect.catchIf(
+          (error) => !isPassing(error),
+          (error) => Effect.succeed(Outcome.Refused({ error }))
+        )
+      )
+    )
+    switch (outcome._tag) {
+      case "Works":
+        return true
+      case "MovedOn":
+        return false
+      case "Refused": {
+        const hint = isMissing(outcome.error) ? `; where it is one of this service's own, ${migrateHint}` : ""
+        return yield* cannotRecord(`${explain(outcome.error)} (${sqlStateOf(outcome.error)})${hint}`)
+      }
+      case "Swallowed":
+        return yield* cannotRecord(`a trigger, a rule or a row security policy has swallowed ${outcome.what}`)
+    }
+  })
+}

@@ -1,0 +1,218 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
+import { CleanupPass, type RunOptions } from "../../src/cleanup/CleanupPass.ts"
+import { PassRefused } from "../../src/cleanup/PassRefused.ts"
+import { began, ended, failed, initial, type State, verdict } from "../../src/cleanup/Recording.ts"
+import { CannotRecord, StoreError, Unavailable } from "../../src/ports/StoreError.ts"
+import { type Intercept, StoreState } from "../adapters/memory/StoreState.ts"
+import { containerId, layerWorld, leaseTtl, seed } from "../support/world.ts"
+
+const rehearsed: State = { ...initial, rehearsed: true }
+const removed = (gameId: string) => ({ gameId, outcome: "removed" as const })
+const failedOf = (gameId: string) => ({ gameId, outcome: "failed" as const })
+const isRefused = (answer: ReturnType<typeof verdict>) => answer instanceof PassRefused
+const codeOf = (answer: ReturnType<typeof verdict>) =>
+  typeof answer === "string" ? answer : isRefused(answer) ? "refused" : answer.code
+
+describe("whether a game may remove its container", () => {
+  const oneUnderWay = began(rehearsed, "a")
+  const oneFailed = failed(began(oneUnderWay, "b"), "a", "denied")
+  it.each([
+    ["nothing was rehearsed", initial, "store_unavailable"],
+    ["a rehearsal succeeded", rehearsed, "go"],
+    ["its own rehearsal failed", { ...rehearsed, unrecordable: new Map([["game", "denied"]]) }, "store_unavailable"],
+    ["that of another game failed", { ...rehearsed, unrecordable: new Map([["other", "denied"]]) }, "go"],
+    ["others are under way", oneUnderWay, "go"],
+    ["one was not recorded, and another is under way", ended(oneFailed, failedOf("a")), "wait"],
+    ["one was not recorded, and another was", ended(ended(oneFailed, failedOf("a")), removed("b")), "go"],
+    ["none was recorded", ended(ended(oneFailed, failedOf("a")), failedOf("b")), "refused"],
+    ["what failed was not a removal", failed(rehearsed, "c", "denied"), "go"]
+  ] as const)("when %s: %s", (_, state, expected) => {
+    assert.strictEqual(codeOf(verdict(state, "game")), expected)
+  })
+})
+
+const runOnce = (options?: Partial<RunOptions>) =>
+  Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual", ...options }))
+const seedMany = (count: number) => Effect.forEach(Array.from({ length: count }), (_, i) => seed(`game-${i}`, i))
+
+const denied = (operation: string) =>
+  new StoreError({ operation, reason: new CannotRecord({ detail: "permission denied (42501, as role cleanup)" }) })
+const locked = (operation: string) =>
+  new StoreError({ operation, reason: new Unavailable({ cause: new Error("lock timeout") }) })
+
+/** Fails these operations, for all games or for those named. */
+const failing =
+  (
+    error: (operation: string) => StoreError,
+    operations: ReadonlyArray<string>,
+    games?: ReadonlyArray<string>
+  ): Intercept =>
+  (operation, gameId) =>
+    operations.includes(operation) && (games === undefined || games.includes(gameId ?? ""))
+      ? Effect.fail(error(operation))
+      : Effect.void
+
+const intercept = (how: Intercept) =>
+  Effect.map(StoreState, (state) => {
+    state.intercept = how
+  })
+
+/** What the engine was asked to remove. */
+const removals = Effect.gen(function* () {
+  const calls = yield* (yield* MemoryEngine).calls
+  return calls.flatMap(({ operation, id }) => (operation === "remove" ? [id] : []))
+})
+
+const reasonOf = ({ error }: Effect.Success<ReturnType<typeof runOnce>>) =>
+  error?._tag === "PassRefused" ? error.reason : error?.reason._tag
+
+describe("a pass over a database that does not record", () => {
+  it.effect("event 26: refuses before its first game, with the server's words, and takes no lease", () =>
+    Effect.gen(function* () {
+      yield* seedMany(20)
+      yield* intercept(failing(denied, ["rehearse"]))
+      const report = yield* runOnce()
+      assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
+      assert.match(report.error?.message ?? "", /permission denied \(42501, as role cleanup\)/)
+      assert.deepStrictEqual([report.listed, report.notAttempted], [20, 20])
+      assert.isEmpty(yield* removals)
+      assert.strictEqual((yield* StoreState).leases.size, 0)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 26: is refused again while another's leases hold every due game, and is no success", () =>
+    Effect.gen(function* () {
+      yield* seedMany(3)
+      const state = yield* StoreState
+      for (const gameId of state.records.keys())
+        state.setLease(gameId, { owner: "other", token: 1n, expiresAt: Infinity })
+      yield* intercept(failing(denied, ["rehearse"]))
+      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 26: refuses a dry run too", () =>
+    Effect.gen(function* () {
+      yield* seedMany(3)
+      yield* intercept(failing(denied, ["rehearse"]))
+      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+    }).pipe(Effect.provide(layerWorld({ mode: "dry_run" })))
+  )
+
+  it.effect(
+    "event 26: does not refuse a pass with nothing due, and says of a standstill that it may pass by itself",
+    () =>
+      Effect.gen(function* () {
+        yield* intercept(failing(locked, ["rehearse"]))
+        assert.strictEqual((yield* runOnce()).result, "success")
+        yield* seedMany(3)
+        const report = yield* runOnce()
+        assert.deepStrictEqual([report.result, reasonOf(report)], ["failure", "Unavailable"])
+        assert.isEmpty(yield* removals)
+      }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 26: keeps the container of the one game that would not be recorded, and removes all others", () =>
+    Effect.gen(function* () {
+      yield* seedMany(5)
+      yield* intercept(failing(denied, ["rehearse", "commit"], ["game-0"]))
+      const report = yield* runOnce()
+      assert.deepStrictEqual([report.result, report.outcomes.removed], ["partial", 4])
+      assert.deepStrictEqual({ ...report.errorCodes }, { store_unavailable: 1 })
+      assert.notInclude(yield* removals, containerId(0))
+      assert.strictEqual((yield* StoreState).leases.size, 0)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 26: removes nothing of games that were no evidence, as they changed at the rehearsal", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const state = yield* StoreState
+      const [record] = state.records.values()
+      assert(record !== undefined)
+      state.intercept = (operation) =>
+        Effect.sync(() => {
+          state.setRecord("game", operation === "rehearse" ? { ...record, status: "running" } : record)
+        })
+      const report = yield* runOnce()
+      assert.deepStrictEqual({ ...report.errorCodes }, { store_unavailable: 1 })
+      assert.isEmpty(yield* removals)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect(
+    "event 26: begins no further removal once one was not recorded, and is refused when none is left that could be",
+    () =>
+      Effect.gen(function* () {
+        yield* seedMany(40)
+        yield* intercept(failing(denied, ["commit"]))
+        const report = yield* runOnce()
+        assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
+        assert.isAtMost((yield* removals).length, 8)
+        assert.strictEqual(report.errorCodes.store_unavailable, (yield* removals).length)
+      }).pipe(Effect.provide(layerWorld({ concurrency: 8 })))
+  )
+
+  it.effect("event 26: says of a trigger that swallows the change what it is, and stops likewise", () =>
+    Effect.gen(function* () {
+      yield* seedMany(40)
+      const state = yield* StoreState
+      state.intercept = (operation) =>
+        Effect.sync(() => {
+          state.swallows = operation === "commit"
+        })
+      const report = yield* runOnce()
+      assert.strictEqual(reasonOf(report), "cannot_record")
+      assert.isAtMost((yield* removals).length, 8)
+      const rows = state.log.filter(({ errorCode }) => errorCode === "removed_not_committed")
+      assert.lengthOf(rows, (yield* removals).length)
+      assert.match(rows[0]?.message ?? "", /trigger or a row security policy/)
+    }).pipe(Effect.provide(layerWorld({ concurrency: 8 })))
+  )
+
+  it.effect("event 26: waits for the removals under way, and goes on when one of them is recorded", () =>
+    Effect.gen(function* () {
+      yield* seedMany(12)
+      const both = yield* Deferred.make<void>()
+      const first = yield* Deferred.make<void>()
+      const second = yield* Deferred.make<void>()
+      const engine = yield* MemoryEngine
+      yield* engine.setIntercept((operation, id) => {
+        if (operation !== "remove") return Effect.void
+        if (id === containerId(0)) return Deferred.await(first)
+        return id === containerId(1)
+          ? Effect.andThen(Deferred.succeed(both, undefined), Deferred.await(second))
+          : Effect.void
+      })
+      yield* intercept(failing(denied, ["commit"], ["game-0"]))
+      const pass = yield* Effect.forkChild(runOnce())
+      yield* Deferred.await(both)
+      yield* Deferred.succeed(first, undefined)
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(pass.pollUnsafe())
+      assert.lengthOf(yield* removals, 2)
+      yield* Deferred.succeed(second, undefined)
+      const report = yield* Fiber.join(pass)
+      assert.deepStrictEqual([report.result, report.outcomes.removed], ["partial", 11])
+    }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
+  )
+
+  it.effect("event 26: removes everything once the database records again", () =>
+    Effect.gen(function* () {
+      yield* seedMany(10)
+      yield* intercept(failing(denied, ["commit"]))
+      yield* runOnce()
+      yield* intercept(() => Effect.void)
+      yield* TestClock.adjust(Duration.sum(leaseTtl, Duration.seconds(1)))
+      const report = yield* runOnce()
+      assert.strictEqual(report.result, "success")
+      assert.strictEqual(
+        [...(yield* StoreState).records.values()].filter(({ status }) => status === "removed").length,
+        10
+      )
+    }).pipe(Effect.provide(layerWorld()))
+  )
+})
