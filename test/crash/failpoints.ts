@@ -2,6 +2,7 @@ import type { Passage } from "../support/Gate.ts"
 
 /** The steps of a pass and of one game, each by what it looks like on the wire; the first that matches counts. */
 const looks = {
+  rehearse: /^rehearsal: /,
   commit: /update runtime_records/,
   settle: /insert into operation_log/,
   acquire: /insert into game_leases/,
@@ -46,7 +47,7 @@ export interface Failpoint {
 export const nameOf = ({ when, step }: Failpoint): string => `${when} ${step}`
 
 /** What only reads has no effect, late or not. */
-const writing: ReadonlyArray<Step> = ["acquire", "renew", "remove", "commit", "settle", "release"]
+const writing: ReadonlyArray<Step> = ["rehearse", "acquire", "renew", "remove", "commit", "settle", "release"]
 
 export const failpoints: ReadonlyArray<Failpoint> = [
   ...steps.flatMap((step) => [{ when: "before", step } as const, { when: "after", step } as const]),

@@ -100,6 +100,7 @@ export const killAfter = Effect.fnUntraced(function* (world: World, millis: numb
 
 /** How often each step surely comes in a pass over a stock of games. */
 export const supply: Record<Step, number> = {
+  rehearse: 8,
   list: 1,
   "next page": 1,
   acquire: 8,

@@ -1,7 +1,7 @@
 /** A statement or a request that has arrived at a proxy (`before`), or its answer, when it was carried out (`after`). */
 export interface Passage {
   readonly side: "before" | "after"
-  /** A statement's text, or a request's method and path with query. */
+  /** A statement's text, after `rehearsal: ` if it is part of one, or a request's method and path with query. */
   readonly what: string
   /** A statement's parameters, as far as they are text. */
   readonly parameters: ReadonlyArray<string>

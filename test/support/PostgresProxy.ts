@@ -29,7 +29,11 @@ interface Session {
   readonly unanswered: Array<RoundTrip>
   held: boolean
   pid: number
+  rehearsing: boolean
 }
+
+/** How a rehearsal begins, and its last statement. */
+const rehearsal = { first: /^set constraints all immediate/, last: /^rollback$/i }
 
 export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.Redacted, gate: Gate.Gate = Gate.open) {
   const target = new URL(Redacted.value(server)).searchParams.get("host") ?? ""
@@ -61,19 +65,26 @@ export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.R
     })
   }
 
-  const ask = async (side: "before" | "after", { statement, parameters }: RoundTrip): Promise<Gate.Verdict> => {
+  const ask = async (
+    session: Session,
+    side: "before" | "after",
+    { statement, parameters }: RoundTrip
+  ): Promise<Gate.Verdict> => {
     if (statement === undefined) return "pass"
+    if (rehearsal.first.test(statement)) session.rehearsing = true
+    const what = session.rehearsing ? `rehearsal: ${statement}` : statement
+    if (side === "after" && rehearsal.last.test(statement)) session.rehearsing = false
     if (side === "after" && proxy.loseAnswerTo !== undefined && statement.includes(proxy.loseAnswerTo)) {
       proxy.loseAnswerTo = undefined
       proxy.lost++
       return "cut"
     }
-    return gate({ side, what: statement, parameters })
+    return gate({ side, what, parameters })
   }
 
   const listener = createServer((client) => {
     const upstream = createConnection(join(target, ".s.PGSQL.5432"))
-    const session: Session = { unanswered: [], held: false, pid: 0 }
+    const session: Session = { unanswered: [], held: false, pid: 0, rehearsing: false }
     const { unanswered } = session
     sessions.add(session)
     for (const socket of [client, upstream]) {
@@ -95,7 +106,7 @@ export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.R
           if (trip === undefined) continue
           session.held = true
           wake()
-          const verdict = await ask("before", trip)
+          const verdict = await ask(session, "before", trip)
           session.held = false
           if (verdict === "cut") return client.destroy()
           if (proxy.frozen) continue
@@ -121,7 +132,7 @@ export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.R
           // Ready for the next query: what was asked is carried out and committed.
           if (typeOf(message) !== "Z") continue
           const trip = unanswered.shift()
-          if (trip !== undefined && (await ask("after", trip)) === "cut") return client.destroy()
+          if (trip !== undefined && (await ask(session, "after", trip)) === "cut") return client.destroy()
           pass()
           wake()
         }

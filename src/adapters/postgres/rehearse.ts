@@ -99,7 +99,7 @@ export const makeRehearse = (options: Options) => {
   return Effect.fnUntraced(function* (record: RuntimeRecord) {
     const outcome = yield* database.run(
       "rehearse",
-      "rolled_back",
+      "disconnected",
       rolledBack(sql, rehearsal(options, record)).pipe(
         Effect.catchIf(
           (error) => !isPassing(error),

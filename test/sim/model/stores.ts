@@ -185,7 +185,7 @@ export const make = (send: Send, options: Options) => {
         send({
           operation: "rehearse",
           gameId: record.gameId,
-          repeat: "rolled_back",
+          repeat: "disconnected",
           writes: true,
           apply: (tables) => Statements.rehearse(tables, record)
         }),
