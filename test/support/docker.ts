@@ -137,7 +137,8 @@ export const layer: Layer.Layer<TestEngine> = Layer.effect(
     ({ docker, image, removeAll }) =>
       Effect.andThen(
         removeAll,
-        Effect.promise(() => docker.getImage(image).remove())
+        // By force: containers of other tests may have the same image under a tag of theirs.
+        Effect.promise(() => docker.getImage(image).remove({ force: true }))
       )
   )
 )
