@@ -93,8 +93,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "audit outside the statement",
     file: "src/adapters/postgres/commit.ts",
-    from: '      select ${auditValues(sql, lease, "success", row)} from moved\n      on conflict do nothing\n    ) select exists (select from moved) as moved`\n',
-    to: '      select ${auditValues(sql, lease, "success", row)} from moved where false\n      on conflict do nothing\n    ) select exists (select from moved) as moved`\n',
+    from: '      select ${auditValues(sql, lease, "success", row)} from moved\n      on conflict do nothing returning game_id\n',
+    to: '      select ${auditValues(sql, lease, "success", row)} from moved where false\n      on conflict do nothing returning game_id\n',
     tests: leases
   },
   {
@@ -106,14 +106,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "token not in the commit",
-    file: "src/adapters/postgres/GameLeases.ts",
+    file: "src/adapters/postgres/leaseStatements.ts",
     from: "and owner = ${lease.owner}::uuid and token = ${lease.token}`",
     to: "and owner = ${lease.owner}::uuid`",
     tests: leases
   },
   {
     name: "release without the token",
-    file: "src/adapters/postgres/GameLeases.ts",
+    file: "src/adapters/postgres/leaseStatements.ts",
     from: "sql`delete from game_leases where ${fence(lease)}`",
     to: "sql`delete from game_leases where game_id = ${lease.gameId}`",
     tests: leases
@@ -299,5 +299,61 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "    if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {\n",
     to: "    if (!(yield* game.trust.lasts(Duration.zero))) {\n",
     tests: cleaner
+  },
+  {
+    name: "nothing is rehearsed before the first game",
+    file: "src/cleanup/dueGames.ts",
+    from: "Effect.as(recording.rehearse(page.records), claim(page))",
+    to: "Effect.succeed(claim(page))",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "removals go on after one that was not recorded",
+    file: "src/cleanup/Recording.ts",
+    from: 'if (state.failure === undefined) return "go"\n  return state.removing.size > 0',
+    to: 'return "go"\n  return state.removing.size > 0',
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "a game whose own rehearsal failed is removed all the same",
+    file: "src/cleanup/Recording.ts",
+    from: "if (unrecordable !== undefined || !state.rehearsed)",
+    to: "if (!state.rehearsed)",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "a rehearsal that does not ask what is checked at the end of a transaction",
+    file: "src/adapters/postgres/rehearse.ts",
+    from: "yield* sql`set constraints all immediate`",
+    to: "yield* sql`set constraints all deferred`",
+    tests: ["test/adapters/postgres/rehearse.test.ts"]
+  },
+  {
+    name: "a rehearsal that is kept",
+    file: "src/adapters/postgres/rehearse.ts",
+    from: "rolledBack(sql, rehearsal(options, record))",
+    to: "rehearsal(options, record)",
+    tests: leases
+  },
+  {
+    name: "a record that moves although its success row was swallowed",
+    file: "src/adapters/postgres/commit.ts",
+    from: "else 'operation_log has not taken the success row, without a word' end",
+    to: "else 'true' end",
+    tests: ["test/adapters/postgres/rehearse.test.ts"]
+  },
+  {
+    name: "a swallowed commit is called a record that moved on",
+    file: "src/adapters/postgres/commit.ts",
+    from: 'if (result?.held && found?.unchanged) return "not_recorded"\n',
+    to: "",
+    tests: ["test/adapters/postgres/rehearse.test.ts"]
+  },
+  {
+    name: "records that a policy hides are no backlog",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "if (row?.hidden != null) yield* hidden(row.hidden, row.role)\n",
+    to: "",
+    tests: ["test/adapters/postgres/rehearse.test.ts"]
   }
 ]

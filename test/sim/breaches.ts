@@ -276,12 +276,12 @@ export const breaches: ReadonlyArray<Breach> = [
   },
   {
     what: "a rehearsal that is not held",
-    invariant: "recording",
+    invariant: "S13",
     sabotage: leases(() => ({ rehearse: () => Effect.succeed(true) }))
   },
   {
     what: "removals that go on although none is recorded",
-    invariant: "recording",
+    invariant: "S13",
     sabotage: leases(({ commit, settle }) => ({
       commit: (lease, record, row) => Effect.orElseSucceed(commit(lease, record, row), () => "already_removed"),
       settle: (lease, end) => Effect.ignore(settle(lease, end))

@@ -18,7 +18,7 @@ interface Removal {
   readonly late: boolean
 }
 
-/** Sees what our processes ask of the engine and what it does then: S1, S2, S3, S8 and S9. */
+/** Sees what our processes ask of the engine and what it does then: S1, S2, S3, S8, S9 and S13. */
 export class EngineWitness implements EngineListener {
   /** By container id. */
   readonly removals = new Map<string, Removal>()
@@ -57,9 +57,9 @@ export class EngineWitness implements EngineListener {
   private recordingHolds(from: Process) {
     const { evidence } = this
     const known = evidence.known(from)
-    if (!known.rehearsed) evidence.violated("recording", `${from.name} removes before it has rehearsed`)
+    if (!known.rehearsed) evidence.violated("S13", `${from.name} removes before it has rehearsed`)
     if (known.unrecorded !== undefined && ++known.unrecorded > evidence.bounds.concurrency) {
-      evidence.violated("recording", `${from.name} goes on removing what is not recorded`)
+      evidence.violated("S13", `${from.name} goes on removing what is not recorded`)
     }
   }
 

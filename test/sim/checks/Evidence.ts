@@ -29,7 +29,7 @@ export const invariants = [
    * No removal before a rehearsal of its pass has succeeded; and once a removal could not be recorded, none but those
    * that were under way, until a commit works.
    */
-  "recording",
+  "S13",
   /** Nothing is thrown. */
   "defect",
   "liveness",
