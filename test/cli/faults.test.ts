@@ -16,7 +16,7 @@ const moments = {
     { matching: /^DELETE/, count: 2 }
   ],
   database: [
-    { matching: /insert into game_leases/, count: 1 },
+    { matching: /insert into \S+\.game_leases/, count: 1 },
     { matching: /the container was removed/, count: 2 }
   ]
 }

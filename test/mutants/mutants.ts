@@ -58,22 +58,22 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "lease checked by exists in place of a lock",
     file: "src/adapters/postgres/commit.ts",
-    from: "      delete from game_leases\n      where game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}\n      returning game_id\n",
-    to: "      select game_id from game_leases\n      where game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}\n",
+    from: "      delete from ${schema}.game_leases\n      where game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}\n      returning game_id\n",
+    to: "      select game_id from ${schema}.game_leases\n      where game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}\n",
     tests: leases
   },
   {
     name: "lease checked by exists in place of a lock, in the statement for many",
     file: "src/adapters/postgres/commit.ts",
-    from: "      delete from game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n      returning w.*\n",
-    to: "      select w.* from game_leases as l join stopped as w\n      on l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n",
+    from: "      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n      returning w.*\n",
+    to: "      select w.* from ${schema}.game_leases as l join stopped as w\n      on l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n",
     tests: leases
   },
   {
     name: "no fence in the statement for many",
     file: "src/adapters/postgres/commit.ts",
-    from: '        join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from runtime_records as r join held on held.game_id = r.game_id\n      where r.status = \'stopped\' and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n',
-    to: '        join wanted as w on w.game_id = l.game_id\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from runtime_records as r join held on held.game_id = r.game_id\n      where r.status = \'stopped\' and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from game_leases as l using stopped as w\n      where l.game_id = w.game_id\n',
+    from: '        join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id\n      where r.status = \'stopped\' and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n',
+    to: '        join wanted as w on w.game_id = l.game_id\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id\n      where r.status = \'stopped\' and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id\n',
     tests: leases
   },
   {
@@ -114,8 +114,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "release without the token",
     file: "src/adapters/postgres/leaseStatements.ts",
-    from: "sql`delete from game_leases where ${fence(lease)}`",
-    to: "sql`delete from game_leases where game_id = ${lease.gameId}`",
+    from: "sql`delete from ${schema}.game_leases where ${fence(lease)}`",
+    to: "sql`delete from ${schema}.game_leases where game_id = ${lease.gameId}`",
     tests: leases
   },
   {

@@ -64,6 +64,7 @@ export const layerFixture = Layer.effect(
   StoreFixture,
   Effect.gen(function* () {
     const sql = yield* SqlClient
+    const tables = recordTables((yield* Database.Database).quotedSchema)
     const done = <A, E>(statement: Effect.Effect<A, E>) => Effect.orDie(Effect.asVoid(statement))
     return StoreFixture.of({
       put: ({ backoff, gameId, status, containerId, imageRef, lastOpAt }) => {
@@ -85,7 +86,7 @@ export const layerFixture = Layer.effect(
             current_container_id = excluded.current_container_id, current_image_ref = excluded.current_image_ref`)
       },
       record: (gameId) =>
-        sql<RecordRow>`select ${sql.literal(recordColumns)} from ${sql.literal(recordTables)} where r.game_id = ${gameId}`.pipe(
+        sql<RecordRow>`select ${sql.literal(recordColumns)} from ${sql.literal(tables)} where r.game_id = ${gameId}`.pipe(
           Effect.orDie,
           Effect.map(([row]) => row && Result.getOrThrow(decodeRecord(row)))
         ),

@@ -9,7 +9,7 @@ import { isDisconnected, isRolledBack, isTimedOut, storeError } from "./storeErr
 export interface Options {
   /** `postgres://…`; a unix socket is `?host=/folder`. */
   readonly url: Redacted.Redacted
-  /** The schema of every table. Nothing else is on the search path, so a table elsewhere can not stand in for ours. */
+  /** The schema of every table. */
   readonly schema: string
   /** The most connections at once. */
   readonly pool: number
@@ -41,6 +41,8 @@ export class Database extends Context.Service<
   Database,
   {
     readonly schema: string
+    /** The schema as SQL. Every statement puts it before its tables, so no search path can make another stand in for ours. */
+    readonly quotedSchema: string
     readonly run: <A>(
       operation: string,
       repeat: Repeat,
@@ -67,6 +69,8 @@ const bounded = <A>(statement: Effect.Effect<A, SqlError>, limit: Duration.Durat
     })
   )
 
+const quoted = Statement.defaultEscape('"')
+
 const layerDatabase = (schema: string, timeout: Duration.Duration) =>
   Layer.effect(
     Database,
@@ -76,6 +80,7 @@ const layerDatabase = (schema: string, timeout: Duration.Duration) =>
       const limit = Duration.sum(timeout, grace)
       return Database.of({
         schema,
+        quotedSchema: quoted(schema),
         run: (operation, repeat, statement) =>
           Effect.clockWith((callers) =>
             bounded(Effect.provideService(statement, Clock.Clock, callers), limit).pipe(
@@ -87,8 +92,6 @@ const layerDatabase = (schema: string, timeout: Duration.Duration) =>
       })
     })
   )
-
-const quoted = Statement.defaultEscape('"')
 
 /**
  * A lazy pool: the layer is built whether or not the server answers, and recovers when it returns. Sessions run in UTC
@@ -110,6 +113,7 @@ export const layer = (options: Options) =>
         connectTimeout: timeout,
         keepAlive: "30 seconds",
         startupParameters: {
+          // For the triggers of an adopted table. No statement of ours needs it.
           search_path: `${quoted(options.schema)}, pg_temp`,
           statement_timeout: String(millis),
           lock_timeout: String(Math.ceil(millis * 0.8)),

@@ -28,7 +28,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
   const wait = (duration: Duration.Input) => Effect.provideService(Effect.sleep(duration), Clock.Clock, clock)
   /** The tokens of the leases that we hold. One that is lost without a word costs a short wait and no more. */
   const underWay = new Set<bigint>()
-  const statements = leaseStatements(sql, { owner, leaseTtl })
+  const statements = leaseStatements(sql, { owner, leaseTtl, quotedSchema: database.quotedSchema })
 
   const release = (lease: Lease) => database.run("release", "unanswered", statements.release(lease))
 
@@ -87,7 +87,7 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
     return Effect.asVoid(database.run("settle", "unanswered", statements.settle(lease, { ...end, failure })))
   }
 
-  const commits = commitStatements(sql)
+  const commits = commitStatements(sql, database.quotedSchema)
   const commit = makeCommit({
     database,
     statements: commits,

@@ -7,17 +7,19 @@ import { Database } from "./Database.ts"
 const make = Effect.gen(function* () {
   const database = yield* Database
   const sql = yield* SqlClient
+  const schema = sql.literal(database.quotedSchema)
 
   const read = database
     .run(
       "readEngine",
       "disconnected",
-      sql<Known>`select id, braked_at is not null as braked from cleanup_engine order by accepted_at desc limit 1`
+      sql<Known>`select id, braked_at is not null as braked from ${schema}.cleanup_engine order by accepted_at desc limit 1`
     )
     .pipe(Effect.map(([row]) => row))
 
   // The table's unique index allows one row: whoever comes second finds the first's.
-  const insert = (id: EngineId) => sql`insert into cleanup_engine (id, accepted_at) values (${id}, clock_timestamp())`
+  const insert = (id: EngineId) =>
+    sql`insert into ${schema}.cleanup_engine (id, accepted_at) values (${id}, clock_timestamp())`
 
   return KnownEngine.of({
     read,
@@ -30,7 +32,7 @@ const make = Effect.gen(function* () {
         database.run(
           "brakeEngine",
           "unanswered",
-          sql`update cleanup_engine set braked_at = clock_timestamp() where id = ${id} and braked_at is null`
+          sql`update ${schema}.cleanup_engine set braked_at = clock_timestamp() where id = ${id} and braked_at is null`
         )
       ),
     accept: Effect.fnUntraced(function* (id) {
@@ -38,7 +40,7 @@ const make = Effect.gen(function* () {
       yield* database.run(
         "acceptEngine",
         "unanswered",
-        sql`update cleanup_engine set id = ${id}, accepted_at = clock_timestamp(), braked_at = null`
+        sql`update ${schema}.cleanup_engine set id = ${id}, accepted_at = clock_timestamp(), braked_at = null`
       )
     })
   })

@@ -48,8 +48,9 @@ const toPage = (rows: ReadonlyArray<RecordRow>, limit: number): Page => {
 const make = Effect.gen(function* () {
   const database = yield* Database
   const sql = yield* SqlClient
+  const schema = sql.literal(database.quotedSchema)
   const columns = sql.literal(recordColumns)
-  const tables = sql.literal(recordTables)
+  const tables = sql.literal(recordTables(database.quotedSchema))
 
   /**
    * Stopped, with a finite time, after the cursor: a range of the partial index, with one lower bound, as an index scan
@@ -77,7 +78,7 @@ const make = Effect.gen(function* () {
         sql<{ millis: bigint; version: number | null; readOnly: boolean; hidden: string | null; role: string }>`
           select ${sql.literal(hiddenTables(database.schema))} as hidden, current_user as role,
             floor(extract(epoch from clock_timestamp()) * 1000)::bigint as millis,
-            ${sql.literal(recordedVersion)} as version, current_setting('transaction_read_only') = 'on' as "readOnly"`
+            ${sql.literal(recordedVersion(database.quotedSchema))} as version, current_setting('transaction_read_only') = 'on' as "readOnly"`
       )
       if (row?.readOnly) return yield* readOnly
       if (row?.hidden != null) yield* hidden(row.hidden, row.role)
@@ -122,22 +123,22 @@ const make = Effect.gen(function* () {
           sql<BacklogRow>`
             with due as (
               select count(*) as count, min(r.last_op_at) as oldest, count(l.game_id) as held
-              from runtime_records as r left join cleanup_backoff as b on b.game_id = r.game_id
-                left join game_leases as l
+              from ${schema}.runtime_records as r left join ${schema}.cleanup_backoff as b on b.game_id = r.game_id
+                left join ${schema}.game_leases as l
                   on l.game_id = r.game_id and l.expires_at > (select clock_timestamp() offset 0)
               where ${expired(moment)} and ${ready(moment)}
             ), failing as (
               select r.game_id, b.attempts, b.attempts >= ${stuckAfter} as stuck, not ${ready(moment)} as waiting
-              from cleanup_backoff as b join runtime_records as r on r.game_id = b.game_id where ${expired(moment)}
+              from ${schema}.cleanup_backoff as b join ${schema}.runtime_records as r on r.game_id = b.game_id where ${expired(moment)}
             )
             select due.count as due, due.held as held, ${sql.literal(microsOf("due.oldest"))} as oldest,
               (select count(*) from failing where waiting and not stuck) as "backingOff",
               (select count(*) from failing where stuck) as stuck,
               array(select game_id from failing where stuck order by attempts desc, game_id limit 5) as "stuckGames",
-              (select count(*) from runtime_records where status = 'stopped' and last_op_at is null)
-                + (select count(*) from runtime_records where status = 'stopped' and last_op_at = '-infinity')
-                + (select count(*) from runtime_records where status = 'stopped' and last_op_at = 'infinity') as "noTime",
-              (select count(*) from runtime_records as r
+              (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at is null)
+                + (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at = '-infinity')
+                + (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at = 'infinity') as "noTime",
+              (select count(*) from ${schema}.runtime_records as r
                 where ${timed()} and r.last_op_at > (select clock_timestamp() offset 0)) as future
             from due`
         )

@@ -8,6 +8,7 @@ import { accepted, type Column, type Index, type Table } from "./tables.ts"
 
 /** What was done to the schema, and what stands in the way: with any problem, everything is rolled back. */
 export interface Adoption {
+  readonly schema: string
   readonly changes: Array<string>
   readonly problems: Array<string>
 }
@@ -24,14 +25,15 @@ const relationKinds: Record<string, string> = {
 }
 
 /** Creates the table, or adds to an existing one the columns that it lacks. Nothing that exists is changed. */
-export const adoptTable = Effect.fnUntraced(function* (table: Table, { changes, problems }: Adoption) {
+export const adoptTable = Effect.fnUntraced(function* (table: Table, { schema, changes, problems }: Adoption) {
   const sql = yield* SqlClient
+  const named = sql(`${schema}.${table.name}`)
   const [relation] = yield* sql<{ oid: number; kind: string }>`
     select c.oid, c.relkind::text as kind from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = current_schema() and c.relname = ${table.name}`
+    where n.nspname = ${schema} and c.relname = ${table.name}`
   if (relation === undefined) {
     const columns = Object.entries(table.columns).map(([name, column]) => definition(name, column))
-    yield* sql`create table ${sql(table.name)} (${sql.literal(columns.join(", "))})`
+    yield* sql`create table ${named} (${sql.literal(columns.join(", "))})`
     changes.push(`created table ${table.name}`)
     return
   }
@@ -56,7 +58,7 @@ export const adoptTable = Effect.fnUntraced(function* (table: Table, { changes, 
     } else {
       // Rows that exist, and writers that do not know the column, have no value for it.
       const rest = column.rest?.includes("default") ? column.rest : ""
-      yield* sql`alter table ${sql(table.name)} add column ${sql.literal(`${name} ${column.type} ${rest}`)}`
+      yield* sql`alter table ${named} add column ${sql.literal(`${name} ${column.type} ${rest}`)}`
       changes.push(`added column ${table.name}.${name}`)
     }
   }
@@ -78,15 +80,15 @@ const loggedCodes = [...new Set(Object.values(rules).flatMap(({ logged }) => log
  * Whether an existing log takes our rows, whatever its own constraints are: tried out and taken back. A log that refuses
  * them would let containers be removed that can then never be recorded.
  */
-export const tryLog = Effect.fnUntraced(function* ({ problems }: Adoption) {
+export const tryLog = Effect.fnUntraced(function* ({ schema, problems }: Adoption) {
   const sql = yield* SqlClient
   // Of a real game if there is one: the log may refer to the records.
   const [game] = yield* sql<{
     gameId: string
-  }>`select game_id as "gameId" from runtime_records where game_id is not null limit 1`
+  }>`select game_id as "gameId" from ${sql(`${schema}.runtime_records`)} where game_id is not null limit 1`
   const gameId = game?.gameId ?? "rtmanager-cleanup"
   const trial = sql`
-    insert into operation_log (game_id, op_kind, op_source, source_ref, container_id, image_ref, outcome, error_code,
+    insert into ${sql(`${schema}.operation_log`)} (game_id, op_kind, op_source, source_ref, container_id, image_ref, outcome, error_code,
       error_message, lease_owner, lease_token, trace_id, started_at, finished_at)
     select ${gameId}::text, 'cleanup_container', 'auto_ttl', 'schedule', null, null, 'success', null, repeat('x', 300),
       ${randomUUID()}::uuid, 9223372036854775807, null, clock_timestamp(), clock_timestamp()
@@ -101,21 +103,22 @@ export const tryLog = Effect.fnUntraced(function* ({ problems }: Adoption) {
 })
 
 /** Creates the index unless it is there. Duplicates that hinder a unique one are reported, the first five by name. */
-export const adoptIndex = Effect.fnUntraced(function* (index: Index, { changes, problems }: Adoption) {
+export const adoptIndex = Effect.fnUntraced(function* (index: Index, { schema, changes, problems }: Adoption) {
   const sql = yield* SqlClient
+  const table = sql(`${schema}.${index.table}`)
   const condition = index.where === undefined ? "" : ` where ${index.where}`
   // An index of any name will do if it has the same keys and no other condition, such as a primary key's.
   const [found] = yield* sql`
     select 1 from pg_index i join pg_class t on t.oid = i.indrelid join pg_namespace n on n.oid = t.relnamespace
     join pg_class c on c.oid = i.indexrelid
-    where n.nspname = current_schema() and t.relname = ${index.table} and i.indisvalid
+    where n.nspname = ${schema} and t.relname = ${index.table} and i.indisvalid
       and (c.relname = ${index.name} or (i.indisunique = ${index.unique} and ${index.where === undefined}
         and pg_get_indexdef(i.indexrelid) like '%' || ${` USING btree ${index.keys}`}))`
   if (found !== undefined) return
   if (index.unique) {
     const keys = index.keys.slice(1, -1)
     const duplicates = yield* sql<{ keys: string }>`
-      select min(concat_ws(', ', ${sql.literal(keys)})) as keys from ${sql(index.table)} ${sql.literal(condition)}
+      select min(concat_ws(', ', ${sql.literal(keys)})) as keys from ${table} ${sql.literal(condition)}
       group by row(${sql.literal(keys)}) having count(*) > 1 limit 5`
     if (duplicates.length > 0) {
       const names = duplicates.map((row) => printable(row.keys)).join("; ")
@@ -124,6 +127,6 @@ export const adoptIndex = Effect.fnUntraced(function* (index: Index, { changes, 
     }
   }
   const kind = index.unique ? "unique index" : "index"
-  yield* sql`create ${sql.literal(kind)} ${sql(index.name)} on ${sql(index.table)} ${sql.literal(index.keys + condition)}`
+  yield* sql`create ${sql.literal(kind)} ${sql(index.name)} on ${table} ${sql.literal(index.keys + condition)}`
   changes.push(`created ${kind} ${index.name}`)
 })

@@ -23,45 +23,46 @@ interface Options {
  * Fails the whole statement where a record moved whose success row has silently not come into being, nor is there from
  * an earlier commit: a trigger, a rule or a unique constraint of the log has swallowed it.
  */
-const isLogged = (logged: string, game: string, container: string) => `case when ${logged} or exists (
-        select from operation_log as l where l.game_id = ${game} and l.op_kind = 'cleanup_container'
+const isLogged = (schema: string, logged: string, game: string, container: string) => `case when ${logged} or exists (
+        select from ${schema}.operation_log as l where l.game_id = ${game} and l.op_kind = 'cleanup_container'
           and l.outcome = 'success' and l.container_id = ${container}
       ) then 'true' else 'operation_log has not taken the success row, without a word' end::boolean`
 
 /** The statements of a commit. */
-export const commitStatements = (sql: SqlClient) => {
+export const commitStatements = (sql: SqlClient, quotedSchema: string) => {
+  const schema = sql.literal(quotedSchema)
   const columns = sql.literal(auditColumns)
 
   /** The delete is the fence and the release. Only its row lets the update through, and only the update's the log. */
   const one = ({ containerId, lease, row }: Commit) => sql<{ held: boolean; moved: boolean }>`
     with lease as (
-      delete from game_leases
+      delete from ${schema}.game_leases
       where game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}
       returning game_id
     ), moved as (
-      update runtime_records as r
+      update ${schema}.runtime_records as r
       set status = 'removed', removed_at = ${millis(sql, row.finishedAt)}, last_op_at = ${millis(sql, row.finishedAt)}
       from lease where r.game_id = lease.game_id and r.status = 'stopped'
         and r.current_container_id is not distinct from ${containerId}::text
       returning r.game_id, ${row.containerId}::text as container_id
     ), forgotten as (
-      delete from cleanup_backoff as b using moved where b.game_id = moved.game_id
+      delete from ${schema}.cleanup_backoff as b using moved where b.game_id = moved.game_id
     ), logged as (
-      insert into operation_log (${columns})
+      insert into ${schema}.operation_log (${columns})
       select ${auditValues(sql, lease, "success", row)} from moved
       on conflict do nothing returning game_id
     ) select exists (select from lease) as held, coalesce((
-        select ${sql.literal(isLogged("exists (select from logged)", "moved.game_id", "moved.container_id"))} from moved
+        select ${sql.literal(isLogged(quotedSchema, "exists (select from logged)", "moved.game_id", "moved.container_id"))} from moved
       ), false) as moved`
 
   const readBack = ({ containerId, lease }: Commit) => sql<{ ours: boolean; removed: boolean; unchanged: boolean }>`
     select exists (
-        select from operation_log where game_id = ${lease.gameId} and op_kind = 'cleanup_container'
+        select from ${schema}.operation_log where game_id = ${lease.gameId} and op_kind = 'cleanup_container'
           and outcome = 'success' and lease_owner = ${lease.owner}::uuid and lease_token = ${lease.token}
       ) as ours,
-      exists (select from runtime_records where game_id = ${lease.gameId} and status = 'removed') as removed,
+      exists (select from ${schema}.runtime_records where game_id = ${lease.gameId} and status = 'removed') as removed,
       exists (
-        select from runtime_records where game_id = ${lease.gameId} and status = 'stopped'
+        select from ${schema}.runtime_records where game_id = ${lease.gameId} and status = 'stopped'
           and current_container_id is not distinct from ${containerId}::text
       ) as unchanged`
 
@@ -73,33 +74,33 @@ export const commitStatements = (sql: SqlClient) => {
         container_id text, image_ref text, message text, trace_id text, started_at timestamptz, finished_at timestamptz
       )
     ), held as materialized (
-      select w.* from game_leases as l
+      select w.* from ${schema}.game_leases as l
         join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token
       order by l.game_id collate "C" for update of l skip locked
     ), stopped as materialized (
-      select held.* from runtime_records as r join held on held.game_id = r.game_id
+      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id
       where r.status = 'stopped' and r.current_container_id is not distinct from held.current_container_id
       order by r.game_id collate "C" for update of r skip locked
     ), lease as (
-      delete from game_leases as l using stopped as w
+      delete from ${schema}.game_leases as l using stopped as w
       where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token
       returning w.*
     ), moved as (
-      update runtime_records as r
+      update ${schema}.runtime_records as r
       set status = 'removed', removed_at = lease.finished_at, last_op_at = lease.finished_at
       from lease where r.game_id = lease.game_id and r.status = 'stopped'
         and r.current_container_id is not distinct from lease.current_container_id
       returning lease.*
     ), forgotten as (
-      delete from cleanup_backoff as b using moved where b.game_id = moved.game_id
+      delete from ${schema}.cleanup_backoff as b using moved where b.game_id = moved.game_id
     ), logged as (
-      insert into operation_log (${columns})
+      insert into ${schema}.operation_log (${columns})
       select game_id, 'cleanup_container', op_source, source_ref, container_id, image_ref, 'success', null, message,
         owner, token, trace_id, started_at, finished_at
       from moved order by game_id collate "C"
       on conflict do nothing returning game_id
     ) select game_id as "gameId", token, coalesce((
-        select ${sql.literal(isLogged("moved.game_id in (select game_id from logged)", "moved.game_id", "moved.container_id"))}
+        select ${sql.literal(isLogged(quotedSchema, "moved.game_id in (select game_id from logged)", "moved.game_id", "moved.container_id"))}
         from moved where moved.game_id = lease.game_id
       ), false) as moved
       from lease`

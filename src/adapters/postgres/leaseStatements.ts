@@ -8,6 +8,7 @@ interface Options {
   /** One UUID per process. */
   readonly owner: string
   readonly leaseTtl: Duration.Input
+  readonly quotedSchema: string
 }
 
 export interface Taken {
@@ -16,7 +17,9 @@ export interface Taken {
 }
 
 /** The statements of leases, and of every end of an attempt but the commit. */
-export const leaseStatements = (sql: SqlClient, { leaseTtl, owner }: Options) => {
+export const leaseStatements = (sql: SqlClient, { leaseTtl, owner, quotedSchema }: Options) => {
+  const schema = sql.literal(quotedSchema)
+  const sequence = `${quotedSchema}.game_leases_token`
   const columns = sql.literal(auditColumns)
   const ttl = sql`${Duration.toMillis(leaseTtl)}::float8 * interval '1 millisecond'`
 
@@ -30,10 +33,10 @@ export const leaseStatements = (sql: SqlClient, { leaseTtl, owner }: Options) =>
       with wanted as (
         select value as game_id from json_array_elements_text(${JSON.stringify(gameIds)}::json)
       ), expired as (
-        select game_id, owner from game_leases natural join wanted where expires_at <= clock_timestamp()
+        select game_id, owner from ${schema}.game_leases natural join wanted where expires_at <= clock_timestamp()
       ), taken as (
-        insert into game_leases (game_id, owner, token, acquired_at, expires_at)
-        select game_id, ${owner}::uuid, nextval('game_leases_token'), clock_timestamp(), clock_timestamp() + ${ttl}
+        insert into ${schema}.game_leases (game_id, owner, token, acquired_at, expires_at)
+        select game_id, ${owner}::uuid, nextval(${sequence}::text::regclass), clock_timestamp(), clock_timestamp() + ${ttl}
         from (select game_id from wanted order by game_id collate "C") as sorted
         on conflict (game_id) do update set owner = excluded.owner, token = excluded.token,
           acquired_at = excluded.acquired_at, expires_at = excluded.expires_at
@@ -46,14 +49,14 @@ export const leaseStatements = (sql: SqlClient, { leaseTtl, owner }: Options) =>
 
   const readRecords = (gameIds: ReadonlyArray<string>) =>
     sql<RecordRow>`
-      select ${sql.literal(recordColumns)} from ${sql.literal(recordTables)}
+      select ${sql.literal(recordColumns)} from ${sql.literal(recordTables(quotedSchema))}
       where r.game_id = any (array(select json_array_elements_text(${JSON.stringify(gameIds)}::json)))`
 
   const renew = (lease: Lease) => sql`
-    update game_leases set expires_at = clock_timestamp() + ${ttl}
+    update ${schema}.game_leases set expires_at = clock_timestamp() + ${ttl}
     where ${fence(lease)} and expires_at > clock_timestamp() returning token`
 
-  const release = (lease: Lease) => sql`delete from game_leases where ${fence(lease)}`
+  const release = (lease: Lease) => sql`delete from ${schema}.game_leases where ${fence(lease)}`
 
   /** A failure row, unless the game's last one is the same and not a day old; the backoff and the lease with it. */
   const settle = (
@@ -61,13 +64,13 @@ export const leaseStatements = (sql: SqlClient, { leaseTtl, owner }: Options) =>
     { afterCommit = false, backoff, failure, keep }: SettledEnd & { readonly failure: AuditRow }
   ) => {
     const held = keep
-      ? sql`select game_id from game_leases where ${fence(lease)} for update`
-      : sql`delete from game_leases where ${fence(lease)} returning game_id`
+      ? sql`select game_id from ${schema}.game_leases where ${fence(lease)} for update`
+      : sql`delete from ${schema}.game_leases where ${fence(lease)} returning game_id`
     const backedOff =
       backoff === undefined
         ? sql``
         : sql`, backed_off as (
-            insert into cleanup_backoff (game_id, attempts, next_attempt_at, last_error)
+            insert into ${schema}.cleanup_backoff (game_id, attempts, next_attempt_at, last_error)
             select game_id, ${backoff.attempts}::integer, ${millis(sql, backoff.nextAttemptAt)}, ${backoff.lastError}::text
             from held
             on conflict (game_id) do update set attempts = excluded.attempts,
@@ -75,10 +78,10 @@ export const leaseStatements = (sql: SqlClient, { leaseTtl, owner }: Options) =>
           )`
     return sql`
       with held as (${held})${backedOff}, last as (
-        select container_id, error_code, finished_at from operation_log
+        select container_id, error_code, finished_at from ${schema}.operation_log
         where game_id = ${lease.gameId} and op_kind = 'cleanup_container' order by id desc limit 1
       )
-      insert into operation_log (${columns})
+      insert into ${schema}.operation_log (${columns})
       select ${auditValues(sql, lease, "failure", failure)}
       where (exists (select from held) or ${afterCommit}::boolean) and not exists (
         select from last where container_id is not distinct from ${failure.containerId}::text

@@ -12,8 +12,8 @@ import { inTransaction } from "./transaction.ts"
 /** The version of the schema that this build knows. */
 export const version = 2
 
-/** Where versions are recorded. */
-const table = "cleanup_migrations"
+/** Where versions are recorded, in the schema of this name, quoted or not. */
+const versionsIn = (schema: string) => `${schema}.cleanup_migrations`
 
 export interface MigrationReport {
   readonly schema: string
@@ -33,15 +33,17 @@ export const requireVersion = (operation: string, recorded: number | null): Effe
       ? refuse(operation, `the schema is at version ${recorded ?? 0}, not ${version}: ${migrateHint}`)
       : refuse(operation, `the schema is at version ${recorded}, newer than ${version}, the last that this build knows`)
 
-/** The recorded version, as an expression. */
-export const recordedVersion = `(select max(migration_id) from ${table})`
+/** The version recorded in the schema of this quoted name, as an expression. */
+export const recordedVersion = (quotedSchema: string): string =>
+  `(select max(migration_id) from ${versionsIn(quotedSchema)})`
 
 /** Fails with `NotMigrated` unless the schema has exactly the version that this build knows. */
 export const checkVersion = Effect.gen(function* () {
   const database = yield* Database
   const sql = yield* SqlClient
   const operation = "checkVersion"
-  const query = sql<{ version: number | null }>`select ${sql.literal(recordedVersion)} as version`
+  const recorded = sql.literal(recordedVersion(database.quotedSchema))
+  const query = sql<{ version: number | null }>`select ${recorded} as version`
   const [row] = yield* database.run(operation, "disconnected", query)
   yield* requireVersion(operation, row?.version ?? null)
 })
@@ -52,7 +54,7 @@ const adopt = Effect.fnUntraced(function* (adoption: Adoption) {
   yield* Effect.forEach(tables, (table) => adoptTable(table, adoption), { discard: true })
   if (adoption.problems.length === 0) {
     yield* tryLog(adoption)
-    yield* sql`create sequence if not exists game_leases_token`
+    yield* sql`create sequence if not exists ${sql(`${adoption.schema}.game_leases_token`)}`
     yield* Effect.forEach(indexes, (index) => adoptIndex(index, adoption), { discard: true })
   }
   if (adoption.problems.length > 0)
@@ -74,9 +76,9 @@ const failed = (error: SqlError | Migrator.MigrationError | StoreError): StoreEr
  * Indexes are built while writers of their tables wait. No timeout ends it, as a large table takes its time.
  */
 export const migrate = Effect.gen(function* () {
-  const { schema } = yield* Database
+  const { schema, quotedSchema } = yield* Database
   const sql = yield* SqlClient
-  const adoption: Adoption = { changes: [], problems: [] }
+  const adoption: Adoption = { schema, changes: [], problems: [] }
 
   yield* sql`set local statement_timeout = 0`
   yield* sql`set local lock_timeout = 0`
@@ -88,13 +90,16 @@ export const migrate = Effect.gen(function* () {
     yield* sql`create schema ${sql(schema)}`
     adoption.changes.push(`created schema ${schema}`)
   }
-  const [before] = yield* sql`select 1 where to_regclass(${table}) is not null`
+  const [before] = yield* sql`select 1 where to_regclass(${versionsIn(quotedSchema)}) is not null`
   if (before !== undefined) {
-    const [row] = yield* sql<{ version: number | null }>`select ${sql.literal(recordedVersion)} as version`
+    const [row] = yield* sql<{
+      version: number | null
+    }>`select ${sql.literal(recordedVersion(quotedSchema))} as version`
     if ((row?.version ?? 0) > version) yield* requireVersion("migrate", row?.version ?? null)
   }
   yield* Migrator.make({})({
-    table,
+    // The dot parts the two names, which is right because no schema of ours has one in its name.
+    table: versionsIn(schema),
     loader: Migrator.fromRecord({ "0001_tables": adopt(adoption), "0002_backoff": adopt(adoption) })
   })
   return { schema, version, changes: adoption.changes } satisfies MigrationReport

@@ -53,19 +53,20 @@ const rows = (record: RuntimeRecord, now: number): { readonly success: AuditRow;
  * nobody sees that.
  */
 export const rehearsal = Effect.fnUntraced(function* (
-  { commits, leases, owner, sql }: Omit<Options, "database">,
+  { commits, database, leases, owner, sql }: Options,
   record: RuntimeRecord
 ) {
   const { containerId, gameId } = record
+  const schema = sql.literal(database.quotedSchema)
   yield* sql`set constraints all immediate`
   const [found] = yield* sql<{ now: number; expected: boolean }>`
     select set_config('lock_timeout', ${`${patience}ms`}, true),
       floor(extract(epoch from clock_timestamp()) * 1000)::float8 as now, exists (
-        select from runtime_records where game_id = ${gameId} and status = 'stopped'
+        select from ${schema}.runtime_records where game_id = ${gameId} and status = 'stopped'
           and current_container_id is not distinct from ${containerId}::text
       ) as expected`
   if (found === undefined || !found.expected) return Outcome.MovedOn()
-  yield* sql`delete from game_leases where game_id = ${gameId}`
+  yield* sql`delete from ${schema}.game_leases where game_id = ${gameId}`
   const [taken] = yield* leases.take([gameId])
   const lease: Lease = { gameId, owner, token: taken?.token ?? 0n }
   const [renewed] = yield* leases.renew(lease)
@@ -75,8 +76,8 @@ export const rehearsal = Effect.fnUntraced(function* (
   yield* leases.settle(lease, { failure, backoff, keep: true })
   const [committed] = yield* commits.one({ lease, containerId, row: success })
   const [seen] = yield* sql<{ removed: boolean; logged: boolean }>`
-    select exists (select from runtime_records where game_id = ${gameId} and status = 'removed') as removed, exists (
-        select from operation_log where game_id = ${gameId} and op_kind = 'cleanup_container' and outcome = 'success'
+    select exists (select from ${schema}.runtime_records where game_id = ${gameId} and status = 'removed') as removed, exists (
+        select from ${schema}.operation_log where game_id = ${gameId} and op_kind = 'cleanup_container' and outcome = 'success'
           and (lease_token = ${lease.token} and lease_owner = ${owner}::uuid or container_id = ${success.containerId})
       ) as logged`
   if (!committed?.held) return Outcome.Swallowed({ what: "the lease in game_leases" })

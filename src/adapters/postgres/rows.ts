@@ -23,11 +23,11 @@ export const microsOf = (expression: string): string =>
   `trunc(extract(epoch from ${expression} - timestamptz '2000-01-01 00:00:00+00') * 1000000 + 946684800000000)::text`
 
 /**
- * What `recordColumns` are columns of: the record as `r`, and what our failures left of it as `b`. Lateral, and with an
+ * What `recordColumns` are columns of, in the schema of this quoted name: the record as `r`, and what our failures left of it as `b`. Lateral, and with an
  * `offset` that keeps it so: of a plain join the planner may make a hash of the whole backlog, sorted again for each page.
  */
-export const recordTables = `runtime_records as r
-  left join lateral (select * from cleanup_backoff where game_id = r.game_id offset 0) as b on true`
+export const recordTables = (schema: string): string => `${schema}.runtime_records as r
+  left join lateral (select * from ${schema}.cleanup_backoff where game_id = r.game_id offset 0) as b on true`
 
 /** The columns of a `RecordRow`. */
 export const recordColumns = `r.game_id as "gameId", r.status as status, r.current_container_id as "containerId",

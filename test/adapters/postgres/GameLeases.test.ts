@@ -69,7 +69,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
       const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
       const leases = yield* otherProcess(schema, { url: proxy.url })
       const lease = yield* hold(leases)
-      proxy.loseAnswerTo = "update runtime_records"
+      proxy.loseAnswerTo = `update "${schema}".runtime_records`
       assert.strictEqual(yield* leases.commit(lease, stopped("game"), auditRow()), "committed")
       assert.strictEqual(proxy.lost, 1)
       assert.strictEqual((yield* (yield* StoreFixture).log("game")).length, 1)
@@ -84,7 +84,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
         const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
         const leases = yield* otherProcess(schema, { url: proxy.url })
         const lease = yield* hold(leases)
-        proxy.loseAnswerTo = "insert into operation_log"
+        proxy.loseAnswerTo = `insert into "${schema}".operation_log`
         yield* leases.settle(lease, { failure: auditRow({ errorCode: "engine_error" }), backoff, keep })
         assert.strictEqual(proxy.lost, 1)
         const fixture = yield* StoreFixture
@@ -126,7 +126,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
       const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
       const leases = yield* otherProcess(schema, { url: proxy.url })
       const lease = yield* hold(leases)
-      proxy.loseAnswerTo = "update game_leases"
+      proxy.loseAnswerTo = `update "${schema}".game_leases`
       assert.isTrue(yield* leases.renew(lease))
       assert.strictEqual(proxy.lost, 1)
       assert.deepStrictEqual(yield* (yield* StoreFixture).lease("game"), lease)
@@ -138,7 +138,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
       yield* given
       const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
       const leases = yield* otherProcess(schema, { url: proxy.url })
-      proxy.loseAnswerTo = "insert into game_leases"
+      proxy.loseAnswerTo = `insert into "${schema}".game_leases`
       assert.strictEqual((yield* Effect.flip(leases.acquire("game"))).operation, "acquire")
       assert.strictEqual((yield* leases.acquire("game"))._tag, "Busy")
     })

@@ -84,7 +84,8 @@ const assertUntouched = Effect.fnUntraced(function* ({ gameId, lease, record }: 
 
 /** A word of each statement for many that is in no other. */
 const manyCommitted = "json_to_recordset"
-const leaseTaken = "insert into game_leases"
+const leaseTaken = `insert into "${schema}".game_leases`
+const recordMoved = `update "${schema}".runtime_records`
 const recordRead = "any (array(select json_array_elements_text"
 
 /** The leases of another process behind a proxy, and how many statements with this text it has sent. */
@@ -131,7 +132,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("games tha
         const results = yield* Effect.forEach(others, (game) => commit(leases, game), atOnce)
         assert.deepStrictEqual(new Set(results), new Set(["committed"]))
         assert.strictEqual(count(manyCommitted), 2)
-        assert.strictEqual(count("update runtime_records"), 2)
+        assert.strictEqual(count(recordMoved), 2)
         yield* Effect.forEach(others, assertCommitted, { discard: true })
         assert(last !== undefined)
         yield* assertUntouched(last)
@@ -179,7 +180,7 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("games tha
         results,
         games.map(() => "committed")
       )
-      assert.strictEqual(count("update runtime_records"), 1)
+      assert.strictEqual(count(recordMoved), 1)
       yield* Effect.forEach(held, assertCommitted, { discard: true })
     })
   )
