@@ -60,17 +60,21 @@ export const rehearsal = Effect.fnUntraced(function* (
   const schema = sql.literal(database.quotedSchema)
   yield* sql`set constraints all immediate`
   const [found] = yield* sql<{ now: number; expected: boolean }>`
-    select set_config('lock_timeout', ${`${patience}ms`}, true),
+    with free as (
+      delete from ${schema}.game_leases where game_id in (
+        select game_id from ${schema}.game_leases where game_id = ${gameId} for update skip locked
+      ) returning game_id
+    ) select set_config('lock_timeout', ${`${patience}ms`}, true),
       floor(extract(epoch from clock_timestamp()) * 1000)::float8 as now, exists (
         select from ${schema}.runtime_records where game_id = ${gameId} and status = 'stopped'
           and current_container_id is not distinct from ${containerId}::text
+      ) and (
+        exists (select from free) or not exists (select from ${schema}.game_leases where game_id = ${gameId})
       ) as expected`
   if (found === undefined || !found.expected) return Outcome.MovedOn()
-  yield* sql`delete from ${schema}.game_leases where game_id = ${gameId}`
   const [taken] = yield* leases.take([gameId])
-  const lease: Lease = { gameId, owner, token: taken?.token ?? 0n }
-  const [renewed] = yield* leases.renew(lease)
-  if (taken === undefined || renewed === undefined) return Outcome.Swallowed({ what: "the lease in game_leases" })
+  if (taken === undefined) return Outcome.Swallowed({ what: "the lease in game_leases" })
+  const lease: Lease = { gameId, owner, token: taken.token }
   const { failure, success } = rows(record, found.now)
   const backoff = { attempts: 1, nextAttemptAt: found.now, lastError: "removed_not_committed" }
   yield* leases.settle(lease, { failure, backoff, keep: true })
