@@ -73,7 +73,7 @@ const databaseDependency: Dependency<StoreError> = {
   key: "database",
   rejected: (operation, detail) => new StoreError({ operation, reason: new StoreWithheld({ detail }) }),
   explain: ({ reason }) => reason.message,
-  isAway: ({ reason }) => reason._tag !== "CannotRecord"
+  isAway: ({ reason }) => reason._tag !== "CannotRecord" && reason._tag !== "UnsafeSession"
 }
 
 const make = Effect.gen(function* () {

@@ -3,12 +3,14 @@ import { Command } from "effect/cli"
 import { PassRefused } from "../cleanup/PassRefused.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
+import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { commandFailed } from "./CommandFailed.ts"
 import { json } from "./run.ts"
 
 const accept = Command.make("accept", { json }, ({ json }) =>
   Effect.gen(function* () {
     const known = yield* KnownEngine
+    yield* (yield* RuntimeRecords).clock
     const present = yield* Effect.mapError((yield* ContainerEngine).identity, PassRefused.engineDown)
     const before = yield* known.read
     yield* known.accept(present)

@@ -42,8 +42,8 @@ export class RuntimeRecords extends Context.Service<
   {
     /**
      * The database's clock, Unix milliseconds rounded down. The first question of every pass, so it also fails with
-     * `NotMigrated` where the schema is not of the version that this build knows, and with `Unavailable` on a server that
-     * takes no writes.
+     * `NotMigrated` if the schema is not of the version that this build knows, with `UnsafeSession` if a pooler has dropped
+     * what sessions are started with, and with `Unavailable` on a server that takes no writes.
      */
     readonly clock: Effect.Effect<number, StoreError>
 

@@ -352,7 +352,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "records that a policy hides are no backlog",
     file: "src/adapters/postgres/RuntimeRecords.ts",
-    from: "if (row?.hidden != null) yield* hidden(row.hidden, row.role)\n",
+    from: "if (row.hidden !== null) return yield* hidden(row.hidden, row.role)\n",
     to: "",
     tests: ["test/adapters/postgres/rehearse.test.ts"]
   }

@@ -4,6 +4,7 @@ import { SqlError, StatementTimeoutError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import type { StoreError } from "../../ports/StoreError.ts"
 import { parseEndpoint } from "./endpoint.ts"
+import { settingsFor } from "./session.ts"
 import { isDisconnected, isRolledBack, isTimedOut, storeError } from "./storeError.ts"
 
 export interface Options {
@@ -43,6 +44,8 @@ export class Database extends Context.Service<
     readonly schema: string
     /** The schema as SQL. Every statement puts it before its tables, so no search path can make another stand in for ours. */
     readonly quotedSchema: string
+    /** Per statement, as the server was asked to keep it. */
+    readonly timeout: Duration.Duration
     readonly run: <A>(
       operation: string,
       repeat: Repeat,
@@ -81,6 +84,7 @@ const layerDatabase = (schema: string, timeout: Duration.Duration) =>
       return Database.of({
         schema,
         quotedSchema: quoted(schema),
+        timeout,
         run: (operation, repeat, statement) =>
           Effect.clockWith((callers) =>
             bounded(Effect.provideService(statement, Clock.Clock, callers), limit).pipe(
@@ -94,10 +98,10 @@ const layerDatabase = (schema: string, timeout: Duration.Duration) =>
   )
 
 /**
- * A lazy pool: the layer is built whether or not the server answers, and recovers when it returns. Sessions run in UTC
- * and read committed, and give up on a lock before the statement's own timeout, so that the error says which it was.
+ * A lazy pool: the layer is built whether or not the server answers, and recovers when it returns.
  *
- * The settings travel in the start of each connection, so a pooler between us and the server must pass them on.
+ * The settings travel in the start of each connection. A pooler may drop them, so the first question of a pass looks at
+ * what the session really has.
  */
 export const layer = (options: Options) =>
   Effect.fromResult(parseEndpoint(options.url)).pipe(
@@ -105,7 +109,6 @@ export const layer = (options: Options) =>
     Effect.orDie,
     Effect.map((endpoint) => {
       const timeout = Duration.fromInputUnsafe(options.timeout)
-      const millis = Math.ceil(Duration.toMillis(timeout))
       const client = PgClient.layer({
         ...endpoint,
         maxConnections: options.pool,
@@ -115,16 +118,7 @@ export const layer = (options: Options) =>
         startupParameters: {
           // For the triggers of an adopted table. No statement of ours needs it.
           search_path: `${quoted(options.schema)}, pg_temp`,
-          statement_timeout: String(millis),
-          lock_timeout: String(Math.ceil(millis * 0.8)),
-          idle_in_transaction_session_timeout: String(millis),
-          default_transaction_isolation: "read committed",
-          // Every statement here goes by an index. Without statistics, as after a restore or a large import, the planner
-          // would rather read or sort the whole backlog for each page.
-          enable_seqscan: "off",
-          enable_bitmapscan: "off",
-          enable_sort: "off",
-          timezone: "UTC"
+          ...settingsFor(timeout)
         }
       })
       return Layer.provideMerge(layerDatabase(options.schema, timeout), Layer.orDie(client))

@@ -1,13 +1,14 @@
-import { Effect, Layer, Result } from "effect"
+import { Effect, Layer, Ref, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { stuckAfter } from "../../domain/Backoff.ts"
 import { lagSeconds, type Moment } from "../../domain/Expiry.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
-import { CannotRecord, StoreError, Unavailable } from "../../ports/StoreError.ts"
+import { CannotRecord, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
 import { Database } from "./Database.ts"
 import { recordedVersion, requireVersion } from "./migrations.ts"
 import { hiddenTables } from "./rowSecurity.ts"
 import { decodeRecord, microsOf, type RecordRow, recordColumns, recordTables, timestamp } from "./rows.ts"
+import { judge, type Session, sessionColumns } from "./session.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
 
@@ -31,6 +32,8 @@ const hidden = (tables: string, role: string) =>
     })
   })
 
+const refused = (detail: string) => new StoreError({ operation: "clock", reason: new UnsafeSession({ detail }) })
+
 /** A row that does not decode still moves the cursor, else it would end the listing. */
 const toPage = (rows: ReadonlyArray<RecordRow>, limit: number): Page => {
   const decoded = rows.map(decodeRecord)
@@ -50,6 +53,7 @@ const make = Effect.gen(function* () {
   const sql = yield* SqlClient
   const schema = sql.literal(database.quotedSchema)
   const columns = sql.literal(recordColumns)
+  const warned = yield* Ref.make(false)
   const tables = sql.literal(recordTables(database.quotedSchema))
 
   /**
@@ -75,15 +79,21 @@ const make = Effect.gen(function* () {
       const [row] = yield* database.run(
         "clock",
         "disconnected",
-        sql<{ millis: bigint; version: number | null; readOnly: boolean; hidden: string | null; role: string }>`
-          select ${sql.literal(hiddenTables(database.schema))} as hidden, current_user as role,
-            floor(extract(epoch from clock_timestamp()) * 1000)::bigint as millis,
-            ${sql.literal(recordedVersion(database.quotedSchema))} as version, current_setting('transaction_read_only') = 'on' as "readOnly"`
+        sql<Session & { millis: bigint; version: number | null; readOnly: boolean; hidden: string | null; role: string }>`
+          select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as millis,
+            ${sql.literal(recordedVersion(database.quotedSchema))} as version, current_setting('transaction_read_only') = 'on' as "readOnly",
+            ${sql.literal(hiddenTables(database.schema))} as hidden, current_user as role, ${sql.literal(sessionColumns)}`
       )
-      if (row?.readOnly) return yield* readOnly
-      if (row?.hidden != null) yield* hidden(row.hidden, row.role)
-      yield* requireVersion("clock", row?.version ?? null)
-      return Number(row?.millis)
+      if (row === undefined) return yield* Effect.die("a select without a table has one row")
+      const { slow, unsafe } = judge(row, database.timeout)
+      if (unsafe !== undefined) return yield* refused(unsafe)
+      if (row.readOnly) return yield* readOnly
+      if (row.hidden !== null) return yield* hidden(row.hidden, row.role)
+      yield* requireVersion("clock", row.version)
+      if (slow !== undefined && !(yield* Ref.getAndSet(warned, true))) {
+        yield* Effect.annotateLogs(Effect.logWarning("database.session_slow"), { message: slow })
+      }
+      return Number(row.millis)
     }),
 
     listDue: ({ moment, after: cursor, limit }) =>

@@ -80,6 +80,8 @@ export const migrate = Effect.gen(function* () {
   const sql = yield* SqlClient
   const adoption: Adoption = { schema, changes: [], problems: [] }
 
+  // Whatever a pooler has made of the session's settings.
+  yield* sql`set transaction isolation level read committed`
   yield* sql`set local statement_timeout = 0`
   yield* sql`set local lock_timeout = 0`
   yield* sql`set local idle_in_transaction_session_timeout = 0`

@@ -1,5 +1,8 @@
 import type { SqlError } from "effect/sql/SqlError"
-import { NotMigrated, StoreError, Unavailable } from "../../ports/StoreError.ts"
+import { NotMigrated, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
+
+/** PgBouncer's words for what it would rather drop in silence, if it were told to. */
+const refusedParameter = /unsupported startup parameter/
 
 /** What to say where the schema does not fit this build. */
 export const migrateHint = "run `rtmanager-cleanup migrate`"
@@ -26,13 +29,17 @@ export const storeError =
   (error: SqlError): StoreError => {
     const state = sqlStateOf(error)
     const detail = explain(error)
-    return new StoreError({
-      operation,
-      reason: isMissing(error)
-        ? new NotMigrated({ detail: `${detail}: ${migrateHint}` })
-        : new Unavailable({ cause: new Error(state === undefined ? detail : `${detail} (${state})`, { cause: error }) })
-    })
+    return new StoreError({ operation, reason: reasonFor(error, state, detail) })
   }
+
+const reasonFor = (error: SqlError, state: string | undefined, detail: string): StoreError["reason"] => {
+  if (isMissing(error)) return new NotMigrated({ detail: `${detail}: ${migrateHint}` })
+  if (refusedParameter.test(detail)) {
+    return new UnsafeSession({ detail: `${detail}: a pooler needs the lines of docs/pgbouncer.md` })
+  }
+  const message = state === undefined ? detail : `${detail} (${state})`
+  return new Unavailable({ cause: new Error(message, { cause: error }) })
+}
 
 /** The row refers to one that is not there. */
 export const isForeignKey = (error: SqlError): boolean => sqlStateOf(error) === "23503"

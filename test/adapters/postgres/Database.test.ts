@@ -21,13 +21,14 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
       const sql = yield* SqlClient
       const settings = yield* sql<{ name: string; setting: string }>`
         select name, setting from pg_settings where name in ('search_path', 'statement_timeout', 'lock_timeout',
-          'idle_in_transaction_session_timeout', 'default_transaction_isolation', 'TimeZone', 'application_name')`
+          'idle_in_transaction_session_timeout', 'default_transaction_isolation', 'TimeZone', 'jit', 'application_name')`
       assert.deepStrictEqual(Object.fromEntries(settings.map((row) => [row.name, row.setting])), {
         TimeZone: "UTC",
         application_name: "rtmanager-cleanup",
         default_transaction_isolation: "read committed",
         idle_in_transaction_session_timeout: "5000",
         lock_timeout: "4000",
+        jit: "off",
         search_path: `"Odd ""name"", really", pg_temp`,
         statement_timeout: "5000"
       })
