@@ -280,6 +280,34 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: ["test/adapters/postgres"]
   },
   {
+    name: "a record of whatever schema the search path finds",
+    file: "src/adapters/postgres/rows.ts",
+    from: "`${schema}.runtime_records as r",
+    to: "`runtime_records as r",
+    tests: ["test/adapters/postgres/pooler.test.ts"]
+  },
+  {
+    name: "a session taken as it is",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "if (unsafe !== undefined) return",
+    to: 'if (unsafe === "") return',
+    tests: records
+  },
+  {
+    name: "a timeout longer than the one asked for",
+    file: "src/adapters/postgres/session.ts",
+    from: "millisOf(actual) <= Number(asked)",
+    to: "millisOf(actual) >= 0",
+    tests: ["test/adapters/postgres/session.test.ts"]
+  },
+  {
+    name: "statements compiled",
+    file: "src/adapters/postgres/session.ts",
+    from: '  jit: "off"',
+    to: '  jit: "on"',
+    tests: ["test/adapters/postgres/plans.test.ts"]
+  },
+  {
     name: "a brake that never brakes",
     file: "src/cleanup/Brake.ts",
     from: "absences * 2 > games",

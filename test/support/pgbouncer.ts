@@ -1,14 +1,15 @@
 import { spawn, spawnSync } from "node:child_process"
-import { chown, writeFile } from "node:fs/promises"
+import { randomUUID } from "node:crypto"
+import { chown, readFile, writeFile } from "node:fs/promises"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { assert } from "@effect/vitest"
-import { Duration, Effect, Redacted, Schedule } from "effect"
+import { Context, Effect, Layer, Redacted, Result, Schedule } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { serverUser } from "../../src/adapters/embedded/serverUser.ts"
-import { settingsFor } from "../../src/adapters/postgres/session.ts"
+import { parseEndpoint } from "../../src/adapters/postgres/endpoint.ts"
 import { describeWith } from "./needs.ts"
-import { PostgresServer, temporaryFolder } from "./postgres.ts"
+import { layerDatabase, PostgresServer, temporaryFolder } from "./postgres.ts"
 
 /** Debian puts it where only root looks. */
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }
@@ -17,30 +18,41 @@ const missing = spawnSync("pgbouncer", ["--version"], { env }).status === 0 ? un
 
 export const describePgBouncer = (name: string, body: () => void): void => describeWith(missing, name, body)
 
-/** All that our sessions are started with, but for what PgBouncer itself keeps for each client. */
-export const dropped = ["search_path", ...Object.keys(settingsFor(Duration.zero)).filter((name) => name !== "TimeZone")]
+export const modes = ["session", "transaction"] as const
 
-/** A role that may do everything, with settings of its own. */
-export const makeRole = Effect.fnUntraced(function* (user: string, settings: Readonly<Record<string, string>>) {
-  const sql = yield* SqlClient
-  yield* sql`create role ${sql(user)} login superuser`
-  yield* Effect.forEach(
-    Object.entries(settings),
-    ([name, value]) =>
-      sql`alter role ${sql(user)} set ${sql(name)} = ${sql.literal(name === "search_path" ? value : `'${value}'`)}`,
-    { discard: true }
+const manual = await readFile("docs/pgbouncer.md", "utf8")
+
+/** The lines that the manual gives to PgBouncer and to the role. */
+export const documented = {
+  ignored: manual.match(/^ignore_startup_parameters = (.*)$/m)?.[1]?.split(", ") ?? [],
+  settings: Object.fromEntries(
+    [...manual.matchAll(/^alter role cleanup set (\w+) = '(.*)';$/gm)].map(([, name = "", value = ""]) => [name, value])
   )
-})
+}
 
 export interface PoolerOptions {
-  readonly mode: "session" | "transaction"
-  /** The role of its clients. */
-  readonly user: string
+  readonly mode: (typeof modes)[number]
   /** Startup parameters that it drops in silence; it refuses all others that it does not know. */
   readonly ignored: ReadonlyArray<string>
+  /** The settings of the role that its clients log in as. */
+  readonly settings: Readonly<Record<string, string>>
   /** Its sessions at the server, which in transaction mode its clients share. */
   readonly sessions?: number
 }
+
+/** A role that may do everything, gone with the scope. */
+const makeRole = Effect.fnUntraced(function* (settings: PoolerOptions["settings"]) {
+  const sql = Context.get(yield* Layer.build(layerDatabase("any")), SqlClient)
+  const [user, password] = [`pooled_${randomUUID()}`, randomUUID()]
+  yield* Effect.acquireRelease(
+    sql`create role ${sql(user)} login superuser password ${sql.literal(`'${password}'`)}`,
+    () => Effect.ignore(Effect.andThen(sql`drop owned by ${sql(user)} cascade`, sql`drop role ${sql(user)}`))
+  )
+  for (const [name, value] of Object.entries(settings)) {
+    yield* sql`alter role ${sql(user)} set ${sql(name)} = ${sql.literal(`'${value}'`)}`
+  }
+  return { user, password }
+})
 
 const listens = (path: string) =>
   Effect.callback<boolean>((resume) => {
@@ -52,17 +64,13 @@ const listens = (path: string) =>
     socket.once("error", () => resume(Effect.succeed(false)))
   })
 
-/** A real PgBouncer before the file's server, with fewer sessions than clients, until the scope closes. */
-export const servePgBouncer = Effect.fnUntraced(function* ({
-  ignored,
-  mode,
-  sessions = mode === "session" ? 20 : 3,
-  user
-}: PoolerOptions) {
-  const server = new URL(Redacted.value((yield* PostgresServer).url)).searchParams.get("host")
+/** A real PgBouncer before the file's server, for clients of a role of its own, until the scope closes. */
+export const servePgBouncer = Effect.fnUntraced(function* ({ ignored, mode, settings, sessions }: PoolerOptions) {
+  const { database, host, port } = Result.getOrThrow(parseEndpoint((yield* PostgresServer).url))
+  const { password, user } = yield* makeRole(settings)
   const folder = yield* temporaryFolder
   const config = `[databases]
-* = host=${server}
+* = host=${host} port=${port}
 [pgbouncer]
 listen_addr =
 listen_port = 5432
@@ -70,12 +78,12 @@ unix_socket_dir = ${folder}
 auth_type = trust
 auth_file = ${folder}/users.txt
 pool_mode = ${mode}
-default_pool_size = ${sessions}
+default_pool_size = ${sessions ?? (mode === "session" ? 20 : 3)}
 ignore_startup_parameters = ${ignored.join(", ")}
 `
   yield* Effect.promise(async () => {
-    await writeFile(join(folder, "pgbouncer.ini"), config)
-    await writeFile(join(folder, "users.txt"), `"${user}" ""\n`)
+    await writeFile(join(folder, "pgbouncer.ini"), config, { mode: 0o644 })
+    await writeFile(join(folder, "users.txt"), `"${user}" "${password}"\n`, { mode: 0o644 })
     // It does not run as root.
     if (serverUser !== undefined) await chown(folder, serverUser.uid, serverUser.gid)
   })
@@ -100,5 +108,5 @@ ignore_startup_parameters = ${ignored.join(", ")}
     schedule: Schedule.spaced("5 millis")
   })
   assert.isNull(pooler.child.exitCode, "pgbouncer ended")
-  return { url: Redacted.make(`postgres:///postgres?host=${encodeURIComponent(folder)}&user=${user}`) }
+  return { url: Redacted.make(`postgres:///${database}?host=${encodeURIComponent(folder)}&user=${user}`) }
 })

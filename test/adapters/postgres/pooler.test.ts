@@ -4,23 +4,24 @@ import { SqlClient } from "effect/sql/SqlClient"
 import * as Database from "../../../src/adapters/postgres/Database.ts"
 import { migrate } from "../../../src/adapters/postgres/migrations.ts"
 import * as Records from "../../../src/adapters/postgres/RuntimeRecords.ts"
-import { settingsFor } from "../../../src/adapters/postgres/session.ts"
 import { tables } from "../../../src/adapters/postgres/tables.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import * as GameLeasesSuite from "../../ports/GameLeasesSuite.ts"
 import * as KnownEngineSuite from "../../ports/KnownEngineSuite.ts"
 import * as RuntimeRecordsSuite from "../../ports/RuntimeRecordsSuite.ts"
-import { describePgBouncer, dropped, makeRole, type PoolerOptions, servePgBouncer } from "../../support/pgbouncer.ts"
+import { describePgBouncer, documented, modes, type PoolerOptions, servePgBouncer } from "../../support/pgbouncer.ts"
 import { freshSchema, layerDatabase, layerFixture, layerPorts, postgresServer } from "../../support/postgres.ts"
 
 const server = postgresServer()
 const timeout = Duration.seconds(5)
-const modes = ["session", "transaction"] as const
 
-/** Tables of the same names in another schema, as they are or as a game might have them there. */
-const makeDecoys = Effect.fnUntraced(function* (decoys: string) {
+const decoysOf = (schema: string) => `${schema}_decoys`
+
+/** Other tables of the same names, in a schema of their own. */
+const makeDecoys = Effect.gen(function* () {
   const { schema } = yield* Database.Database
   const sql = yield* SqlClient
+  const decoys = decoysOf(schema)
   yield* sql`create schema ${sql(decoys)}`
   yield* sql`create sequence ${sql(`${decoys}.game_leases_token`)}`
   for (const { name } of [...tables, { name: "cleanup_migrations" }]) {
@@ -28,13 +29,12 @@ const makeDecoys = Effect.fnUntraced(function* (decoys: string) {
   }
 })
 
-/** A database through a pooler, for a role with these settings that finds the tables of the schema `decoys` first. */
-const pooled = (schema: string, options: Omit<PoolerOptions, "user">, settings: Readonly<Record<string, string>>) =>
+/** A database through a pooler, for a role whose search path finds the other tables. */
+const pooled = (schema: string, options: PoolerOptions) =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const user = `${schema}_user`
-      yield* makeRole(user, { ...settings, search_path: "decoys, public" }).pipe(Effect.provide(layerDatabase(schema)))
-      const { url } = yield* servePgBouncer({ ...options, user })
+      const settings = { ...options.settings, search_path: decoysOf(schema) }
+      const { url } = yield* servePgBouncer({ ...options, settings })
       return Database.layer({ url, schema, pool: 10, timeout })
     })
   )
@@ -47,11 +47,11 @@ const layerPooled = (mode: PoolerOptions["mode"]) => {
     Effect.gen(function* () {
       yield* migrate
       yield* (yield* SqlClient)`alter table runtime_records alter last_op_at drop not null`
-      yield* makeDecoys("decoys")
+      yield* makeDecoys
     })
   )
   return Layer.merge(
-    layerPorts().pipe(Layer.provide(pooled(schema, { mode, ignored: dropped }, settingsFor(timeout)))),
+    layerPorts().pipe(Layer.provide(pooled(schema, { ...documented, mode }))),
     layerFixture.pipe(Layer.provide(direct))
   ).pipe(Layer.provideMerge(Layer.provide(prepared, direct)))
 }
@@ -66,8 +66,7 @@ describePgBouncer("behind PgBouncer, before a schema with other tables of the sa
 
   it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("the first question of a pass", (it) => {
     const ask = Effect.flatMap(RuntimeRecords, ({ clock }) => clock)
-    const records = (options: Omit<PoolerOptions, "user">, settings: Readonly<Record<string, string>>) =>
-      Layer.provideMerge(Records.layer, pooled(freshSchema(), options, settings))
+    const records = (options: PoolerOptions) => Layer.provideMerge(Records.layer, pooled(freshSchema(), options))
     const refusal = Effect.map(Effect.flip(ask), ({ reason, message }) => ({ reason: reason._tag, message }))
     const bounds = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
 
@@ -79,7 +78,7 @@ describePgBouncer("behind PgBouncer, before a schema with other tables of the sa
         for (const name of bounds) assert.include(message, `${name} is 0`)
         assert.include(message, "set statement_timeout = '5000';")
         assert.notInclude(message, "TimeZone")
-      }).pipe(Effect.provide(records({ mode, ignored: dropped }, {})))
+      }).pipe(Effect.provide(records({ ...documented, mode, settings: {} })))
     )
 
     it.effect.each(modes)(
@@ -91,7 +90,7 @@ describePgBouncer("behind PgBouncer, before a schema with other tables of the sa
             assert.include(error.message, "unsupported startup parameter: search_path")
             assert.include(error.message, "docs/pgbouncer.md")
           }
-        }).pipe(Effect.provide(records({ mode, ignored: ["extra_float_digits"] }, {})))
+        }).pipe(Effect.provide(records({ ...documented, mode, ignored: ["extra_float_digits"] })))
     )
 
     it.effect("event 27: finds what another client of the same session has left behind", () =>
@@ -104,7 +103,7 @@ describePgBouncer("behind PgBouncer, before a schema with other tables of the sa
         assert.isAtLeast(yield* ask, before)
         yield* sql`set statement_timeout = 0`
         assert.include((yield* refusal).message, "statement_timeout is 0")
-      }).pipe(Effect.provide(records({ mode: "transaction", ignored: dropped, sessions: 1 }, settingsFor(timeout))))
+      }).pipe(Effect.provide(records({ ...documented, mode: "transaction", sessions: 1 })))
     )
   })
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration } from "effect"
-import { judge, type Session } from "../../../src/adapters/postgres/session.ts"
+import { judge, type Session, settingsFor } from "../../../src/adapters/postgres/session.ts"
+import { documented } from "../../support/pgbouncer.ts"
 
 const timeout = Duration.seconds(5)
 
@@ -51,6 +52,12 @@ describe("a session", () => {
     assert.include(verdict.unsafe, `alter role "service" set`)
     assert.include(verdict.unsafe, line)
     assert.isUndefined(verdict.slow)
+  })
+
+  it("has every setting that the manual gives to the role, and to PgBouncer all that it does not know", () => {
+    const names = Object.keys(settingsFor(timeout))
+    assert.deepStrictEqual(Object.keys(documented.settings), names)
+    assert.deepStrictEqual(documented.ignored, ["search_path", ...names.filter((name) => name !== "TimeZone")])
   })
 
   it.each(["enable_seqscan", "enable_bitmapscan", "enable_sort", "jit"] as const)(
