@@ -79,7 +79,9 @@ const make = Effect.gen(function* () {
       const [row] = yield* database.run(
         "clock",
         "disconnected",
-        sql<Session & { millis: bigint; version: number | null; readOnly: boolean; hidden: string | null; role: string }>`
+        sql<
+          Session & { millis: bigint; version: number | null; readOnly: boolean; hidden: string | null; role: string }
+        >`
           select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as millis,
             ${sql.literal(recordedVersion(database.quotedSchema))} as version, current_setting('transaction_read_only') = 'on' as "readOnly",
             ${sql.literal(hiddenTables(database.schema))} as hidden, current_user as role, ${sql.literal(sessionColumns)}`
