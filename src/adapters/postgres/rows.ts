@@ -22,6 +22,11 @@ export const timestamp = (sql: SqlClient, micros: bigint): Fragment =>
 export const microsOf = (expression: string): string =>
   `trunc(extract(epoch from ${expression} - timestamptz '2000-01-01 00:00:00+00') * 1000000 + 946684800000000)::text`
 
+/** Text that can be sent in any case: outside of a UTF8 database its bytes beyond ASCII come escaped. */
+export const sendable = (expression: string): string =>
+  `case when current_setting('server_encoding') = 'UTF8' then ${expression}
+    else encode(convert_to(${expression}, 'SQL_ASCII'), 'escape') end`
+
 /**
  * What `recordColumns` are columns of, in the schema of this quoted name: the record as `r`, and what our failures left of it as `b`. Lateral, and with an
  * `offset` that keeps it so: of a plain join the planner may make a hash of the whole backlog, sorted again for each page.
