@@ -3,7 +3,7 @@ import type { Moment } from "../domain/Expiry.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import type { StoreError } from "./StoreError.ts"
 
-/** The place after a row in the order (`last_op_at`, `game_id`); exact to the microsecond. */
+/** The place after a row in the order (`last_op_at`, `game_id`); exact to the microsecond. Only a store reads its id. */
 export interface Cursor {
   readonly lastOpAt: bigint | null
   readonly gameId: string

@@ -24,6 +24,8 @@ const leases = [
   "test/adapters/postgres/GameLeases.test.ts",
   "test/adapters/postgres/sharing.test.ts"
 ]
+const migrations = ["test/adapters/postgres/migrations.test.ts"]
+const encodings = ["test/adapters/postgres/encodings.test.ts"]
 const settings = ["test/config"]
 
 export const mutants: ReadonlyArray<Mutant> = [
@@ -253,9 +255,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a cursor of milliseconds",
-    file: "src/adapters/postgres/RuntimeRecords.ts",
-    from: "lastOpAt: last.lastOpAt === null ? null : BigInt(last.lastOpAt)",
-    to: "lastOpAt: last.lastOpAt === null ? null : (BigInt(last.lastOpAt) / 1000n) * 1000n",
+    file: "src/adapters/postgres/listing.ts",
+    from: "lastOpAt === null ? null : BigInt(lastOpAt)",
+    to: "lastOpAt === null ? null : (BigInt(lastOpAt) / 1000n) * 1000n",
     tests: records
   },
   {
@@ -306,6 +308,41 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: '  jit: "off"',
     to: '  jit: "on"',
     tests: ["test/adapters/postgres/plans.test.ts"]
+  },
+  {
+    name: "a schema that is not looked at where its version is right",
+    file: "src/adapters/postgres/migrations.ts",
+    from: "= yield* adopt(schema, relations)",
+    to: "= recorded === version ? { changes: [], problems: [] } : yield* adopt(schema, relations)",
+    tests: migrations
+  },
+  {
+    name: "an index for another condition taken for ours",
+    file: "src/adapters/postgres/shape.ts",
+    from: "  terms(found.where) === terms(index.where)\n",
+    to: "  true\n",
+    tests: migrations
+  },
+  {
+    name: "an index that cannot sort taken for ours",
+    file: "src/adapters/postgres/shape.ts",
+    from: "  found.plain &&\n",
+    to: "",
+    tests: migrations
+  },
+  {
+    name: "a page that ends with a row of no text",
+    file: "src/adapters/postgres/storeError.ts",
+    from: '["22021", "22P05"]',
+    to: '["22P05"]',
+    tests: encodings
+  },
+  {
+    name: "a cursor in bytes taken for text",
+    file: "src/adapters/postgres/listing.ts",
+    from: "gameId: mark + last.key",
+    to: "gameId: last.key",
+    tests: encodings
   },
   {
     name: "a brake that never brakes",

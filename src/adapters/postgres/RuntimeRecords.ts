@@ -1,13 +1,15 @@
-import { Effect, Layer, Ref, Result } from "effect"
+import { Effect, Layer, Ref } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { Fragment } from "effect/sql/Statement"
 import { stuckAfter } from "../../domain/Backoff.ts"
 import { lagSeconds, type Moment } from "../../domain/Expiry.ts"
-import { type Cursor, type Page, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import { type Cursor, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { CannotRecord, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
 import { Database } from "./Database.ts"
+import { idOf, keyColumns, makeListing } from "./listing.ts"
 import { recordedVersion, requireVersion } from "./migrations.ts"
 import { hiddenTables } from "./rowSecurity.ts"
-import { decodeRecord, microsOf, type RecordRow, recordColumns, recordTables, timestamp } from "./rows.ts"
+import { lastOpAt, microsOf, type RecordRow, recordColumns, recordTables, sendable, timestamp } from "./rows.ts"
 import { judge, type Session, sessionColumns } from "./session.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
@@ -34,20 +36,6 @@ const hidden = (tables: string, role: string) =>
 
 const refused = (detail: string) => new StoreError({ operation: "clock", reason: new UnsafeSession({ detail }) })
 
-/** A row that does not decode still moves the cursor, else it would end the listing. */
-const toPage = (rows: ReadonlyArray<RecordRow>, limit: number): Page => {
-  const decoded = rows.map(decodeRecord)
-  const last = rows.at(-1)
-  return {
-    records: decoded.filter(Result.isSuccess).map((row) => row.success),
-    undecodable: decoded.filter(Result.isFailure).map((row) => row.failure),
-    next:
-      last === undefined || rows.length < limit
-        ? undefined
-        : { lastOpAt: last.lastOpAt === null ? null : BigInt(last.lastOpAt), gameId: last.gameId }
-  }
-}
-
 const make = Effect.gen(function* () {
   const database = yield* Database
   const sql = yield* SqlClient
@@ -55,6 +43,8 @@ const make = Effect.gen(function* () {
   const columns = sql.literal(recordColumns)
   const warned = yield* Ref.make(false)
   const tables = sql.literal(recordTables(database.quotedSchema))
+  const keys = sql.literal(`${keyColumns}, ${lastOpAt}`)
+  const list = makeListing(database, sql)
 
   /**
    * Stopped, with a finite time, after the cursor: a range of the partial index, with one lower bound, as an index scan
@@ -63,8 +53,10 @@ const make = Effect.gen(function* () {
   const timed = (cursor?: Cursor) => sql`r.status = 'stopped' and r.last_op_at < 'infinity' and r.game_id is not null
     and ${cursor === undefined ? sql`r.last_op_at > '-infinity'` : after(cursor)}`
 
-  const after = ({ gameId, lastOpAt }: Cursor) =>
-    lastOpAt === null ? sql`false` : sql`(r.last_op_at, r.game_id) > (${timestamp(sql, lastOpAt)}, ${gameId})`
+  const after = (cursor: Cursor) =>
+    cursor.lastOpAt === null
+      ? sql`false`
+      : sql`(r.last_op_at, r.game_id) > (${timestamp(sql, cursor.lastOpAt)}, ${idOf(sql, cursor)})`
 
   const expired = ({ cutoff }: Moment, cursor?: Cursor) =>
     sql`${timed(cursor)} and r.last_op_at < ${timestamp(sql, toMicros(cutoff))}`
@@ -72,7 +64,7 @@ const make = Effect.gen(function* () {
     sql`(b.next_attempt_at is null or b.next_attempt_at <= ${timestamp(sql, toMicros(now))})`
 
   const afterUntimed = (cursor: Cursor | undefined) =>
-    cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${cursor.gameId}`
+    cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${idOf(sql, cursor)}`
 
   return RuntimeRecords.of({
     clock: Effect.gen(function* () {
@@ -98,33 +90,37 @@ const make = Effect.gen(function* () {
       return Number(row.millis)
     }),
 
-    listDue: ({ moment, after: cursor, limit }) =>
-      database
-        .run(
-          "listDue",
-          "disconnected",
-          sql<RecordRow>`
-            select ${columns} from ${tables} where ${expired(moment, cursor)} and ${ready(moment)}
-            order by r.last_op_at, r.game_id limit ${limit}`
-        )
-        .pipe(Effect.map((rows) => toPage(rows, limit))),
+    listDue: ({ moment, after: cursor, limit }) => {
+      const due = <Row extends object>(columns: Fragment) => sql<Row>`
+        select ${columns} from ${tables} where ${expired(moment, cursor)} and ${ready(moment)}
+        order by r.last_op_at, r.game_id limit ${limit}`
+      return list("listDue", {
+        page: due(columns),
+        keys: due(keys),
+        among: (condition, more) => sql<RecordRow & { readonly key: string }>`
+          select ${columns}, ${more} from ${tables} where ${expired(moment)} and ${ready(moment)} and ${condition}`,
+        limit
+      })
+    },
 
-    listStopped: ({ after: cursor, limit }) =>
-      database
-        .run(
-          "listStopped",
-          "disconnected",
-          sql<RecordRow>`
-            select * from (
-              (select ${columns}, r.last_op_at as "time" from ${tables}
-                where ${timed(cursor)} order by r.last_op_at, r.game_id limit ${limit})
-              union all
-              (select ${columns}, null from ${tables}
-                where r.status = 'stopped' and (r.last_op_at is null or not isfinite(r.last_op_at))
-                  and r.game_id is not null ${afterUntimed(cursor)} order by r.game_id limit ${limit})
-            ) as stopped order by "time" nulls last, "gameId" limit ${limit}`
-        )
-        .pipe(Effect.map((rows) => toPage(rows, limit))),
+    listStopped: ({ after: cursor, limit }) => {
+      const stopped = <Row extends object>(wanted: Fragment, columns: Fragment) => sql<Row>`
+        select ${wanted} from (
+          (select ${columns}, r.last_op_at as "time", r.game_id as id from ${tables}
+            where ${timed(cursor)} order by r.last_op_at, r.game_id limit ${limit})
+          union all
+          (select ${columns}, null, r.game_id from ${tables}
+            where r.status = 'stopped' and (r.last_op_at is null or not isfinite(r.last_op_at))
+              and r.game_id is not null ${afterUntimed(cursor)} order by r.game_id limit ${limit})
+        ) as stopped order by "time" nulls last, id limit ${limit}`
+      return list("listStopped", {
+        page: stopped(sql`*`, columns),
+        keys: stopped(sql`key, name, "lastOpAt"`, keys),
+        among: (condition, more) => sql<RecordRow & { readonly key: string }>`
+          select ${columns}, ${more} from ${tables} where r.status = 'stopped' and ${condition}`,
+        limit
+      })
+    },
 
     backlog: (moment) =>
       database
@@ -146,7 +142,7 @@ const make = Effect.gen(function* () {
             select due.count as due, due.held as held, ${sql.literal(microsOf("due.oldest"))} as oldest,
               (select count(*) from failing where waiting and not stuck) as "backingOff",
               (select count(*) from failing where stuck) as stuck,
-              array(select game_id from failing where stuck order by attempts desc, game_id limit 5) as "stuckGames",
+              array(select ${sql.literal(sendable("game_id"))} from failing where stuck order by attempts desc, game_id limit 5) as "stuckGames",
               (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at is null)
                 + (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at = '-infinity')
                 + (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at = 'infinity') as "noTime",

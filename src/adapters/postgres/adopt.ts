@@ -25,10 +25,10 @@ const loggedCodes = [...new Set(Object.values(rules).flatMap(({ logged }) => log
  */
 export const tryLog = Effect.fnUntraced(function* ({ schema, problems }: Adoption) {
   const sql = yield* SqlClient
-  // Of a real game if there is one: the log may refer to the records.
+  // Of a real game if there is one, as the log may refer to the records; in ASCII, as other bytes may be no text.
   const [game] = yield* sql<{
     gameId: string
-  }>`select game_id as "gameId" from ${sql(`${schema}.runtime_records`)} where game_id is not null limit 1`
+  }>`select game_id as "gameId" from ${sql(`${schema}.runtime_records`)} where game_id ~ '^[!-~]+$' limit 1`
   const gameId = game?.gameId ?? "rtmanager-cleanup"
   const trial = sql`
     insert into ${sql(`${schema}.operation_log`)} (game_id, op_kind, op_source, source_ref, container_id, image_ref, outcome, error_code,

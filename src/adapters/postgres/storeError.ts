@@ -41,6 +41,9 @@ const reasonFor = (error: SqlError, state: string | undefined, detail: string): 
   return new Unavailable({ cause: new Error(message, { cause: error }) })
 }
 
+/** Bytes that are no text in UTF-8, or text that the database's encoding does not have: the same again would fail again. */
+export const isNoText = (error: SqlError): boolean => ["22021", "22P05"].includes(sqlStateOf(error) ?? "")
+
 /** The row refers to one that is not there. */
 export const isForeignKey = (error: SqlError): boolean => sqlStateOf(error) === "23503"
 
