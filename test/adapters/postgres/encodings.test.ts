@@ -123,6 +123,18 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
     )
   }
 
+  it.effect("event 32: migrate names the games that it finds twice, whatever their bytes", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const twice = records([{ id: "626164ff" }, { id: "626164ff" }, { id: hex("two") }, { id: hex("two") }])
+      yield* Effect.forEach(twice, (statement) => sql.unsafe(statement.replace(" primary key", "")))
+      assert.include(
+        (yield* Effect.flip(migrate)).message,
+        "table runtime_records has more than one row with the same game_id: bad\\377; two"
+      )
+    }).pipe(Effect.provide(layerEncoded("SQL_ASCII")))
+  )
+
   it.effect("event 32: what an encoding has no character for is escaped in the audit row", () =>
     Effect.gen(function* () {
       const { acquire, listDue, settle, sql } = yield* withRecords([{ id: "67fc" }])
