@@ -396,8 +396,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a rehearsal that is kept",
     file: "src/adapters/postgres/rehearse.ts",
-    from: "rolledBack(sql, rehearsal(options, record))",
-    to: "rehearsal(options, record)",
+    from: 'rolledBack(sql, rehearsal(options, record, ["removed_not_committed"]))',
+    to: 'rehearsal(options, record, ["removed_not_committed"])',
     tests: leases
   },
   {

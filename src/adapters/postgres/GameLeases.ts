@@ -102,7 +102,13 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
   return GameLeases.of({
     acquire,
     renew,
-    rehearse: makeRehearse({ database, sql, leases: statements, commits, owner }),
+    rehearse: makeRehearse(database, {
+      sql,
+      owner,
+      commits,
+      leases: statements,
+      quotedSchema: database.quotedSchema
+    }),
     commit: (lease, { containerId }, row) => Effect.ensuring(commit({ lease, containerId, row }), ended(lease)),
     settle: (lease, end) => Effect.ensuring(settle(lease, end), ended(lease))
   })

@@ -4,45 +4,80 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { rules } from "../../domain/Outcome.ts"
 import { printable } from "../../domain/printable.ts"
+import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 import { readIndexes } from "./catalog.ts"
+import { commitStatements } from "./commit.ts"
+import { Database } from "./Database.ts"
+import { leaseStatements } from "./leaseStatements.ts"
+import { rehearsal } from "./rehearse.ts"
 import { sendable } from "./rows.ts"
 import { onWhat, qualified, type Relations, type Step, shapeOf } from "./shape.ts"
-import { explain, isForeignKey, isRefused } from "./storeError.ts"
+import { explain, isDenied, isPassing, isRefused } from "./storeError.ts"
 import { type Index, tables } from "./tables.ts"
+import { inTransaction, rolledBack } from "./transaction.ts"
 
 /** What was done to the schema, and what stands in the way: with any problem, everything is rolled back. */
 export interface Adoption {
-  readonly schema: string
-  readonly changes: Array<string>
-  readonly problems: Array<string>
+  readonly changes: ReadonlyArray<string>
+  readonly problems: ReadonlyArray<string>
 }
 
 const loggedCodes = [...new Set(Object.values(rules).flatMap(({ logged }) => logged ?? []))]
 
-/**
- * Whether an existing log takes our rows, whatever its own constraints are: tried out and taken back. A log that refuses
- * them would let containers be removed that can then never be recorded.
- */
-export const tryLog = Effect.fnUntraced(function* ({ schema, problems }: Adoption) {
+/** Printable ASCII, as other bytes may be no text. */
+const plain = "'^[ -~]*$'"
+
+/** A stopped game to rehearse with, or one that is made up for it. `undefined`: the table takes none that is made up. */
+const trialRecord = Effect.fnUntraced(function* (quotedSchema: string) {
   const sql = yield* SqlClient
-  // Of a real game if there is one, as the log may refer to the records; in ASCII, as other bytes may be no text.
-  const [game] = yield* sql<{
-    gameId: string
-  }>`select game_id as "gameId" from ${sql(`${schema}.runtime_records`)} where game_id ~ '^[!-~]+$' limit 1`
-  const gameId = game?.gameId ?? "rtmanager-cleanup"
-  const trial = sql`
-    insert into ${sql(`${schema}.operation_log`)} (game_id, op_kind, op_source, source_ref, container_id, image_ref, outcome, error_code,
-      error_message, lease_owner, lease_token, trace_id, started_at, finished_at)
-    select ${gameId}::text, 'cleanup_container', 'auto_ttl', 'schedule', null, null, 'success', null, repeat('x', 300),
-      ${randomUUID()}::uuid, 9223372036854775807, null, clock_timestamp(), clock_timestamp()
-    union all
-    select ${gameId}::text, 'cleanup_container', 'auto_ttl', 'schedule', repeat('f', 64), repeat('x', 200), 'failure',
-      code, repeat('x', 300), ${randomUUID()}::uuid, 1, repeat('f', 32), clock_timestamp(), clock_timestamp()
-    from unnest(string_to_array(${loggedCodes.join(",")}, ',')) as code`
-  const outcome = yield* Effect.result(sql.withTransaction(Effect.andThen(trial, Effect.fail("taken back" as const))))
-  if (Result.isFailure(outcome) && outcome.failure !== "taken back" && !isForeignKey(outcome.failure)) {
-    problems.push(`table operation_log does not take our rows: ${explain(outcome.failure)}`)
-  }
+  const records = sql.literal(`${quotedSchema}.runtime_records`)
+  const [stopped] = yield* sql<Pick<RuntimeRecord, "gameId" | "containerId" | "imageRef">>`
+    select game_id as "gameId", current_container_id as "containerId", current_image_ref as "imageRef" from ${records}
+    where status = 'stopped' and game_id ~ ${sql.literal(plain)} and coalesce(current_container_id, '') ~ ${sql.literal(plain)}
+      and coalesce(current_image_ref, '') ~ ${sql.literal(plain)} limit 1`
+  const game = stopped ?? { gameId: "rtmanager-cleanup", containerId: "f".repeat(64), imageRef: "x".repeat(200) }
+  const record: RuntimeRecord = { ...game, status: "stopped", lastOpAt: null, backoff: null }
+  if (stopped !== undefined) return record
+  const made = yield* Effect.result(
+    inTransaction(
+      sql,
+      sql`insert into ${records} (game_id, status, current_container_id, current_image_ref, last_op_at)
+        values (${game.gameId}, 'stopped', ${game.containerId}, ${game.imageRef}, clock_timestamp())`
+    )
+  )
+  return Result.isSuccess(made) ? record : undefined
+})
+
+/**
+ * Why the tables do not take what a pass would write, whatever their own constraints and triggers are: rehearsed as before a
+ * pass, with every error code, and taken back. Such a schema would let containers be removed that can never be recorded.
+ * This role's rights say nothing of the service's.
+ */
+const recordingProblems = Effect.gen(function* () {
+  const database = yield* Database
+  const sql = yield* SqlClient
+  const { quotedSchema } = database
+  const owner = randomUUID()
+  const trial = Effect.gen(function* () {
+    const record = yield* trialRecord(quotedSchema)
+    if (record === undefined) return []
+    const outcome = yield* rehearsal(
+      {
+        sql,
+        quotedSchema,
+        owner,
+        leases: leaseStatements(sql, { owner, leaseTtl: "1 minute", quotedSchema }),
+        commits: commitStatements(sql, quotedSchema)
+      },
+      record,
+      loggedCodes
+    )
+    return outcome._tag === "Swallowed" ? [`something has silently swallowed ${outcome.what}`] : []
+  })
+  return yield* rolledBack(sql, trial).pipe(
+    Effect.catch((error) => Effect.succeed(isPassing(error) || isDenied(error) ? [] : [explain(error)])),
+    Effect.map((words) => words.map((words) => `the tables do not take our rows: ${words}`))
+  )
 })
 
 /** The first five keys that more than one row has. */
@@ -76,7 +111,7 @@ const carryOut = Effect.fnUntraced(function* ({
 
 /**
  * Adds what the schema lacks, and changes nothing that exists. With any problem the caller must roll back. Where nothing
- * is missing it locks nothing but the row that it tries the log with.
+ * is missing it locks nothing but the rows of the game that it rehearses with.
  */
 export const adopt = Effect.fnUntraced(function* (schema: string, relations: Relations) {
   const indexes = yield* readIndexes(
@@ -88,13 +123,12 @@ export const adopt = Effect.fnUntraced(function* (schema: string, relations: Rel
     unique === undefined ? Effect.succeed([]) : duplicates(schema, unique)
   )
   const standing = [...problems, ...repeated.flat()]
-  if (standing.length > 0) return { schema, changes: [], problems: standing } satisfies Adoption
+  if (standing.length > 0) return { changes: [], problems: standing } satisfies Adoption
   const results = yield* Effect.forEach(steps, carryOut)
   const adoption: Adoption = {
-    schema,
     changes: results.filter(Result.isSuccess).map(({ success }) => success),
     problems: results.filter(Result.isFailure).map(({ failure }) => failure)
   }
-  if (adoption.problems.length === 0) yield* tryLog(adoption)
-  return adoption
+  if (adoption.problems.length > 0) return adoption
+  return { ...adoption, problems: yield* recordingProblems }
 })

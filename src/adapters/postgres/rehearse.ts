@@ -12,7 +12,7 @@ import { explain, isMissing, isPassing, migrateHint, sqlStateOf } from "./storeE
 import { rolledBack } from "./transaction.ts"
 
 interface Options {
-  readonly database: Database["Service"]
+  readonly quotedSchema: string
   readonly sql: SqlClient
   readonly leases: ReturnType<typeof leaseStatements>
   readonly commits: ReturnType<typeof commitStatements>
@@ -44,20 +44,21 @@ const rows = (record: RuntimeRecord, now: number): { readonly success: AuditRow;
     startedAt: now,
     finishedAt: now
   }
-  return { success, failure: { ...success, errorCode: "removed_not_committed", message: "x".repeat(300) } }
+  return { success, failure: { ...success, message: "x".repeat(300) } }
 }
 
 /**
- * The very statements that record a removal, one after another in a transaction that is always rolled back. What the
+ * The very statements that record a removal, and a refusal with each of these error codes, one after another in a transaction that is always rolled back. What the
  * server checks only at the end of a transaction it checks after each of them. The lease is taken whoever holds it, as
  * nobody sees that. Behind a transaction pooler this session may not have the statements that others have prepared.
  */
 export const rehearsal = Effect.fnUntraced(function* (
-  { commits, database, leases, owner, sql }: Options,
-  record: RuntimeRecord
+  { commits, leases, owner, quotedSchema, sql }: Options,
+  record: RuntimeRecord,
+  errorCodes: ReadonlyArray<string>
 ) {
   const { containerId, gameId } = record
-  const schema = sql.literal(database.quotedSchema)
+  const schema = sql.literal(quotedSchema)
   yield* sql`set constraints all immediate`.unprepared
   const [found] = yield* sql<{ now: number; expected: boolean }>`
     with free as (
@@ -76,8 +77,10 @@ export const rehearsal = Effect.fnUntraced(function* (
   if (taken === undefined) return Outcome.Swallowed({ what: "the lease in game_leases" })
   const lease: Lease = { gameId, owner, token: taken.token }
   const { failure, success } = rows(record, found.now)
-  const backoff = { attempts: 1, nextAttemptAt: found.now, lastError: "removed_not_committed" }
-  yield* leases.settle(lease, { failure, backoff, keep: true }).unprepared
+  for (const errorCode of errorCodes) {
+    const backoff = { attempts: 1, nextAttemptAt: found.now, lastError: errorCode }
+    yield* leases.settle(lease, { failure: { ...failure, errorCode }, backoff, keep: true }).unprepared
+  }
   const [committed] = yield* commits.one({ lease, containerId, row: success }).unprepared
   const [seen] = yield* sql<{ removed: boolean; logged: boolean }>`
     select exists (select from ${schema}.runtime_records where game_id = ${gameId} and status = 'removed') as removed, exists (
@@ -89,8 +92,8 @@ export const rehearsal = Effect.fnUntraced(function* (
   return seen.logged ? Outcome.Works() : Outcome.Swallowed({ what: "the success row in operation_log" })
 })
 
-export const makeRehearse = (options: Options) => {
-  const { database, sql } = options
+export const makeRehearse = (database: Database["Service"], options: Options) => {
+  const { sql } = options
 
   const cannotRecord = (words: string) =>
     Effect.flatMap(
@@ -105,7 +108,7 @@ export const makeRehearse = (options: Options) => {
     const outcome = yield* database.run(
       "rehearse",
       "disconnected",
-      rolledBack(sql, rehearsal(options, record)).pipe(
+      rolledBack(sql, rehearsal(options, record, ["removed_not_committed"])).pipe(
         Effect.catchIf(
           (error) => !isPassing(error),
           (error) => Effect.succeed(Outcome.Refused({ error }))

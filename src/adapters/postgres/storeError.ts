@@ -44,8 +44,8 @@ const reasonFor = (error: SqlError, state: string | undefined, detail: string): 
 /** Bytes that are no text in UTF-8, or text that the database's encoding does not have: the same again would fail again. */
 export const isNoText = (error: SqlError): boolean => ["22021", "22P05"].includes(sqlStateOf(error) ?? "")
 
-/** The row refers to one that is not there. */
-export const isForeignKey = (error: SqlError): boolean => sqlStateOf(error) === "23503"
+/** The role has no right to it. */
+export const isDenied = (error: SqlError): boolean => sqlStateOf(error) === "42501"
 
 /** The server rolled the statement back because of another one: it has certainly had no effect. */
 export const isRolledBack = ({ reason }: SqlError): boolean =>
