@@ -15,6 +15,7 @@ import { braked, type OpenedPass, openPass } from "./openPass.ts"
 import { type PassError, PassRefused } from "./PassRefused.ts"
 import { type PassReport, Tally, type Trigger } from "./PassReport.ts"
 import type { Progress } from "./Progress.ts"
+import { testimony } from "./testimony.ts"
 
 /** How long the games in flight may go on when a pass is interrupted. */
 const grace = Duration.seconds(4)
@@ -129,7 +130,9 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const backlog = Option.getOrUndefined(yield* Effect.option(measure(records, opened.moment)))
     yield* backlogMeasured(backlog)
 
-    const brake = acceptAbsent ? Brake.released : Brake.make()
+    const brake = acceptAbsent
+      ? Brake.released
+      : yield* Brake.make(testimony(engine, records, { ...opened, due: backlog?.due ?? Infinity }))
     const act: (record: RuntimeRecord) => Effect.Effect<void, PassError> = dryRun
       ? tryOut(opened, tally)
       : clean(opened, brake, tally)

@@ -1,4 +1,5 @@
 import { Context, type Effect } from "effect"
+import type { ContainerId } from "../domain/ContainerId.ts"
 import type { Moment } from "../domain/Expiry.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import type { StoreError } from "./StoreError.ts"
@@ -65,5 +66,12 @@ export class RuntimeRecords extends Context.Service<
 
     /** Counts over the stopped records; its cost depends on how many are due, not on how many are not. */
     readonly backlog: (moment: Moment) => Effect.Effect<Backlog, StoreError>
+
+    /**
+     * Containers that should be on the engine although their games are not due: of up to five games that run, and of the
+     * five that stopped last. Its cost does not depend on how many records there are: of more than a thousand pages, a
+     * random thousand is searched for games that run.
+     */
+    readonly witnesses: (moment: Moment) => Effect.Effect<ReadonlyArray<ContainerId>, StoreError>
   }
 >()("rtmanager/ports/RuntimeRecords") {}

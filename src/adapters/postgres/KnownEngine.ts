@@ -25,6 +25,10 @@ const make = Effect.gen(function* () {
       yield* database.run("rememberEngine", "unanswered", sql`${insert(id)} on conflict do nothing`)
       return (yield* read) ?? { id, braked: false }
     }),
+    widen: Effect.fnUntraced(function* (from, to) {
+      yield* database.run("widenEngine", "unanswered", sql`update cleanup_engine set id = ${to} where id = ${from}`)
+      return (yield* read) ?? { id: to, braked: false }
+    }),
     brake: (id) =>
       Effect.asVoid(
         database.run(

@@ -1,6 +1,7 @@
 import { Effect, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { stuckAfter } from "../../domain/Backoff.ts"
+import { isContainerId } from "../../domain/ContainerId.ts"
 import { lagSeconds, type Moment } from "../../domain/Expiry.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { StoreError, Unavailable } from "../../ports/StoreError.ts"
@@ -58,6 +59,11 @@ const make = Effect.gen(function* () {
 
   const afterUntimed = (cursor: Cursor | undefined) =>
     cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${cursor.gameId}`
+
+  /** The part of the table's pages that makes about a thousand, in per cent. */
+  const sampled = sql.literal(
+    "least(100, 1000 * 100.0 * current_setting('block_size')::int / greatest(pg_relation_size('runtime_records'), 1))"
+  )
 
   return RuntimeRecords.of({
     clock: Effect.gen(function* () {
@@ -140,7 +146,27 @@ const make = Effect.gen(function* () {
             noTime: Number(row?.noTime),
             future: Number(row?.future)
           }))
+        ),
+
+    witnesses: ({ cutoff, now }) =>
+      database
+        .run(
+          "witnesses",
+          "disconnected",
+          // No index leads to what runs, so of a large table a sample of its pages has to do.
+          sql<{ containerId: string }>`
+            (select s.current_container_id as "containerId"
+              from (select * from runtime_records tablesample system (${sampled}) limit 100000) as s
+              where s.status = 'running' and s.current_container_id ~ '^[0-9a-f]{64}$' limit 5)
+            union all
+            (select s.current_container_id from (
+              select r.current_container_id from runtime_records as r
+              where r.status = 'stopped' and r.last_op_at >= ${timestamp(sql, toMicros(cutoff))}
+                and r.last_op_at <= ${timestamp(sql, toMicros(now))}
+              order by r.last_op_at desc, r.game_id desc limit 100
+            ) as s where s.current_container_id ~ '^[0-9a-f]{64}$' limit 5)`
         )
+        .pipe(Effect.map((rows) => rows.map(({ containerId }) => containerId).filter(isContainerId)))
   })
 })
 

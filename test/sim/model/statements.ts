@@ -1,5 +1,6 @@
 import { Duration } from "effect"
 import { isStuck } from "../../../src/domain/Backoff.ts"
+import { type ContainerId, isContainerId } from "../../../src/domain/ContainerId.ts"
 import { isBackedOff, isDue, isExpired, lagSeconds, type Moment } from "../../../src/domain/Expiry.ts"
 import { printable } from "../../../src/domain/printable.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
@@ -78,6 +79,22 @@ export const backlog = (tables: Tables, now: number, moment: Moment): Backlog =>
     noTime: rows.filter(({ lastOpAt }) => lastOpAt === null).length,
     future: rows.filter(({ lastOpAt }) => lastOpAt !== null && lastOpAt > BigInt(now) * 1000n).length
   }
+}
+
+export const witnesses = (tables: Tables, { cutoff, now }: Moment): ReadonlyArray<ContainerId> => {
+  const live = [...tables.records.values()].filter(({ status }) => status === "running")
+  const young = stopped(tables)
+    .filter(
+      ({ lastOpAt, problem }) =>
+        lastOpAt !== null && problem === undefined && lastOpAt >= toMicros(cutoff) && lastOpAt <= toMicros(now)
+    )
+    .sort((a, b) => compareCursors(b, a))
+  return [live, young].flatMap((rows) =>
+    rows
+      .map(({ containerId }) => containerId)
+      .filter(isContainerId)
+      .slice(0, 5)
+  )
 }
 
 export const acquire = (
@@ -184,6 +201,10 @@ export const settle = (
 
 export const remember = (tables: Tables, id: EngineId) => {
   if (tables.known === undefined) tables.setKnown({ id, braked: false })
+}
+
+export const widen = (tables: Tables, from: EngineId, to: EngineId) => {
+  if (tables.known?.id === from) tables.setKnown({ ...tables.known, id: to })
 }
 
 export const brake = (tables: Tables, id: EngineId) => {

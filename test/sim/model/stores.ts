@@ -61,7 +61,8 @@ export const make = (send: Send, options: Options) => {
     }),
     listDue: (page) => read("listDue", (tables) => Statements.listDue(tables, page)),
     listStopped: (page) => read("listStopped", (tables) => Statements.listStopped(tables, page)),
-    backlog: (moment) => read("backlog", (tables, now) => Statements.backlog(tables, now, moment))
+    backlog: (moment) => read("backlog", (tables, now) => Statements.backlog(tables, now, moment)),
+    witnesses: (moment) => read("witnesses", (tables) => Statements.witnesses(tables, moment))
   })
 
   const release = (lease: Lease) => write("release", lease.gameId, (tables) => Statements.release(tables, lease))
@@ -186,6 +187,10 @@ export const make = (send: Send, options: Options) => {
     remember: Effect.fnUntraced(function* (id) {
       yield* write("rememberEngine", undefined, (tables) => Statements.remember(tables, id))
       return (yield* readKnown) ?? { id, braked: false }
+    }),
+    widen: Effect.fnUntraced(function* (from, to) {
+      yield* write("widenEngine", undefined, (tables) => Statements.widen(tables, from, to))
+      return (yield* readKnown) ?? { id: to, braked: false }
     }),
     brake: (id) => write("brakeEngine", undefined, (tables) => Statements.brake(tables, id)),
     accept: Effect.fnUntraced(function* (id) {
