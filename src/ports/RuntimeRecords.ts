@@ -69,8 +69,8 @@ export class RuntimeRecords extends Context.Service<
 
     /**
      * Containers that should be on the engine although their games are not due: of up to five games that run, and of the
-     * five that stopped last. Its cost does not depend on how many records there are: of more than a thousand pages, a
-     * random thousand is searched for games that run.
+     * five that stopped last. Its cost does not depend on how many records there are: of more than 2000 pages, 2000
+     * at random are searched for games that run.
      */
     readonly witnesses: (moment: Moment) => Effect.Effect<ReadonlyArray<ContainerId>, StoreError>
   }

@@ -242,6 +242,40 @@ export const suite = <E>(name: string, layer: Layer.Layer<RuntimeRecords | Store
       })
     )
 
+    it.effect(
+      "event 28: names the containers of five games that run, and of the five that stopped last and are not due",
+      () =>
+        Effect.gen(function* () {
+          const { witnesses } = yield* RuntimeRecords
+          yield* fill()
+          assert.deepStrictEqual(yield* witnesses(moment), [])
+          const id = (name: string) => Buffer.from(name).toString("hex").padStart(64, "0")
+          const record = (gameId: string, changes: Partial<RuntimeRecord>) =>
+            stopped(gameId, { containerId: id(gameId), lastOpAt: at + 1_000_000n, ...changes })
+          const now = micros(moment.now)
+          yield* fill(
+            ...Array.from({ length: 9 }, (_, i) => record(`live-${i}`, { status: "running" })),
+            ...Array.from({ length: 9 }, (_, i) => record(`young-${i}`, { lastOpAt: at + BigInt(i) })),
+            record("due", { lastOpAt: at - 1n }),
+            record("future", { lastOpAt: now + 1n }),
+            record("timeless", { lastOpAt: null }),
+            record("without", { lastOpAt: now, containerId: null }),
+            record("short", { lastOpAt: now, containerId: "abc" }),
+            record("upper", { lastOpAt: now, containerId: "A".repeat(64) }),
+            record("line", { lastOpAt: now, containerId: `${"a".repeat(64)}\n` }),
+            record("removed", { status: "removed" }),
+            record("odd", { status: "archived" }),
+            record("live-without", { status: "running", containerId: null })
+          )
+          const named = (yield* witnesses(moment)).map((one) =>
+            Buffer.from(one.replace(/^(00)+/, ""), "hex").toString()
+          )
+          assert.lengthOf(named, 10)
+          assert.isTrue(named.slice(0, 5).every((name) => name.startsWith("live-")))
+          assert.deepStrictEqual(named.slice(5), ["young-8", "young-7", "young-6", "young-5", "young-4"])
+        })
+    )
+
     it.effect("counts the due games that somebody holds", () =>
       Effect.gen(function* () {
         yield* fill(

@@ -60,9 +60,9 @@ const make = Effect.gen(function* () {
   const afterUntimed = (cursor: Cursor | undefined) =>
     cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${cursor.gameId}`
 
-  /** The part of the table's pages that makes about a thousand, in per cent. */
+  /** The part of the table's pages that makes about two thousand, in per cent. */
   const sampled = sql.literal(
-    "least(100, 1000 * 100.0 * current_setting('block_size')::int / greatest(pg_relation_size('runtime_records'), 1))"
+    "least(100, 2000 * 100.0 * current_setting('block_size')::int / greatest(pg_relation_size('runtime_records'), 1))"
   )
 
   return RuntimeRecords.of({
@@ -154,19 +154,25 @@ const make = Effect.gen(function* () {
           "witnesses",
           "disconnected",
           // No index leads to what runs, so of a large table a sample of its pages has to do.
-          sql<{ containerId: string }>`
-            (select s.current_container_id as "containerId"
-              from (select * from runtime_records tablesample system (${sampled}) limit 100000) as s
-              where s.status = 'running' and s.current_container_id ~ '^[0-9a-f]{64}$' limit 5)
+          sql<{ status: string; containerId: string }>`
+            (select s.status, s.current_container_id as "containerId"
+              from (select * from runtime_records tablesample system (${sampled}) limit 200000) as s
+              where s.status = 'running' limit 100)
             union all
-            (select s.current_container_id from (
-              select r.current_container_id from runtime_records as r
+            (select r.status, r.current_container_id from runtime_records as r
               where r.status = 'stopped' and r.last_op_at >= ${timestamp(sql, toMicros(cutoff))}
                 and r.last_op_at <= ${timestamp(sql, toMicros(now))}
-              order by r.last_op_at desc, r.game_id desc limit 100
-            ) as s where s.current_container_id ~ '^[0-9a-f]{64}$' limit 5)`
+              order by r.last_op_at desc, r.game_id desc limit 100)`
         )
-        .pipe(Effect.map((rows) => rows.map(({ containerId }) => containerId).filter(isContainerId)))
+        .pipe(
+          Effect.map((rows) =>
+            ["running", "stopped"].flatMap((status) =>
+              rows
+                .flatMap((row) => (row.status === status && isContainerId(row.containerId) ? [row.containerId] : []))
+                .slice(0, 5)
+            )
+          )
+        )
   })
 })
 
