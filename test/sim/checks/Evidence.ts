@@ -1,4 +1,5 @@
 import type { Container } from "../../../src/domain/Container.ts"
+import type { ContainerId } from "../../../src/domain/ContainerId.ts"
 import type { Moment } from "../../../src/domain/Expiry.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { Lease } from "../../../src/ports/GameLeases.ts"
@@ -25,6 +26,8 @@ export const invariants = [
   "unresolved",
   /** Most containers of a pass are not taken for absent, nor in the next pass, unless a person says so. */
   "brake",
+  /** No absence is believed in a pass in which nothing that should be there was, unless a person says so. */
+  "witnesses",
   /** Nothing is thrown. */
   "defect",
   "liveness",
@@ -73,6 +76,30 @@ export interface ClockAnswer {
   readonly after: number
 }
 
+/** One pass of one process. */
+export interface Pass {
+  /** By the universe's time. */
+  readonly began: number
+  /** A person takes absence as it is. */
+  readonly acceptAbsent: boolean
+  /** Games that were due when it began, as far as it knows. */
+  due: number
+  /** Containers that should be there, once it has asked for them; which of them the engine has shown it since. */
+  witnesses: ReadonlyArray<string> | undefined
+  readonly shown: Set<string>
+  /** Whether a container that it looked for was there, or the engine said that it has some. */
+  anyThere: boolean
+}
+
+export const newPass = (began: number, acceptAbsent: boolean): Pass => ({
+  began,
+  acceptAbsent,
+  due: Infinity,
+  witnesses: undefined,
+  shown: new Set(),
+  anyThere: false
+})
+
 /** What is known of one process. */
 export interface Known {
   /** By game. */
@@ -80,8 +107,7 @@ export interface Known {
   readonly asked: Map<string, Asked>
   readonly clocks: Array<ClockAnswer>
   moment: Moment | undefined
-  /** When the present pass began, by the universe's time, and whether a person takes absence as it is. */
-  pass: { readonly began: number; readonly acceptAbsent: boolean }
+  pass: Pass
   /** Attempts begun and ended in the present pass, and records moved because their container was not there. */
   begun: number
   ended: number
@@ -96,6 +122,8 @@ export interface Bounds {
   readonly maxClockSkew: number
   /** Whether a container was there before a time of the universe. */
   readonly isOlder: (id: string, time: number) => boolean
+  /** Whether the engine did not see a container that it had, at some time since then, and had its own identity. */
+  readonly wasOutOfSight: (id: ContainerId, since: number) => boolean
 }
 
 /** What the witnesses have in common. */
@@ -134,7 +162,7 @@ export class Evidence {
       asked: new Map(),
       clocks: [],
       moment: undefined,
-      pass: { began: 0, acceptAbsent: false },
+      pass: newPass(0, false),
       begun: 0,
       ended: 0,
       absent: 0

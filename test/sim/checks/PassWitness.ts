@@ -2,7 +2,7 @@ import type { Cleaned } from "../../../src/cleanup/Cleaned.ts"
 import type { PassReport } from "../../../src/cleanup/PassReport.ts"
 import { outcomes, rules } from "../../../src/domain/Outcome.ts"
 import type { Process } from "../kernel/Process.ts"
-import type { Evidence } from "./Evidence.ts"
+import { type Evidence, newPass } from "./Evidence.ts"
 
 /** Sees how attempts and passes end: S11. */
 export class PassWitness {
@@ -17,7 +17,25 @@ export class PassWitness {
   }
 
   passBegins(process: Process, acceptAbsent: boolean) {
-    this.evidence.known(process).pass = { began: this.evidence.universe.now, acceptAbsent }
+    this.evidence.known(process).pass = newPass(this.evidence.universe.now, acceptAbsent)
+  }
+
+  measures(process: Process, due: number) {
+    this.evidence.known(process).pass.due = due
+  }
+
+  asksFor(process: Process, witnesses: ReadonlyArray<string>) {
+    this.evidence.known(process).pass.witnesses = witnesses
+  }
+
+  sees(process: Process, id: string) {
+    const { pass } = this.evidence.known(process)
+    if (pass.witnesses?.includes(id)) pass.shown.add(id)
+    pass.anyThere = true
+  }
+
+  counts(process: Process, containers: number) {
+    if (containers > 0) this.evidence.known(process).pass.anyThere = true
   }
 
   /** Whether it is at work on a game. */
