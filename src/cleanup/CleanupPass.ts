@@ -130,9 +130,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const backlog = Option.getOrUndefined(yield* Effect.option(measure(records, opened.moment)))
     yield* backlogMeasured(backlog)
 
-    const brake = acceptAbsent
-      ? Brake.released
-      : yield* Brake.make(testimony(engine, records, { ...opened, due: backlog?.due ?? Infinity }))
+    const brake = acceptAbsent ? Brake.released : yield* Brake.make(testimony(engine, records, opened))
     const act: (record: RuntimeRecord) => Effect.Effect<void, PassError> = dryRun
       ? tryOut(opened, tally)
       : clean(opened, brake, tally)

@@ -67,10 +67,8 @@ export const openPass = Effect.gen(function* () {
   return Effect.fnUntraced(function* ({ retention, maxClockSkew, touch, acceptAbsent }: OpenOptions) {
     const clocks = yield* believableClocks(records, maxClockSkew)
     const expected = yield* expectedEngine(engine, known, { remember: touch })
-    if (touch && expected.braked) {
-      if (!acceptAbsent) return yield* braked
-      yield* known.accept(expected.id)
-    }
+    if (touch && acceptAbsent) yield* known.accept(expected.id)
+    else if (touch && expected.braked) return yield* braked
     return { moment: momentOf({ ...clocks, retention }), engineId: expected.id } satisfies OpenedPass
   })
 })

@@ -27,26 +27,23 @@ export type Testimony =
 export const testimony = Effect.fnUntraced(function* (
   engine: ContainerEngine["Service"],
   records: RuntimeRecords["Service"],
-  { moment, engineId, due }: OpenedPass & { readonly due: number }
+  { moment, engineId }: OpenedPass
 ): Effect.fn.Return<Testimony, ContainerEngineError | StoreError | PassRefused> {
-  const witnesses = yield* records.witnesses(moment)
-  if (witnesses.length > 0) {
-    if (yield* anyThere(engine, witnesses)) return { _tag: "seen" }
+  const { others, due } = yield* records.witnesses(moment)
+  if (others.length > 0) {
+    if (yield* anyThere(engine, others)) return { _tag: "seen" }
     yield* isKnown(engine, { engineId })
-    const isThere = yield* anyThere(engine, witnesses)
+    const isThere = yield* anyThere(engine, others)
     yield* isKnown(engine, { engineId })
-    return isThere ? { _tag: "seen" } : { _tag: "none", asked: witnesses.length }
+    return isThere ? { _tag: "seen" } : { _tag: "none", asked: others.length }
   }
   if (due < fewest || (yield* engine.count) > 0) return { _tag: "seen" }
   yield* isKnown(engine, { engineId })
   return { _tag: "empty" }
 })
 
-const anyThere = Effect.fnUntraced(function* (
-  engine: ContainerEngine["Service"],
-  witnesses: ReadonlyArray<ContainerId>
-) {
-  const looks = yield* Effect.forEach(witnesses, (id) => Effect.result(engine.inspect(id)), {
+const anyThere = Effect.fnUntraced(function* (engine: ContainerEngine["Service"], others: ReadonlyArray<ContainerId>) {
+  const looks = yield* Effect.forEach(others, (id) => Effect.result(engine.inspect(id)), {
     concurrency: "unbounded"
   })
   if (looks.some((look) => look._tag === "Success" && look.success !== undefined)) return true

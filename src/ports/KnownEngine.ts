@@ -19,7 +19,10 @@ export class KnownEngine extends Context.Service<
     readonly widen: (from: EngineId, to: EngineId) => Effect.Effect<Known, StoreError>
     /** Refuses further passes over this engine, if it is the known one. */
     readonly brake: (id: EngineId) => Effect.Effect<void, StoreError>
-    /** Makes this engine the known one, whatever was known before, and lets go of the brake. */
+    /**
+     * Makes this engine the known one, whatever was known before, and lets go of the brake. What was recorded until now is
+     * no witness against it any more.
+     */
     readonly accept: (id: EngineId) => Effect.Effect<void, StoreError>
   }
 >()("rtmanager/ports/KnownEngine") {}

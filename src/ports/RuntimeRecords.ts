@@ -37,6 +37,14 @@ export interface Backlog {
   readonly future: number
 }
 
+/** Containers that should be on the engine. */
+export interface Witnesses {
+  /** Of games that are not due: up to five that run, and the five that stopped last. */
+  readonly others: ReadonlyArray<ContainerId>
+  /** How many due games name a container; counted up to a hundred. */
+  readonly due: number
+}
+
 /** The records that `rtmanager` keeps, read only. Rows may appear, change or vanish between any two calls. */
 export class RuntimeRecords extends Context.Service<
   RuntimeRecords,
@@ -68,10 +76,9 @@ export class RuntimeRecords extends Context.Service<
     readonly backlog: (moment: Moment) => Effect.Effect<Backlog, StoreError>
 
     /**
-     * Containers that should be on the engine although their games are not due: of up to five games that run, and of the
-     * five that stopped last. Its cost does not depend on how many records there are: of more than 2000 pages, 2000
-     * at random are searched for games that run.
+     * What should be on the engine, as far as it was recorded since a person last accepted the engine. The cost does not
+     * depend on how many records there are: of more than 2000 pages, 2000 at random are searched for games that run.
      */
-    readonly witnesses: (moment: Moment) => Effect.Effect<ReadonlyArray<ContainerId>, StoreError>
+    readonly witnesses: (moment: Moment) => Effect.Effect<Witnesses, StoreError>
   }
 >()("rtmanager/ports/RuntimeRecords") {}

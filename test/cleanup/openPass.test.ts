@@ -78,7 +78,7 @@ describe("a pass opens", () => {
       state.known = { id: present, braked: true }
       assert.strictEqual(yield* reasonOf(), "absent_brake")
       assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "opened")
-      assert.deepStrictEqual(state.known, { id: present, braked: false })
+      assert.deepStrictEqual(state.known, { id: present, braked: false, acceptedAt: now })
       assert.strictEqual(yield* reasonOf(), "opened")
     }).pipe(Effect.provide(layerWorld()))
   )
@@ -123,6 +123,18 @@ describe("a pass opens", () => {
         })
       assert.strictEqual(yield* reasonOf(), "engine_changed")
       assert.strictEqual(state.known, accepted)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 28: and keeps when a person accepted what is absent, with a brake or without", () =>
+    Effect.gen(function* () {
+      const state = yield* StoreState
+      yield* open()
+      assert.isUndefined(state.known?.acceptedAt)
+      yield* open({ acceptAbsent: true, touch: false })
+      assert.isUndefined(state.known?.acceptedAt)
+      yield* open({ acceptAbsent: true })
+      assert.strictEqual(state.known?.acceptedAt, now)
     }).pipe(Effect.provide(layerWorld()))
   )
 

@@ -104,7 +104,9 @@ const calm = (world: World, fleet: Fleet) => {
     const { known } = database.tables
     const { own } = engine.home
     if (known !== undefined && known.id !== own && !isOldFormOf(known.id, own)) {
-      world.write("accepts the engine", (tables) => tables.setKnown({ id: own, braked: false }))
+      world.write("accepts the engine", (tables) =>
+        tables.setKnown({ id: own, braked: false, acceptedAt: database.clock })
+      )
     } else if (known?.braked) runOnce(world, `person.${universe.now}`, fleet.options)
     universe.after(plan.interval, lookAfter)
   }

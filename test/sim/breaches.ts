@@ -45,7 +45,7 @@ const both =
 
 /** Nobody who is asked speaks against an absence. */
 const unwitnessed = both(
-  records(({ witnesses }) => ({ witnesses: (moment) => Effect.as(witnesses(moment), []) })),
+  records(({ witnesses }) => ({ witnesses: (moment) => Effect.as(witnesses(moment), { others: [], due: 0 }) })),
   engine(() => ({ count: Effect.succeed(1) }))
 )
 

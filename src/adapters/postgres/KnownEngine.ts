@@ -17,7 +17,8 @@ const make = Effect.gen(function* () {
     .pipe(Effect.map(([row]) => row))
 
   // The table's unique index allows one row: whoever comes second finds the first's.
-  const insert = (id: EngineId) => sql`insert into cleanup_engine (id, accepted_at) values (${id}, clock_timestamp())`
+  // No person has accepted it yet, so all records speak for or against it.
+  const insert = (id: EngineId) => sql`insert into cleanup_engine (id, accepted_at) values (${id}, '-infinity')`
 
   return KnownEngine.of({
     read,

@@ -65,6 +65,9 @@ const make = Effect.gen(function* () {
     "least(100, 2000 * 100.0 * current_setting('block_size')::int / greatest(pg_relation_size('runtime_records'), 1))"
   )
 
+  /** When a person last took the engine as it was. */
+  const accepted = sql.literal("coalesce((select max(accepted_at) from cleanup_engine), '-infinity')")
+
   return RuntimeRecords.of({
     clock: Effect.gen(function* () {
       const [row] = yield* database.run(
@@ -157,21 +160,24 @@ const make = Effect.gen(function* () {
           sql<{ status: string; containerId: string }>`
             (select s.status, s.current_container_id as "containerId"
               from (select * from runtime_records tablesample system (${sampled}) limit 200000) as s
-              where s.status = 'running' limit 100)
+              where s.status = 'running' and s.last_op_at > ${accepted} limit 100)
             union all
             (select r.status, r.current_container_id from runtime_records as r
               where r.status = 'stopped' and r.last_op_at >= ${timestamp(sql, toMicros(cutoff))}
-                and r.last_op_at <= ${timestamp(sql, toMicros(now))}
-              order by r.last_op_at desc, r.game_id desc limit 100)`
+                and r.last_op_at <= ${timestamp(sql, toMicros(now))} and r.last_op_at > ${accepted}
+              order by r.last_op_at desc, r.game_id desc limit 100)
+            union all
+            (select 'due', r.current_container_id from runtime_records as r
+              where r.status = 'stopped' and r.last_op_at < ${timestamp(sql, toMicros(cutoff))}
+                and r.last_op_at > ${accepted}
+              order by r.last_op_at, r.game_id limit 100)`
         )
         .pipe(
-          Effect.map((rows) =>
-            ["running", "stopped"].flatMap((status) =>
-              rows
-                .flatMap((row) => (row.status === status && isContainerId(row.containerId) ? [row.containerId] : []))
-                .slice(0, 5)
-            )
-          )
+          Effect.map((rows) => {
+            const of = (status: string) =>
+              rows.flatMap((row) => (row.status === status && isContainerId(row.containerId) ? [row.containerId] : []))
+            return { others: [...of("running").slice(0, 5), ...of("stopped").slice(0, 5)], due: of("due").length }
+          })
         )
   })
 })

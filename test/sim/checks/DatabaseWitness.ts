@@ -136,16 +136,14 @@ export class DatabaseWitness implements DatabaseListener {
     }
   }
 
-  private witnessed(name: string, gameId: string, { anyThere, due, shown, witnesses }: Pass) {
+  private witnessed(name: string, gameId: string, { anyThere, shown, witnesses }: Pass) {
     const { evidence } = this
     if (witnesses === undefined) return evidence.violated("witnesses", `${name} asked nobody about ${gameId}`)
-    if (witnesses.length > 0 && shown.size === 0) {
-      evidence.violated(
-        "witnesses",
-        `${name} moved the record of ${gameId}, but saw none of ${witnesses.length} others`
-      )
+    const { due, others } = witnesses
+    if (others.length > 0 && shown.size === 0) {
+      evidence.violated("witnesses", `${name} moved the record of ${gameId}, but saw none of ${others.length} others`)
     }
-    if (witnesses.length === 0 && due >= fewestDue && !anyThere) {
+    if (others.length === 0 && due >= fewestDue && !anyThere) {
       evidence.violated("witnesses", `${name} moved the record of ${gameId}, but saw nothing at all on the engine`)
     }
   }

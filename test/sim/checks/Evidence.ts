@@ -3,6 +3,7 @@ import type { ContainerId } from "../../../src/domain/ContainerId.ts"
 import type { Moment } from "../../../src/domain/Expiry.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { Lease } from "../../../src/ports/GameLeases.ts"
+import type { Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { Process } from "../kernel/Process.ts"
 import type { Universe } from "../kernel/Universe.ts"
 import type { Daemon } from "../model/Daemon.ts"
@@ -82,10 +83,8 @@ export interface Pass {
   readonly began: number
   /** A person takes absence as it is. */
   readonly acceptAbsent: boolean
-  /** Games that were due when it began, as far as it knows. */
-  due: number
-  /** Containers that should be there, once it has asked for them; which of them the engine has shown it since. */
-  witnesses: ReadonlyArray<string> | undefined
+  /** What should be there, once it has asked for that; which containers of it the engine has shown it since. */
+  witnesses: Witnesses | undefined
   readonly shown: Set<string>
   /** Whether a container that it looked for was there, or the engine said that it has some. */
   anyThere: boolean
@@ -94,7 +93,6 @@ export interface Pass {
 export const newPass = (began: number, acceptAbsent: boolean): Pass => ({
   began,
   acceptAbsent,
-  due: Infinity,
   witnesses: undefined,
   shown: new Set(),
   anyThere: false

@@ -1,6 +1,7 @@
 import type { Cleaned } from "../../../src/cleanup/Cleaned.ts"
 import type { PassReport } from "../../../src/cleanup/PassReport.ts"
 import { outcomes, rules } from "../../../src/domain/Outcome.ts"
+import type { Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { Process } from "../kernel/Process.ts"
 import { type Evidence, newPass } from "./Evidence.ts"
 
@@ -20,17 +21,13 @@ export class PassWitness {
     this.evidence.known(process).pass = newPass(this.evidence.universe.now, acceptAbsent)
   }
 
-  measures(process: Process, due: number) {
-    this.evidence.known(process).pass.due = due
-  }
-
-  asksFor(process: Process, witnesses: ReadonlyArray<string>) {
+  asksFor(process: Process, witnesses: Witnesses) {
     this.evidence.known(process).pass.witnesses = witnesses
   }
 
   sees(process: Process, id: string) {
     const { pass } = this.evidence.known(process)
-    if (pass.witnesses?.includes(id)) pass.shown.add(id)
+    if (pass.witnesses?.others.some((other) => other === id)) pass.shown.add(id)
     pass.anyThere = true
   }
 

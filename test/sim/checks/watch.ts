@@ -50,7 +50,6 @@ export const records = (
       tell(() => witness.leases.clock(process, { database, before, after: process.wall }))
     )
   }),
-  backlog: (moment) => Effect.tap(port.backlog(moment), ({ due }) => tell(() => witness.passes.measures(process, due))),
   witnesses: (moment) =>
     Effect.tap(port.witnesses(moment), (containers) => tell(() => witness.passes.asksFor(process, containers))),
   listDue: (page) =>

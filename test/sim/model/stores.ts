@@ -181,7 +181,7 @@ export const make = (send: Send, options: Options) => {
     }
   })
 
-  const readKnown = read("readEngine", (tables) => tables.known)
+  const readKnown = read("readEngine", ({ known }) => known && { id: known.id, braked: known.braked })
   const known = KnownEngine.of({
     read: readKnown,
     remember: Effect.fnUntraced(function* (id) {
@@ -195,7 +195,7 @@ export const make = (send: Send, options: Options) => {
     brake: (id) => write("brakeEngine", undefined, (tables) => Statements.brake(tables, id)),
     accept: Effect.fnUntraced(function* (id) {
       yield* write("acceptEngine", undefined, (tables) => Statements.remember(tables, id))
-      yield* write("acceptEngine", undefined, (tables) => Statements.accept(tables, id))
+      yield* write("acceptEngine", undefined, (tables, now) => Statements.accept(tables, now, id))
     })
   })
 
