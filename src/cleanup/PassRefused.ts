@@ -18,7 +18,7 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
   static engineChanged = (known: EngineId, present: EngineId) =>
     new PassRefused({
       reason: "engine_changed",
-      detail: `the engine is ${present} but the records' containers live on ${known}: ${difference(known, present)}; only if those containers are gone for good, or are all on this engine, run: engine accept`
+      detail: `the engine is ${present}, but the records' containers live on ${known}. ${difference(known, present)}. Only if those containers are gone for good, or all on this engine, run: engine accept`
     })
 
   static engineDown = (error: ContainerEngineError) => new PassRefused({ reason: "engine_down", detail: error.message })

@@ -54,7 +54,9 @@ export const expectedEngine = Effect.fnUntraced(function* (
 })
 
 /** What refuses every pass over a braked engine. */
-export const braked = PassRefused.absentBrake("in an earlier pass most containers were not on the engine")
+export const braked = PassRefused.absentBrake(
+  "in an earlier pass containers that should be on the engine were not there"
+)
 
 /**
  * Asks the database's clock and who the engine is. Refused where the clocks disagree, the engine does not answer, is not

@@ -7,7 +7,7 @@ import type { OpenedPass } from "./openPass.ts"
 import type { PassRefused } from "./PassRefused.ts"
 import { isKnown } from "./underLease.ts"
 
-/** So few due games may well have lost their containers, and the engine with them all that it had. */
+/** A single due game may well have had the only container on the engine. */
 const fewest = 2
 
 /**
@@ -20,9 +20,10 @@ export type Testimony =
   | { readonly _tag: "empty" }
 
 /**
- * Asks for the containers of up to ten games that are not due. Where none is there, the engine is asked who it is, then
- * for them once more, then again who it is, so that another engine behind the address is not blamed on this one. A failure
- * means that nothing is known; a container that cannot be asked for fails it unless another one is there.
+ * Asks for the containers of up to ten games that are not due, or how many there are if there are no such games. Where
+ * nothing is there, the engine is asked who it is, then the same once more, then again who it is, so that this engine is
+ * not blamed for another one behind its address. A failure means that nothing is known; one container that cannot be
+ * asked for is a failure unless another one is there.
  */
 export const testimony = Effect.fnUntraced(function* (
   engine: ContainerEngine["Service"],
@@ -30,16 +31,15 @@ export const testimony = Effect.fnUntraced(function* (
   { moment, engineId }: OpenedPass
 ): Effect.fn.Return<Testimony, ContainerEngineError | StoreError | PassRefused> {
   const { others, due } = yield* records.witnesses(moment)
-  if (others.length > 0) {
-    if (yield* anyThere(engine, others)) return { _tag: "seen" }
-    yield* isKnown(engine, { engineId })
-    const isThere = yield* anyThere(engine, others)
-    yield* isKnown(engine, { engineId })
-    return isThere ? { _tag: "seen" } : { _tag: "none", asked: others.length }
-  }
-  if (due < fewest || (yield* engine.count) > 0) return { _tag: "seen" }
+  const named = others.length > 0
+  if (!named && due < fewest) return { _tag: "seen" }
+  const isVouchedFor = named ? anyThere(engine, others) : Effect.map(engine.count, (containers) => containers > 0)
+  if (yield* isVouchedFor) return { _tag: "seen" }
   yield* isKnown(engine, { engineId })
-  return { _tag: "empty" }
+  const isAfterAll = yield* isVouchedFor
+  yield* isKnown(engine, { engineId })
+  if (isAfterAll) return { _tag: "seen" }
+  return named ? { _tag: "none", asked: others.length } : { _tag: "empty" }
 })
 
 const anyThere = Effect.fnUntraced(function* (engine: ContainerEngine["Service"], others: ReadonlyArray<ContainerId>) {

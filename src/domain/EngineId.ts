@@ -35,16 +35,18 @@ const parts = /^(?<id>[^/]+)\/(?<none>[^/]+)(?:\/(?<driver>[^:(]+(?:\([^)]*\))?)
 export const difference = (known: EngineId, present: EngineId): string => {
   const was = parts.exec(known)?.groups ?? {}
   const is = parts.exec(present)?.groups ?? {}
-  const hidden = "what was made there is hidden, not gone: switch back"
+  const hidden = "so what was made there is hidden, not gone, and back once that is switched back"
   const found = [
-    was.id === is.id ? null : "its ID is another: another engine, or one upgraded in place from 20.10 to 25 or later",
-    was.none === is.none ? null : "its network none is another: its data was wiped, restored or moved",
+    was.id === is.id
+      ? null
+      : "its ID is another (another engine, or this one upgraded in place from 20.10 to 25 or later)",
+    was.none === is.none ? null : "its network none is another (its data was wiped, or is in another folder)",
     was.driver === undefined || was.driver === is.driver
       ? null
-      : `its storage driver is ${printable(`${is.driver}`)}, not ${printable(was.driver)}: ${hidden}`,
+      : `its storage driver is ${printable(`${is.driver}`)}, not ${printable(was.driver)}, ${hidden}`,
     was.root === undefined || was.root === is.root
       ? null
-      : `its data root is ${printable(`${is.root}`)}, not ${printable(was.root)}: ${hidden}`
+      : `its data root is ${printable(`${is.root}`)}, not ${printable(was.root)}, ${hidden}`
   ]
-  return found.filter((part) => part !== null).join("; ")
+  return `What differs: ${found.filter((part) => part !== null).join("; ")}`
 }

@@ -66,7 +66,7 @@ for (const [driver, other] of [
           const engine = yield* OwnEngine.OwnEngine
           const { before, here } = yield* sixGames
           yield* engine.restartWith([`--storage-driver=${other}`])
-          yield* refused(here, "engine_changed", new RegExp(`storage driver is ${other}, not ${driver}: .*hidden`))
+          yield* refused(here, "engine_changed", new RegExp(`storage driver is ${other}, not ${driver}, .*hidden`))
           assert.strictEqual((yield* command(["plan"], here.env)).code, 4)
           assert.deepStrictEqual(yield* dumpAll(here), before)
           yield* engine.restartWith([])

@@ -38,26 +38,34 @@ describe("an engine's identity", () => {
   })
 
   it.each([
-    ["the ID", { id: "ZZZZ" }, /^its ID is another: [^;]*20\.10[^;]*$/],
-    ["the network", { none: "ffff" }, /^its network none is another[^;]*$/],
-    ["the driver", { driver: "vfs" }, /^its storage driver is vfs, not overlay2: [^;]*hidden, not gone: switch back$/],
-    ["its kind", { containerd }, /^its storage driver is overlay2\(containerd moby .*\), not overlay2: [^;]*$/],
+    ["the ID", { id: "ZZZZ" }, /^What differs: its ID is another [^;]*20\.10[^;]*$/],
+    ["the network", { none: "ffff" }, /^What differs: its network none is another[^;]*$/],
+    [
+      "the driver",
+      { driver: "vfs" },
+      /^What differs: its storage driver is vfs, not overlay2, [^;]*hidden, not gone[^;]*$/
+    ],
+    [
+      "its kind",
+      { containerd },
+      /^What differs: its storage driver is overlay2\(containerd moby .*\), not overlay2, [^;]*$/
+    ],
     [
       "the root",
       { root: "/var/lib/docker/1.1" },
-      /^its data root is \/var\/lib\/docker\/1\.1, not \/var\/lib\/docker: /
+      /^What differs: its data root is \/var\/lib\/docker\/1\.1, not \/var\/lib\/docker, /
     ],
     [
       "all of it",
       { id: "Z", none: "f", driver: "vfs", root: "/" },
-      /^its ID .*; its network .*; its storage .*; its data /
+      /its ID .*; its network .*; its storage .*; its data /
     ],
-    ["something unprintable", { root: "/\u001b[2J" }, /^its data root is \/\\u\{1b\}\[2J, not/]
+    ["something unprintable", { root: "/\u001b[2J" }, /its data root is \/\\u\{1b\}\[2J, not/]
   ] as const)("says that %s differs", (_, changes, expected) => {
     assert.match(difference(present, engineId({ ...parts, ...changes })), expected)
   })
 
   it("says of one in the old form what can be said", () => {
-    assert.match(difference(EngineId.make("Z/0123abcd"), present), /^its ID is another: [^;]*$/)
+    assert.match(difference(EngineId.make("Z/0123abcd"), present), /^What differs: its ID is another [^;]*$/)
   })
 })

@@ -168,8 +168,8 @@ const make = Effect.gen(function* () {
               order by r.last_op_at desc, r.game_id desc limit 100)
             union all
             (select 'due', r.current_container_id from runtime_records as r
-              where r.status = 'stopped' and r.last_op_at < ${timestamp(sql, toMicros(cutoff))}
-                and r.last_op_at > ${accepted}
+              where r.status = 'stopped' and r.last_op_at > ${accepted}
+                and ${timestamp(sql, toMicros(cutoff))} > r.last_op_at
               order by r.last_op_at, r.game_id limit 100)`
         )
         .pipe(
