@@ -39,7 +39,7 @@ export const difference = (known: EngineId, present: EngineId): string => {
   const found = [
     was.id === is.id
       ? null
-      : "its ID is another (another engine, or this one upgraded in place from 20.10 to 25 or later)",
+      : "its ID is another (another engine, or this one upgraded in place, as from 20.10 to 29)",
     was.none === is.none ? null : "its network none is another (its data was wiped, or is in another folder)",
     was.driver === undefined || was.driver === is.driver
       ? null
