@@ -420,5 +420,54 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "if (row.hidden !== null) return yield* hidden(row.hidden, row.role)\n",
     to: "",
     tests: ["test/adapters/postgres/rehearse.test.ts"]
+  },
+  {
+    name: "an engine's identity without what decides which containers it can see",
+    file: "src/domain/EngineId.ts",
+    from: "${id}/${none}/${driver}${at}:${root}",
+    to: "${id}/${none}",
+    tests: ["test/domain/EngineId.test.ts"]
+  },
+  {
+    name: "any engine taken for the one that an earlier version wrote",
+    file: "src/domain/EngineId.ts",
+    from: "present.startsWith(`${known}/`)",
+    to: "present !== known",
+    tests: ["test/domain/EngineId.test.ts"]
+  },
+  {
+    name: "an identity widened whatever is known by now",
+    file: "src/adapters/postgres/KnownEngine.ts",
+    from: "set id = ${to} where id = ${from}",
+    to: "set id = ${to}",
+    tests: ["test/adapters/postgres/Stores.test.ts"]
+  },
+  {
+    name: "an absence believed although no witness is there",
+    file: "src/cleanup/Brake.ts",
+    from: 'said?._tag === "none"',
+    to: "said === null",
+    tests: ["test/cleanup/Brake.test.ts"]
+  },
+  {
+    name: "a witness who cannot be asked taken for one who says that all is well",
+    file: "src/cleanup/testimony.ts",
+    from: "  for (const look of looks) yield* Effect.fromResult(look)\n  return false",
+    to: '  return looks.some((look) => look._tag === "Failure")',
+    tests: pass
+  },
+  {
+    name: "an engine without any container believed",
+    file: "src/cleanup/testimony.ts",
+    from: "(containers) => containers > 0",
+    to: "(containers) => containers >= 0",
+    tests: pass
+  },
+  {
+    name: "another engine behind the address blamed on the known one",
+    file: "src/cleanup/testimony.ts",
+    from: "  yield* isKnown(engine, { engineId })\n  const isAfterAll = yield* isVouchedFor\n  yield* isKnown(engine, { engineId })\n",
+    to: "  const isAfterAll = yield* isVouchedFor\n",
+    tests: pass
   }
 ]

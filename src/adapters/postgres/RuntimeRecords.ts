@@ -2,6 +2,7 @@ import { Effect, Layer, Ref } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
 import { stuckAfter } from "../../domain/Backoff.ts"
+import { isContainerId } from "../../domain/ContainerId.ts"
 import { lagSeconds, type Moment } from "../../domain/Expiry.ts"
 import { type Cursor, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { CannotRecord, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
@@ -65,6 +66,13 @@ const make = Effect.gen(function* () {
 
   const afterUntimed = (cursor: Cursor | undefined) =>
     cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${idOf(sql, cursor)}`
+
+  /** The part of the table's pages that makes about two thousand, in per cent. */
+  const sampled = sql`least(100, 2000 * 100.0 * current_setting('block_size')::int
+    / greatest(pg_relation_size(${`${database.quotedSchema}.runtime_records`}::text::regclass), 1))`
+
+  /** When a person last took the engine as it was. */
+  const accepted = sql`coalesce((select max(accepted_at) from ${schema}.cleanup_engine), '-infinity')`
 
   return RuntimeRecords.of({
     clock: Effect.gen(function* () {
@@ -161,6 +169,35 @@ const make = Effect.gen(function* () {
             noTime: Number(row?.noTime),
             future: Number(row?.future)
           }))
+        ),
+
+    witnesses: ({ cutoff, now }) =>
+      database
+        .run(
+          "witnesses",
+          "disconnected",
+          // No index leads to what runs, so of a large table a sample of its pages has to do.
+          sql<{ status: string; containerId: string }>`
+            (select s.status, s.current_container_id as "containerId"
+              from (select * from ${schema}.runtime_records tablesample system (${sampled}) limit 200000) as s
+              where s.status = 'running' and s.last_op_at > ${accepted} limit 100)
+            union all
+            (select r.status, r.current_container_id from ${schema}.runtime_records as r
+              where r.status = 'stopped' and r.last_op_at >= ${timestamp(sql, toMicros(cutoff))}
+                and r.last_op_at <= ${timestamp(sql, toMicros(now))} and r.last_op_at > ${accepted}
+              order by r.last_op_at desc, r.game_id desc limit 100)
+            union all
+            (select 'due', r.current_container_id from ${schema}.runtime_records as r
+              where r.status = 'stopped' and r.last_op_at > ${accepted}
+                and ${timestamp(sql, toMicros(cutoff))} > r.last_op_at
+              order by r.last_op_at, r.game_id limit 100)`
+        )
+        .pipe(
+          Effect.map((rows) => {
+            const of = (status: string) =>
+              rows.flatMap((row) => (row.status === status && isContainerId(row.containerId) ? [row.containerId] : []))
+            return { others: [...of("running").slice(0, 5), ...of("stopped").slice(0, 5)], due: of("due").length }
+          })
         )
   })
 })

@@ -112,6 +112,22 @@ for (const { analyzed, due } of cases) {
         })
       )
 
+      it.effect(
+        "event 28: of the witnesses is a range of the partial index and a sample, read no further than needed",
+        () =>
+          Effect.gen(function* () {
+            const { witnesses } = yield* RuntimeRecords
+            const { answer, plans } = yield* plansOf(witnesses(moment))
+            assert.lengthOf(answer.others, due < stoppedGames ? 10 : 5)
+            const scans = plans.flatMap((nodes) => scansOf("runtime_records", nodes))
+            assert.deepStrictEqual(
+              scans.map((scan) => scan["Index Name"] ?? scan["Node Type"]),
+              ["Sample Scan", "runtime_records_stopped", "runtime_records_stopped"]
+            )
+            for (const scan of scans) assert.isAtMost(touched(scan), 1000)
+          })
+      )
+
       it.effect.each([1, 16])(
         "event 41: of %s leases, re-reads and commits together goes by the primary key",
         (count) =>
