@@ -206,7 +206,10 @@ describe("the database's location", () => {
         RTMANAGER_DATABASE_URL_FILE: "/run/secrets/url"
       })
       for (const { database } of [direct, fromFile]) {
-        assert.isTrue(database.location._tag === "Server" && Redacted.value(database.location.url) === url)
+        assert(database.location._tag === "Server")
+        const { host, password: secret, port, user } = database.location.server
+        assert.deepStrictEqual({ host, port, user }, { host: "db.internal", port: 5433, user: "rt" })
+        assert.strictEqual(secret && Redacted.value(secret), password)
       }
       const embedded = yield* settingsOf({ RTMANAGER_DATABASE_URL: "embedded:./data" })
       assert.deepStrictEqual(embedded.database.location, { _tag: "Embedded", directory: "./data" })
