@@ -9,7 +9,11 @@ export interface Parameter {
   readonly accepted: string
 }
 
-const anyText = (accepted: string, variable: string): Parameter => ({ variable, isAccepted: () => true, accepted })
+const text = (accepted: string, variable: string): Parameter => ({
+  variable,
+  isAccepted: (value) => value !== "",
+  accepted
+})
 
 const wholeNumber = (minimum: number, maximum: number) => (value: string) =>
   /^\d{1,10}$/.test(value) && Number(value) >= minimum && Number(value) <= maximum
@@ -46,7 +50,7 @@ export const parameters: ReadonlyMap<string, Parameter> = new Map(
       accepted: "one host name, IP address, or absolute path of the folder of a unix socket"
     },
     port: { variable: "PGPORT", isAccepted: wholeNumber(1, 65_535), accepted: "a whole number from 1 to 65535" },
-    user: anyText("a user", "PGUSER"),
+    user: text("a user", "PGUSER"),
     password: {
       variable: "PGPASSWORD",
       isAccepted: isPrepared,
@@ -54,9 +58,9 @@ export const parameters: ReadonlyMap<string, Parameter> = new Map(
         "to be in the form that SASLprep (RFC 4013) gives it, as the driver does not apply it: normalized to NFKC, " +
         "without invisible characters or unusual blanks. A password of ASCII characters always is"
     },
-    dbname: anyText("a database", "PGDATABASE"),
-    application_name: anyText("a name", "PGAPPNAME"),
-    options: anyText("command-line options for the server", "PGOPTIONS"),
+    dbname: text("a database", "PGDATABASE"),
+    application_name: text("a name", "PGAPPNAME"),
+    options: text("command-line options for the server", "PGOPTIONS"),
     connect_timeout: {
       variable: "PGCONNECT_TIMEOUT",
       isAccepted: wholeNumber(0, 2_147_483_647),
@@ -68,9 +72,9 @@ export const parameters: ReadonlyMap<string, Parameter> = new Map(
       "; allow and prefer are not supported, as they may go on in plain text"
     ),
     ssl: oneOf(["true", "false", "1", "0"]),
-    sslrootcert: anyText("the path of a readable file of PEM certificates, or system", "PGSSLROOTCERT"),
-    sslcert: anyText("the path of a readable file with a PEM certificate", "PGSSLCERT"),
-    sslkey: anyText("the path of a readable file with the PEM key of sslcert", "PGSSLKEY"),
+    sslrootcert: text("the path of a readable file of PEM certificates, or system", "PGSSLROOTCERT"),
+    sslcert: text("the path of a readable file with a PEM certificate", "PGSSLCERT"),
+    sslkey: text("the path of a readable file with the PEM key of sslcert", "PGSSLKEY"),
 
     // One value is what the driver does anyway.
     channel_binding: oneOf(["disable", "prefer"], "PGCHANNELBINDING", "; the driver has no channel binding"),

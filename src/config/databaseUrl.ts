@@ -51,8 +51,11 @@ const isPadded = (text: string) => /^\s|\s$|\p{Cc}/u.test(text)
 const whyMalformed = (text: string) => {
   if (isPadded(text)) return "it has a blank or line break at its start or end, or a control character"
   if (text.includes("#")) return `it is cut off by a #: ${hint}`
-  return text.includes("@") ? hint : undefined
+  return /^postgres(?:ql)?:\/\/.*@/.test(text) ? hint : undefined
 }
+
+/** Whether what follows a `?` may be the rest of a password: then nothing of it is shown. */
+const isCutOff = (text: string) => /\?.*@/.test(text)
 
 /** The parts of the URL by their parameters' names, later ones winning, still percent-encoded. */
 const partsOf = (text: string): Result.Result<ReadonlyArray<readonly [string, string]>, string | undefined> => {
@@ -63,7 +66,7 @@ const partsOf = (text: string): Result.Result<ReadonlyArray<readonly [string, st
   const [user = "", ...password] = userinfo.split(":")
   const pairs = query === "" ? [] : query.split("&").map((pair) => pair.split("="))
   if (pairs.some(([name, ...value]) => name === "" || value.length === 0))
-    return Result.fail("each of its parameters needs the form name=value")
+    return Result.fail(isCutOff(text) ? hint : "each of its parameters needs the form name=value")
   const authority = {
     host: host.replace(/^\[(.*)\]$/, "$1"),
     port,
@@ -83,11 +86,8 @@ const decoded = (parts: ReadonlyArray<readonly [string, string]>) =>
     catch: () => `its percent-encoding is broken: ${hint}`
   })
 
-/** Names a parameter that is not known, unless it may be the rest of a password that was cut off by a `?`. */
 const whyUnknown = (name: string, text: string) =>
-  /^\w{1,40}$/.test(name) && !/^[^?]*\?.*@/.test(text)
-    ? `it has no parameter ${name}`
-    : `it has an unknown parameter: ${hint}`
+  isCutOff(text) || !/^\w{1,40}$/.test(name) ? `it has an unknown parameter: ${hint}` : `it has no parameter ${name}`
 
 /** The URL's parameters, and the standard variables' where it is silent. */
 const given = (text: string, variable: string, env: Environment): Result.Result<Connection["given"], DatabaseProblem> =>
@@ -121,7 +121,7 @@ const problemsOf = (all: Connection["given"], variable: string): ReadonlyArray<D
     ]
   }),
   ...(["host", "user"] as const)
-    .filter((name) => (all.get(name)?.value ?? "") === "")
+    .filter((name) => !all.has(name))
     .map((name) => ({ variable, reason: `it names no ${name}` }))
 ]
 
@@ -139,15 +139,15 @@ export const parseDatabaseUrl = (
     Result.flatMap((all) => {
       const problems = problemsOf(all, variable)
       if (problems.length > 0) return Result.fail(problems)
-      const value = (name: string) => all.get(name)?.value || undefined
-      const [user = "", password, seconds = "0"] = ["user", "password", "connect_timeout"].map(value)
+      const value = (name: string) => all.get(name)?.value
+      const [user = "", password = "", seconds = "0"] = ["user", "password", "connect_timeout"].map(value)
       return Result.succeed({
         given: all,
         server: {
           host: value("host") ?? "",
           port: Number(value("port") ?? 5432),
           user,
-          password: password === undefined ? undefined : Redacted.make(password, { label: "database password" }),
+          password: password === "" ? undefined : Redacted.make(password, { label: "database password" }),
           database: value("dbname") ?? user,
           applicationName: value("application_name"),
           options: value("options"),
