@@ -53,8 +53,7 @@ const fileOf = Effect.fnUntraced(function* (
   const fs = yield* FileSystem.FileSystem
   const value = `${home ?? ""}/.postgresql/${file}`
   const exists = home !== undefined && (yield* fs.exists(value).pipe(Effect.orElseSucceed(() => false)))
-  // Whatever is wrong with it is told of what made us look for it.
-  return exists ? { ...asked, value } : undefined
+  return exists ? { ...asked, inUrl: true, name: `${name} (by default ${value})`, value } : undefined
 })
 
 const read = (given: Given) =>

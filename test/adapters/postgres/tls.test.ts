@@ -33,6 +33,9 @@ class Server extends Context.Service<Server, Effect.Success<ReturnType<typeof Tl
         await chmod(join(folder, "readable.key"), 0o644)
         await mkdir(join(folder, "home/.postgresql"), { recursive: true })
         await copyFile(join(folder, "other.crt"), join(folder, "home/.postgresql/root.crt"))
+        await mkdir(join(folder, "client/.postgresql"), { recursive: true })
+        await copyFile(join(folder, "shower.crt"), join(folder, "client/.postgresql/postgresql.crt"))
+        await copyFile(join(folder, "shower.key"), join(folder, "client/.postgresql/postgresql.key"))
       })
     )
   )
@@ -120,6 +123,7 @@ const cases: ReadonlyArray<readonly [string, RegExp, string, Environment?]> = [
     shower,
     { ...file("PGSSLCERT", "shower.crt"), ...file("PGSSLKEY", "shower.key") }
   ],
+  ["a certificate to show in ~/.postgresql", /^TLS \/CN=shower$/, shower, { HOME: "DIR/client" }],
   ["a certificate of another authority", /unknown ca/, `${shower}&sslcert=DIR/stranger.crt&sslkey=DIR/stranger.key`],
   ["a certificate without a key", refused("its sslcert needs an sslkey"), `${shower}&sslcert=DIR/shower.crt`],
   ["a key without a certificate", refused("its sslkey needs an sslcert"), `${shower}&sslkey=DIR/shower.key`],
