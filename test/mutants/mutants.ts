@@ -469,5 +469,54 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "  yield* isKnown(engine, { engineId })\n  const isAfterAll = yield* isVouchedFor\n  yield* isKnown(engine, { engineId })\n",
     to: "  const isAfterAll = yield* isVouchedFor\n",
     tests: pass
+  },
+  {
+    name: "any certificate will do",
+    file: "src/adapters/postgres/Database.ts",
+    from: 'rejectUnauthorized: verify !== "none"',
+    to: "rejectUnauthorized: false",
+    tests: ["test/adapters/postgres/tls.test.ts"]
+  },
+  {
+    name: "verification left to Node's variables",
+    file: "src/adapters/postgres/Database.ts",
+    from: 'rejectUnauthorized: verify !== "none"',
+    to: '...(verify === "none" ? { rejectUnauthorized: false } : {})',
+    tests: ["test/adapters/postgres/tls.test.ts"]
+  },
+  {
+    name: "verify-full without the host's name",
+    file: "src/adapters/postgres/Database.ts",
+    from: 'verify === "ca" ? { checkServerIdentity',
+    to: 'verify !== "none" ? { checkServerIdentity',
+    tests: ["test/adapters/postgres/tls.test.ts"]
+  },
+  {
+    name: "plain text where only an authority is named",
+    file: "src/config/databaseTls.ts",
+    from: 'file === undefined ? ["disable", undefined] : ["verify-full", file]',
+    to: '["disable", undefined]',
+    tests: ["test/adapters/postgres/tls.test.ts"]
+  },
+  {
+    name: "a key that others can read",
+    file: "src/config/databaseTls.ts",
+    from: "if ((mode & forbidden) !== 0)",
+    to: "if (mode < 0)",
+    tests: ["test/adapters/postgres/tls.test.ts"]
+  },
+  {
+    name: "parameters that nobody knows",
+    file: "src/config/databaseUrl.ts",
+    from: 'find(([name = ""]) => !parameters.has(name))',
+    to: "find(() => false)",
+    tests: settings
+  },
+  {
+    name: "a password that SASLprep changes",
+    file: "src/config/databaseParameters.ts",
+    from: "isAccepted: isPrepared",
+    to: "isAccepted: () => true",
+    tests: settings
   }
 ]

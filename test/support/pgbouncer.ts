@@ -4,10 +4,10 @@ import { chown, readFile, writeFile } from "node:fs/promises"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { assert } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Result, Schedule } from "effect"
+import { Context, Effect, Layer, Redacted, Schedule } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { serverUser } from "../../src/adapters/embedded/serverUser.ts"
-import { parseEndpoint } from "../../src/adapters/postgres/endpoint.ts"
+import { serverAt } from "../../src/config/databaseUrl.ts"
 import { describeWith } from "./needs.ts"
 import { layerDatabase, PostgresServer, temporaryFolder } from "./postgres.ts"
 
@@ -66,7 +66,7 @@ const listens = (path: string) =>
 
 /** A real PgBouncer before the file's server, for clients of a role of its own, until the scope closes. */
 export const servePgBouncer = Effect.fnUntraced(function* ({ ignored, mode, settings, sessions }: PoolerOptions) {
-  const { database, host, port } = Result.getOrThrow(parseEndpoint((yield* PostgresServer).url))
+  const { database, host, port } = serverAt((yield* PostgresServer).url)
   const { password, user } = yield* makeRole(settings)
   const folder = yield* temporaryFolder
   const config = `[databases]

@@ -1,15 +1,38 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Clock, Context, Duration, Effect, Fiber, Layer, Option, type Redacted, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Fiber, Layer, Option, Redacted, Schedule } from "effect"
 import { SqlError, StatementTimeoutError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import type { StoreError } from "../../ports/StoreError.ts"
-import { parseEndpoint } from "./endpoint.ts"
 import { settingsFor } from "./session.ts"
 import { isDisconnected, isRolledBack, isTimedOut, storeError } from "./storeError.ts"
 
+/** Where the server is, whom to be there, and what it has to prove. */
+export interface Server {
+  /** A host, or the folder of a unix socket. */
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: Redacted.Redacted | undefined
+  readonly database: string
+  readonly applicationName: string | undefined
+  /** Command-line options for the server. */
+  readonly options: string | undefined
+  /** Connecting never takes longer than a statement. */
+  readonly connectTimeout: Duration.Duration | undefined
+  /** Absent: in plain text. */
+  readonly tls:
+    | {
+        /** `none`: any certificate will do. `ca`: one of a trusted authority. `full`: that, and for this host. */
+        readonly verify: "none" | "ca" | "full"
+        /** As PEM. */
+        readonly ca: ReadonlyArray<string> | undefined
+        readonly client: { readonly cert: string; readonly key: Redacted.Redacted } | undefined
+      }
+    | undefined
+}
+
 export interface Options {
-  /** `postgres://…`; a unix socket is `?host=/folder`. */
-  readonly url: Redacted.Redacted
+  readonly server: Server
   /** The schema of every table. */
   readonly schema: string
   /** The most connections at once. */
@@ -97,31 +120,39 @@ const layerDatabase = (schema: string, timeout: Duration.Duration) =>
     })
   )
 
+/** What the driver is told of TLS. Said in full, so that no variable of Node's can weaken it. */
+const tlsOptions = ({ ca, client, verify }: NonNullable<Server["tls"]>) => ({
+  rejectUnauthorized: verify !== "none",
+  ...(verify === "ca" ? { checkServerIdentity: () => undefined } : {}),
+  ...(ca === undefined ? {} : { ca: [...ca] }),
+  ...(client === undefined ? {} : { cert: client.cert, key: Redacted.value(client.key) })
+})
+
 /**
  * A lazy pool: the layer is built whether or not the server answers, and recovers when it returns.
  *
  * The settings travel in the start of each connection. A pooler may drop them, so the first question of a pass looks at
  * what the session really has.
  */
-export const layer = (options: Options) =>
-  Effect.fromResult(parseEndpoint(options.url)).pipe(
-    Effect.mapError((problem) => new Error(`the database URL is unusable: ${problem}`)),
-    Effect.orDie,
-    Effect.map((endpoint) => {
-      const timeout = Duration.fromInputUnsafe(options.timeout)
-      const client = PgClient.layer({
-        ...endpoint,
-        maxConnections: options.pool,
-        applicationName: options.applicationName ?? "rtmanager-cleanup",
-        connectTimeout: timeout,
-        keepAlive: "30 seconds",
-        startupParameters: {
-          // For the triggers of an adopted table. No statement of ours needs it.
-          search_path: `${quoted(options.schema)}, pg_temp`,
-          ...settingsFor(timeout)
-        }
-      })
-      return Layer.provideMerge(layerDatabase(options.schema, timeout), Layer.orDie(client))
-    }),
-    Layer.unwrap
-  )
+export const layer = ({ server, ...options }: Options) => {
+  const timeout = Duration.fromInputUnsafe(options.timeout)
+  const client = PgClient.layer({
+    host: server.host,
+    port: server.port,
+    username: server.user,
+    password: server.password,
+    database: server.database,
+    ssl: server.tls === undefined ? false : tlsOptions(server.tls),
+    startupOptions: server.options,
+    maxConnections: options.pool,
+    applicationName: options.applicationName ?? server.applicationName ?? "rtmanager-cleanup",
+    connectTimeout: Duration.min(timeout, server.connectTimeout ?? timeout),
+    keepAlive: "30 seconds",
+    startupParameters: {
+      // For the triggers of an adopted table. No statement of ours needs it.
+      search_path: `${quoted(options.schema)}, pg_temp`,
+      ...settingsFor(timeout)
+    }
+  })
+  return Layer.provideMerge(layerDatabase(options.schema, timeout), Layer.orDie(client))
+}

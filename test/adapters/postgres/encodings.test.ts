@@ -3,6 +3,7 @@ import { Context, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Database from "../../../src/adapters/postgres/Database.ts"
 import { migrate } from "../../../src/adapters/postgres/migrations.ts"
+import { serverAt } from "../../../src/config/databaseUrl.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import { layerPorts, PostgresServer, postgresServer } from "../../support/postgres.ts"
@@ -16,7 +17,7 @@ const layerEncoded = (encoding: string, options: Partial<Database.Options> = {})
     Effect.gen(function* () {
       const { url } = yield* PostgresServer
       const layer = (url: Redacted.Redacted) =>
-        Database.layer({ url, schema: "rtmanager", pool: 2, timeout: "5 seconds", ...options })
+        Database.layer({ server: serverAt(url), schema: "rtmanager", pool: 2, timeout: "5 seconds", ...options })
       const name = `encoded_${++databases}`
       yield* Effect.flatMap(
         SqlClient,

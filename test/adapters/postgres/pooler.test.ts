@@ -5,6 +5,7 @@ import * as Database from "../../../src/adapters/postgres/Database.ts"
 import { migrate } from "../../../src/adapters/postgres/migrations.ts"
 import * as Records from "../../../src/adapters/postgres/RuntimeRecords.ts"
 import { tables } from "../../../src/adapters/postgres/tables.ts"
+import { serverAt } from "../../../src/config/databaseUrl.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import * as GameLeasesSuite from "../../ports/GameLeasesSuite.ts"
 import * as KnownEngineSuite from "../../ports/KnownEngineSuite.ts"
@@ -35,7 +36,7 @@ const pooled = (schema: string, options: PoolerOptions) =>
     Effect.gen(function* () {
       const settings = { ...options.settings, search_path: decoysOf(schema) }
       const { url } = yield* servePgBouncer({ ...options, settings })
-      return Database.layer({ url, schema, pool: 10, timeout })
+      return Database.layer({ server: serverAt(url), schema, pool: 10, timeout })
     })
   )
 
