@@ -137,7 +137,14 @@ export const migrations = withSettings((settings) =>
 export const demo = Layer.unwrap(
   Effect.gen(function* () {
     const directory = yield* Effect.acquireRelease(
-      Effect.promise(() => mkdtemp(join(tmpdir(), "rtmanager-demo-"))),
+      Effect.tryPromise({
+        try: () => mkdtemp(join(tmpdir(), "rtmanager-demo-")),
+        catch: (error) =>
+          new CommandFailed({
+            code: exitCode.unusable,
+            message: `cannot create a folder for temporary files: ${error}`
+          })
+      }),
       (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
     )
     const [leaseTtl, engineTimeout] = [Duration.minutes(1), Duration.seconds(15)]
