@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
+  // Where the tests run through a link, their files are found by it too.
+  resolve: { preserveSymlinks: /[#?%]/.test(process.cwd()) },
   test: {
     include: ["test/**/*.test.ts"],
     // Real servers and processes on a slow machine; no test waits for time itself.

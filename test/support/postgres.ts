@@ -5,7 +5,6 @@ import { join } from "node:path"
 import { afterAll } from "@effect/vitest"
 import { Context, type Duration, Effect, Layer, ManagedRuntime, type Redacted, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import type { EmbeddedError } from "../../src/adapters/embedded/EmbeddedError.ts"
 import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"
 import * as Database from "../../src/adapters/postgres/Database.ts"
 import * as GameLeases from "../../src/adapters/postgres/GameLeases.ts"
@@ -23,6 +22,7 @@ import { serverAt } from "../../src/config/databaseUrl.ts"
 import type { Lease } from "../../src/ports/GameLeases.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
 import type { LogRow } from "../sim/model/Tables.ts"
+import { externalDatabase, externalUrl } from "./externalServer.ts"
 
 /** A folder that vanishes with the scope. */
 export const temporaryFolder = Effect.acquireRelease(
@@ -34,9 +34,15 @@ export class PostgresServer extends Context.Service<PostgresServer, { readonly u
   "rtmanager/test/PostgresServer"
 ) {}
 
-/** A real server for the whole test file, started when first needed and stopped after its last test. */
-export const postgresServer = (): Layer.Layer<PostgresServer, EmbeddedError> => {
-  const start = Effect.flatMap(temporaryFolder, EmbeddedPostgres.make)
+/**
+ * A real server for the whole test file, started when first needed and stopped after its last test; or a database of its
+ * own on the server of `RTMANAGER_TEST_DATABASE_URL`.
+ */
+export const postgresServer = (): Layer.Layer<PostgresServer> => {
+  const start =
+    externalUrl === undefined
+      ? Effect.orDie(Effect.flatMap(temporaryFolder, EmbeddedPostgres.make))
+      : Effect.orDie(externalDatabase(externalUrl))
   const runtime = ManagedRuntime.make(Layer.effect(PostgresServer, start))
   afterAll(() => runtime.dispose())
   return Layer.effectContext(runtime.contextEffect)
