@@ -65,6 +65,6 @@ export const openPass = Effect.gen(function* () {
       if (!acceptAbsent) return yield* braked
       yield* known.accept(expected.id)
     }
-    return { moment: momentOf({ ...clocks, retention }), engineId: expected.id } satisfies OpenedPass
+    return { moment: momentOf(clocks, retention), engineId: expected.id } satisfies OpenedPass
   })
 })

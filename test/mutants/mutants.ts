@@ -24,6 +24,7 @@ const leases = [
   "test/adapters/postgres/GameLeases.test.ts",
   "test/adapters/postgres/sharing.test.ts"
 ]
+const gauges = ["test/cleanup/BacklogGauges.test.ts"]
 const settings = ["test/config"]
 
 export const mutants: ReadonlyArray<Mutant> = [
@@ -355,5 +356,26 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "if (row?.hidden != null) yield* hidden(row.hidden, row.role)\n",
     to: "",
     tests: ["test/adapters/postgres/rehearse.test.ts"]
+  },
+  {
+    name: "gauges by a clock that is no number",
+    file: "src/cleanup/BacklogGauges.ts",
+    from: "momentOf({ service, database }, retention)",
+    to: "momentOf({ service, database: Number.NaN }, retention)",
+    tests: gauges
+  },
+  {
+    name: "gauges that fail in silence",
+    file: "src/cleanup/BacklogGauges.ts",
+    from: 'isQuiet ? "Debug" : "Warn"',
+    to: '"Debug"',
+    tests: gauges
+  },
+  {
+    name: "a warning for each minute without gauges",
+    file: "src/cleanup/BacklogGauges.ts",
+    from: "if (!isQuiet) yield* Ref.set(quietUntil, now + warnEvery)",
+    to: "yield* Ref.set(quietUntil, now)",
+    tests: gauges
   }
 ]
