@@ -377,5 +377,33 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "if (!isQuiet) yield* Ref.set(quietUntil, now + warnEvery)",
     to: "yield* Ref.set(quietUntil, now)",
     tests: gauges
+  },
+  {
+    name: "a second swap of engines is not asked for after an absence",
+    file: "src/cleanup/underLease.ts",
+    from: "  const confirmed = yield* confirmAbsence(engine, game.gameId, containerId)\n  yield* isKnown(engine, game)\n",
+    to: "  const confirmed = yield* confirmAbsence(engine, game.gameId, containerId)\n",
+    tests: cleaner
+  },
+  {
+    name: "an absence is not questioned before it is confirmed",
+    file: "src/cleanup/underLease.ts",
+    from: "  yield* isKnown(engine, game)\n  const confirmed",
+    to: "  const confirmed",
+    tests: cleaner
+  },
+  {
+    name: "a refused removal is over although another's is in progress",
+    file: "src/cleanup/underLease.ts",
+    from: 'if (result === "refused" && !isUnresolved(seen)) game',
+    to: 'if (result === "refused") game',
+    tests: cleaner
+  },
+  {
+    name: "a removal that may have been ours is forgotten for the game's other container",
+    file: "src/cleanup/underLease.ts",
+    from: 'if (confirmed._tag === "Refused" && !(byUs && confirmed.code === "container_unrecorded"))',
+    to: 'if (confirmed._tag === "Refused")',
+    tests: cleaner
   }
 ]
