@@ -473,6 +473,36 @@ describe("Cleaner", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
+  it.effect(
+    "event 5: writes the row of a removal that may have been ours after 32 minutes frozen, the game started again by then",
+    () =>
+      Effect.gen(function* () {
+        yield* seed("game", 1)
+        const engine = yield* MemoryEngine
+        const state = yield* StoreState
+        const frozenWhileStartedAgain = Effect.suspend(() => {
+          const record = state.records.get("game")
+          assert(record !== undefined)
+          state.records.set("game", { ...record, status: "running", containerId: containerId(2) })
+          state.leases.delete("game")
+          return TestClock.setTime(now + Duration.toMillis("32 minutes"))
+        })
+        yield* engine.setIntercept((operation) => {
+          if (operation === "remove") {
+            return engine
+              .drop(containerId(1))
+              .pipe(Effect.andThen(frozenWhileStartedAgain), Effect.andThen(Effect.never))
+          }
+          return operation === "find" ? unreachable : Effect.void
+        })
+        assert.strictEqual((yield* cleanup).errorCode, "outcome_unknown")
+        const { rows, leases } = yield* after
+        assert.deepStrictEqual({ rows, leases }, { rows: ["outcome_unknown"], leases: 0 })
+        assert.strictEqual(state.log[0]?.containerId, containerId(1))
+        assert.strictEqual(state.backoffs.size, 0)
+      }).pipe(Effect.provide(layerWorld()))
+  )
+
   it.effect("charges a game with an answer that makes no sense", () =>
     Effect.gen(function* () {
       yield* seed("game", 1)

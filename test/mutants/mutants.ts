@@ -405,5 +405,40 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: 'if (confirmed._tag === "Refused" && !(byUs && confirmed.code === "container_unrecorded"))',
     to: 'if (confirmed._tag === "Refused")',
     tests: cleaner
+  },
+  {
+    name: "an open circuit waits by the wall clock",
+    file: "src/cleanup/circuits.ts",
+    from: "Effect.flatMap(Clock.monotonicTimeNanos, (nanos) => {\n        const millis = Number(nanos) / 1e6\n",
+    to: "Effect.flatMap(Clock.currentTimeMillis, (millis) => {\n",
+    tests: ["test/cleanup/circuits.test.ts"]
+  },
+  {
+    name: "only a removal whose answer came is one of ours",
+    file: "src/cleanup/Cleaner.ts",
+    from: "  if (end.byUs) {\n",
+    to: '  if (end.outcome === "removed") {\n',
+    tests: cleaner
+  },
+  {
+    name: "a container's absence is not confirmed by looking for it again",
+    file: "src/cleanup/decide.ts",
+    from: "if (containerId !== null && (yield* engine.inspect(containerId)) !== undefined) {",
+    to: "if (containerId === undefined) {",
+    tests: cleaner
+  },
+  {
+    name: "games that failed before come first under a limit",
+    file: "src/cleanup/dueGames.ts",
+    from: "backoff !== null && maxRemovals !== undefined",
+    to: "backoff !== null && maxRemovals === 0",
+    tests: pass
+  },
+  {
+    name: "no row without a lease for a removal that may have been ours",
+    file: "src/cleanup/Cleaner.ts",
+    from: "afterCommit: afterCommit || unresolved",
+    to: "afterCommit",
+    tests: cleaner
   }
 ]
