@@ -440,5 +440,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "afterCommit: afterCommit || unresolved",
     to: "afterCommit",
     tests: cleaner
+  },
+  {
+    name: "a lost connection hides behind what the work failed with",
+    file: "src/adapters/postgres/transaction.ts",
+    from: "Cause.isDieReason).findLast(",
+    to: "Cause.isDieReason).slice(0, 1).findLast(",
+    tests: ["test/adapters/postgres/transaction.test.ts"]
   }
 ]
