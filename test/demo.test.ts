@@ -17,7 +17,7 @@ describe("deploy/demo.env", () => {
     Effect.gen(function* () {
       const env = parseEnv(yield* Effect.promise(() => readFile("deploy/demo.env", "utf8")))
       const compose = yield* Effect.promise(() => readFile("docker-compose.yml", "utf8"))
-      const settings = yield* decode({ ...env, RTMANAGER_DATABASE_URL: "postgres://127.0.0.1/demo" })
+      const settings = yield* decode({ ...env, RTMANAGER_DATABASE_URL: "postgres://demo@127.0.0.1/demo" })
       const seconds = Duration.toSeconds(settings.retention)
       assert.isTrue(seconds >= 60 && seconds < 65, `${seconds} s`)
       assert.strictEqual(Duration.toSeconds(settings.interval), 15)

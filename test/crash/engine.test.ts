@@ -9,7 +9,7 @@ import { makeWorld } from "./World.ts"
 describe.runIf(canStartEngine || process.env.RTMANAGER_TEST_REQUIRE_DOCKER === "1")(
   "an engine that fails in the middle of removals",
   () => {
-    it.layer(Layer.merge(postgresServer(), OwnEngine.layer), { timeout: "2 minutes", excludeTestServices: true })(
+    it.layer(Layer.merge(postgresServer(), OwnEngine.layer()), { timeout: "2 minutes", excludeTestServices: true })(
       (it) => {
         it.effect.each(["SIGKILL", "SIGSTOP"] as const)(
           "event 14: after %s the next pass finishes what was half done",

@@ -19,6 +19,7 @@ import {
   recordTables,
   timestamp
 } from "../../src/adapters/postgres/rows.ts"
+import { serverAt } from "../../src/config/databaseUrl.ts"
 import type { Lease } from "../../src/ports/GameLeases.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
 import type { LogRow } from "../sim/model/Tables.ts"
@@ -47,9 +48,14 @@ let schemas = 0
 export const freshSchema = (): string => `test_${++schemas}`
 
 /** A pool of its own on the file's server: another session, or another process as far as the server can tell. */
-export const layerDatabase = (schema: string, options: Partial<Database.Options> = {}) =>
+export const layerDatabase = (
+  schema: string,
+  options: Partial<Database.Options> & { readonly url?: Redacted.Redacted } = {}
+) =>
   Layer.unwrap(
-    Effect.map(PostgresServer, ({ url }) => Database.layer({ url, schema, pool: 10, timeout: "5 seconds", ...options }))
+    Effect.map(PostgresServer, ({ url }) =>
+      Database.layer({ server: serverAt(options.url ?? url), schema, pool: 10, timeout: "5 seconds", ...options })
+    )
   )
 
 /** The ports over whatever `Database` is there. */

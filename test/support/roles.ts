@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises"
 import { assert } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Database from "../../src/adapters/postgres/Database.ts"
+import { serverAt } from "../../src/config/databaseUrl.ts"
 import { layerStores, PostgresServer } from "./postgres.ts"
 
 /** The schema that `deploy/roles.sql` speaks of. */
@@ -39,7 +40,7 @@ export const layerRole = (role: Role) =>
   Layer.unwrap(
     Effect.map(PostgresServer, ({ url }) =>
       Database.layer({
-        url: Redacted.make(`${Redacted.value(url)}&user=${role}`),
+        server: { ...serverAt(url), user: role },
         schema,
         pool: 10,
         timeout: "5 seconds"

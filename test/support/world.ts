@@ -53,6 +53,8 @@ export const recording: Recording = {
 /** A full container id that is easy to tell apart: the number in hex, padded to 64 digits. */
 export const containerId = (number: number) => ContainerId.make(number.toString(16).padStart(64, "0"))
 
+const ended = cutoff - Duration.toMillis("1 day")
+
 /** A game that ended a day before the cutoff, with its container stopped at that time; both can be changed. */
 export const seed = Effect.fnUntraced(function* (
   gameId: string,
@@ -60,8 +62,6 @@ export const seed = Effect.fnUntraced(function* (
   changes?: { readonly record?: Partial<RuntimeRecord>; readonly container?: Partial<Container> | null }
 ) {
   const state = yield* StoreState
-  const engine = yield* Memory.MemoryEngine
-  const ended = cutoff - Duration.toMillis("1 day")
   state.records.set(gameId, {
     gameId,
     status: "stopped",
@@ -71,14 +71,18 @@ export const seed = Effect.fnUntraced(function* (
     backoff: null,
     ...changes?.record
   })
-  if (changes?.container === null) return
-  yield* engine.put({
+  if (changes?.container !== null) yield* seedOnEngine(gameId, number, changes?.container)
+})
+
+/** Such a game's container alone. */
+export const seedOnEngine = Effect.fnUntraced(function* (gameId: string, number: number, changes?: Partial<Container>) {
+  yield* (yield* Memory.MemoryEngine).put({
     id: containerId(number),
     state: "exited",
     gameId,
     createdAt: ended - 2,
     startedAt: ended - 1,
     finishedAt: ended,
-    ...changes?.container
+    ...changes
   })
 })

@@ -11,13 +11,14 @@ import { binaries, packageFolder } from "../../../src/adapters/embedded/binaries
 import { make } from "../../../src/adapters/embedded/EmbeddedPostgres.ts"
 import { blockedAt, type ServerUser, serverUser } from "../../../src/adapters/embedded/serverUser.ts"
 import * as Database from "../../../src/adapters/postgres/Database.ts"
+import { serverAt } from "../../../src/config/databaseUrl.ts"
 import { temporaryFolder } from "../../support/postgres.ts"
 
 const ownerScript = fileURLToPath(new URL("../../support/embeddedOwner.ts", import.meta.url))
 
 const query = (url: Redacted.Redacted, statement: string) =>
   Effect.flatMap(SqlClient, (sql) => sql.unsafe(statement)).pipe(
-    Effect.provide(Database.layer({ url, schema: "public", pool: 1, timeout: "5 seconds" }))
+    Effect.provide(Database.layer({ server: serverAt(url), schema: "public", pool: 1, timeout: "5 seconds" }))
   )
 
 /** One run of the service: the database is started, asked, and stopped again. */

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Logger } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { isDue } from "../../../src/domain/Expiry.ts"
 import { type Cursor, RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
@@ -37,6 +37,38 @@ const putOddTimes = Effect.gen(function* () {
 })
 
 it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("RuntimeRecords in PostgreSQL", (it) => {
+  it.effect.each([
+    ["statement_timeout", "0"],
+    ["lock_timeout", "'1min'"],
+    ["idle_in_transaction_session_timeout", "0"],
+    ["default_transaction_isolation", "serializable"],
+    ["timezone", "'Asia/Kathmandu'"]
+  ])("event 27: has no clock for a pass whose session has %s set to %s", ([name = "", value = ""]) =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { clock } = yield* RuntimeRecords
+      yield* clock
+      yield* Effect.acquireRelease(sql.unsafe(`set ${name} = ${value}`), () =>
+        Effect.orDie(sql.unsafe(`reset ${name}`))
+      )
+      const error = yield* Effect.flip(clock)
+      assert.strictEqual(error.reason._tag, "UnsafeSession")
+      assert.include(error.message.toLowerCase(), `set ${name} = `)
+    })
+  )
+
+  it.effect("event 41: warns once of settings that only cost time, and works on", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { clock } = yield* RuntimeRecords
+      const warnings: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ message }) => void warnings.push(String(message)))
+      yield* Effect.acquireRelease(sql`set jit = on`, () => Effect.orDie(sql`reset jit`))
+      yield* Effect.provide(Effect.andThen(clock, clock), Logger.layer([logger]))
+      assert.deepStrictEqual(warnings, ["database.session_slow"])
+    })
+  )
+
   it.effect("lists any time that a timestamp can hold once, at any page size", () =>
     Effect.gen(function* () {
       yield* putOddTimes
