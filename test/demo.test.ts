@@ -125,7 +125,7 @@ type Stage = Effect.Success<ReturnType<typeof stage>>
 /** Ends as when the stack is stopped. Gives back what it has said, with how many lines for each event. */
 const stop = Effect.fnUntraced(function* (program: Effect.Success<ReturnType<Stage["play"]>>) {
   yield* program.signal("SIGTERM")
-  const { code, log } = yield* Effect.timeout(program.ended, "5 seconds")
+  const { code, log } = yield* Effect.timeout(program.ended, "1 minute")
   assert.strictEqual(code, 130)
   return Object.groupBy(log, ({ event }) => String(event))
 })

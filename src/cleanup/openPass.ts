@@ -71,6 +71,6 @@ export const openPass = Effect.gen(function* () {
     const expected = yield* expectedEngine(engine, known, { remember: touch })
     if (touch && acceptAbsent) yield* known.accept(expected.id)
     else if (touch && expected.braked) return yield* braked
-    return { moment: momentOf({ ...clocks, retention }), engineId: expected.id } satisfies OpenedPass
+    return { moment: momentOf(clocks, retention), engineId: expected.id } satisfies OpenedPass
   })
 })

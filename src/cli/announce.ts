@@ -23,7 +23,7 @@ export const announce = (event: string, more: Readonly<Record<string, unknown>> 
       Effect.result
     )
     const service = yield* Clock.currentTimeMillis
-    const unknown = momentOf({ service, database: service, retention: settings.retention })
+    const unknown = momentOf({ service, database: service }, settings.retention)
     const { moment, ...state } = Result.isSuccess(found)
       ? found.success
       : { moment: unknown, due: "unknown", reason: found.failure.message }

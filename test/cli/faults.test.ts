@@ -54,17 +54,15 @@ const populate = Effect.fnUntraced(function* (here: World, name: string, count: 
 
 type Games = Effect.Success<ReturnType<typeof populate>>
 
-/** So that a pass which gets no answers ends soon. */
+/** So that a pass which gets no answers ends soon. Whoever is healthy may be slow, as on a busy machine. */
 const impatient = {
-  RTMANAGER_ENGINE_TIMEOUT: "1s",
-  RTMANAGER_GAME_LEASE_TTL: "12s",
-  RTMANAGER_DATABASE_TIMEOUT: "1s",
-  RTMANAGER_CLEANUP_CONCURRENCY: "2"
+  engine: { RTMANAGER_ENGINE_TIMEOUT: "1s", RTMANAGER_GAME_LEASE_TTL: "12s", RTMANAGER_CLEANUP_CONCURRENCY: "2" },
+  database: { RTMANAGER_DATABASE_TIMEOUT: "2s", RTMANAGER_CLEANUP_CONCURRENCY: "2" }
 }
 
 /** A pass in a process of its own, which ends by itself and as documented, whatever happens. */
 const pass = Effect.fnUntraced(function* (env: Readonly<Record<string, string>>) {
-  const ended = yield* Effect.timeout(command(["run", "--json"], env), "90 seconds")
+  const ended = yield* Effect.timeout(command(["run", "--json"], env), "4 minutes")
   const crashes = ended.log.map((line) => JSON.stringify(line)).filter((line) => /defect|(\\n|") +at /.test(line))
   assert.deepStrictEqual(crashes, [])
   assert.include([0, 1, 3, 4], ended.code)
@@ -124,7 +122,7 @@ const survives = Effect.fnUntraced(
     const proxy = { database, engine }[faulty]
     for (const moment of momentsOf(faulty, fault)) {
       proxy.inject(fault, moment)
-      const { report } = yield* pass({ ...env, ...impatient })
+      const { report } = yield* pass({ ...env, ...impatient[faulty] })
       assert.isAbove(proxy.hits(), 0, `the fault did not strike: ${JSON.stringify(report)}`)
       yield* Effect.all([database.idle, engine.idle, here.proxy.idle])
       yield* check(here, games)
@@ -147,10 +145,15 @@ const unaffected = Effect.fnUntraced(
     const sink = yield* makeOtlpSink()
     const collector = yield* FaultProxy.serve({ host: "127.0.0.1", port: Number(new URL(sink.endpoint).port) }, "tcp")
     collector.inject(fault)
-    const env = { ...here.env, OTEL_EXPORTER_OTLP_ENDPOINT: `http://${collector.address}` }
+    const env = {
+      ...here.env,
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://${collector.address}`,
+      // As long as it would take if nothing else bounded it.
+      OTEL_EXPORTER_OTLP_TIMEOUT: "60000"
+    }
     const service = yield* start(["run"], env)
     yield* service.event("cleanup.pass.partial")
-    const { code } = yield* Effect.timeout(service.ended, "10 seconds")
+    const { code } = yield* Effect.timeout(service.ended, "30 seconds")
     assert.isAbove(collector.hits(), 0)
     assert.strictEqual(code, 1)
     assert.deepStrictEqual(yield* check(here, games), games.expired)

@@ -24,6 +24,7 @@ const leases = [
   "test/adapters/postgres/GameLeases.test.ts",
   "test/adapters/postgres/sharing.test.ts"
 ]
+const gauges = ["test/cleanup/BacklogGauges.test.ts"]
 const migrations = ["test/adapters/postgres/migrations.test.ts"]
 const encodings = ["test/adapters/postgres/encodings.test.ts"]
 const settings = ["test/config"]
@@ -420,6 +421,97 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "if (row.hidden !== null) return yield* hidden(row.hidden, row.role)\n",
     to: "",
     tests: ["test/adapters/postgres/rehearse.test.ts"]
+  },
+  {
+    name: "gauges by a clock that is no number",
+    file: "src/cleanup/BacklogGauges.ts",
+    from: "momentOf({ service, database }, retention)",
+    to: "momentOf({ service, database: Number.NaN }, retention)",
+    tests: gauges
+  },
+  {
+    name: "gauges that fail in silence",
+    file: "src/cleanup/BacklogGauges.ts",
+    from: 'isQuiet ? "Debug" : "Warn"',
+    to: '"Debug"',
+    tests: gauges
+  },
+  {
+    name: "a warning for each minute without gauges",
+    file: "src/cleanup/BacklogGauges.ts",
+    from: "if (!isQuiet) yield* Ref.set(quietUntil, now + warnEvery)",
+    to: "yield* Ref.set(quietUntil, now)",
+    tests: gauges
+  },
+  {
+    name: "a second swap of engines is not asked for after an absence",
+    file: "src/cleanup/underLease.ts",
+    from: "  const confirmed = yield* confirmAbsence(engine, game.gameId, containerId)\n  yield* isKnown(engine, game)\n",
+    to: "  const confirmed = yield* confirmAbsence(engine, game.gameId, containerId)\n",
+    tests: cleaner
+  },
+  {
+    name: "an absence is not questioned before it is confirmed",
+    file: "src/cleanup/underLease.ts",
+    from: "  yield* isKnown(engine, game)\n  const confirmed",
+    to: "  const confirmed",
+    tests: cleaner
+  },
+  {
+    name: "a refused removal is over although another's is in progress",
+    file: "src/cleanup/underLease.ts",
+    from: 'if (result === "refused" && !isUnresolved(seen)) game',
+    to: 'if (result === "refused") game',
+    tests: cleaner
+  },
+  {
+    name: "a removal that may have been ours is forgotten for the game's other container",
+    file: "src/cleanup/underLease.ts",
+    from: 'if (confirmed._tag === "Refused" && !(byUs && confirmed.code === "container_unrecorded"))',
+    to: 'if (confirmed._tag === "Refused")',
+    tests: cleaner
+  },
+  {
+    name: "an open circuit waits by the wall clock",
+    file: "src/cleanup/circuits.ts",
+    from: "Effect.flatMap(Clock.monotonicTimeNanos, (nanos) => {\n        const millis = Number(nanos) / 1e6\n",
+    to: "Effect.flatMap(Clock.currentTimeMillis, (millis) => {\n",
+    tests: ["test/cleanup/circuits.test.ts"]
+  },
+  {
+    name: "only a removal whose answer came is one of ours",
+    file: "src/cleanup/Cleaner.ts",
+    from: "  if (end.byUs) {\n",
+    to: '  if (end.outcome === "removed") {\n',
+    tests: cleaner
+  },
+  {
+    name: "a container's absence is not confirmed by looking for it again",
+    file: "src/cleanup/decide.ts",
+    from: "if (containerId !== null && (yield* engine.inspect(containerId)) !== undefined) {",
+    to: "if (containerId === undefined) {",
+    tests: cleaner
+  },
+  {
+    name: "games that failed before come first under a limit",
+    file: "src/cleanup/dueGames.ts",
+    from: "backoff !== null && maxRemovals !== undefined",
+    to: "backoff !== null && maxRemovals === 0",
+    tests: pass
+  },
+  {
+    name: "no row without a lease for a removal that may have been ours",
+    file: "src/cleanup/Cleaner.ts",
+    from: "afterCommit: afterCommit || unresolved",
+    to: "afterCommit",
+    tests: cleaner
+  },
+  {
+    name: "a lost connection hides behind what the work failed with",
+    file: "src/adapters/postgres/transaction.ts",
+    from: "Cause.isDieReason).findLast(",
+    to: "Cause.isDieReason).slice(0, 1).findLast(",
+    tests: ["test/adapters/postgres/transaction.test.ts"]
   },
   {
     name: "an engine's identity without what decides which containers it can see",

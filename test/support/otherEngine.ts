@@ -43,7 +43,7 @@ export const startEngine: Effect.Effect<{ readonly socketPath: string }, never, 
   )
   yield* answers(socketPath).pipe(
     Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("100 millis") }),
-    Effect.timeout("30 seconds"),
+    Effect.timeout("90 seconds"),
     Effect.orDie
   )
   return { socketPath }

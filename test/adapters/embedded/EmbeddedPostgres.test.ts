@@ -52,7 +52,7 @@ const ordinaryUser = reachable.every((blocked) => blocked === undefined) ? serve
 const fill = "create table kept as select 1 as one"
 const look = "select one from kept"
 
-describe("The embedded PostgreSQL", { timeout: 60_000 }, () => {
+describe("The embedded PostgreSQL", { timeout: 300_000 }, () => {
   it.live("keeps its data from one run to the next, in a folder that it creates", () =>
     Effect.gen(function* () {
       const folder = join(yield* temporaryFolder, "deep", "folder")

@@ -36,7 +36,7 @@ const putOddTimes = Effect.gen(function* () {
   )
 })
 
-it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRecords in PostgreSQL", (it) => {
+it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("RuntimeRecords in PostgreSQL", (it) => {
   it.effect.each([
     ["statement_timeout", "0"],
     ["lock_timeout", "'1min'"],
@@ -222,7 +222,7 @@ const cost = Effect.fnUntraced(function* <A, E>(statement: Effect.Effect<A, E>) 
 
 const indexed = Layer.provide(layerStores({ pool: 1 }), server)
 
-it.layer(indexed, { timeout: "30 seconds", excludeTestServices: true })(
+it.layer(indexed, { timeout: "2 minutes", excludeTestServices: true })(
   "Beside 20000 stopped records that are not due",
   (it) => {
     const cutoff = longAgo
@@ -273,7 +273,7 @@ it.layer(indexed, { timeout: "30 seconds", excludeTestServices: true })(
   }
 )
 
-it.layer(Layer.provide(layerStores({ pool: 1 }), server), { timeout: "30 seconds", excludeTestServices: true })(
+it.layer(Layer.provide(layerStores({ pool: 1 }), server), { timeout: "2 minutes", excludeTestServices: true })(
   "Among 20000 expired records, of which the oldest 5000 back off",
   (it) => {
     const moment = momentAt(longAgo)

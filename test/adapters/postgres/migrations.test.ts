@@ -302,7 +302,7 @@ const drifts: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArr
   ]
 ]
 
-it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migrations", (it) => {
+it.layer(server, { timeout: "2 minutes", excludeTestServices: true })("Migrations", (it) => {
   it.effect("create what is missing, say what they did, and do nothing the second time", () =>
     inSchema(
       Effect.gen(function* () {
@@ -518,7 +518,7 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
     )
   )
 
-  /** A migration in a fresh schema that has waited 60 ms for another to end, which it does after `then`. */
+  /** A migration in a fresh schema that has waited for another longer than a statement may take; that ends after `then`. */
   const whileAnotherRuns = (then: (sql: SqlClient, pid: number) => Effect.Effect<unknown, SqlError>) =>
     Effect.gen(function* () {
       const schema = freshSchema()
@@ -526,11 +526,11 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
       return yield* sql.withTransaction(
         Effect.gen(function* () {
           yield* sql`select pg_advisory_xact_lock(hashtext('rtmanager.migrate'), hashtext(${schema}))`
-          const late = layerDatabase(schema, { timeout: "20 millis", applicationName: "late" })
+          const late = layerDatabase(schema, { timeout: "1 second", applicationName: "late" })
           const fiber = yield* Effect.forkChild(Effect.provide(migrate, late))
           const waiting = sql<{ pid: number }>`
             select pid from pg_stat_activity where application_name = 'late' and wait_event_type = 'Lock'
-              and clock_timestamp() - query_start > interval '60 milliseconds'`
+              and clock_timestamp() - query_start > interval '1100 milliseconds'`
           // A transaction sees one picture of the sessions unless it asks for more.
           const [backend] = yield* Effect.repeat(Effect.andThen(sql`select pg_stat_clear_snapshot()`, waiting), {
             until: (rows) => rows.length > 0,
