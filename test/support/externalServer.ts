@@ -30,13 +30,13 @@ export const addressOf = (url: Redacted.Redacted): NetConnectOpts => {
   return host.startsWith("/") ? { path: join(host, `.s.PGSQL.${port}`) } : { host, port }
 }
 
-/** A database of its own on that server, gone with the scope. */
-export const externalDatabase = Effect.fnUntraced(function* (given: string) {
-  const url = Redacted.make(given)
+/** A database of its own on the server of this URL, gone with the scope. */
+export const freshDatabase = Effect.fnUntraced(function* (url: Redacted.Redacted, encoding = "UTF8") {
   const admin = Database.layer({ server: serverAt(url), schema: "public", pool: 1, timeout: "1 minute" })
   const sql = Context.get(yield* Layer.build(Layer.fresh(admin)), SqlClient)
   const name = `rtmanager_test_${randomUUID().replaceAll("-", "")}`
-  yield* Effect.acquireRelease(sql`create database ${sql(name)} template template0`, () =>
+  const how = sql.literal(`encoding '${encoding}' template template0 lc_collate 'C' lc_ctype 'C'`)
+  yield* Effect.acquireRelease(sql`create database ${sql(name)} ${how}`, () =>
     Effect.orDie(sql`drop database ${sql(name)} with (force)`)
   )
   return { url: urlWith(url, { database: name }) }

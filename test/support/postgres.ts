@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "@effect/vitest"
-import { Context, type Duration, Effect, Layer, ManagedRuntime, type Redacted, Result } from "effect"
+import { Context, type Duration, Effect, Layer, ManagedRuntime, Redacted, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"
 import * as Database from "../../src/adapters/postgres/Database.ts"
@@ -22,7 +22,7 @@ import { serverAt } from "../../src/config/databaseUrl.ts"
 import type { Lease } from "../../src/ports/GameLeases.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
 import type { LogRow } from "../sim/model/Tables.ts"
-import { externalDatabase, externalUrl } from "./externalServer.ts"
+import { externalUrl, freshDatabase } from "./externalServer.ts"
 
 /** A folder that vanishes with the scope. */
 export const temporaryFolder = Effect.acquireRelease(
@@ -42,7 +42,7 @@ export const postgresServer = (): Layer.Layer<PostgresServer> => {
   const start =
     externalUrl === undefined
       ? Effect.orDie(Effect.flatMap(temporaryFolder, EmbeddedPostgres.make))
-      : Effect.orDie(externalDatabase(externalUrl))
+      : Effect.orDie(freshDatabase(Redacted.make(externalUrl)))
   const runtime = ManagedRuntime.make(Layer.effect(PostgresServer, start))
   afterAll(() => runtime.dispose())
   return Layer.effectContext(runtime.contextEffect)

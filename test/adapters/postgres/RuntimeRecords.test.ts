@@ -206,18 +206,19 @@ it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("RuntimeRec
 /** How many rows the statement read, and how often it went through the whole table. */
 const cost = Effect.fnUntraced(function* <A, E>(statement: Effect.Effect<A, E>) {
   const sql = yield* SqlClient
-  const counters = Effect.gen(function* () {
-    yield* sql`select pg_stat_force_next_flush()`
-    const [row] = yield* sql<{ scans: number; rows: number }>`
-    select t.seq_scan::int as scans, i.idx_tup_read::int as rows
-    from pg_stat_user_tables t join pg_stat_user_indexes i using (schemaname, relname)
-    where t.schemaname = current_schema() and i.indexrelname = 'runtime_records_stopped'`
-    return row ?? { scans: 0, rows: 0 }
-  })
-  const before = yield* counters
-  const answer = yield* statement
-  const after = yield* counters
-  return { answer, scans: after.scans - before.scans, rows: after.rows - before.rows }
+  // Within one transaction the counters are at hand at once.
+  const counters = sql<{ scans: number; rows: number }>`
+    select pg_stat_get_xact_numscans('runtime_records'::regclass)::int as scans,
+      pg_stat_get_xact_tuples_returned('runtime_records_stopped'::regclass)::int as rows`
+  return yield* sql.withTransaction(
+    Effect.gen(function* () {
+      const [before] = yield* counters
+      const answer = yield* statement
+      const [after] = yield* counters
+      assert(before !== undefined && after !== undefined)
+      return { answer, scans: after.scans - before.scans, rows: after.rows - before.rows }
+    })
+  )
 })
 
 const indexed = Layer.provide(layerStores({ pool: 1 }), server)

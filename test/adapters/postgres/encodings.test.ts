@@ -1,30 +1,21 @@
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Database from "../../../src/adapters/postgres/Database.ts"
 import { migrate } from "../../../src/adapters/postgres/migrations.ts"
 import { serverAt } from "../../../src/config/databaseUrl.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
+import { freshDatabase } from "../../support/externalServer.ts"
 import { layerPorts, PostgresServer, postgresServer } from "../../support/postgres.ts"
 import { auditRow, longAgo, momentAt } from "../../support/records.ts"
-
-let databases = 0
 
 /** A database of its own in this encoding, without tables. */
 const layerEncoded = (encoding: string, options: Partial<Database.Options> = {}) =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const { url } = yield* PostgresServer
-      const layer = (url: Redacted.Redacted) =>
-        Database.layer({ server: serverAt(url), schema: "rtmanager", pool: 2, timeout: "5 seconds", ...options })
-      const name = `encoded_${++databases}`
-      yield* Effect.flatMap(
-        SqlClient,
-        (sql) =>
-          sql`create database ${sql(name)} encoding ${sql.literal(`'${encoding}'`)} template template0 lc_collate 'C' lc_ctype 'C'`
-      ).pipe(Effect.provide(layer(url)))
-      return layer(Redacted.make(Redacted.value(url).replace("/postgres?", `/${name}?`)))
+      const { url } = yield* freshDatabase((yield* PostgresServer).url, encoding)
+      return Database.layer({ server: serverAt(url), schema: "rtmanager", pool: 2, timeout: "5 seconds", ...options })
     })
   )
 
