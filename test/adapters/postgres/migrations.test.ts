@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
@@ -422,19 +423,24 @@ it.layer(server, { timeout: "2 minutes", excludeTestServices: true })("Migration
       const { schema } = yield* Database
       yield* migrate
       yield* sql`drop index runtime_records_stopped`
-      yield* sql`create role migrator`
-      yield* sql`grant usage, create on schema ${sql(schema)} to migrator`
-      yield* sql`grant select, insert on all tables in schema ${sql(schema)} to migrator`
-      yield* sql`set role migrator`
+      // Roles are the same for every database of the server.
+      const name = `rtmanager_test_${randomUUID()}`
+      const role = sql(name)
+      yield* Effect.acquireRelease(sql`create role ${role}`, () =>
+        Effect.orDie(Effect.all([sql`reset role`, sql`drop owned by ${role}`, sql`drop role ${role}`]))
+      )
+      yield* sql`grant usage, create on schema ${sql(schema)} to ${role}`
+      yield* sql`grant select, insert on all tables in schema ${sql(schema)} to ${role}`
+      yield* sql`set role ${role}`
       assert.strictEqual(
         (yield* Effect.flip(migrate)).message,
         "migrate: the schema does not fit: index runtime_records_stopped cannot be created: must be owner of table runtime_records"
       )
       yield* sql`reset role`
       yield* migrate
-      yield* sql`set role migrator`
+      yield* sql`set role ${role}`
       assert.deepStrictEqual((yield* migrate).changes, [])
-    }).pipe(Effect.provide(layerDatabase(freshSchema(), { pool: 1 })))
+    }).pipe(Effect.scoped, Effect.provide(layerDatabase(freshSchema(), { pool: 1 })))
   )
 
   it.effect("event 37: wait for nobody where nothing is missing", () =>
