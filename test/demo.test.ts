@@ -1,15 +1,15 @@
 import { readFile } from "node:fs/promises"
-import { join } from "node:path"
 import { parseEnv } from "node:util"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Schedule } from "effect"
+import { Duration, Effect, Layer, Redacted, Schedule } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { decode } from "../src/config/Settings.ts"
 import { describeEngine } from "./support/docker.ts"
 import { layerEngine, type World, world } from "./support/e2e.ts"
 import * as FaultProxy from "./support/FaultProxy.ts"
 import { postgresServer } from "./support/postgres.ts"
+import { socketOf, through } from "./support/serverUrl.ts"
 import { command, start } from "./support/service.ts"
 
 describe("deploy/demo.env", () => {
@@ -77,13 +77,13 @@ const stage = Effect.fnUntraced(function* () {
       Effect.promise(() => Promise.all(left.map(({ Id }) => docker.getContainer(Id).remove({ force: true }))))
     )
   )
-  const folder = new URL(here.env.RTMANAGER_DATABASE_URL).searchParams.get("host") ?? ""
-  const database = yield* FaultProxy.serve({ path: join(folder, ".s.PGSQL.5432") }, "tcp")
+  const server = Redacted.make(here.env.RTMANAGER_DATABASE_URL)
+  const database = yield* FaultProxy.serve(socketOf(server), "tcp")
   const engine = yield* FaultProxy.serve("socketPath" in host ? { path: host.socketPath } : host, "unix")
   // What a killed process has asked for is there before the rest is removed.
   yield* Effect.addFinalizer(() => engine.idle)
   const env = {
-    DATABASE_URL: `postgres://postgres@${database.address}/postgres`,
+    DATABASE_URL: through(server, database.address),
     DATABASE_SCHEMA: here.env.RTMANAGER_DATABASE_SCHEMA,
     DOCKER_HOST: `unix://${engine.address}`,
     IMAGE: image,

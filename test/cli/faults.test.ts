@@ -1,12 +1,12 @@
-import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer } from "effect"
 import { describeEngine } from "../support/docker.ts"
 import { allowedRequest } from "../support/EngineProxy.ts"
 import { game, layerEngine, type World, world } from "../support/e2e.ts"
 import * as FaultProxy from "../support/FaultProxy.ts"
 import { makeOtlpSink } from "../support/OtlpSink.ts"
 import { PostgresServer, postgresServer } from "../support/postgres.ts"
+import { socketOf, through } from "../support/serverUrl.ts"
 import { command, start } from "../support/service.ts"
 
 /** When a fault strikes: with these words on their way to the server, and their answer still to come. */
@@ -113,12 +113,12 @@ const survives = Effect.fnUntraced(
   function* (faulty: keyof typeof moments, fault: FaultProxy.Fault) {
     const here = yield* world()
     const games = yield* populate(here, `${faulty}-${fault}`, 6)
-    const folder = new URL(Redacted.value((yield* PostgresServer).url)).searchParams.get("host") ?? ""
-    const database = yield* FaultProxy.serve({ path: join(folder, ".s.PGSQL.5432") }, "tcp")
+    const { url } = yield* PostgresServer
+    const database = yield* FaultProxy.serve(socketOf(url), "tcp")
     const engine = yield* FaultProxy.serve({ path: here.proxy.socketPath }, "unix")
     const env = {
       ...here.env,
-      RTMANAGER_DATABASE_URL: `postgres://postgres@${database.address}/postgres`,
+      RTMANAGER_DATABASE_URL: through(url, database.address),
       DOCKER_HOST: `unix://${engine.address}`
     }
     const proxy = { database, engine }[faulty]

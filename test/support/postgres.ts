@@ -22,6 +22,7 @@ import {
 import type { Lease } from "../../src/ports/GameLeases.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
 import type { LogRow } from "../sim/model/Tables.ts"
+import { normalized, withDatabase } from "./serverUrl.ts"
 
 /** A folder that vanishes with the scope. */
 export const temporaryFolder = Effect.acquireRelease(
@@ -33,10 +34,29 @@ export class PostgresServer extends Context.Service<PostgresServer, { readonly u
   "rtmanager/test/PostgresServer"
 ) {}
 
-/** A real server for the whole test file, started when first needed and stopped after its last test. */
+/** A database of its own on a server that is there already, dropped with the scope. */
+const databaseOn = Effect.fnUntraced(function* (server: Redacted.Redacted) {
+  const name = `rtmanager_test_${randomUUID().replaceAll("-", "")}`
+  const run = (statement: string) =>
+    Effect.flatMap(SqlClient, (sql) => sql.unsafe(statement)).pipe(
+      Effect.provide(Database.layer({ url: server, schema: "public", pool: 1, timeout: "1 minute" })),
+      Effect.orDie
+    )
+  yield* Effect.acquireRelease(run(`create database ${name}`), () => run(`drop database ${name} with (force)`))
+  return { url: withDatabase(server, name) }
+})
+
+const given = process.env.RTMANAGER_TEST_DATABASE_URL
+
+/** A real server for as long as the layer lasts, or a database of its own on the one at RTMANAGER_TEST_DATABASE_URL. */
+export const layerServer: Layer.Layer<PostgresServer, EmbeddedError> = Layer.effect(
+  PostgresServer,
+  given ? databaseOn(normalized(given)) : Effect.flatMap(temporaryFolder, EmbeddedPostgres.make)
+)
+
+/** The same for the whole test file: started when first needed and stopped after its last test. */
 export const postgresServer = (): Layer.Layer<PostgresServer, EmbeddedError> => {
-  const start = Effect.flatMap(temporaryFolder, EmbeddedPostgres.make)
-  const runtime = ManagedRuntime.make(Layer.effect(PostgresServer, start))
+  const runtime = ManagedRuntime.make(layerServer)
   afterAll(() => runtime.dispose())
   return Layer.effectContext(runtime.contextEffect)
 }

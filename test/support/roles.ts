@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises"
 import { assert } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Database from "../../src/adapters/postgres/Database.ts"
 import { layerStores, PostgresServer } from "./postgres.ts"
+import { partOf, withParts } from "./serverUrl.ts"
 
 /** The schema that `deploy/roles.sql` speaks of. */
 export const schema = "rtmanager"
@@ -28,9 +29,13 @@ export const layerRoles = Layer.effectDiscard(
   Effect.gen(function* () {
     const sql = yield* SqlClient
     assert.deepStrictEqual([statements.at(0), statements.at(-1)], ["begin", "commit"])
-    const give = sql.withTransaction(run(statements.slice(1, -1)))
-    yield* Effect.andThen(give, give)
-    yield* run(roles.map((role) => `alter role ${role} login`))
+    const password = partOf((yield* PostgresServer).url, "password")
+    const login = password === undefined ? "login" : `login password '${password.replaceAll("'", "''")}'`
+    const give = run(statements.slice(1, -1))
+    // Roles belong to the whole server, where other test files may be doing the same.
+    const once = run(["lock table pg_authid in share row exclusive mode"])
+    yield* sql.withTransaction(Effect.all([once, give, run(roles.map((role) => `alter role ${role} ${login}`))]))
+    yield* sql.withTransaction(give)
   })
 ).pipe(Layer.provideMerge(layerStores({ schema })))
 
@@ -39,7 +44,7 @@ export const layerRole = (role: Role) =>
   Layer.unwrap(
     Effect.map(PostgresServer, ({ url }) =>
       Database.layer({
-        url: Redacted.make(`${Redacted.value(url)}&user=${role}`),
+        url: withParts(url, { user: role }),
         schema,
         pool: 10,
         timeout: "5 seconds"

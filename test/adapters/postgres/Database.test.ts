@@ -10,6 +10,7 @@ import type { StoreError } from "../../../src/ports/StoreError.ts"
 import { makePostgresProxy } from "../../support/PostgresProxy.ts"
 import { freshSchema, layerDatabase, PostgresServer, postgresServer } from "../../support/postgres.ts"
 import { momentAt } from "../../support/records.ts"
+import { partOf } from "../../support/serverUrl.ts"
 
 const options = { schema: "rtmanager", pool: 2, timeout: "2 seconds" } as const
 
@@ -80,12 +81,12 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
       yield* Effect.replicateEffect(ask, 4, { concurrency: 4, discard: true })
       yield* sql`
         select pg_terminate_backend(pid) from pg_stat_activity
-        where application_name = 'recovers' and pid <> pg_backend_pid()`
+        where datname = current_database() and application_name = 'recovers' and pid <> pg_backend_pid()`
       yield* Effect.replicateEffect(ask, 8, { concurrency: 4, discard: true })
     }).pipe(Effect.provide(layerDatabase("any", { applicationName: "recovers" })))
   )
 
-  it.effect("names the server's socket in spans below the caller's", () =>
+  it.effect("names the server and the database in spans below the caller's", () =>
     Effect.gen(function* () {
       const spans: Array<Tracer.Span> = []
       const tracer = Tracer.make({
@@ -101,11 +102,8 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
       const [caller, statement] = spans
       assert.strictEqual(statement?.parent._tag === "Some" ? statement.parent.value.spanId : "", caller?.spanId)
       const { url } = yield* PostgresServer
-      assert.strictEqual(
-        statement?.attributes.get("server.address"),
-        new URL(Redacted.value(url)).searchParams.get("host")
-      )
-      assert.strictEqual(statement?.attributes.get("db.namespace"), "postgres")
+      assert.strictEqual(statement?.attributes.get("server.address"), partOf(url, "host"))
+      assert.strictEqual(`/${statement?.attributes.get("db.namespace")}`, new URL(Redacted.value(url)).pathname)
     }).pipe(Effect.provide(layerDatabase("any")))
   )
 
