@@ -61,7 +61,6 @@ const rights: Record<Role, Readonly<Record<string, ReadonlyArray<string>>>> = {
   }
 }
 
-const ofTables = ["select", "insert", "update", "delete", "truncate", "references", "trigger", "maintain"]
 const ofColumns = ["insert", "update", "references"]
 
 /** What must be refused, whatever the catalog says. */
@@ -105,8 +104,8 @@ it.layer(overAdopted, { timeout: "60 seconds", excludeTestServices: true })("the
       )
       for (const { name } of names) {
         const granted = yield* sql<{ right: string }>`
-          select privilege as right from unnest(${ofTables}::text[]) as privilege
-          where has_table_privilege(${role}, ${`${schema}.${name}`}, privilege)
+          select lower(privilege_type) as right from pg_class, aclexplode(acldefault('r', relowner))
+          where oid = ${`${schema}.${name}`}::regclass and has_table_privilege(${role}, oid, privilege_type)
           union all
           select privilege || ' ' || attname from pg_attribute, unnest(${ofColumns}::text[]) as privilege
           where attrelid = ${`${schema}.${name}`}::regclass and attnum > 0

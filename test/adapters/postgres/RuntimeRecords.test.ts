@@ -174,17 +174,12 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRe
 /** How many rows the statement read, and how often it went through the whole table. */
 const cost = Effect.fnUntraced(function* <A, E>(statement: Effect.Effect<A, E>) {
   const sql = yield* SqlClient
-  const counters = Effect.gen(function* () {
-    yield* sql`select pg_stat_force_next_flush()`
-    const [row] = yield* sql<{ scans: number; rows: number }>`
-    select t.seq_scan::int as scans, i.idx_tup_read::int as rows
-    from pg_stat_user_tables t join pg_stat_user_indexes i using (schemaname, relname)
-    where t.schemaname = current_schema() and i.indexrelname = 'runtime_records_stopped'`
-    return row ?? { scans: 0, rows: 0 }
-  })
-  const before = yield* counters
-  const answer = yield* statement
-  const after = yield* counters
+  const counters = sql<{ scans: number; rows: number }>`
+    select pg_stat_get_xact_numscans('runtime_records'::regclass)::int as scans,
+      pg_stat_get_xact_tuples_returned('runtime_records_stopped'::regclass)::int as rows`.pipe(
+    Effect.map(([row]) => row ?? { scans: 0, rows: 0 })
+  )
+  const [before, answer, after] = yield* sql.withTransaction(Effect.all([counters, statement, counters]))
   return { answer, scans: after.scans - before.scans, rows: after.rows - before.rows }
 })
 
