@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Console, Effect, Layer, Redacted } from "effect"
+import { Console, Effect, Redacted } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
-import { parseEndpoint } from "../src/adapters/postgres/endpoint.ts"
+import { serverAt } from "../src/config/databaseUrl.ts"
 import { type Address, connect } from "./rawEngine.ts"
 
 /**
@@ -84,9 +84,13 @@ const tick = Effect.gen(function* () {
 })
 
 /** Sessions as the server gives them, without what ours are told about plans. */
-const client = Effect.fromResult(parseEndpoint(Redacted.make(input.url))).pipe(
-  Effect.map((endpoint) => PgClient.layer({ ...endpoint, startupParameters: { search_path: input.schema } })),
-  Layer.unwrap
-)
+const { database, host, port, user } = serverAt(Redacted.make(input.url))
+const client = PgClient.layer({
+  host,
+  port,
+  username: user,
+  database,
+  startupParameters: { search_path: input.schema }
+})
 
 tick.pipe(Effect.provide(client), NodeRuntime.runMain)

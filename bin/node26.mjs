@@ -1,10 +1,12 @@
 // Runs a file on the Node that the lock file brings: `node bin/node26.mjs FILE ARGS`, under Node 20 or newer. Where npm
-// has linked that Node already, or there is a newer one, it is this process; else it is a child that gets our signals.
+// has linked that Node already, or there is a newer one, it is this process; else it is a child that gets our signals and
+// does not outlive us.
 import { spawn } from "node:child_process"
 import module, { createRequire } from "node:module"
 import { constants } from "node:os"
 import { resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { whenStarterIsGone } from "./starter.mjs"
 
 const [file = "", ...args] = process.argv.slice(2)
 
@@ -25,12 +27,19 @@ const broughtNode = () => {
 if (Number(process.versions.node.split(".")[0]) >= 26) {
   module.enableCompileCache(compileCache)
   process.argv.splice(1, 2, resolve(file))
+  whenStarterIsGone(file, () => process.kill(process.pid, "SIGTERM"))
   await import(pathToFileURL(resolve(file)).href)
 } else {
-  const child = spawn(broughtNode(), [...process.execArgv, file, ...args], {
+  const node = broughtNode()
+  const child = spawn(node, [...process.execArgv, fileURLToPath(import.meta.url), file, ...args], {
     stdio: "inherit",
-    env: { NODE_COMPILE_CACHE: compileCache, ...process.env }
+    env: { ...process.env, NODE26_WRAPPER: String(process.pid) }
   })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal))
+  whenStarterIsGone(file, () => child.kill("SIGTERM"))
+  child.on("error", ({ message }) => {
+    console.error(`Node 26 cannot be started (${message}): run npm ci as the user that owns this folder`)
+    process.exit(2)
+  })
   child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal ?? ""] ?? 0)))
 }

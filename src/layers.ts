@@ -24,6 +24,7 @@ import { CommandFailed, commandFailed, exitCode } from "./cli/CommandFailed.ts"
 import { SampleGames } from "./cli/demo.ts"
 import { Migrations } from "./cli/migrate.ts"
 import { CurrentSettings } from "./config/CurrentSettings.ts"
+import { serverAt } from "./config/databaseUrl.ts"
 import { decode, type Settings } from "./config/Settings.ts"
 import { version } from "./config/version.ts"
 import * as Logging from "./observability/logging.ts"
@@ -47,12 +48,12 @@ const unreachable = ({ message }: { readonly message: string }) =>
   new CommandFailed({ code: exitCode.dependency, message })
 
 /** A private PostgreSQL in the folder; it migrates itself. */
-const layerEmbedded = (directory: string, options: Omit<Database.Options, "url">) =>
+const layerEmbedded = (directory: string, options: Omit<Database.Options, "server">) =>
   EmbeddedPostgres.make(directory).pipe(
     Effect.mapError(unreachable),
     Effect.map(({ url }) =>
       Layer.effectDiscard(Effect.mapError(migrate, commandFailed)).pipe(
-        Layer.provideMerge(Database.layer({ ...options, url }))
+        Layer.provideMerge(Database.layer({ ...options, server: serverAt(url) }))
       )
     ),
     Layer.unwrap
@@ -63,7 +64,7 @@ const layerDatabase = (settings: Settings) => {
   const options = { schema, pool, timeout: statementTimeout(settings) }
   return location._tag === "Embedded"
     ? layerEmbedded(location.directory, options)
-    : Database.layer({ ...options, url: location.url })
+    : Database.layer({ ...options, server: location.server })
 }
 
 const layerStores = (leaseTtl: Duration.Duration) =>
@@ -136,7 +137,14 @@ export const migrations = withSettings((settings) =>
 export const demo = Layer.unwrap(
   Effect.gen(function* () {
     const directory = yield* Effect.acquireRelease(
-      Effect.promise(() => mkdtemp(join(tmpdir(), "rtmanager-demo-"))),
+      Effect.tryPromise({
+        try: () => mkdtemp(join(tmpdir(), "rtmanager-demo-")),
+        catch: (error) =>
+          new CommandFailed({
+            code: exitCode.unusable,
+            message: `cannot create a folder for temporary files: ${error}`
+          })
+      }),
       (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
     )
     const [leaseTtl, engineTimeout] = [Duration.minutes(1), Duration.seconds(15)]

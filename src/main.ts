@@ -1,3 +1,4 @@
+import { format } from "node:util"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, Runtime } from "effect"
@@ -6,6 +7,7 @@ import { demo } from "./cli/demo.ts"
 import { engine } from "./cli/engine.ts"
 import { migrate } from "./cli/migrate.ts"
 import { plan } from "./cli/plan.ts"
+import { print } from "./cli/print.ts"
 import { run } from "./cli/run.ts"
 import { serve } from "./cli/serve.ts"
 import { version } from "./config/version.ts"
@@ -25,7 +27,19 @@ const cleanup = Command.make("rtmanager-cleanup").pipe(
 
 const isUsage = (error: unknown) => CliError.isCliError(error)
 
+/** Prints what the library says to stdout, which is help and the version, as results are printed. */
+const printing = Effect.fnUntraced(function* <E, R>(command: Effect.Effect<void, E, R>) {
+  const said: Array<string> = []
+  const listening: Console.Console = Object.assign(Object.create(yield* Console.Console), {
+    log: (...words: ReadonlyArray<unknown>) => void said.push(format(...words))
+  })
+  const exit = yield* Effect.exit(Effect.provideService(command, Console.Console, listening))
+  const help = said.length === 0 ? Effect.void : print(said.join("\n"))
+  return yield* Exit.isSuccess(exit) ? help : Effect.andThen(Effect.ignore(help), exit)
+})
+
 const main = Command.run(cleanup, { version }).pipe(
+  printing,
   Effect.tapCause((cause) => {
     if (Cause.hasInterruptsOnly(cause) || isUsage(Cause.squash(cause))) return Effect.void
     const error = Cause.squash(cause)
@@ -36,16 +50,27 @@ const main = Command.run(cleanup, { version }).pipe(
   Effect.provide(NodeServices.layer)
 )
 
+/** Ends the process once what was written to stderr has gone out, which a slow reader may delay by a second. */
+const end = (code: number) => {
+  const exit = () => process.exit(code)
+  setTimeout(exit, 1000)
+  process.stderr.write("", exit)
+}
+
 /** Unusable arguments end with 2, an interrupted command with 130 unless it says that this is how it ends well. */
 const teardown: Runtime.Teardown = (exit) =>
   Runtime.defaultTeardown(exit, (code) => {
     const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
-    if (code === 130) return process.exit(process.exitCode ?? 130)
-    process.exit(isUsage(error) && code !== 0 ? 2 : code)
+    if (code === 130) return end(Number(process.exitCode ?? 130))
+    end(isUsage(error) && code !== 0 ? 2 : code)
   })
 
 /** Whatever hangs, the process ends within ten seconds of being told to. */
 const hardStop = () => setTimeout(() => process.exit(process.exitCode ?? 130), 9000).unref()
-process.once("SIGTERM", hardStop).once("SIGINT", hardStop)
+process.on("SIGTERM", hardStop).on("SIGINT", hardStop)
+// A terminal that closes, or npm's end, stops the process as SIGTERM does.
+process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
+// A reader that is gone or a disk that is full must not end the process. `print` deals with it, and logs are lost.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 
 NodeRuntime.runMain(main, { teardown, disableErrorReporting: true })

@@ -68,6 +68,15 @@ describe("the layout", () => {
     assert.deepStrictEqual(wrong, [])
   })
 
+  it("lets no bag of settings win over a field that is named beside it", () => {
+    const wrong = globSync("src/**/*.ts").flatMap((file) =>
+      [
+        ...readFileSync(file, "utf8").matchAll(/[^\n]*,\s*\.\.\.(?:\w+\.)?(?:settings|options)\b(?!\s*\}\s*[:=])/gi)
+      ].map(([text]) => `${file}: ${text}`)
+    )
+    assert.deepStrictEqual(wrong, [])
+  })
+
   it("was read at all", () => {
     assert.isAbove(imports.length, 100)
   })

@@ -7,9 +7,9 @@ import type { SqlError } from "effect/sql/SqlError"
 import { decode } from "../src/config/Settings.ts"
 import { describeEngine } from "./support/docker.ts"
 import { layerEngine, type World, world } from "./support/e2e.ts"
+import { addressOf, hostAndPort, urlWith } from "./support/externalServer.ts"
 import * as FaultProxy from "./support/FaultProxy.ts"
 import { postgresServer } from "./support/postgres.ts"
-import { socketOf, through } from "./support/serverUrl.ts"
 import { command, start } from "./support/service.ts"
 
 describe("deploy/demo.env", () => {
@@ -17,7 +17,7 @@ describe("deploy/demo.env", () => {
     Effect.gen(function* () {
       const env = parseEnv(yield* Effect.promise(() => readFile("deploy/demo.env", "utf8")))
       const compose = yield* Effect.promise(() => readFile("docker-compose.yml", "utf8"))
-      const settings = yield* decode({ ...env, RTMANAGER_DATABASE_URL: "postgres://127.0.0.1/demo" })
+      const settings = yield* decode({ ...env, RTMANAGER_DATABASE_URL: "postgres://demo@127.0.0.1/demo" })
       const seconds = Duration.toSeconds(settings.retention)
       assert.isTrue(seconds >= 60 && seconds < 65, `${seconds} s`)
       assert.strictEqual(Duration.toSeconds(settings.interval), 15)
@@ -77,13 +77,13 @@ const stage = Effect.fnUntraced(function* () {
       Effect.promise(() => Promise.all(left.map(({ Id }) => docker.getContainer(Id).remove({ force: true }))))
     )
   )
-  const server = Redacted.make(here.env.RTMANAGER_DATABASE_URL)
-  const database = yield* FaultProxy.serve(socketOf(server), "tcp")
+  const url = Redacted.make(here.env.RTMANAGER_DATABASE_URL)
+  const database = yield* FaultProxy.serve(addressOf(url), "tcp")
   const engine = yield* FaultProxy.serve("socketPath" in host ? { path: host.socketPath } : host, "unix")
   // What a killed process has asked for is there before the rest is removed.
   yield* Effect.addFinalizer(() => engine.idle)
   const env = {
-    DATABASE_URL: through(server, database.address),
+    DATABASE_URL: Redacted.value(urlWith(url, hostAndPort(database.address))),
     DATABASE_SCHEMA: here.env.RTMANAGER_DATABASE_SCHEMA,
     DOCKER_HOST: `unix://${engine.address}`,
     IMAGE: image,
@@ -125,7 +125,7 @@ type Stage = Effect.Success<ReturnType<typeof stage>>
 /** Ends as when the stack is stopped. Gives back what it has said, with how many lines for each event. */
 const stop = Effect.fnUntraced(function* (program: Effect.Success<ReturnType<Stage["play"]>>) {
   yield* program.signal("SIGTERM")
-  const { code, log } = yield* Effect.timeout(program.ended, "5 seconds")
+  const { code, log } = yield* Effect.timeout(program.ended, "1 minute")
   assert.strictEqual(code, 130)
   return Object.groupBy(log, ({ event }) => String(event))
 })

@@ -58,6 +58,33 @@ describe("the command line", () => {
     })
   )
 
+  it.live.each([
+    { name: "sslmode=Require", url: "postgres://user:opensesame@127.0.0.1:1/db?sslmode=Require" },
+    { name: "port=abc", url: "postgres://user:opensesame@127.0.0.1:abc/db" },
+    { name: "connect_timeout=x", url: "postgres://user:opensesame@127.0.0.1:1/db?connect_timeout=x" },
+    { name: "no user", url: "postgres://127.0.0.1:1/db" },
+    { name: "a # in the password", url: "postgres://user:open#sesame@127.0.0.1:1/db" }
+  ])("event 33: serve does not start with a database URL that cannot work: $name", ({ url }) =>
+    Effect.gen(function* () {
+      const { code, stdout, log } = yield* command(["serve"], { RTMANAGER_DATABASE_URL: url })
+      const text = stdout + JSON.stringify(log)
+      assert.strictEqual(code, 2)
+      assert.match(text, /RTMANAGER_DATABASE_URL=<redacted>: needs postgres:/)
+      assert.notMatch(text, /sesame/)
+    })
+  )
+
+  it.live.each([
+    { name: "another machine's database", host: "127.1", warnings: 1 },
+    { name: "this machine's database", host: "127.0.0.1", warnings: 0 }
+  ])("event 30: $warnings warnings of plain text to $name", ({ host, warnings }) =>
+    Effect.gen(function* () {
+      const { log } = yield* command(["run"], { RTMANAGER_DATABASE_URL: `postgres://user@${host}:1/db` })
+      assert.isTrue(log.some(({ event }) => event === "run.started"))
+      assert.strictEqual(log.filter(({ event }) => event === "database.plain_text").length, warnings)
+    })
+  )
+
   it.live("warns of variables that it does not know, but for those of the tests", () =>
     Effect.gen(function* () {
       const { log } = yield* command(["run"], {

@@ -1,7 +1,8 @@
-import { Clock, type Duration, Effect, Layer, Metric, Schedule } from "effect"
+import { Cause, Clock, Duration, Effect, Layer, Metric, Option, Ref, Schedule } from "effect"
 import { type Moment, momentOf } from "../domain/Expiry.ts"
 import * as Metrics from "../observability/Metrics.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
+import type { StoreError } from "../ports/StoreError.ts"
 
 /** Counts the backlog in one statement and sets the gauges by it. */
 export const measure = Effect.fnUntraced(function* (records: RuntimeRecords["Service"], moment: Moment) {
@@ -14,16 +15,31 @@ export const measure = Effect.fnUntraced(function* (records: RuntimeRecords["Ser
   return backlog
 })
 
-/** Sets the gauges once a minute, however long a pass or the wait for the next one takes. */
-export const layer = (options: { readonly retention: Duration.Duration }) =>
+/** A failure is one warning an hour at most, and a debug line besides: a database that is away must not fill the log. */
+const warnEvery = Duration.toNanosUnsafe(Duration.hours(1))
+
+/** Sets the gauges at once and then once a minute, in every mode and however long a pass or the wait for one takes. */
+export const layer = ({ retention }: { readonly retention: Duration.Duration }) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const records = yield* RuntimeRecords
+      const quietUntil = yield* Ref.make(yield* Clock.monotonicTimeNanos)
+      const failed = Effect.fnUntraced(function* (cause: Cause.Cause<StoreError>) {
+        const now = yield* Clock.monotonicTimeNanos
+        const isQuiet = now < (yield* Ref.get(quietUntil))
+        if (!isQuiet) yield* Ref.set(quietUntil, now + warnEvery)
+        const log = Effect.logWithLevel(isQuiet ? "Debug" : "Warn")
+        yield* Option.match(Cause.findErrorOption(cause), {
+          onSome: ({ message }) => Effect.annotateLogs(log("cleanup.backlog.unknown"), { message }),
+          onNone: () => log("cleanup.backlog.unknown", cause)
+        })
+      })
       yield* Effect.gen(function* () {
+        const database = yield* records.clock
         const service = yield* Clock.currentTimeMillis
-        yield* measure(records, momentOf({ service, database: yield* records.clock, ...options }))
+        yield* measure(records, momentOf({ service, database }, retention))
       }).pipe(
-        Effect.catchCause((cause) => Effect.logDebug("cleanup.backlog.unknown", cause)),
+        Effect.catchCause(failed),
         Effect.repeat(Schedule.spaced("1 minute")),
         Effect.withTracerEnabled(false),
         Effect.forkScoped

@@ -17,6 +17,7 @@ import { isCannotRecord, type PassError, PassRefused } from "./PassRefused.ts"
 import { type PassReport, Tally, type Trigger } from "./PassReport.ts"
 import type { Progress } from "./Progress.ts"
 import * as Recording from "./Recording.ts"
+import { testimony } from "./testimony.ts"
 
 /** How long the games in flight may go on when a pass is interrupted. */
 const grace = Duration.seconds(4)
@@ -136,7 +137,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const backlog = Option.getOrUndefined(yield* Effect.option(measure(records, opened.moment)))
     yield* backlogMeasured(backlog)
 
-    const brake = acceptAbsent ? Brake.released : Brake.make()
+    const brake = acceptAbsent ? Brake.released : yield* Brake.make(testimony(engine, records, opened))
     const recording = yield* Recording.make(leases, records)
     const act: (record: RuntimeRecord) => Effect.Effect<void, PassError> = dryRun
       ? tryOut(opened, tally)

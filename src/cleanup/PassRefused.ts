@@ -1,5 +1,6 @@
 import { Duration, Schema } from "effect"
-import type { ContainerEngineError, EngineId } from "../ports/ContainerEngine.ts"
+import { difference, type EngineId } from "../domain/EngineId.ts"
+import type { ContainerEngineError } from "../ports/ContainerEngine.ts"
 import type { StoreError } from "../ports/StoreError.ts"
 
 /** The whole pass stops, without a row and without charging any game. */
@@ -17,7 +18,7 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
   static engineChanged = (known: EngineId, present: EngineId) =>
     new PassRefused({
       reason: "engine_changed",
-      detail: `the engine is ${present} but the records' containers live on ${known}; if that is meant, run: engine accept`
+      detail: `the engine is ${present}, but the records' containers live on ${known}. ${difference(known, present)}. Only if those containers are gone for good, or all on this engine, run: engine accept`
     })
 
   static engineDown = (error: ContainerEngineError) => new PassRefused({ reason: "engine_down", detail: error.message })

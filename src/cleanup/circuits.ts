@@ -73,7 +73,7 @@ const databaseDependency: Dependency<StoreError> = {
   key: "database",
   rejected: (operation, detail) => new StoreError({ operation, reason: new StoreWithheld({ detail }) }),
   explain: ({ reason }) => reason.message,
-  isAway: ({ reason }) => reason._tag !== "CannotRecord"
+  isAway: ({ reason }) => reason._tag !== "CannotRecord" && reason._tag !== "UnsafeSession"
 }
 
 const make = Effect.gen(function* () {
@@ -90,6 +90,7 @@ const make = Effect.gen(function* () {
     ContainerEngine.of({
       ping: toEngine.probe("ping", engine.ping),
       identity: toEngine.probe("identity", engine.identity),
+      count: toEngine.call("count", engine.count),
       inspect: (id) => toEngine.call("inspect", engine.inspect(id)),
       findByGame: (gameId) => toEngine.call("find", engine.findByGame(gameId)),
       remove: (id) => toEngine.call("remove", engine.remove(id))
@@ -99,7 +100,8 @@ const make = Effect.gen(function* () {
       clock: toDatabase.probe("clock", records.clock),
       listDue: (page) => toDatabase.call("listDue", records.listDue(page)),
       listStopped: (page) => toDatabase.call("listStopped", records.listStopped(page)),
-      backlog: (moment) => toDatabase.call("backlog", records.backlog(moment))
+      backlog: (moment) => toDatabase.call("backlog", records.backlog(moment)),
+      witnesses: (moment) => toDatabase.call("witnesses", records.witnesses(moment))
     }),
     // What ends an attempt is always tried: a removal must not stay unrecorded because of a probe.
     Context.add(GameLeases, {

@@ -1,6 +1,7 @@
 import { Clock, Duration, Effect } from "effect"
+import { type EngineId, isOldFormOf } from "../domain/EngineId.ts"
 import { type Moment, momentOf } from "../domain/Expiry.ts"
-import { ContainerEngine, type EngineId } from "../ports/ContainerEngine.ts"
+import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { PassRefused, passError } from "./PassRefused.ts"
@@ -15,7 +16,7 @@ export interface OpenOptions {
   readonly retention: Duration.Duration
   /** How far this service's clock and the database's may be apart. */
   readonly maxClockSkew: Duration.Duration
-  /** `false` for who only looks: the engine is not remembered, and a brake holds nobody who touches nothing. */
+  /** `false` for who only looks: the engine is not written down, and a brake holds nobody who touches nothing. */
   readonly touch: boolean
   /** A person says that most containers may be absent: lets go of the brake. */
   readonly acceptAbsent?: boolean
@@ -34,21 +35,28 @@ export const believableClocks = Effect.fnUntraced(function* (
   return { service: Math.min(before, after), database }
 })
 
-/** The engine, if it is the known one, or the first that is seen. */
+/** The engine, if it is the known one, or the first that is seen. What an earlier version wrote of it is completed. */
 export const expectedEngine = Effect.fnUntraced(function* (
   engine: ContainerEngine["Service"],
   known: KnownEngine["Service"],
   options: { readonly remember: boolean }
 ) {
   const present = yield* Effect.mapError(engine.identity, PassRefused.engineDown)
-  const expected =
+  const stored =
     (yield* known.read) ?? (options.remember ? yield* known.remember(present) : { id: present, braked: false })
+  const expected = !isOldFormOf(stored.id, present)
+    ? stored
+    : options.remember
+      ? yield* known.widen(stored.id, present)
+      : { ...stored, id: present }
   if (expected.id !== present) return yield* PassRefused.engineChanged(expected.id, present)
   return expected
 })
 
 /** What refuses every pass over a braked engine. */
-export const braked = PassRefused.absentBrake("in an earlier pass most containers were not on the engine")
+export const braked = PassRefused.absentBrake(
+  "in an earlier pass containers that should be on the engine were not there"
+)
 
 /**
  * Asks the database's clock and who the engine is. Refused where the clocks disagree, the engine does not answer, is not
@@ -61,10 +69,8 @@ export const openPass = Effect.gen(function* () {
   return Effect.fnUntraced(function* ({ retention, maxClockSkew, touch, acceptAbsent }: OpenOptions) {
     const clocks = yield* believableClocks(records, maxClockSkew)
     const expected = yield* expectedEngine(engine, known, { remember: touch })
-    if (touch && expected.braked) {
-      if (!acceptAbsent) return yield* braked
-      yield* known.accept(expected.id)
-    }
-    return { moment: momentOf({ ...clocks, retention }), engineId: expected.id } satisfies OpenedPass
+    if (touch && acceptAbsent) yield* known.accept(expected.id)
+    else if (touch && expected.braked) return yield* braked
+    return { moment: momentOf(clocks, retention), engineId: expected.id } satisfies OpenedPass
   })
 })

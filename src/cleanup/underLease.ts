@@ -5,6 +5,7 @@ import type { Refusal } from "../domain/Outcome.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { judgeRecord } from "../domain/Verdict.ts"
 import type { ContainerEngine, ContainerEngineError, EngineId } from "../ports/ContainerEngine.ts"
+import type { StoreError } from "../ports/StoreError.ts"
 import type { Brake } from "./Brake.ts"
 import { askEngine, confirmAbsence, decideAfterRemoval, type NotRemovable, refusalOf } from "./decide.ts"
 import { PassRefused } from "./PassRefused.ts"
@@ -53,11 +54,12 @@ export const underLease = Effect.fnUntraced(
     engine: Engine,
     engineTimeout: Duration.Duration,
     game: HeldGame
-  ): Effect.fn.Return<End, ContainerEngineError | PassRefused> {
+  ): Effect.fn.Return<End, ContainerEngineError | PassRefused | StoreError> {
     const verdict = judgeRecord(game.record, game.moment)
     if (verdict._tag === "Refused") return End.Refused(verdict)
     const decision = yield* askEngine(engine, verdict, { ...game, patience: engineTimeout })
-    yield* game.brake.looked(decision._tag === "Absent" && !game.leftBehind)
+    const unexplained = game.leftBehind ? "explained" : "absent"
+    yield* game.brake.looked(decision._tag === "Absent" ? unexplained : "there")
     if (decision._tag === "Absent") return yield* alreadyAbsent(engine, game, decision.containerId)
     if (decision._tag === "Refused") return End.Refused(decision)
 
@@ -69,11 +71,13 @@ export const underLease = Effect.fnUntraced(
     return yield* remove(engine, engineTimeout, game, decision.containerId)
   },
   (self, engine, _, game) =>
-    Effect.catchTag(self, "ContainerEngineError", (error) =>
-      Effect.map(refusalOf(engine, error), (refusal) =>
-        End.Refused(game.removal.inDoubt ? { code: "outcome_unknown", message: error.message } : refusal)
-      )
-    )
+    Effect.catchTags(self, {
+      ContainerEngineError: (error) =>
+        Effect.map(refusalOf(engine, error), (refusal) =>
+          End.Refused(game.removal.inDoubt ? { code: "outcome_unknown", message: error.message } : refusal)
+        ),
+      StoreError: ({ message }) => Effect.succeed(End.Refused({ code: "store_unavailable", message }))
+    })
 )
 
 const removeSpan = Effect.withSpan("rtmanager.cleanup.remove", { kind: "client" })
@@ -130,7 +134,8 @@ const alreadyAbsent = Effect.fnUntraced(function* (
   return End.Commit({ outcome: "already_absent", containerId, byUs })
 })
 
-const isKnown = Effect.fnUntraced(function* (engine: Engine, { engineId }: HeldGame) {
+/** Whether the engine behind the address is still the one that the pass began with. */
+export const isKnown = Effect.fnUntraced(function* (engine: Engine, { engineId }: Pick<HeldGame, "engineId">) {
   const present = yield* engine.identity
   if (present !== engineId) return yield* PassRefused.engineChanged(engineId, present)
 })

@@ -1,6 +1,7 @@
 import { Clock, Effect, Result } from "effect"
 import { openPass } from "../cleanup/openPass.ts"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
+import { isExposed } from "../config/DatabaseSettings.ts"
 import { describe } from "../config/describe.ts"
 import { version } from "../config/version.ts"
 import { momentOf } from "../domain/Expiry.ts"
@@ -22,7 +23,7 @@ export const announce = (event: string, more: Readonly<Record<string, unknown>> 
       Effect.result
     )
     const service = yield* Clock.currentTimeMillis
-    const unknown = momentOf({ service, database: service, retention: settings.retention })
+    const unknown = momentOf({ service, database: service }, settings.retention)
     const { moment, ...state } = Result.isSuccess(found)
       ? found.success
       : { moment: unknown, due: "unknown", reason: found.failure.message }
@@ -35,6 +36,11 @@ export const announce = (event: string, more: Readonly<Record<string, unknown>> 
         ...more
       })
     )
+    if (isExposed(settings.database.location)) {
+      yield* Effect.logWarning("database.plain_text").pipe(
+        Effect.annotateLogs({ detail: "the connection is not encrypted and the server is not local: see sslmode" })
+      )
+    }
     if (settings.unknown.length > 0) {
       yield* Effect.logWarning("settings.unknown").pipe(Effect.annotateLogs({ variables: settings.unknown }))
     }

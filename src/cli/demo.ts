@@ -1,9 +1,10 @@
-import { Clock, Console, Context, Effect } from "effect"
+import { Clock, Context, Effect } from "effect"
 import { Command } from "effect/cli"
 import { CleanupPass } from "../cleanup/CleanupPass.ts"
 import { printable } from "../domain/printable.ts"
 import type { StoreError } from "../ports/StoreError.ts"
 import { commandFailed } from "./CommandFailed.ts"
+import { print } from "./print.ts"
 import * as Report from "./report.ts"
 import { json } from "./run.ts"
 import { type Sample, samples } from "./samples.ts"
@@ -61,6 +62,6 @@ export const demo = Command.make("demo", { json }, ({ json }) =>
     const report = yield* pass.runOnce({ trigger: "manual" })
     if (report.error !== undefined) return yield* report.error
     const rows = yield* Effect.forEach(set, (sample) => Effect.map(games.look(sample), (state) => row(sample, state)))
-    yield* Console.log(json ? JSON.stringify({ games: rows }) : `${table(rows)}\n\n${Report.toText(report)}`)
-  }).pipe(Effect.mapError(commandFailed))
+    return json ? JSON.stringify({ games: rows }) : `${table(rows)}\n\n${Report.toText(report)}`
+  }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
 ).pipe(Command.withDescription("Show the main job on sample games: what is removed, what is kept, and why"))

@@ -1,23 +1,24 @@
-import { Console, Effect } from "effect"
+import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { PassRefused } from "../cleanup/PassRefused.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
+import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { commandFailed } from "./CommandFailed.ts"
+import { print } from "./print.ts"
 import { json } from "./run.ts"
 
 const accept = Command.make("accept", { json }, ({ json }) =>
   Effect.gen(function* () {
     const known = yield* KnownEngine
+    yield* (yield* RuntimeRecords).clock
     const present = yield* Effect.mapError((yield* ContainerEngine).identity, PassRefused.engineDown)
     const before = yield* known.read
     yield* known.accept(present)
-    yield* Console.log(
-      json
-        ? JSON.stringify({ engine_id: present, known_before: before?.id ?? null })
-        : `accepted engine ${present}${before === undefined || before.id === present ? "" : `, in place of ${before.id}`}`
-    )
-  }).pipe(Effect.mapError(commandFailed))
+    return json
+      ? JSON.stringify({ engine_id: present, known_before: before?.id ?? null })
+      : `accepted engine ${present}${before === undefined || before.id === present ? "" : `, in place of ${before.id}`}`
+  }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
 ).pipe(Command.withDescription("Take the engine that answers now as the known one, whatever was known before"))
 
 /** Commands about the engine that the records' containers live on. */

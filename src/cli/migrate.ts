@@ -1,7 +1,8 @@
-import { Console, Context, Effect } from "effect"
+import { Context, Effect } from "effect"
 import { Command } from "effect/cli"
 import type { StoreError } from "../ports/StoreError.ts"
 import { commandFailed } from "./CommandFailed.ts"
+import { print } from "./print.ts"
 import { json } from "./run.ts"
 
 /** What `migrate` needs from outside. */
@@ -19,10 +20,8 @@ export class Migrations extends Context.Service<
 export const migrate = Command.make("migrate", { json }, ({ json }) =>
   Effect.gen(function* () {
     const { schema, version, changes } = yield* (yield* Migrations).migrate
-    yield* Console.log(
-      json
-        ? JSON.stringify({ schema, version, changes })
-        : [...changes, `schema ${schema} is at version ${version}`].join("\n")
-    )
-  }).pipe(Effect.mapError(commandFailed))
+    return json
+      ? JSON.stringify({ schema, version, changes })
+      : [...changes, `schema ${schema} is at version ${version}`].join("\n")
+  }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
 ).pipe(Command.withDescription("Apply migrations; several at once are safe, and a second run changes nothing"))

@@ -1,9 +1,10 @@
-import { Console, Effect, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import { Command } from "effect/cli"
 import * as CleanupPlan from "../cleanup/CleanupPlan.ts"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
 import { printable } from "../domain/printable.ts"
 import { commandFailed } from "./CommandFailed.ts"
+import { print } from "./print.ts"
 import { json } from "./run.ts"
 
 const actionOf = ({ outcome }: CleanupPlan.Planned) =>
@@ -30,14 +31,20 @@ const toText = (planned: CleanupPlan.Planned) =>
     .filter((part) => part !== null)
     .join("  ")
 
-/** Prints games as they are judged, so that a large backlog needs no memory; the JSON is one array all the same. */
+/**
+ * Prints games as they are judged, so that a large backlog needs no memory, and stops judging when nobody reads on. The
+ * JSON is one array all the same.
+ */
 export const plan = Command.make("plan", { json }, ({ json }) =>
   Effect.gen(function* () {
     const settings = yield* CurrentSettings
     let count = 0
-    const print = (planned: CleanupPlan.Planned) =>
-      Console.log(json ? `${count++ === 0 ? "[" : ","}${toJson(planned)}` : toText(planned))
-    yield* CleanupPlan.plan(settings).pipe(Stream.runForEach(print), Effect.mapError(commandFailed))
-    if (json) yield* Console.log(count === 0 ? "[]" : "]")
+    const line = (planned: CleanupPlan.Planned) =>
+      json ? `${count++ === 0 ? "[" : ","}${toJson(planned)}` : toText(planned)
+    yield* CleanupPlan.plan(settings).pipe(
+      Stream.mapError(commandFailed),
+      Stream.runForEachWhile((planned) => print(line(planned)))
+    )
+    if (json) yield* print(count === 0 ? "[]" : "]")
   })
 ).pipe(Command.withDescription("Say what a pass would do now with each stopped game, and why; touches nothing"))

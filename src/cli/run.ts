@@ -1,8 +1,9 @@
-import { Console, Effect } from "effect"
+import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CleanupPass } from "../cleanup/CleanupPass.ts"
 import { announce } from "./announce.ts"
 import { failureOf } from "./CommandFailed.ts"
+import { print } from "./print.ts"
 import { progressLine } from "./progress.ts"
 import * as Report from "./report.ts"
 
@@ -21,7 +22,7 @@ export const run = Command.make("run", { json, acceptAbsent }, ({ json, acceptAb
     const report = yield* Effect.scoped(
       Effect.flatMap(progressLine, (onProgress) => pass.runOnce({ trigger: "manual", acceptAbsent, onProgress }))
     )
-    yield* Console.log(json ? Report.toJson(report) : Report.toText(report))
+    yield* print(json ? Report.toJson(report) : Report.toText(report))
     const failure = failureOf(report)
     if (failure !== undefined) return yield* failure
   })

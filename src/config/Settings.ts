@@ -50,15 +50,19 @@ const present = (env: Environment): Environment =>
 /** A URL may hold a password, also one that a slip of the pen has made unreadable or put into the wrong variable. */
 const shown = (variable: string, value: string | undefined) => {
   if (value === undefined) return undefined
-  return variable === "RTMANAGER_DATABASE_URL" || value.includes("@") ? "<redacted>" : JSON.stringify(printable(value))
+  const isSecret = variable === "RTMANAGER_DATABASE_URL" || variable === "PGPASSWORD" || value.includes("@")
+  return isSecret ? "<redacted>" : JSON.stringify(printable(value))
 }
 
-/** Of an issue only the variables are taken: the issue itself may hold what must not be shown. */
+/** Of an issue only the path is taken, variable and reason: the issue itself may hold what must not be shown. */
 const problems = (issue: SchemaIssue.Issue, env: Environment): ReadonlyArray<Problem> => {
-  const named = new Set(SchemaIssue.makeFormatterStandardSchemaV1()(issue).issues.map(({ path }) => path?.[1]))
-  return [...acceptedForms].flatMap(([variable, accepted]) =>
-    named.has(variable) ? [{ variable, value: shown(variable, env[variable]), accepted }] : []
-  )
+  const paths = SchemaIssue.makeFormatterStandardSchemaV1()(issue).issues.map(({ path = [] }) => path)
+  return [...acceptedForms].flatMap(([variable, accepted]) => {
+    const about = paths.filter((path) => path[1] === variable)
+    const reasons = about.flatMap(([, , reason]) => (typeof reason === "string" ? [reason] : []))
+    if (about.length === 0) return []
+    return [{ variable, value: shown(variable, env[variable]), accepted: [accepted, ...reasons].join("; ") }]
+  })
 }
 
 /**

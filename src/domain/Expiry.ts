@@ -9,13 +9,12 @@ export interface Moment {
 }
 
 /** The earlier of the two clocks counts, so a clock that runs ahead can only keep containers longer. */
-export const momentOf = (clocks: {
-  readonly service: number
-  readonly database: number
-  readonly retention: Duration.Duration
-}): Moment => {
+export const momentOf = (
+  clocks: { readonly service: number; readonly database: number },
+  retention: Duration.Duration
+): Moment => {
   const now = Math.floor(Math.min(clocks.service, clocks.database))
-  return { now, cutoff: Math.floor(now - Duration.toMillis(clocks.retention)) }
+  return { now, cutoff: Math.floor(now - Duration.toMillis(retention)) }
 }
 
 /** Stopped, with a finite `lastOpAt` strictly before the cutoff: its retention is over. */

@@ -1,10 +1,9 @@
 import { Context, type Effect, Schema } from "effect"
 import type { Container } from "../domain/Container.ts"
 import type { ContainerId } from "../domain/ContainerId.ts"
+import { EngineId } from "../domain/EngineId.ts"
 
-/** Which engine this is: the `/info` ID and the id of its network `none`, as the ID alone survives a wiped engine. */
-export const EngineId = Schema.NonEmptyString.pipe(Schema.brand("EngineId"))
-export type EngineId = typeof EngineId.Type
+export { EngineId }
 
 /** No answer: the connection was refused, cut or not answered within the engine timeout. */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
@@ -23,7 +22,7 @@ export class Withheld extends Schema.TaggedError<Withheld>()("Withheld", {
 }) {}
 
 export class ContainerEngineError extends Schema.TaggedError<ContainerEngineError>()("ContainerEngineError", {
-  operation: Schema.Literals(["ping", "identity", "inspect", "find", "remove"]),
+  operation: Schema.Literals(["ping", "identity", "count", "inspect", "find", "remove"]),
   reason: Schema.Union([Unreachable, UnexpectedAnswer, Withheld])
 }) {
   override get message() {
@@ -48,6 +47,8 @@ export class ContainerEngine extends Context.Service<
     /** Succeeds if the engine answers at all. */
     readonly ping: Effect.Effect<void, ContainerEngineError>
     readonly identity: Effect.Effect<EngineId, ContainerEngineError>
+    /** How many containers the engine can see, in any state and whosever they are. */
+    readonly count: Effect.Effect<number, ContainerEngineError>
     /** `undefined` if the engine says that there is no such container. */
     readonly inspect: (id: ContainerId) => Effect.Effect<Container | undefined, ContainerEngineError>
     /** All containers, in any state, whose label names the game. */

@@ -1,5 +1,5 @@
 import { Context, type Effect } from "effect"
-import type { EngineId } from "./ContainerEngine.ts"
+import type { EngineId } from "../domain/EngineId.ts"
 import type { StoreError } from "./StoreError.ts"
 
 export interface Known {
@@ -15,9 +15,14 @@ export class KnownEngine extends Context.Service<
     readonly read: Effect.Effect<Known | undefined, StoreError>
     /** Remembers this engine if none is known yet, and returns the one that is known then. */
     readonly remember: (id: EngineId) => Effect.Effect<Known, StoreError>
+    /** Writes the known engine's identity anew, if it is this one and as it was read, and returns the one known then. */
+    readonly widen: (from: EngineId, to: EngineId) => Effect.Effect<Known, StoreError>
     /** Refuses further passes over this engine, if it is the known one. */
     readonly brake: (id: EngineId) => Effect.Effect<void, StoreError>
-    /** Makes this engine the known one, whatever was known before, and lets go of the brake. */
+    /**
+     * Makes this engine the known one, whatever was known before, and lets go of the brake. What was recorded until now is
+     * no witness against it any more.
+     */
     readonly accept: (id: EngineId) => Effect.Effect<void, StoreError>
   }
 >()("rtmanager/ports/KnownEngine") {}

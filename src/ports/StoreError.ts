@@ -30,6 +30,15 @@ export class CannotRecord extends Schema.TaggedError<CannotRecord>()("CannotReco
   }
 }
 
+/** The session lacks what a pass relies on: `detail` names each setting, and the statement that mends it. */
+export class UnsafeSession extends Schema.TaggedError<UnsafeSession>()("UnsafeSession", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return this.detail
+  }
+}
+
 /** The call was not made: the database is known to be away at present. */
 export class Withheld extends Schema.TaggedError<Withheld>()("Withheld", {
   detail: Schema.String
@@ -42,7 +51,7 @@ export class Withheld extends Schema.TaggedError<Withheld>()("Withheld", {
 /** Why a call on `RuntimeRecords`, `GameLeases` or `KnownEngine` failed. Nothing is known of its effect. */
 export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   operation: Schema.String,
-  reason: Schema.Union([Unavailable, NotMigrated, CannotRecord, Withheld])
+  reason: Schema.Union([Unavailable, NotMigrated, UnsafeSession, CannotRecord, Withheld])
 }) {
   override get message() {
     return `${this.operation}: ${this.reason.message}`

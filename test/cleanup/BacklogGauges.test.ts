@@ -1,28 +1,75 @@
-import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Metric } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Metric, References } from "effect"
 import { TestClock } from "effect/testing"
 import * as BacklogGauges from "../../src/cleanup/BacklogGauges.ts"
+import * as CleanupWorker from "../../src/cleanup/CleanupWorker.ts"
 import * as Metrics from "../../src/observability/Metrics.ts"
 import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
-import { layerWorld, retention, seed } from "../support/world.ts"
+import { layerWorld, seed, settings } from "../support/world.ts"
 
 const down = new StoreError({ operation: "backlog", reason: new Unavailable({ cause: new Error("down") }) })
 const due = Effect.map(Metric.value(Metrics.backlogFor("due")), ({ value }) => value)
 
-it.effect("the backlog's gauges follow once a minute, and keep their value while the database is away", () =>
-  Effect.gen(function* () {
-    yield* seed("game", 1)
-    yield* Layer.build(BacklogGauges.layer({ retention }))
-    yield* TestClock.adjust("1 second")
-    assert.strictEqual(yield* due, 1)
-    const state = yield* StoreState
-    state.intercept = () => down
-    yield* seed("other", 2)
-    yield* TestClock.adjust("1 minute")
-    assert.strictEqual(yield* due, 1)
-    state.intercept = () => Effect.void
-    yield* TestClock.adjust("1 minute")
-    assert.strictEqual(yield* due, 2)
-  }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
-)
+/** The levels of the lines that say that the backlog is not known. */
+const levelsOf = (levels: Array<string>) =>
+  Logger.layer([
+    Logger.make<unknown, void>(({ logLevel, message }) => {
+      if (String(message).startsWith("cleanup.backlog.unknown")) levels.push(logLevel)
+    })
+  ])
+
+describe("BacklogGauges", () => {
+  it.effect("follow once a minute, and keep their value while the database is away", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      yield* Layer.build(BacklogGauges.layer(settings))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* due, 1)
+      const state = yield* StoreState
+      state.intercept = () => down
+      yield* seed("other", 2)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* due, 1)
+      state.intercept = () => Effect.void
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* due, 2)
+    }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+
+  it.effect.each(["enforce", "dry_run", "paused"] as const)(
+    "event 40: come at the start and between the passes in mode %s, by the settings that the service has",
+    (mode) =>
+      Effect.gen(function* () {
+        yield* Layer.build(Layer.merge(CleanupWorker.layer(settings), BacklogGauges.layer(settings)))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* due, 0)
+        yield* seed("game", 1)
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(yield* due, 1)
+        assert.strictEqual((yield* Metric.value(Metrics.oldestDueAge)).value, 86_400 + 60)
+      }).pipe(Effect.provide(layerWorld({ mode })), Effect.provideService(Metric.MetricRegistry, new Map()))
+  )
+
+  it.effect.each([
+    ["a database that does not answer", down],
+    ["a bug", Effect.die(new Error("bug"))]
+  ] as const)("event 40: say at most once an hour that they cannot be set, because of %s", ([, failure]) => {
+    const levels: Array<string> = []
+    return Effect.gen(function* () {
+      const state = yield* StoreState
+      state.intercept = () => failure
+      yield* Layer.build(BacklogGauges.layer(settings))
+      yield* TestClock.adjust("179 minutes")
+      assert.deepStrictEqual([levels.length, levels.filter((level) => level === "Warn").length], [180, 3])
+      state.intercept = () => Effect.void
+      yield* TestClock.adjust("10 minutes")
+      assert.lengthOf(levels, 180)
+    }).pipe(
+      Effect.provide(layerWorld()),
+      Effect.provide(levelsOf(levels)),
+      Effect.provideService(References.MinimumLogLevel, "Debug"),
+      Effect.provideService(Metric.MetricRegistry, new Map())
+    )
+  })
+})

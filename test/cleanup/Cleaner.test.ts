@@ -419,6 +419,90 @@ describe("Cleaner", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
+  it.effect(
+    "event 13: records no absence that an engine confirmed which was put there after it was asked who it is",
+    () =>
+      Effect.gen(function* () {
+        yield* seed("game", 1, { container: null })
+        const engine = yield* MemoryEngine
+        let searches = 0
+        yield* engine.setIntercept((operation) =>
+          operation === "find" && ++searches === 2 ? engine.setIdentity(EngineId.make("other/none")) : Effect.void
+        )
+        const cleaned = yield* cleanup
+        assert.deepStrictEqual([cleaned.outcome, cleaned.refusal?.reason], ["interrupted", "engine_changed"])
+        const { status, rows, leases } = yield* after
+        assert.deepStrictEqual({ status, rows, leases }, { status: "stopped", rows: [], leases: 0 })
+      }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("records a removal that may have been ours although the game has another container by now", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const engine = yield* MemoryEngine
+      yield* engine.setIntercept((operation) =>
+        operation === "remove"
+          ? Effect.gen(function* () {
+              const [container] = yield* engine.containers
+              yield* engine.drop(containerId(1))
+              if (container !== undefined) yield* engine.put({ ...container, id: containerId(2) })
+              return yield* garbage
+            })
+          : Effect.void
+      )
+      assert.strictEqual((yield* cleanup).outcome, "already_absent")
+      const { status, rows, containers } = yield* after
+      assert.deepStrictEqual({ status, rows, containers }, { status: "removed", rows: ["success"], containers: 1 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("keeps the lease when the engine refuses a removal because another one is in progress", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const engine = yield* MemoryEngine
+      const removing = seed("game", 1, { container: { state: "removing" } }).pipe(
+        Effect.provideService(MemoryEngine, engine),
+        Effect.provideService(StoreState, yield* StoreState)
+      )
+      yield* engine.setIntercept((operation) => (operation === "remove" ? removing : Effect.void))
+      const fiber = yield* Effect.forkChild(cleanup)
+      yield* TestClock.adjust(Duration.times(engineTimeout, 2))
+      const cleaned = yield* Fiber.join(fiber)
+      assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["outcome_unknown", true])
+      assert.strictEqual((yield* after).leases, 1)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect(
+    "event 5: writes the row of a removal that may have been ours after 32 minutes frozen, the game started again by then",
+    () =>
+      Effect.gen(function* () {
+        yield* seed("game", 1)
+        const engine = yield* MemoryEngine
+        const state = yield* StoreState
+        const frozenWhileStartedAgain = Effect.suspend(() => {
+          const record = state.records.get("game")
+          assert(record !== undefined)
+          state.records.set("game", { ...record, status: "running", containerId: containerId(2) })
+          state.leases.delete("game")
+          return TestClock.setTime(now + Duration.toMillis("32 minutes"))
+        })
+        yield* engine.setIntercept((operation) => {
+          if (operation === "remove") {
+            return engine
+              .drop(containerId(1))
+              .pipe(Effect.andThen(frozenWhileStartedAgain), Effect.andThen(Effect.never))
+          }
+          return operation === "find" ? unreachable : Effect.void
+        })
+        assert.strictEqual((yield* cleanup).errorCode, "outcome_unknown")
+        const { rows, leases } = yield* after
+        assert.deepStrictEqual({ rows, leases }, { rows: ["outcome_unknown"], leases: 0 })
+        assert.strictEqual(state.log[0]?.containerId, containerId(1))
+        assert.strictEqual(state.backoffs.size, 0)
+      }).pipe(Effect.provide(layerWorld()))
+  )
+
   it.effect("charges a game with an answer that makes no sense", () =>
     Effect.gen(function* () {
       yield* seed("game", 1)

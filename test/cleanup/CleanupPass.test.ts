@@ -9,13 +9,20 @@ import { ContainerEngineError, EngineId, Unreachable } from "../../src/ports/Con
 import { GameLeases } from "../../src/ports/GameLeases.ts"
 import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
-import { containerId, cutoff, layerWorld, now, seed } from "../support/world.ts"
+import { containerId, cutoff, layerWorld, now, seed, seedOnEngine } from "../support/world.ts"
 
 const runOnce = Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual" }))
 const seedMany = (count: number) => Effect.forEach(Array.from({ length: count }), (_, i) => seed(`game-${i}`, i))
+/** Many due games whose containers are gone, on an engine that has another's. */
+const seedGone = Effect.andThen(
+  Effect.forEach(Array.from({ length: 60 }), (_, i) => seed(`game-${i}`, i, { container: null })),
+  seedOnEngine("another's", 1000)
+)
 const unreachable = new ContainerEngineError({ operation: "inspect", reason: new Unreachable({ detail: "refused" }) })
 const storeDown = new StoreError({ operation: "list", reason: new Unavailable({ cause: new Error("down") }) })
 const sum = (counts: object) => Object.values(counts).reduce((total: number, count: number) => total + count, 0)
+
+const running = { record: { status: "running" }, container: { state: "running" } } as const
 
 describe("CleanupPass", () => {
   it.effect("removes a game one microsecond older than the cutoff and does not list one exactly at it", () =>
@@ -275,7 +282,7 @@ describe("CleanupPass", () => {
 
   it.effect("event 13: stops once most of 20 containers are absent, and every later pass is refused", () =>
     Effect.gen(function* () {
-      yield* Effect.forEach(Array.from({ length: 60 }), (_, i) => seed(`game-${i}`, i, { container: null }))
+      yield* seedGone
       const first = yield* runOnce
       assert.strictEqual(first.error?._tag === "PassRefused" && first.error.reason, "absent_brake")
       assert.deepStrictEqual([first.outcomes.already_absent, first.outcomes.failed], [19, 0])
@@ -292,7 +299,7 @@ describe("CleanupPass", () => {
     "event 13: keeps the brake in this process while it cannot be stored, and stores it as soon as it can",
     () =>
       Effect.gen(function* () {
-        yield* Effect.forEach(Array.from({ length: 60 }), (_, i) => seed(`game-${i}`, i, { container: null }))
+        yield* seedGone
         const state = yield* StoreState
         state.intercept = (operation) => (operation === "brakeEngine" ? storeDown : Effect.void)
         const first = yield* runOnce
@@ -307,7 +314,7 @@ describe("CleanupPass", () => {
 
   it.effect("event 13: stores the brake although the pass is interrupted meanwhile", () =>
     Effect.gen(function* () {
-      yield* Effect.forEach(Array.from({ length: 60 }), (_, i) => seed(`game-${i}`, i, { container: null }))
+      yield* seedGone
       const state = yield* StoreState
       const storing = yield* Deferred.make<void>()
       const answer = yield* Deferred.make<void>()
@@ -326,7 +333,7 @@ describe("CleanupPass", () => {
 
   it.effect("event 13: goes on where a person accepts what is absent, and so do the passes after it", () =>
     Effect.gen(function* () {
-      yield* Effect.forEach(Array.from({ length: 60 }), (_, i) => seed(`game-${i}`, i, { container: null }))
+      yield* seedGone
       yield* runOnce
       const pass = yield* CleanupPass
       const accepted = yield* pass.runOnce({ trigger: "manual", acceptAbsent: true })
@@ -351,6 +358,84 @@ describe("CleanupPass", () => {
       }
       const report = yield* runOnce
       assert.deepStrictEqual([report.result, report.outcomes.already_absent], ["success", 64])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  const young = { record: { lastOpAt: BigInt(now - 3_600_000) * 1000n } }
+  const hidden = { container: null }
+  it.effect.each([
+    ["none of the games that are not due has its container", { live: [hidden, hidden], stopped: [hidden] }, "refused"],
+    ["one that runs has its container, as after a prune", { live: [{}], stopped: [hidden, hidden, hidden] }, "success"],
+    ["one that stopped lately has its container", { live: [hidden], stopped: [hidden, {}] }, "success"],
+    ["no other game names a container, and the engine has none", { live: [], stopped: [] }, "refused"]
+  ] as const)("event 28: believes an absence, or does not, where %s", ([, { live, stopped }, result]) =>
+    Effect.gen(function* () {
+      yield* Effect.forEach(Array.from({ length: 5 }), (_, i) => seed(`game-${i}`, i, hidden))
+      yield* Effect.forEach(live, (changes, i) => seed(`live-${i}`, 100 + i, { ...running, ...changes }))
+      yield* Effect.forEach(stopped, (changes, i) => seed(`young-${i}`, 200 + i, { ...young, ...changes }))
+      const state = yield* StoreState
+      const before = new Map(state.records)
+      const report = yield* runOnce
+      assert.strictEqual(report.result, result)
+      assert.strictEqual(report.outcomes.already_absent, result === "success" ? 5 : 0)
+      if (result === "success") return
+      assert.deepStrictEqual([state.records, state.log.length, state.known?.braked], [before, 0, true])
+      assert.strictEqual((yield* runOnce).listed, 0)
+      const accepted = yield* (yield* CleanupPass).runOnce({ trigger: "manual", acceptAbsent: true })
+      assert.strictEqual(accepted.outcomes.already_absent, 5)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 28: asks nobody else in a pass without an absence that is unexplained", () =>
+    Effect.gen(function* () {
+      yield* seedMany(5)
+      yield* seed("live", 1000, running)
+      const state = yield* StoreState
+      const asked: Array<string> = []
+      state.intercept = (operation) => Effect.sync(() => asked.push(operation))
+      assert.strictEqual((yield* runOnce).outcomes.removed, 5)
+      assert.notInclude(asked, "witnesses")
+      const calls = yield* (yield* MemoryEngine).calls
+      assert.isFalse(calls.some(({ id, operation }) => operation === "count" || id === containerId(1000)))
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 28: fails the games whose absence nobody could be asked about, and no others", () =>
+    Effect.gen(function* () {
+      yield* seedMany(3)
+      yield* seed("gone", 10, hidden)
+      yield* seed("live", 1000, running)
+      const state = yield* StoreState
+      state.intercept = (operation) => (operation === "witnesses" ? storeDown : Effect.void)
+      const report = yield* runOnce
+      assert.deepStrictEqual([report.outcomes.removed, report.errorCodes], [3, { store_unavailable: 1 }])
+      assert.isFalse(state.known?.braked)
+      state.intercept = () => Effect.void
+      yield* (yield* MemoryEngine).setIntercept((operation, id) =>
+        operation === "inspect" && id === containerId(1000) ? unreachable : Effect.void
+      )
+      yield* TestClock.adjust("1 day")
+      assert.deepStrictEqual((yield* runOnce).errorCodes, { engine_unavailable: 1 })
+      assert.isFalse(state.known?.braked)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 28: blames no brake on another engine that is behind the address for a while", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      yield* seed("live", 1000, running)
+      const engine = yield* MemoryEngine
+      yield* engine.setIntercept((operation, id) =>
+        operation === "inspect" && id === containerId(1)
+          ? Effect.andThen(
+              Effect.forEach([1, 1000], (number) => engine.drop(containerId(number))),
+              engine.setIdentity(EngineId.make("other/none"))
+            )
+          : Effect.void
+      )
+      const report = yield* runOnce
+      assert.strictEqual(report.error?._tag === "PassRefused" && report.error.reason, "engine_changed")
+      assert.isFalse((yield* StoreState).known?.braked)
     }).pipe(Effect.provide(layerWorld()))
   )
 
@@ -443,6 +528,7 @@ describe("CleanupPass", () => {
   it.effect("event 16: converges after a failover that lost the last commits", () =>
     Effect.gen(function* () {
       yield* seedMany(15)
+      yield* seed("live", 1000, running)
       const state = yield* StoreState
       const before = new Map(state.records)
       yield* runOnce
@@ -451,7 +537,9 @@ describe("CleanupPass", () => {
       state.lastToken = 0n
       const report = yield* runOnce
       assert.deepStrictEqual([report.result, report.outcomes.already_absent], ["success", 15])
-      assert.isTrue([...state.records.values()].every(({ status }) => status === "removed"))
+      assert.isTrue(
+        [...state.records.values()].every(({ gameId, status }) => status === "removed" || gameId === "live")
+      )
       const rows = state.log.map(({ gameId }) => gameId)
       assert.deepStrictEqual([rows.length, new Set(rows).size], [15, 15])
     }).pipe(Effect.provide(layerWorld()))

@@ -46,12 +46,13 @@ const engineError = (trouble: Trouble) =>
 
 const runOnce = Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual" }))
 
-/** Two games to remove, one that is gone, one that runs. */
+/** Two games to remove, one that is gone, one that runs although its record says stopped, and one that may run. */
 const seedWorld = Effect.all([
   seed("expired-1", 1),
   seed("expired-2", 2),
   seed("gone", 3, { container: null }),
-  seed("running", 4, { container: { state: "running" } })
+  seed("running", 4, { container: { state: "running" } }),
+  seed("live", 5, { record: { status: "running" }, container: { state: "running" } })
 ])
 
 /** What must hold at any moment; readable sentences about what does not. */
@@ -59,7 +60,7 @@ const violations = Effect.gen(function* () {
   const state = yield* StoreState
   const ids = new Set((yield* (yield* MemoryEngine).containers).map(({ id }) => id))
   const found: Array<string> = []
-  if (!ids.has(containerId(4))) found.push("S1: a running container was removed")
+  if (!ids.has(containerId(4)) || !ids.has(containerId(5))) found.push("S1: a running container was removed")
   for (const { gameId, status, containerId } of state.records.values()) {
     const successes = state.log.filter((row) => row.gameId === gameId && row.outcome === "success").length
     const there = [...ids].some((id) => id === containerId)

@@ -16,6 +16,7 @@ const reasonOf = Effect.fnUntraced(function* (options?: Parameters<typeof open>[
 })
 
 const present = EngineId.make("memory/none")
+const wide = EngineId.make("id/none/overlay2:/data")
 
 describe("a pass opens", () => {
   it.effect.each([
@@ -77,8 +78,63 @@ describe("a pass opens", () => {
       state.known = { id: present, braked: true }
       assert.strictEqual(yield* reasonOf(), "absent_brake")
       assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "opened")
-      assert.deepStrictEqual(state.known, { id: present, braked: false })
+      assert.deepStrictEqual(state.known, { id: present, braked: false, acceptedAt: now })
       assert.strictEqual(yield* reasonOf(), "opened")
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect.each([
+    ["the engine as an earlier version wrote it", "id/none", "opened"],
+    ["the engine as it is", "id/none/overlay2:/data", "opened"],
+    ["another storage driver", "id/none/vfs:/data", "engine_changed"],
+    ["another data root", "id/none/overlay2:/data/100000.100000", "engine_changed"],
+    ["another network", "id/other", "engine_changed"]
+  ] as const)("event 28: or is refused, where the known engine is %s", ([, known, expected]) =>
+    Effect.gen(function* () {
+      const state = yield* StoreState
+      state.known = { id: EngineId.make(known), braked: false }
+      yield* (yield* MemoryEngine).setIdentity(wide)
+      assert.strictEqual(yield* reasonOf({ touch: false }), expected)
+      assert.strictEqual<string>(state.known.id, known)
+      assert.strictEqual(yield* reasonOf(), expected)
+      assert.strictEqual(state.known.id, expected === "opened" ? wide : known)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 28: not over an engine that was braked before its identity was completed", () =>
+    Effect.gen(function* () {
+      const state = yield* StoreState
+      state.known = { id: EngineId.make("id/none"), braked: true }
+      yield* (yield* MemoryEngine).setIdentity(wide)
+      assert.strictEqual(yield* reasonOf(), "absent_brake")
+      assert.deepStrictEqual(state.known, { id: wide, braked: true })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 28: not where a person has meanwhile accepted another engine", () =>
+    Effect.gen(function* () {
+      const state = yield* StoreState
+      const accepted = { id: EngineId.make("id/none/vfs:/data"), braked: false }
+      state.known = { id: EngineId.make("id/none"), braked: false }
+      yield* (yield* MemoryEngine).setIdentity(wide)
+      state.intercept = (operation) =>
+        Effect.sync(() => {
+          if (operation === "widenEngine") state.known = accepted
+        })
+      assert.strictEqual(yield* reasonOf(), "engine_changed")
+      assert.strictEqual(state.known, accepted)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 28: and keeps when a person accepted what is absent, with a brake or without", () =>
+    Effect.gen(function* () {
+      const state = yield* StoreState
+      yield* open()
+      assert.isUndefined(state.known?.acceptedAt)
+      yield* open({ acceptAbsent: true, touch: false })
+      assert.isUndefined(state.known?.acceptedAt)
+      yield* open({ acceptAbsent: true })
+      assert.strictEqual(state.known?.acceptedAt, now)
     }).pipe(Effect.provide(layerWorld()))
   )
 

@@ -7,7 +7,7 @@ import { postgresServer } from "../support/postgres.ts"
 import { command } from "../support/service.ts"
 
 describeEngine("engine accept", () => {
-  describeOwnEngine("with two engines", () => {
+  describeOwnEngine("with two engines", undefined, () => {
     it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
       it.effect("is what it takes before an empty engine behind the same address is believed", () =>
         Effect.gen(function* () {

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import { describeEngine } from "../support/docker.ts"
 import { game, layerEngine, world } from "../support/e2e.ts"
 import { makeOtlpSink, type OtlpSink } from "../support/OtlpSink.ts"
@@ -132,6 +132,32 @@ describeEngine("the telemetry of a pass", () => {
         assert.strictEqual(gameSpan(sink, "expired").attributes["rtmanager.cleanup.outcome"], "removed")
         assert.isTrue(sink.logs.some(({ body }) => body === "service.stopped"))
         assert.isAbove(Number(sink.valueOf("rtmanager.cleanup.pass.last_success")), 1.7e9)
+      })
+    )
+
+    it.effect("event 40: has the gauges of the backlog while the service is paused, without a pass", () =>
+      Effect.gen(function* () {
+        const here = yield* world()
+        const sink = yield* makeOtlpSink()
+        yield* game(here, "due", "exited")
+        yield* game(here, "recent", "exited", { daysAgo: 1 })
+        const service = yield* start(["serve"], {
+          ...here.env,
+          RTMANAGER_CLEANUP_MODE: "paused",
+          OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint,
+          OTEL_METRIC_EXPORT_INTERVAL: "100"
+        })
+        const due = yield* Effect.sync(() => sink.valueOf("rtmanager.cleanup.backlog", { state: "due" })).pipe(
+          Effect.repeat({ until: (value) => value !== undefined, schedule: Schedule.spaced("50 millis") })
+        )
+        assert.strictEqual(due, 1)
+        assert.closeTo(Number(sink.valueOf("rtmanager.cleanup.oldest_due_age")), 10 * 86_400, 120)
+        yield* service.signal("SIGTERM")
+        const { log } = yield* service.ended
+        assert.deepStrictEqual(
+          log.filter(({ event }) => event === "cleanup.backlog.unknown"),
+          []
+        )
       })
     )
 

@@ -20,33 +20,36 @@ describe("GoDuration", () => {
     assert.isTrue(duration !== undefined && Duration.equals(duration, expected))
   })
 
-  it.each([
-    "",
-    "0",
-    "30",
-    "s",
-    "-1s",
-    "+1s",
-    " 1s",
-    "1s ",
-    "1 s",
-    "1 month",
-    "1d",
-    "1S",
-    "1.s",
-    ".5s",
-    "1.2.3s",
-    "1e3s",
-    "1_000s",
-    "1,5s",
-    "Infinity",
-    "NaN",
-    "١s",
-    "\uff13\uff10s",
-    "9223372036855ms1h9999999h",
-    `${"9".repeat(99)}h`,
-    `${"1".repeat(100_000)}s`
-  ])("refuses %j", (text) => {
+  const refused: ReadonlyArray<readonly [name: string, text: string]> = [
+    ...[
+      "",
+      "0",
+      "30",
+      "s",
+      "-1s",
+      "+1s",
+      " 1s",
+      "1s ",
+      "1 s",
+      "1 month",
+      "1d",
+      "1S",
+      "1.s",
+      ".5s",
+      "1.2.3s",
+      "1e3s",
+      "1_000s",
+      "1,5s",
+      "Infinity",
+      "NaN",
+      "١s",
+      "\uff13\uff10s",
+      "9223372036855ms1h9999999h"
+    ].map((text) => [JSON.stringify(text), text] as const),
+    ["an integer of 99 digits", `${"9".repeat(99)}h`],
+    ["an integer of 100 000 digits", `${"1".repeat(100_000)}s`]
+  ]
+  it.each(refused)("refuses %s", (_, text) => {
     assert.isUndefined(parseGoDuration(text))
   })
 

@@ -12,6 +12,7 @@ const required = { RTMANAGER_DATABASE_URL: url }
 const files: Record<string, string> = {
   "/run/secrets/url": `${url}\n`,
   "/run/secrets/bad": `mysql://rt:${password}@db/games\n`,
+  "/run/secrets/changed": `postgres://rt:${password}¼@db/games\n`,
   "/certs/ca.pem": "CA",
   "/certs/cert.pem": "CERT",
   "/certs/key.pem": password,
@@ -206,7 +207,10 @@ describe("the database's location", () => {
         RTMANAGER_DATABASE_URL_FILE: "/run/secrets/url"
       })
       for (const { database } of [direct, fromFile]) {
-        assert.isTrue(database.location._tag === "Server" && Redacted.value(database.location.url) === url)
+        assert(database.location._tag === "Server")
+        const { host, password: secret, port, user } = database.location.server
+        assert.deepStrictEqual({ host, port, user }, { host: "db.internal", port: 5433, user: "rt" })
+        assert.strictEqual(secret && Redacted.value(secret), password)
       }
       const embedded = yield* settingsOf({ RTMANAGER_DATABASE_URL: "embedded:./data" })
       assert.deepStrictEqual(embedded.database.location, { _tag: "Embedded", directory: "./data" })
@@ -223,6 +227,32 @@ describe("the database's location", () => {
   ] as const)("is refused for %s", ([_, env]) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf(env), ["RTMANAGER_DATABASE_URL_FILE"])
+    })
+  )
+})
+
+describe("the database's parameters", () => {
+  it.effect("event 33: are explained where they are wrong, in the URL's file and in the standard variables alike", () =>
+    Effect.gen(function* () {
+      const { message } = yield* errorOf({
+        RTMANAGER_DATABASE_URL_FILE: "/run/secrets/changed",
+        PGPORT: "abc",
+        PGPASSFILE: "",
+        PGSSLMODE: "Require"
+      })
+      assert.match(message, /RTMANAGER_DATABASE_URL_FILE="\/run\/secrets\/changed": needs .*; its password .*SASLprep/)
+      assert.match(message, /PGPORT="abc": needs a whole number from 1 to 65535/)
+      assert.match(message, /PGSSLMODE="Require": needs disable, require, verify-ca or verify-full/)
+      assert.strictEqual(message.split("\n").length, 4)
+      assert.notInclude(message, password)
+    })
+  )
+
+  it.effect("event 33: do not show a password that comes from a variable of its own", () =>
+    Effect.gen(function* () {
+      const { message } = yield* errorOf({ RTMANAGER_DATABASE_URL: "postgres://rt@db", PGPASSWORD: `${password}¼` })
+      assert.match(message, /PGPASSWORD=<redacted>: needs .*SASLprep/)
+      assert.notInclude(message, password)
     })
   )
 })

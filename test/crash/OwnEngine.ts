@@ -15,10 +15,13 @@ export class OwnEngine extends Context.Service<
     readonly signal: (name: "SIGKILL" | "SIGSTOP" | "SIGCONT") => void
     /** After a kill: returns when it answers again. */
     readonly restart: Effect.Effect<void>
+    readonly dataRoot: string
+    /** Ends in an orderly way and starts again, with other arguments on top or after something was done to its data. */
+    readonly restartWith: (args: ReadonlyArray<string>, meanwhile?: Effect.Effect<void>) => Effect.Effect<void>
   }
 >()("rtmanager/test/OwnEngine") {}
 
-const make = Effect.gen(function* () {
+const make = Effect.fnUntraced(function* (driver: string) {
   const folder = yield* temporaryFolder
   const socketPath = join(folder, "engine.sock")
   const data = join(folder, "data")
@@ -28,13 +31,14 @@ const make = Effect.gen(function* () {
     ["--data-root", data],
     ["--exec-root", join(folder, "exec")],
     ["--pidfile", join(folder, "engine.pid")],
-    ["--bridge=none", "--iptables=false", "--ip6tables=false", "--storage-driver=vfs"]
+    ["--bridge=none", "--iptables=false", "--ip6tables=false"]
   ].flat()
   let engine: ChildProcess
   let ended: Promise<void>
-  const start = Effect.gen(function* () {
+  const start = Effect.fnUntraced(function* (more: ReadonlyArray<string>) {
     // Without a network of its own it would remove the bridge of the machine's engine.
-    engine = spawn("unshare", ["--net", "dockerd", ...args], { stdio: "ignore" })
+    const all = [...args, `--storage-driver=${driver}`, ...more]
+    engine = spawn("unshare", ["--net", "dockerd", ...all], { stdio: "ignore" })
     ended = new Promise((resolve) => engine.once("close", () => resolve()))
     yield* Effect.tryPromise(() => docker.ping()).pipe(
       Effect.retry(Schedule.spaced("50 millis")),
@@ -42,7 +46,7 @@ const make = Effect.gen(function* () {
       Effect.orDie
     )
   })
-  yield* Effect.acquireRelease(start, () =>
+  yield* Effect.acquireRelease(start([]), () =>
     Effect.promise(async () => {
       engine.kill("SIGCONT")
       engine.kill("SIGTERM")
@@ -53,6 +57,7 @@ const make = Effect.gen(function* () {
   )
   return OwnEngine.of({
     socketPath,
+    dataRoot: data,
     signal: (name) => engine.kill(name),
     restart: Effect.andThen(
       Effect.promise(async () => {
@@ -60,16 +65,22 @@ const make = Effect.gen(function* () {
         // Its containerd dies with it, but not at once: the next engine would wait for this one to answer.
         await rm(join(folder, "exec/containerd/containerd.pid"), { force: true })
       }),
-      start
-    )
+      start([])
+    ),
+    restartWith: (more, meanwhile = Effect.void) =>
+      Effect.promise(() => {
+        engine.kill("SIGTERM")
+        return ended
+      }).pipe(Effect.andThen(meanwhile), Effect.andThen(start(more)))
   })
 })
 
 /** The engine, and the means to make containers on it, in place of the machine's own. */
-export const layer = Layer.effect(
-  TestEngine,
-  Effect.gen(function* () {
-    const host = { socketPath: (yield* OwnEngine).socketPath }
-    return yield* Effect.promise(() => makeTestEngine({ docker: connect(host), host }))
-  })
-).pipe(Layer.provideMerge(Layer.effect(OwnEngine, make)))
+export const layer = (driver = "vfs") =>
+  Layer.effect(
+    TestEngine,
+    Effect.gen(function* () {
+      const host = { socketPath: (yield* OwnEngine).socketPath }
+      return yield* Effect.promise(() => makeTestEngine({ docker: connect(host), host }))
+    })
+  ).pipe(Layer.provideMerge(Layer.effect(OwnEngine, make(driver))))

@@ -6,8 +6,8 @@ import { engineRound } from "./engineFaults.ts"
 import * as OwnEngine from "./OwnEngine.ts"
 import { makeWorld } from "./World.ts"
 
-describeOwnEngine("an engine that fails in the middle of removals", () => {
-  it.layer(Layer.merge(postgresServer(), OwnEngine.layer), { timeout: "2 minutes", excludeTestServices: true })(
+describeOwnEngine("an engine that fails in the middle of removals", undefined, () => {
+  it.layer(Layer.merge(postgresServer(), OwnEngine.layer()), { timeout: "2 minutes", excludeTestServices: true })(
     (it) => {
       it.effect.each(["SIGKILL", "SIGSTOP"] as const)(
         "event 14: after %s the next pass finishes what was half done",

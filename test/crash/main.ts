@@ -140,7 +140,7 @@ const crash = Command.make(
         wanted: wanted.engineKills,
         fixtures: stillFixtures,
         round: (world, index) => engineRound(world, index % 2 === 0 ? "SIGKILL" : "SIGSTOP")
-      }).pipe(Effect.provide(OwnEngine.layer))
+      }).pipe(Effect.provide(OwnEngine.layer()))
     }
     yield* Console.log(`violations: ${figures.problems.length}`)
     for (const problem of figures.problems) yield* Console.log(`  ${problem}`)

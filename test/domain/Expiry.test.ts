@@ -18,12 +18,12 @@ describe("a pass's moment", () => {
     ["the service's clock is behind", 1000, 2000],
     ["the database's clock is behind", 2000, 1000]
   ])("goes by the earlier clock when %s", (_, service, database) => {
-    const moment = momentOf({ service, database, retention: Duration.millis(400) })
+    const moment = momentOf({ service, database }, Duration.millis(400))
     assert.deepStrictEqual(moment, { now: 1000, cutoff: 600 })
   })
 
   it("has a whole millisecond as cutoff, rounded towards keeping", () => {
-    const moment = momentOf({ service: 1000, database: 1000, retention: Duration.nanos(1n) })
+    const moment = momentOf({ service: 1000, database: 1000 }, Duration.nanos(1n))
     assert.deepStrictEqual(moment, { now: 1000, cutoff: 999 })
   })
 })

@@ -74,7 +74,7 @@ describe("Readiness", () => {
     Effect.gen(function* () {
       ;(yield* StoreState).known = { id: EngineId.make("memory/none"), braked: true }
       yield* probed
-      assert.match((yield* reasons).engine ?? "", /were not on the engine.*run --accept-absent/)
+      assert.match((yield* reasons).engine ?? "", /on the engine were not there.*run --accept-absent/)
     }).pipe(Effect.provide(layer))
   )
 

@@ -160,6 +160,9 @@ const commands = [
   number.map((n) => onLease("renew", n, (leases, lease) => leases.renew(lease))),
   fc.constant(new Step("expire leases", ({ fixture }) => fixture.expireLeases)),
   engineId.map((id) => new Step(`remember ${id}`, ({ known }) => known.remember(id))),
+  fc
+    .tuple(engineId, engineId)
+    .map(([from, to]) => new Step(`widen ${from} to ${to}`, ({ known }) => known.widen(from, to))),
   engineId.map((id) => new Step(`brake ${id}`, ({ known }) => known.brake(id))),
   engineId.map((id) => new Step(`accept ${id}`, ({ known }) => known.accept(id))),
   fc.nat({ max: 2 }).map(look)

@@ -24,6 +24,9 @@ const leases = [
   "test/adapters/postgres/GameLeases.test.ts",
   "test/adapters/postgres/sharing.test.ts"
 ]
+const gauges = ["test/cleanup/BacklogGauges.test.ts"]
+const migrations = ["test/adapters/postgres/migrations.test.ts"]
+const encodings = ["test/adapters/postgres/encodings.test.ts"]
 const settings = ["test/config"]
 
 export const mutants: ReadonlyArray<Mutant> = [
@@ -253,9 +256,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a cursor of milliseconds",
-    file: "src/adapters/postgres/RuntimeRecords.ts",
-    from: "lastOpAt: last.lastOpAt === null ? null : BigInt(last.lastOpAt)",
-    to: "lastOpAt: last.lastOpAt === null ? null : (BigInt(last.lastOpAt) / 1000n) * 1000n",
+    file: "src/adapters/postgres/listing.ts",
+    from: "lastOpAt === null ? null : BigInt(lastOpAt)",
+    to: "lastOpAt === null ? null : (BigInt(lastOpAt) / 1000n) * 1000n",
     tests: records
   },
   {
@@ -278,6 +281,69 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: '    name: "operation_log_cleanup_success",\n    table: "operation_log",\n    unique: true,\n',
     to: '    name: "operation_log_cleanup_success",\n    table: "operation_log",\n    unique: false,\n',
     tests: ["test/adapters/postgres"]
+  },
+  {
+    name: "a record of whatever schema the search path finds",
+    file: "src/adapters/postgres/rows.ts",
+    from: "`${schema}.runtime_records as r",
+    to: "`runtime_records as r",
+    tests: ["test/adapters/postgres/pooler.test.ts"]
+  },
+  {
+    name: "a session taken as it is",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "if (unsafe !== undefined) return",
+    to: 'if (unsafe === "") return',
+    tests: records
+  },
+  {
+    name: "a timeout longer than the one asked for",
+    file: "src/adapters/postgres/session.ts",
+    from: "millisOf(actual) <= Number(asked)",
+    to: "millisOf(actual) >= 0",
+    tests: ["test/adapters/postgres/session.test.ts"]
+  },
+  {
+    name: "statements compiled",
+    file: "src/adapters/postgres/session.ts",
+    from: '  jit: "off"',
+    to: '  jit: "on"',
+    tests: ["test/adapters/postgres/plans.test.ts"]
+  },
+  {
+    name: "a schema that is not looked at where its version is right",
+    file: "src/adapters/postgres/migrations.ts",
+    from: "= yield* adopt(schema, relations)",
+    to: "= recorded === version ? { changes: [], problems: [] } : yield* adopt(schema, relations)",
+    tests: migrations
+  },
+  {
+    name: "an index for another condition taken for ours",
+    file: "src/adapters/postgres/shape.ts",
+    from: "  terms(found.where) === terms(index.where)\n",
+    to: "  true\n",
+    tests: migrations
+  },
+  {
+    name: "an index that cannot sort taken for ours",
+    file: "src/adapters/postgres/shape.ts",
+    from: "  found.plain &&\n",
+    to: "",
+    tests: migrations
+  },
+  {
+    name: "a page that ends with a row of no text",
+    file: "src/adapters/postgres/storeError.ts",
+    from: '["22021", "22P05"]',
+    to: '["22P05"]',
+    tests: encodings
+  },
+  {
+    name: "a cursor in bytes taken for text",
+    file: "src/adapters/postgres/listing.ts",
+    from: "gameId: mark + last.key",
+    to: "gameId: last.key",
+    tests: encodings
   },
   {
     name: "a brake that never brakes",
@@ -331,8 +397,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a rehearsal that is kept",
     file: "src/adapters/postgres/rehearse.ts",
-    from: "rolledBack(sql, rehearsal(options, record))",
-    to: "rehearsal(options, record)",
+    from: 'rolledBack(sql, rehearsal(options, record, ["removed_not_committed"]))',
+    to: 'rehearsal(options, record, ["removed_not_committed"])',
     tests: leases
   },
   {
@@ -352,8 +418,197 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "records that a policy hides are no backlog",
     file: "src/adapters/postgres/RuntimeRecords.ts",
-    from: "if (row?.hidden != null) yield* hidden(row.hidden, row.role)\n",
+    from: "if (row.hidden !== null) return yield* hidden(row.hidden, row.role)\n",
     to: "",
     tests: ["test/adapters/postgres/rehearse.test.ts"]
+  },
+  {
+    name: "gauges by a clock that is no number",
+    file: "src/cleanup/BacklogGauges.ts",
+    from: "momentOf({ service, database }, retention)",
+    to: "momentOf({ service, database: Number.NaN }, retention)",
+    tests: gauges
+  },
+  {
+    name: "gauges that fail in silence",
+    file: "src/cleanup/BacklogGauges.ts",
+    from: 'isQuiet ? "Debug" : "Warn"',
+    to: '"Debug"',
+    tests: gauges
+  },
+  {
+    name: "a warning for each minute without gauges",
+    file: "src/cleanup/BacklogGauges.ts",
+    from: "if (!isQuiet) yield* Ref.set(quietUntil, now + warnEvery)",
+    to: "yield* Ref.set(quietUntil, now)",
+    tests: gauges
+  },
+  {
+    name: "a second swap of engines is not asked for after an absence",
+    file: "src/cleanup/underLease.ts",
+    from: "  const confirmed = yield* confirmAbsence(engine, game.gameId, containerId)\n  yield* isKnown(engine, game)\n",
+    to: "  const confirmed = yield* confirmAbsence(engine, game.gameId, containerId)\n",
+    tests: cleaner
+  },
+  {
+    name: "an absence is not questioned before it is confirmed",
+    file: "src/cleanup/underLease.ts",
+    from: "  yield* isKnown(engine, game)\n  const confirmed",
+    to: "  const confirmed",
+    tests: cleaner
+  },
+  {
+    name: "a refused removal is over although another's is in progress",
+    file: "src/cleanup/underLease.ts",
+    from: 'if (result === "refused" && !isUnresolved(seen)) game',
+    to: 'if (result === "refused") game',
+    tests: cleaner
+  },
+  {
+    name: "a removal that may have been ours is forgotten for the game's other container",
+    file: "src/cleanup/underLease.ts",
+    from: 'if (confirmed._tag === "Refused" && !(byUs && confirmed.code === "container_unrecorded"))',
+    to: 'if (confirmed._tag === "Refused")',
+    tests: cleaner
+  },
+  {
+    name: "an open circuit waits by the wall clock",
+    file: "src/cleanup/circuits.ts",
+    from: "Effect.flatMap(Clock.monotonicTimeNanos, (nanos) => {\n        const millis = Number(nanos) / 1e6\n",
+    to: "Effect.flatMap(Clock.currentTimeMillis, (millis) => {\n",
+    tests: ["test/cleanup/circuits.test.ts"]
+  },
+  {
+    name: "only a removal whose answer came is one of ours",
+    file: "src/cleanup/Cleaner.ts",
+    from: "  if (end.byUs) {\n",
+    to: '  if (end.outcome === "removed") {\n',
+    tests: cleaner
+  },
+  {
+    name: "a container's absence is not confirmed by looking for it again",
+    file: "src/cleanup/decide.ts",
+    from: "if (containerId !== null && (yield* engine.inspect(containerId)) !== undefined) {",
+    to: "if (containerId === undefined) {",
+    tests: cleaner
+  },
+  {
+    name: "games that failed before come first under a limit",
+    file: "src/cleanup/dueGames.ts",
+    from: "backoff !== null && maxRemovals !== undefined",
+    to: "backoff !== null && maxRemovals === 0",
+    tests: pass
+  },
+  {
+    name: "no row without a lease for a removal that may have been ours",
+    file: "src/cleanup/Cleaner.ts",
+    from: "afterCommit: afterCommit || unresolved",
+    to: "afterCommit",
+    tests: cleaner
+  },
+  {
+    name: "a lost connection hides behind what the work failed with",
+    file: "src/adapters/postgres/transaction.ts",
+    from: "Cause.isDieReason).findLast(",
+    to: "Cause.isDieReason).slice(0, 1).findLast(",
+    tests: ["test/adapters/postgres/transaction.test.ts"]
+  },
+  {
+    name: "an engine's identity without what decides which containers it can see",
+    file: "src/domain/EngineId.ts",
+    from: "${id}/${none}/${driver}${at}:${root}",
+    to: "${id}/${none}",
+    tests: ["test/domain/EngineId.test.ts"]
+  },
+  {
+    name: "any engine taken for the one that an earlier version wrote",
+    file: "src/domain/EngineId.ts",
+    from: "present.startsWith(`${known}/`)",
+    to: "present !== known",
+    tests: ["test/domain/EngineId.test.ts"]
+  },
+  {
+    name: "an identity widened whatever is known by now",
+    file: "src/adapters/postgres/KnownEngine.ts",
+    from: "set id = ${to} where id = ${from}",
+    to: "set id = ${to}",
+    tests: ["test/adapters/postgres/Stores.test.ts"]
+  },
+  {
+    name: "an absence believed although no witness is there",
+    file: "src/cleanup/Brake.ts",
+    from: 'said?._tag === "none"',
+    to: "said === null",
+    tests: ["test/cleanup/Brake.test.ts"]
+  },
+  {
+    name: "a witness who cannot be asked taken for one who says that all is well",
+    file: "src/cleanup/testimony.ts",
+    from: "  for (const look of looks) yield* Effect.fromResult(look)\n  return false",
+    to: '  return looks.some((look) => look._tag === "Failure")',
+    tests: pass
+  },
+  {
+    name: "an engine without any container believed",
+    file: "src/cleanup/testimony.ts",
+    from: "(containers) => containers > 0",
+    to: "(containers) => containers >= 0",
+    tests: pass
+  },
+  {
+    name: "another engine behind the address blamed on the known one",
+    file: "src/cleanup/testimony.ts",
+    from: "  yield* isKnown(engine, { engineId })\n  const isAfterAll = yield* isVouchedFor\n  yield* isKnown(engine, { engineId })\n",
+    to: "  const isAfterAll = yield* isVouchedFor\n",
+    tests: pass
+  },
+  {
+    name: "any certificate will do",
+    file: "src/adapters/postgres/Database.ts",
+    from: 'rejectUnauthorized: verify !== "none"',
+    to: "rejectUnauthorized: false",
+    tests: ["test/adapters/postgres/tls.test.ts"]
+  },
+  {
+    name: "verification left to Node's variables",
+    file: "src/adapters/postgres/Database.ts",
+    from: 'rejectUnauthorized: verify !== "none"',
+    to: '...(verify === "none" ? { rejectUnauthorized: false } : {})',
+    tests: ["test/adapters/postgres/tls.test.ts"]
+  },
+  {
+    name: "verify-full without the host's name",
+    file: "src/adapters/postgres/Database.ts",
+    from: 'verify === "ca" ? { checkServerIdentity',
+    to: 'verify !== "none" ? { checkServerIdentity',
+    tests: ["test/adapters/postgres/tls.test.ts"]
+  },
+  {
+    name: "plain text where only an authority is named",
+    file: "src/config/databaseTls.ts",
+    from: 'file === undefined ? ["disable", undefined] : ["verify-full", file]',
+    to: '["disable", undefined]',
+    tests: ["test/adapters/postgres/tls.test.ts"]
+  },
+  {
+    name: "a key that others can read",
+    file: "src/config/databaseTls.ts",
+    from: "if ((mode & forbidden) !== 0)",
+    to: "if (mode < 0)",
+    tests: ["test/adapters/postgres/tls.test.ts"]
+  },
+  {
+    name: "parameters that nobody knows",
+    file: "src/config/databaseUrl.ts",
+    from: 'find(([name = ""]) => !parameters.has(name))',
+    to: "find(() => false)",
+    tests: settings
+  },
+  {
+    name: "a password that SASLprep changes",
+    file: "src/config/databaseParameters.ts",
+    from: "isAccepted: isPrepared",
+    to: "isAccepted: () => true",
+    tests: settings
   }
 ]

@@ -6,12 +6,13 @@ import { StoreFixture } from "./StoreFixture.ts"
 
 const first = EngineId.make("first/none-1")
 const second = EngineId.make("second/none-2")
+const third = EngineId.make("third/none-3")
 
 const forgetAll = Effect.flatMap(StoreFixture, ({ clear }) => clear)
 
 /** What every `KnownEngine` must do. */
 export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFixture, E>): void => {
-  it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })(name, (it) => {
+  it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })(name, (it) => {
     it.effect("knows no engine at first", () =>
       Effect.gen(function* () {
         yield* forgetAll
@@ -67,6 +68,25 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
         const { accept, read } = yield* KnownEngine
         yield* Effect.forEach(Array.from({ length: 16 }), () => accept(first), { concurrency: "unbounded" })
         assert.deepStrictEqual(yield* read, { id: first, braked: false })
+      })
+    )
+
+    it.effect("widens the known engine's identity, once, and keeps its brake; no other's", () =>
+      Effect.gen(function* () {
+        yield* (yield* StoreFixture).clear
+        const { accept, brake, read, remember, widen } = yield* KnownEngine
+        assert.deepStrictEqual(yield* widen(first, second), { id: second, braked: false })
+        assert.isUndefined(yield* read)
+        yield* remember(first)
+        yield* brake(first)
+        const both = Effect.forEach([1, 2], () => widen(first, second), { concurrency: "unbounded" })
+        assert.deepStrictEqual(yield* both, [
+          { id: second, braked: true },
+          { id: second, braked: true }
+        ])
+        assert.deepStrictEqual(yield* read, { id: second, braked: true })
+        yield* accept(first)
+        assert.deepStrictEqual(yield* widen(second, third), { id: first, braked: false })
       })
     )
 

@@ -2,9 +2,11 @@ import { assert, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import { isDue } from "../../src/domain/Expiry.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
+import { EngineId } from "../../src/ports/ContainerEngine.ts"
+import { KnownEngine } from "../../src/ports/KnownEngine.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
 import type { StoreError } from "../../src/ports/StoreError.ts"
-import { longAgo, micros, momentAt, stopped } from "../support/records.ts"
+import { containerId, longAgo, micros, momentAt, stopped } from "../support/records.ts"
 import { StoreFixture } from "./StoreFixture.ts"
 
 const cutoff = longAgo
@@ -74,8 +76,8 @@ const ages: ReadonlyArray<readonly [string, RuntimeRecord]> = [
 ]
 
 /** What every `RuntimeRecords` must do. */
-export const suite = <E>(name: string, layer: Layer.Layer<RuntimeRecords | StoreFixture, E>): void => {
-  it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })(name, (it) => {
+export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | RuntimeRecords | StoreFixture, E>): void => {
+  it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })(name, (it) => {
     it.effect("tells its clock in whole milliseconds", () =>
       Effect.gen(function* () {
         const { clock } = yield* RuntimeRecords
@@ -239,6 +241,64 @@ export const suite = <E>(name: string, layer: Layer.Layer<RuntimeRecords | Store
           stuckGames: ["stuck-3", "stuck-0", "stuck-1", "stuck-2", "stuck-4"],
           oldestDueAge: 2.5
         })
+      })
+    )
+
+    it.effect(
+      "event 28: names the containers of five games that run, and of the five that stopped last and are not due",
+      () =>
+        Effect.gen(function* () {
+          const { witnesses } = yield* RuntimeRecords
+          yield* fill()
+          assert.deepStrictEqual(yield* witnesses(moment), { others: [], due: 0 })
+          const id = (name: string) => Buffer.from(name).toString("hex").padStart(64, "0")
+          const record = (gameId: string, changes: Partial<RuntimeRecord>) =>
+            stopped(gameId, { containerId: id(gameId), lastOpAt: at + 1_000_000n, ...changes })
+          const now = micros(moment.now)
+          yield* fill(
+            ...Array.from({ length: 9 }, (_, i) => record(`live-${i}`, { status: "running" })),
+            ...Array.from({ length: 9 }, (_, i) => record(`young-${i}`, { lastOpAt: at + BigInt(i) })),
+            record("due", { lastOpAt: at - 1n }),
+            record("due-too", { lastOpAt: at - 1n }),
+            record("due-without", { lastOpAt: at - 1n, containerId: null }),
+            record("future", { lastOpAt: now + 1n }),
+            record("timeless", { lastOpAt: null }),
+            record("without", { lastOpAt: now, containerId: null }),
+            record("short", { lastOpAt: now, containerId: "abc" }),
+            record("upper", { lastOpAt: now, containerId: "A".repeat(64) }),
+            record("line", { lastOpAt: now, containerId: `${"a".repeat(64)}\n` }),
+            record("removed", { status: "removed" }),
+            record("odd", { status: "archived" }),
+            record("live-without", { status: "running", containerId: null })
+          )
+          const named = (yield* witnesses(moment)).others.map((one) =>
+            Buffer.from(one.replace(/^(00)+/, ""), "hex").toString()
+          )
+          assert.lengthOf(named, 10)
+          assert.strictEqual((yield* witnesses(moment)).due, 2)
+          assert.isTrue(named.slice(0, 5).every((name) => name.startsWith("live-")))
+          assert.deepStrictEqual(named.slice(5), ["young-8", "young-7", "young-6", "young-5", "young-4"])
+        })
+    )
+
+    it.effect("event 28: takes as witnesses only what was recorded since a person accepted the engine", () =>
+      Effect.gen(function* () {
+        const { clock, witnesses } = yield* RuntimeRecords
+        const { accept, remember } = yield* KnownEngine
+        const now = yield* clock
+        const here = { now: now + 60_000, cutoff: now - 60_000 }
+        yield* fill(
+          stopped("before", { containerId: containerId("a"), lastOpAt: micros(now) - 1n }),
+          stopped("live-before", { status: "running", containerId: containerId("b"), lastOpAt: micros(now) - 1n }),
+          stopped("due-before", { containerId: containerId("e") }),
+          stopped("since", { containerId: containerId("c"), lastOpAt: micros(now + 50_000) }),
+          stopped("live-since", { status: "running", containerId: containerId("d"), lastOpAt: micros(now + 50_000) })
+        )
+        const named = Effect.map(witnesses(here), ({ due, others }) => [due, ...others.map((id) => id[0]).sort()])
+        yield* remember(EngineId.make("engine"))
+        assert.deepStrictEqual(yield* named, [1, "a", "b", "c", "d"])
+        yield* accept(EngineId.make("engine"))
+        assert.deepStrictEqual(yield* named, [0, "c", "d"])
       })
     )
 

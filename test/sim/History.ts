@@ -1,3 +1,4 @@
+import { isOldFormOf } from "../../src/domain/EngineId.ts"
 import type { Violation } from "./checks/Evidence.ts"
 import { Liveness, lookEvery } from "./checks/Liveness.ts"
 import { make as makeRng } from "./kernel/Rng.ts"
@@ -101,8 +102,11 @@ const calm = (world: World, fleet: Fleet) => {
 
   const lookAfter = () => {
     const { known } = database.tables
-    if (known !== undefined && known.id !== engine.home.identity) {
-      world.write("accepts the engine", (tables) => tables.setKnown({ id: engine.home.identity, braked: false }))
+    const { own } = engine.home
+    if (known !== undefined && known.id !== own && !isOldFormOf(known.id, own)) {
+      world.write("accepts the engine", (tables) =>
+        tables.setKnown({ id: own, braked: false, acceptedAt: database.clock })
+      )
     } else if (known?.braked) runOnce(world, `person.${universe.now}`, fleet.options)
     universe.after(plan.interval, lookAfter)
   }

@@ -1,7 +1,7 @@
 import { Context, Duration, Effect } from "effect"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
-import { ContainerEngine } from "../../src/ports/ContainerEngine.ts"
+import { ContainerEngine, EngineId } from "../../src/ports/ContainerEngine.ts"
 import { Acquired, type AuditRow, GameLeases, type Lease } from "../../src/ports/GameLeases.ts"
 import { KnownEngine } from "../../src/ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
@@ -42,6 +42,12 @@ const both =
   (first: Sabotage, second: Sabotage): Sabotage =>
   (ports, ask, send) =>
     second(first(ports, ask, send), ask, send)
+
+/** Nobody who is asked speaks against an absence. */
+const unwitnessed = both(
+  records(({ witnesses }) => ({ witnesses: (moment) => Effect.as(witnesses(moment), { others: [], due: 0 }) })),
+  engine(() => ({ count: Effect.succeed(1) }))
+)
 
 /** A commit that does something else in the database. */
 const commit = (apply: (tables: Tables, lease: Lease, row: AuditRow) => void) =>
@@ -164,6 +170,21 @@ export const breaches: ReadonlyArray<Breach> = [
     what: "an engine whose containers are taken for absent",
     invariant: "S4",
     sabotage: engine(() => ({ inspect: () => Effect.undefined, findByGame: () => Effect.succeed([]) }))
+  },
+  {
+    what: "an engine known by its ID and network alone, whatever it can see",
+    invariant: "S4",
+    sabotage: both(
+      unwitnessed,
+      engine(({ identity }) => ({ identity: Effect.as(identity, EngineId.make("home/none/overlay2:/data")) }))
+    ),
+    faults: ["containers_hidden"]
+  },
+  {
+    what: "an absence that nothing else on the engine vouches for",
+    invariant: "witnesses",
+    sabotage: unwitnessed,
+    faults: ["containers_out_of_sight"]
   },
   {
     what: "a commit without its row",

@@ -1,10 +1,10 @@
 import { createConnection, createServer, type Socket } from "node:net"
 import { join } from "node:path"
 import { Effect, type Redacted } from "effect"
+import { addressOf, urlWith } from "./externalServer.ts"
 import * as Gate from "./Gate.ts"
 import { temporaryFolder } from "./postgres.ts"
 import { type RoundTrip, roundTrips, splitter, typeOf } from "./postgresWire.ts"
-import { socketOf, withParts } from "./serverUrl.ts"
 
 /** A socket between the driver and the server on which answers get lost, and where every statement passes a gate. */
 export interface PostgresProxy {
@@ -46,7 +46,7 @@ export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.R
     for (const look of waiting.splice(0)) look()
   }
   const proxy: PostgresProxy = {
-    url: withParts(server, { host: folder, port: "5432" }),
+    url: urlWith(server, { host: folder, port: 5432 }),
     loseAnswerTo: undefined,
     frozen: false,
     lost: 0,
@@ -83,7 +83,7 @@ export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.R
   }
 
   const listener = createServer((client) => {
-    const upstream = createConnection(socketOf(server))
+    const upstream = createConnection(addressOf(server))
     const session: Session = { unanswered: [], held: false, pid: 0, rehearsing: false }
     const { unanswered } = session
     sessions.add(session)

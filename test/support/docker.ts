@@ -23,7 +23,7 @@ const find: Effect.Effect<Engine | { readonly missing: string }> = Effect.gen(fu
   const variables = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ""))
   const host = yield* Schema.decodeUnknownEffect(EngineSettings)(variables)
   const docker = connect(host)
-  yield* Effect.timeout(Effect.tryPromise({ try: () => docker.ping(), catch: (error) => error }), "3 seconds")
+  yield* Effect.timeout(Effect.tryPromise({ try: () => docker.ping(), catch: (error) => error }), "30 seconds")
   return existsSync(busybox) ? { docker, host } : { missing: `no ${busybox} to make the test image from` }
 }).pipe(
   Effect.catch((error) => Effect.succeed({ missing: `no Docker engine answers (${String(error)})` })),

@@ -1,3 +1,4 @@
+import { assert } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Statement from "effect/sql/Statement"
@@ -31,7 +32,9 @@ const Node: Schema.Codec<Node> = Schema.Struct({
   Plans: Schema.optionalKey(Schema.Array(Schema.suspend(() => Node)))
 })
 
-const Explained = Schema.Tuple([Schema.Struct({ "QUERY PLAN": Schema.Tuple([Schema.Struct({ Plan: Node })]) })])
+const Explained = Schema.Tuple([
+  Schema.Struct({ "QUERY PLAN": Schema.Tuple([Schema.Struct({ Plan: Node, JIT: Schema.optionalKey(Schema.Any) })]) })
+])
 
 const nodesOf = (node: Node): ReadonlyArray<Node> => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
 
@@ -42,7 +45,7 @@ export const touched = (node: Node) =>
 
 /**
  * Runs the work, and gives the plan by which the server carries out each statement that it sends: its nodes, the one that
- * holds the others first.
+ * holds the others first. Fails if the server compiled one of them.
  */
 export const plansOf = Effect.fnUntraced(function* <A, E>(work: Effect.Effect<A, E>) {
   const sql = yield* SqlClient
@@ -53,7 +56,9 @@ export const plansOf = Effect.fnUntraced(function* <A, E>(work: Effect.Effect<A,
       Effect.flip,
       Effect.flatMap(Schema.decodeUnknownEffect(Explained)),
       Effect.map(([row]) => {
-        plans.push(nodesOf(row["QUERY PLAN"][0].Plan))
+        const [{ JIT, Plan }] = row["QUERY PLAN"]
+        assert.isUndefined(JIT, "compiled")
+        plans.push(nodesOf(Plan))
         return statement
       }),
       Effect.provideService(Statement.CurrentTransformer, undefined),

@@ -18,10 +18,10 @@ const answers = (socketPath: string) =>
 
 const hasDockerd = (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, "dockerd")))
 
-/** Tests that run an engine of their own: `dockerd` from Debian's `docker.io`, which needs root. */
-export const describeOwnEngine = (name: string, body: () => void): void =>
+/** Tests that run an engine of their own: `dockerd` from Debian's `docker.io`, as root, and what else may be `missing`. */
+export const describeOwnEngine = (name: string, missing: string | undefined, body: () => void): void =>
   process.getuid?.() === 0
-    ? describeWith(hasDockerd ? undefined : "no dockerd on the path", name, body)
+    ? describeWith(hasDockerd ? missing : "no dockerd on the path", name, body)
     : skip("dockerd needs root", name, body)
 
 /** A second, empty engine of its own, gone with the scope. Its `/info` ID may equal the first one's: both share a key. */
@@ -48,7 +48,7 @@ export const startEngine: Effect.Effect<{ readonly socketPath: string }, never, 
   )
   yield* answers(socketPath).pipe(
     Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("100 millis") }),
-    Effect.timeout("30 seconds"),
+    Effect.timeout("90 seconds"),
     Effect.orDie
   )
   return { socketPath }

@@ -3,9 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "@effect/vitest"
-import { Context, type Duration, Effect, Layer, ManagedRuntime, type Redacted, Result } from "effect"
+import { Context, type Duration, Effect, Layer, ManagedRuntime, Redacted, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import type { EmbeddedError } from "../../src/adapters/embedded/EmbeddedError.ts"
 import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"
 import * as Database from "../../src/adapters/postgres/Database.ts"
 import * as GameLeases from "../../src/adapters/postgres/GameLeases.ts"
@@ -19,10 +18,11 @@ import {
   recordTables,
   timestamp
 } from "../../src/adapters/postgres/rows.ts"
+import { serverAt } from "../../src/config/databaseUrl.ts"
 import type { Lease } from "../../src/ports/GameLeases.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
 import type { LogRow } from "../sim/model/Tables.ts"
-import { normalized, withDatabase } from "./serverUrl.ts"
+import { externalUrl, freshDatabase } from "./externalServer.ts"
 
 /** A folder that vanishes with the scope. */
 export const temporaryFolder = Effect.acquireRelease(
@@ -34,28 +34,16 @@ export class PostgresServer extends Context.Service<PostgresServer, { readonly u
   "rtmanager/test/PostgresServer"
 ) {}
 
-/** A database of its own on a server that is there already, dropped with the scope. */
-const databaseOn = Effect.fnUntraced(function* (server: Redacted.Redacted) {
-  const name = `rtmanager_test_${randomUUID().replaceAll("-", "")}`
-  const run = (statement: string) =>
-    Effect.flatMap(SqlClient, (sql) => sql.unsafe(statement)).pipe(
-      Effect.provide(Database.layer({ url: server, schema: "public", pool: 1, timeout: "1 minute" })),
-      Effect.orDie
-    )
-  yield* Effect.acquireRelease(run(`create database ${name}`), () => run(`drop database ${name} with (force)`))
-  return { url: withDatabase(server, name) }
-})
-
-const given = process.env.RTMANAGER_TEST_DATABASE_URL
-
-/** A real server for as long as the layer lasts, or a database of its own on the one at RTMANAGER_TEST_DATABASE_URL. */
-export const layerServer: Layer.Layer<PostgresServer, EmbeddedError> = Layer.effect(
+/** A real server until the scope closes; or a database of its own on the server of `RTMANAGER_TEST_DATABASE_URL`. */
+export const layerServer: Layer.Layer<PostgresServer> = Layer.effect(
   PostgresServer,
-  given ? databaseOn(normalized(given)) : Effect.flatMap(temporaryFolder, EmbeddedPostgres.make)
+  externalUrl === undefined
+    ? Effect.orDie(Effect.flatMap(temporaryFolder, EmbeddedPostgres.make))
+    : Effect.orDie(freshDatabase(Redacted.make(externalUrl)))
 )
 
-/** The same for the whole test file: started when first needed and stopped after its last test. */
-export const postgresServer = (): Layer.Layer<PostgresServer, EmbeddedError> => {
+/** The same for the whole test file, from when it is first needed until after its last test. */
+export const postgresServer = (): Layer.Layer<PostgresServer> => {
   const runtime = ManagedRuntime.make(layerServer)
   afterAll(() => runtime.dispose())
   return Layer.effectContext(runtime.contextEffect)
@@ -67,9 +55,14 @@ let schemas = 0
 export const freshSchema = (): string => `test_${++schemas}`
 
 /** A pool of its own on the file's server: another session, or another process as far as the server can tell. */
-export const layerDatabase = (schema: string, options: Partial<Database.Options> = {}) =>
+export const layerDatabase = (
+  schema: string,
+  options: Partial<Database.Options> & { readonly url?: Redacted.Redacted } = {}
+) =>
   Layer.unwrap(
-    Effect.map(PostgresServer, ({ url }) => Database.layer({ url, schema, pool: 10, timeout: "5 seconds", ...options }))
+    Effect.map(PostgresServer, ({ url }) =>
+      Database.layer({ server: serverAt(options.url ?? url), schema, pool: 10, timeout: "5 seconds", ...options })
+    )
   )
 
 /** The ports over whatever `Database` is there. */

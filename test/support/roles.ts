@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises"
 import { assert } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Database from "../../src/adapters/postgres/Database.ts"
+import { serverAt } from "../../src/config/databaseUrl.ts"
 import { layerStores, PostgresServer } from "./postgres.ts"
-import { partOf, withParts } from "./serverUrl.ts"
 
 /** The schema that `deploy/roles.sql` speaks of. */
 export const schema = "rtmanager"
@@ -29,8 +29,8 @@ export const layerRoles = Layer.effectDiscard(
   Effect.gen(function* () {
     const sql = yield* SqlClient
     assert.deepStrictEqual([statements.at(0), statements.at(-1)], ["begin", "commit"])
-    const password = partOf((yield* PostgresServer).url, "password")
-    const login = password === undefined ? "login" : `login password '${password.replaceAll("'", "''")}'`
+    const { password } = serverAt((yield* PostgresServer).url)
+    const login = password ? `login password '${Redacted.value(password).replaceAll("'", "''")}'` : "login"
     const give = run(statements.slice(1, -1))
     // Roles belong to the whole server, where other test files may be doing the same.
     const once = run(["lock table pg_authid in share row exclusive mode"])
@@ -44,7 +44,7 @@ export const layerRole = (role: Role) =>
   Layer.unwrap(
     Effect.map(PostgresServer, ({ url }) =>
       Database.layer({
-        url: withParts(url, { user: role }),
+        server: { ...serverAt(url), user: role },
         schema,
         pool: 10,
         timeout: "5 seconds"

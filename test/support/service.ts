@@ -27,15 +27,17 @@ export const parse = (line: string): Record<string, unknown> => {
   }
 }
 
-/** The service as operators run it: a process of its own with nothing of this one's environment, killed with the scope. */
-export const start = (
+/** A process with nothing of this one's environment, killed with the scope. It has ended once nothing writes its log. */
+export const launch = (
+  program: string,
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>>,
-  program = "src/main.ts"
+  user?: { readonly uid: number; readonly gid: number }
 ): Effect.Effect<Process, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const child = spawn(process.execPath, [program, ...args], {
+      const child = spawn(program, args, {
+        ...user,
         env: { PATH: process.env.PATH, ...env },
         stdio: ["ignore", "pipe", "pipe"]
       })
@@ -80,6 +82,13 @@ export const start = (
         ended
       )
   )
+
+/** The service as operators run it. */
+export const start = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>>,
+  program = "src/main.ts"
+): Effect.Effect<Process, never, Scope.Scope> => launch(process.execPath, [program, ...args], env)
 
 /** Runs a command to its end. */
 export const command = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>>): Effect.Effect<Ended> =>

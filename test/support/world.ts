@@ -1,4 +1,4 @@
-import { Duration, Effect, Layer } from "effect"
+import { Duration, Effect, FileSystem, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
 import { Cleaner, type CleanerOptions } from "../../src/cleanup/Cleaner.ts"
@@ -6,6 +6,7 @@ import { CleanupPass, type CleanupPassOptions } from "../../src/cleanup/CleanupP
 import * as Circuits from "../../src/cleanup/circuits.ts"
 import { Heartbeat } from "../../src/cleanup/Heartbeat.ts"
 import type { Recording } from "../../src/cleanup/Recording.ts"
+import { decode } from "../../src/config/Settings.ts"
 import type { Container } from "../../src/domain/Container.ts"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
@@ -13,29 +14,23 @@ import { StoreState } from "../adapters/memory/StoreState.ts"
 import { layerStores } from "../adapters/memory/Stores.ts"
 
 export const now = Date.UTC(2026, 10, 1)
-export const retention = Duration.days(30)
+/** Every setting as the service has it where only what must be set is: layers take more than they ask for. */
+export const settings = Effect.runSync(
+  decode({ RTMANAGER_DATABASE_URL: "postgres://rt:password@db.internal/games" }).pipe(
+    Effect.provide(FileSystem.layerNoop({}))
+  )
+)
+export const { retention, engineTimeout, leaseTtl, maxClockSkew } = settings
 /** The cutoff of a pass that starts at `now`. */
 export const cutoff = now - Duration.toMillis(retention)
 export const moment = { now, cutoff }
-export const engineTimeout = Duration.seconds(15)
-export const leaseTtl = Duration.seconds(60)
-export const maxClockSkew = Duration.minutes(1)
 
 /** The whole service on in-memory ports, at `now`. */
 export const layerWorld = (
   options?: Partial<CleanupPassOptions & Pick<CleanerOptions, "concurrency" | "engineTimeout">>
 ) =>
-  CleanupPass.layer({
-    retention,
-    mode: "enforce",
-    pageSize: 500,
-    maxRemovals: undefined,
-    maxClockSkew,
-    ...options
-  }).pipe(
-    Layer.provideMerge(
-      Layer.merge(Cleaner.layer({ leaseTtl, engineTimeout, maxClockSkew, concurrency: 8, ...options }), layerHeartbeat)
-    ),
+  CleanupPass.layer({ ...settings, ...options }).pipe(
+    Layer.provideMerge(Layer.merge(Cleaner.layer({ ...settings, ...options }), layerHeartbeat)),
     Layer.provide(Circuits.layer),
     Layer.provideMerge(options?.engineTimeout === undefined ? layerPorts : portsWith(options.engineTimeout)),
     Layer.provideMerge(Layer.effectDiscard(TestClock.setTime(now)))
@@ -58,6 +53,8 @@ export const recording: Recording = {
 /** A full container id that is easy to tell apart: the number in hex, padded to 64 digits. */
 export const containerId = (number: number) => ContainerId.make(number.toString(16).padStart(64, "0"))
 
+const ended = cutoff - Duration.toMillis("1 day")
+
 /** A game that ended a day before the cutoff, with its container stopped at that time; both can be changed. */
 export const seed = Effect.fnUntraced(function* (
   gameId: string,
@@ -65,8 +62,6 @@ export const seed = Effect.fnUntraced(function* (
   changes?: { readonly record?: Partial<RuntimeRecord>; readonly container?: Partial<Container> | null }
 ) {
   const state = yield* StoreState
-  const engine = yield* Memory.MemoryEngine
-  const ended = cutoff - Duration.toMillis("1 day")
   state.records.set(gameId, {
     gameId,
     status: "stopped",
@@ -76,14 +71,18 @@ export const seed = Effect.fnUntraced(function* (
     backoff: null,
     ...changes?.record
   })
-  if (changes?.container === null) return
-  yield* engine.put({
+  if (changes?.container !== null) yield* seedOnEngine(gameId, number, changes?.container)
+})
+
+/** Such a game's container alone. */
+export const seedOnEngine = Effect.fnUntraced(function* (gameId: string, number: number, changes?: Partial<Container>) {
+  yield* (yield* Memory.MemoryEngine).put({
     id: containerId(number),
     state: "exited",
     gameId,
     createdAt: ended - 2,
     startedAt: ended - 1,
     finishedAt: ended,
-    ...changes?.container
+    ...changes
   })
 })

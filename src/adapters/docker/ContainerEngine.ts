@@ -1,10 +1,10 @@
 import { type Duration, Effect, Layer } from "effect"
 import type { Container } from "../../domain/Container.ts"
 import type { ContainerId } from "../../domain/ContainerId.ts"
+import { engineId } from "../../domain/EngineId.ts"
 import {
   ContainerEngine,
   ContainerEngineError,
-  EngineId,
   type RemoveResult,
   type UnexpectedAnswer
 } from "../../ports/ContainerEngine.ts"
@@ -33,16 +33,28 @@ const make = (options: Options) => {
     if (answer.status !== 200) return yield* Answers.unexpected(answer, `answered ${answer.status}`)
   }).pipe(as("ping"))
 
+  const info = Effect.flatMap(request({ method: "GET", path: "/info", template: "/info" }), decodeInfo)
+
   const identity = Effect.all(
     [
-      Effect.flatMap(request({ method: "GET", path: "/info", template: "/info" }), decodeInfo),
+      info,
       Effect.flatMap(request({ method: "GET", path: "/networks/none", template: "/networks/none" }), decodeNetwork)
     ],
     { concurrency: 2 }
   ).pipe(
-    Effect.map(([info, none]) => EngineId.make(`${info.ID}/${none.Id}`)),
+    Effect.map(([info, none]) =>
+      engineId({
+        id: info.ID,
+        none: none.Id,
+        driver: info.Driver,
+        containerd: Answers.containerdOf(info),
+        root: info.DockerRootDir
+      })
+    ),
     as("identity")
   )
+
+  const count = Effect.map(info, ({ Containers }) => Containers).pipe(as("count"))
 
   const inspect = Effect.fnUntraced(function* (id: ContainerId) {
     const answer = yield* request({
@@ -91,7 +103,7 @@ const make = (options: Options) => {
     as("remove")
   )
 
-  return ContainerEngine.of({ ping, identity, inspect, findByGame, remove })
+  return ContainerEngine.of({ ping, identity, count, inspect, findByGame, remove })
 }
 
 export interface Options {

@@ -32,7 +32,24 @@ export const Inspected = Schema.Struct({
 
 export const Listed = Schema.Array(Schema.Struct({ Id: ContainerId, Labels }))
 
-export const Info = Schema.Struct({ ID: Schema.NonEmptyString })
+export const Info = Schema.Struct({
+  ID: Schema.NonEmptyString,
+  Driver: Schema.NonEmptyString,
+  DockerRootDir: Schema.NonEmptyString,
+  Containers: Schema.Int,
+  DriverStatus: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.Array(Schema.String)))),
+  /** From API 1.46 on. */
+  Containerd: Schema.optionalKey(
+    Schema.NullOr(Schema.Struct({ Address: Schema.String, Namespaces: Schema.Struct({ Containers: Schema.String }) }))
+  )
+})
+export type Info = typeof Info.Type
+
+/** Where containerd keeps the layers, `undefined` where a driver of the engine's own does. */
+export const containerdOf = ({ DriverStatus, Containerd }: Info) =>
+  DriverStatus?.some(([key, value]) => key === "driver-type" && value?.startsWith("io.containerd.snapshotter"))
+    ? { namespace: Containerd?.Namespaces.Containers ?? "", address: Containerd?.Address ?? "" }
+    : undefined
 
 export const Network = Schema.Struct({ Id: Schema.NonEmptyString })
 

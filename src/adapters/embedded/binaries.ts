@@ -1,4 +1,16 @@
-import { chmod, cp, lchown, lstat, mkdir, readdir, readFile, rename, rm, symlink } from "node:fs/promises"
+import {
+  chmod,
+  copyFile,
+  lchown,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink
+} from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Schema } from "effect"
@@ -39,18 +51,24 @@ const linkLibraries = (root: string, links: typeof Symlinks.Type) =>
     }
   })
 
+/** Folders that we can write to, and so remove, even if those of the source are read-only. No static libraries. */
+const copyTree = async (source: string, target: string): Promise<void> => {
+  await mkdir(target, { recursive: true })
+  for (const entry of await readdir(source, { withFileTypes: true })) {
+    const [from, to] = [join(source, entry.name), join(target, entry.name)]
+    if (entry.isDirectory()) await copyTree(from, to)
+    else if (entry.isSymbolicLink()) await symlink(await readlink(from), to)
+    else if (!entry.name.endsWith(".a")) await copyFile(from, to)
+  }
+}
+
 /** Copies what the server needs to where its user can reach it. Complete, or not there at all. */
-const copyTo = (folder: string, source: string, links: typeof Symlinks.Type, user: ServerUser) =>
-  Effect.gen(function* () {
-    const partial = `${folder}.${process.pid}.new`
+const copyTo = (folder: string, source: string, links: typeof Symlinks.Type, user: ServerUser) => {
+  const partial = `${folder}.${process.pid}.new`
+  return Effect.gen(function* () {
     yield* attempt("cannot copy the server", async () => {
       await rm(partial, { recursive: true, force: true })
-      await mkdir(partial, { recursive: true })
-      await cp(join(source, "native"), join(partial, "native"), {
-        recursive: true,
-        verbatimSymlinks: true,
-        filter: (file) => !file.endsWith(".a")
-      })
+      await copyTree(join(source, "native"), join(partial, "native"))
     })
     yield* linkLibraries(partial, links)
     yield* attempt("cannot hand the server to its user", async () => {
@@ -63,7 +81,8 @@ const copyTo = (folder: string, source: string, links: typeof Symlinks.Type, use
       // Another start may have been faster.
       rename(partial, folder).catch(() => rm(partial, { recursive: true, force: true }))
     )
-  })
+  }).pipe(Effect.onError(() => Effect.promise(() => rm(partial, { recursive: true, force: true }).catch(() => {}))))
+}
 
 /**
  * The folder of `initdb` and `postgres`: in the npm package where the server's user can reach it and its libraries can

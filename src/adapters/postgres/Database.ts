@@ -1,14 +1,38 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Clock, Context, Duration, Effect, Fiber, Layer, Option, type Redacted, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Fiber, Layer, Option, Redacted, Schedule } from "effect"
 import { SqlError, StatementTimeoutError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import type { StoreError } from "../../ports/StoreError.ts"
-import { parseEndpoint } from "./endpoint.ts"
+import { settingsFor } from "./session.ts"
 import { isDisconnected, isRolledBack, isTimedOut, storeError } from "./storeError.ts"
 
+/** Where the server is, whom to be there, and what it has to prove. */
+export interface Server {
+  /** A host, or the folder of a unix socket. */
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: Redacted.Redacted | undefined
+  readonly database: string
+  readonly applicationName: string | undefined
+  /** Command-line options for the server. */
+  readonly options: string | undefined
+  /** Connecting never takes longer than a statement. */
+  readonly connectTimeout: Duration.Duration | undefined
+  /** Absent: in plain text. */
+  readonly tls:
+    | {
+        /** `none`: any certificate will do. `ca`: one of a trusted authority. `full`: that, and for this host. */
+        readonly verify: "none" | "ca" | "full"
+        /** As PEM. */
+        readonly ca: ReadonlyArray<string> | undefined
+        readonly client: { readonly cert: string; readonly key: Redacted.Redacted } | undefined
+      }
+    | undefined
+}
+
 export interface Options {
-  /** `postgres://…`; a unix socket is `?host=/folder`. */
-  readonly url: Redacted.Redacted
+  readonly server: Server
   /** The schema of every table. */
   readonly schema: string
   /** The most connections at once. */
@@ -43,6 +67,8 @@ export class Database extends Context.Service<
     readonly schema: string
     /** The schema as SQL. Every statement puts it before its tables, so no search path can make another stand in for ours. */
     readonly quotedSchema: string
+    /** Per statement, as the server was asked to keep it. */
+    readonly timeout: Duration.Duration
     readonly run: <A>(
       operation: string,
       repeat: Repeat,
@@ -81,6 +107,7 @@ const layerDatabase = (schema: string, timeout: Duration.Duration) =>
       return Database.of({
         schema,
         quotedSchema: quoted(schema),
+        timeout,
         run: (operation, repeat, statement) =>
           Effect.clockWith((callers) =>
             bounded(Effect.provideService(statement, Clock.Clock, callers), limit).pipe(
@@ -93,41 +120,39 @@ const layerDatabase = (schema: string, timeout: Duration.Duration) =>
     })
   )
 
+/** What the driver is told of TLS. Said in full, so that no variable of Node's can weaken it. */
+const tlsOptions = ({ ca, client, verify }: NonNullable<Server["tls"]>) => ({
+  rejectUnauthorized: verify !== "none",
+  ...(verify === "ca" ? { checkServerIdentity: () => undefined } : {}),
+  ...(ca === undefined ? {} : { ca: [...ca] }),
+  ...(client === undefined ? {} : { cert: client.cert, key: Redacted.value(client.key) })
+})
+
 /**
- * A lazy pool: the layer is built whether or not the server answers, and recovers when it returns. Sessions run in UTC
- * and read committed, and give up on a lock before the statement's own timeout, so that the error says which it was.
+ * A lazy pool: the layer is built whether or not the server answers, and recovers when it returns.
  *
- * The settings travel in the start of each connection, so a pooler between us and the server must pass them on.
+ * The settings travel in the start of each connection. A pooler may drop them, so the first question of a pass looks at
+ * what the session really has.
  */
-export const layer = (options: Options) =>
-  Effect.fromResult(parseEndpoint(options.url)).pipe(
-    Effect.mapError((problem) => new Error(`the database URL is unusable: ${problem}`)),
-    Effect.orDie,
-    Effect.map((endpoint) => {
-      const timeout = Duration.fromInputUnsafe(options.timeout)
-      const millis = Math.ceil(Duration.toMillis(timeout))
-      const client = PgClient.layer({
-        ...endpoint,
-        maxConnections: options.pool,
-        applicationName: options.applicationName ?? "rtmanager-cleanup",
-        connectTimeout: timeout,
-        keepAlive: "30 seconds",
-        startupParameters: {
-          // For the triggers of an adopted table. No statement of ours needs it.
-          search_path: `${quoted(options.schema)}, pg_temp`,
-          statement_timeout: String(millis),
-          lock_timeout: String(Math.ceil(millis * 0.8)),
-          idle_in_transaction_session_timeout: String(millis),
-          default_transaction_isolation: "read committed",
-          // Every statement here goes by an index. Without statistics, as after a restore or a large import, the planner
-          // would rather read or sort the whole backlog for each page.
-          enable_seqscan: "off",
-          enable_bitmapscan: "off",
-          enable_sort: "off",
-          timezone: "UTC"
-        }
-      })
-      return Layer.provideMerge(layerDatabase(options.schema, timeout), Layer.orDie(client))
-    }),
-    Layer.unwrap
-  )
+export const layer = ({ server, ...options }: Options) => {
+  const timeout = Duration.fromInputUnsafe(options.timeout)
+  const client = PgClient.layer({
+    host: server.host,
+    port: server.port,
+    username: server.user,
+    password: server.password,
+    database: server.database,
+    ssl: server.tls === undefined ? false : tlsOptions(server.tls),
+    startupOptions: server.options,
+    maxConnections: options.pool,
+    applicationName: options.applicationName ?? server.applicationName ?? "rtmanager-cleanup",
+    connectTimeout: Duration.min(timeout, server.connectTimeout ?? timeout),
+    keepAlive: "30 seconds",
+    startupParameters: {
+      // For the triggers of an adopted table. No statement of ours needs it.
+      search_path: `${quoted(options.schema)}, pg_temp`,
+      ...settingsFor(timeout)
+    }
+  })
+  return Layer.provideMerge(layerDatabase(options.schema, timeout), Layer.orDie(client))
+}

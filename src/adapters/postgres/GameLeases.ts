@@ -5,9 +5,9 @@ import { commitStatements, makeCommit } from "./commit.ts"
 import { Database } from "./Database.ts"
 import { leaseStatements, type Taken } from "./leaseStatements.ts"
 import { makeRehearse } from "./rehearse.ts"
-import { decodeRecord, type RecordRow } from "./rows.ts"
+import { ascii, decodeRecord, type RecordRow } from "./rows.ts"
 import { shared } from "./shared.ts"
-import { isRefused } from "./storeError.ts"
+import { isNoText, isRefused } from "./storeError.ts"
 
 export interface Options {
   /** One UUID per process. */
@@ -84,7 +84,11 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
   const settle = (lease: Lease, end: SettledEnd) => {
     const { failure, keep } = end
     if (failure === undefined) return keep ? Effect.void : Effect.asVoid(release(lease))
-    return Effect.asVoid(database.run("settle", "unanswered", statements.settle(lease, { ...end, failure })))
+    const settled = (message: string) => statements.settle(lease, { ...end, failure: { ...failure, message } })
+    // The database's encoding may lack a character of the engine's words.
+    const inAscii = Effect.suspend(() => settled(ascii(failure.message)))
+    const statement = Effect.catchIf(settled(failure.message), isNoText, () => inAscii)
+    return Effect.asVoid(database.run("settle", "unanswered", statement))
   }
 
   const commits = commitStatements(sql, database.quotedSchema)
@@ -98,7 +102,13 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
   return GameLeases.of({
     acquire,
     renew,
-    rehearse: makeRehearse({ database, sql, leases: statements, commits, owner }),
+    rehearse: makeRehearse(database, {
+      sql,
+      owner,
+      commits,
+      leases: statements,
+      quotedSchema: database.quotedSchema
+    }),
     commit: (lease, { containerId }, row) => Effect.ensuring(commit({ lease, containerId, row }), ended(lease)),
     settle: (lease, end) => Effect.ensuring(settle(lease, end), ended(lease))
   })

@@ -18,14 +18,23 @@ const make = Effect.gen(function* () {
     .pipe(Effect.map(([row]) => row))
 
   // The table's unique index allows one row: whoever comes second finds the first's.
+  // No person has accepted it yet, so all records speak for or against it.
   const insert = (id: EngineId) =>
-    sql`insert into ${schema}.cleanup_engine (id, accepted_at) values (${id}, clock_timestamp())`
+    sql`insert into ${schema}.cleanup_engine (id, accepted_at) values (${id}, '-infinity')`
 
   return KnownEngine.of({
     read,
     remember: Effect.fnUntraced(function* (id) {
       yield* database.run("rememberEngine", "unanswered", sql`${insert(id)} on conflict do nothing`)
       return (yield* read) ?? { id, braked: false }
+    }),
+    widen: Effect.fnUntraced(function* (from, to) {
+      yield* database.run(
+        "widenEngine",
+        "unanswered",
+        sql`update ${schema}.cleanup_engine set id = ${to} where id = ${from}`
+      )
+      return (yield* read) ?? { id: to, braked: false }
     }),
     brake: (id) =>
       Effect.asVoid(

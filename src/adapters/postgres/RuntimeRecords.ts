@@ -1,13 +1,17 @@
-import { Effect, Layer, Result } from "effect"
+import { Effect, Layer, Ref } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { Fragment } from "effect/sql/Statement"
 import { stuckAfter } from "../../domain/Backoff.ts"
+import { isContainerId } from "../../domain/ContainerId.ts"
 import { lagSeconds, type Moment } from "../../domain/Expiry.ts"
-import { type Cursor, type Page, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
-import { CannotRecord, StoreError, Unavailable } from "../../ports/StoreError.ts"
+import { type Cursor, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import { CannotRecord, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
 import { Database } from "./Database.ts"
+import { idOf, keyColumns, makeListing } from "./listing.ts"
 import { recordedVersion, requireVersion } from "./migrations.ts"
 import { hiddenTables } from "./rowSecurity.ts"
-import { decodeRecord, microsOf, type RecordRow, recordColumns, recordTables, timestamp } from "./rows.ts"
+import { lastOpAt, microsOf, type RecordRow, recordColumns, recordTables, sendable, timestamp } from "./rows.ts"
+import { judge, type Session, sessionColumns } from "./session.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
 
@@ -31,26 +35,17 @@ const hidden = (tables: string, role: string) =>
     })
   })
 
-/** A row that does not decode still moves the cursor, else it would end the listing. */
-const toPage = (rows: ReadonlyArray<RecordRow>, limit: number): Page => {
-  const decoded = rows.map(decodeRecord)
-  const last = rows.at(-1)
-  return {
-    records: decoded.filter(Result.isSuccess).map((row) => row.success),
-    undecodable: decoded.filter(Result.isFailure).map((row) => row.failure),
-    next:
-      last === undefined || rows.length < limit
-        ? undefined
-        : { lastOpAt: last.lastOpAt === null ? null : BigInt(last.lastOpAt), gameId: last.gameId }
-  }
-}
+const refused = (detail: string) => new StoreError({ operation: "clock", reason: new UnsafeSession({ detail }) })
 
 const make = Effect.gen(function* () {
   const database = yield* Database
   const sql = yield* SqlClient
   const schema = sql.literal(database.quotedSchema)
   const columns = sql.literal(recordColumns)
+  const warned = yield* Ref.make(false)
   const tables = sql.literal(recordTables(database.quotedSchema))
+  const keys = sql.literal(`${keyColumns}, ${lastOpAt}`)
+  const list = makeListing(database, sql)
 
   /**
    * Stopped, with a finite time, after the cursor: a range of the partial index, with one lower bound, as an index scan
@@ -59,8 +54,10 @@ const make = Effect.gen(function* () {
   const timed = (cursor?: Cursor) => sql`r.status = 'stopped' and r.last_op_at < 'infinity' and r.game_id is not null
     and ${cursor === undefined ? sql`r.last_op_at > '-infinity'` : after(cursor)}`
 
-  const after = ({ gameId, lastOpAt }: Cursor) =>
-    lastOpAt === null ? sql`false` : sql`(r.last_op_at, r.game_id) > (${timestamp(sql, lastOpAt)}, ${gameId})`
+  const after = (cursor: Cursor) =>
+    cursor.lastOpAt === null
+      ? sql`false`
+      : sql`(r.last_op_at, r.game_id) > (${timestamp(sql, cursor.lastOpAt)}, ${idOf(sql, cursor)})`
 
   const expired = ({ cutoff }: Moment, cursor?: Cursor) =>
     sql`${timed(cursor)} and r.last_op_at < ${timestamp(sql, toMicros(cutoff))}`
@@ -68,51 +65,70 @@ const make = Effect.gen(function* () {
     sql`(b.next_attempt_at is null or b.next_attempt_at <= ${timestamp(sql, toMicros(now))})`
 
   const afterUntimed = (cursor: Cursor | undefined) =>
-    cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${cursor.gameId}`
+    cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${idOf(sql, cursor)}`
+
+  /** The part of the table's pages that makes about two thousand, in per cent. */
+  const sampled = sql`least(100, 2000 * 100.0 * current_setting('block_size')::int
+    / greatest(pg_relation_size(${`${database.quotedSchema}.runtime_records`}::text::regclass), 1))`
+
+  /** When a person last took the engine as it was. */
+  const accepted = sql`coalesce((select max(accepted_at) from ${schema}.cleanup_engine), '-infinity')`
 
   return RuntimeRecords.of({
     clock: Effect.gen(function* () {
       const [row] = yield* database.run(
         "clock",
         "disconnected",
-        sql<{ millis: bigint; version: number | null; readOnly: boolean; hidden: string | null; role: string }>`
-          select ${sql.literal(hiddenTables(database.schema))} as hidden, current_user as role,
-            floor(extract(epoch from clock_timestamp()) * 1000)::bigint as millis,
-            ${sql.literal(recordedVersion(database.quotedSchema))} as version, current_setting('transaction_read_only') = 'on' as "readOnly"`
+        sql<
+          Session & { millis: bigint; version: number | null; readOnly: boolean; hidden: string | null; role: string }
+        >`
+          select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as millis,
+            ${sql.literal(recordedVersion(database.quotedSchema))} as version, current_setting('transaction_read_only') = 'on' as "readOnly",
+            ${sql.literal(hiddenTables(database.schema))} as hidden, current_user as role, ${sql.literal(sessionColumns)}`
       )
-      if (row?.readOnly) return yield* readOnly
-      if (row?.hidden != null) yield* hidden(row.hidden, row.role)
-      yield* requireVersion("clock", row?.version ?? null)
-      return Number(row?.millis)
+      if (row === undefined) return yield* Effect.die("a select without a table has one row")
+      const { slow, unsafe } = judge(row, database.timeout)
+      if (unsafe !== undefined) return yield* refused(unsafe)
+      if (row.readOnly) return yield* readOnly
+      if (row.hidden !== null) return yield* hidden(row.hidden, row.role)
+      yield* requireVersion("clock", row.version)
+      if (slow !== undefined && !(yield* Ref.getAndSet(warned, true))) {
+        yield* Effect.annotateLogs(Effect.logWarning("database.session_slow"), { message: slow })
+      }
+      return Number(row.millis)
     }),
 
-    listDue: ({ moment, after: cursor, limit }) =>
-      database
-        .run(
-          "listDue",
-          "disconnected",
-          sql<RecordRow>`
-            select ${columns} from ${tables} where ${expired(moment, cursor)} and ${ready(moment)}
-            order by r.last_op_at, r.game_id limit ${limit}`
-        )
-        .pipe(Effect.map((rows) => toPage(rows, limit))),
+    listDue: ({ moment, after: cursor, limit }) => {
+      const due = <Row extends object>(columns: Fragment) => sql<Row>`
+        select ${columns} from ${tables} where ${expired(moment, cursor)} and ${ready(moment)}
+        order by r.last_op_at, r.game_id limit ${limit}`
+      return list("listDue", {
+        page: due(columns),
+        keys: due(keys),
+        among: (condition, more) => sql<RecordRow & { readonly key: string }>`
+          select ${columns}, ${more} from ${tables} where ${expired(moment)} and ${ready(moment)} and ${condition}`,
+        limit
+      })
+    },
 
-    listStopped: ({ after: cursor, limit }) =>
-      database
-        .run(
-          "listStopped",
-          "disconnected",
-          sql<RecordRow>`
-            select * from (
-              (select ${columns}, r.last_op_at as "time" from ${tables}
-                where ${timed(cursor)} order by r.last_op_at, r.game_id limit ${limit})
-              union all
-              (select ${columns}, null from ${tables}
-                where r.status = 'stopped' and (r.last_op_at is null or not isfinite(r.last_op_at))
-                  and r.game_id is not null ${afterUntimed(cursor)} order by r.game_id limit ${limit})
-            ) as stopped order by "time" nulls last, "gameId" limit ${limit}`
-        )
-        .pipe(Effect.map((rows) => toPage(rows, limit))),
+    listStopped: ({ after: cursor, limit }) => {
+      const stopped = <Row extends object>(wanted: Fragment, columns: Fragment) => sql<Row>`
+        select ${wanted} from (
+          (select ${columns}, r.last_op_at as "time", r.game_id as id from ${tables}
+            where ${timed(cursor)} order by r.last_op_at, r.game_id limit ${limit})
+          union all
+          (select ${columns}, null, r.game_id from ${tables}
+            where r.status = 'stopped' and (r.last_op_at is null or not isfinite(r.last_op_at))
+              and r.game_id is not null ${afterUntimed(cursor)} order by r.game_id limit ${limit})
+        ) as stopped order by "time" nulls last, id limit ${limit}`
+      return list("listStopped", {
+        page: stopped(sql`*`, columns),
+        keys: stopped(sql`key, name, "lastOpAt"`, keys),
+        among: (condition, more) => sql<RecordRow & { readonly key: string }>`
+          select ${columns}, ${more} from ${tables} where r.status = 'stopped' and ${condition}`,
+        limit
+      })
+    },
 
     backlog: (moment) =>
       database
@@ -134,7 +150,7 @@ const make = Effect.gen(function* () {
             select due.count as due, due.held as held, ${sql.literal(microsOf("due.oldest"))} as oldest,
               (select count(*) from failing where waiting and not stuck) as "backingOff",
               (select count(*) from failing where stuck) as stuck,
-              array(select game_id from failing where stuck order by attempts desc, game_id limit 5) as "stuckGames",
+              array(select ${sql.literal(sendable("game_id"))} from failing where stuck order by attempts desc, game_id limit 5) as "stuckGames",
               (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at is null)
                 + (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at = '-infinity')
                 + (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at = 'infinity') as "noTime",
@@ -153,6 +169,35 @@ const make = Effect.gen(function* () {
             noTime: Number(row?.noTime),
             future: Number(row?.future)
           }))
+        ),
+
+    witnesses: ({ cutoff, now }) =>
+      database
+        .run(
+          "witnesses",
+          "disconnected",
+          // No index leads to what runs, so of a large table a sample of its pages has to do.
+          sql<{ status: string; containerId: string }>`
+            (select s.status, s.current_container_id as "containerId"
+              from (select * from ${schema}.runtime_records tablesample system (${sampled}) limit 200000) as s
+              where s.status = 'running' and s.last_op_at > ${accepted} limit 100)
+            union all
+            (select r.status, r.current_container_id from ${schema}.runtime_records as r
+              where r.status = 'stopped' and r.last_op_at >= ${timestamp(sql, toMicros(cutoff))}
+                and r.last_op_at <= ${timestamp(sql, toMicros(now))} and r.last_op_at > ${accepted}
+              order by r.last_op_at desc, r.game_id desc limit 100)
+            union all
+            (select 'due', r.current_container_id from ${schema}.runtime_records as r
+              where r.status = 'stopped' and r.last_op_at > ${accepted}
+                and ${timestamp(sql, toMicros(cutoff))} > r.last_op_at
+              order by r.last_op_at, r.game_id limit 100)`
+        )
+        .pipe(
+          Effect.map((rows) => {
+            const of = (status: string) =>
+              rows.flatMap((row) => (row.status === status && isContainerId(row.containerId) ? [row.containerId] : []))
+            return { others: [...of("running").slice(0, 5), ...of("stopped").slice(0, 5)], due: of("due").length }
+          })
         )
   })
 })

@@ -1,132 +1,134 @@
 import { randomUUID } from "node:crypto"
 import { Effect, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import { rules } from "../../domain/Outcome.ts"
 import { printable } from "../../domain/printable.ts"
-import { explain, isForeignKey } from "./storeError.ts"
-import { accepted, type Column, type Index, type Table } from "./tables.ts"
+import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
+import { readIndexes } from "./catalog.ts"
+import { commitStatements } from "./commit.ts"
+import { Database } from "./Database.ts"
+import { leaseStatements } from "./leaseStatements.ts"
+import { rehearsal } from "./rehearse.ts"
+import { sendable } from "./rows.ts"
+import { onWhat, qualified, type Relations, type Step, shapeOf } from "./shape.ts"
+import { explain, isDenied, isPassing, isRefused } from "./storeError.ts"
+import { type Index, tables } from "./tables.ts"
+import { inTransaction, rolledBack } from "./transaction.ts"
 
 /** What was done to the schema, and what stands in the way: with any problem, everything is rolled back. */
 export interface Adoption {
-  readonly schema: string
-  readonly changes: Array<string>
-  readonly problems: Array<string>
+  readonly changes: ReadonlyArray<string>
+  readonly problems: ReadonlyArray<string>
 }
-
-const definition = (name: string, column: Column) => `${name} ${column.type} ${column.rest ?? ""}`.trim()
-
-const relationKinds: Record<string, string> = {
-  v: "a view",
-  m: "a materialized view",
-  f: "a foreign table",
-  S: "a sequence",
-  i: "an index",
-  c: "a type"
-}
-
-/** Creates the table, or adds to an existing one the columns that it lacks. Nothing that exists is changed. */
-export const adoptTable = Effect.fnUntraced(function* (table: Table, { schema, changes, problems }: Adoption) {
-  const sql = yield* SqlClient
-  const named = sql(`${schema}.${table.name}`)
-  const [relation] = yield* sql<{ oid: number; kind: string }>`
-    select c.oid, c.relkind::text as kind from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = ${schema} and c.relname = ${table.name}`
-  if (relation === undefined) {
-    const columns = Object.entries(table.columns).map(([name, column]) => definition(name, column))
-    yield* sql`create table ${named} (${sql.literal(columns.join(", "))})`
-    changes.push(`created table ${table.name}`)
-    return
-  }
-  if (relation.kind !== "r" && relation.kind !== "p") {
-    problems.push(`${table.name} is ${relationKinds[relation.kind] ?? "something"}, not a table`)
-    return
-  }
-  const existing = yield* sql<{ name: string; type: string; needsValue: boolean }>`
-    select attname as name, format_type(atttypid, atttypmod) as type,
-      attnotnull and not atthasdef and attidentity = '' as "needsValue"
-    from pg_attribute where attrelid = ${relation.oid}::oid and attnum > 0 and not attisdropped`
-  const byName = new Map(existing.map((column) => [column.name, column]))
-
-  for (const [name, column] of Object.entries(table.columns)) {
-    const found = byName.get(name)
-    if (found !== undefined) {
-      if (!accepted[column.type].test(found.type)) {
-        problems.push(`column ${table.name}.${name} has type ${found.type}, but ${column.type} is needed`)
-      }
-    } else if (column.essential) {
-      problems.push(`table ${table.name} has no column ${name} (${column.type})`)
-    } else {
-      // Rows that exist, and writers that do not know the column, have no value for it.
-      const rest = column.rest?.includes("default") ? column.rest : ""
-      yield* sql`alter table ${named} add column ${sql.literal(`${name} ${column.type} ${rest}`)}`
-      changes.push(`added column ${table.name}.${name}`)
-    }
-  }
-  if (!table.inserted) return
-  for (const { name, needsValue } of existing) {
-    const column = table.columns[name]
-    const given = column !== undefined && !column.rest?.includes("identity")
-    if (needsValue && !given) {
-      problems.push(
-        `column ${table.name}.${printable(name)} is NOT NULL without a default, and we have no value for it`
-      )
-    }
-  }
-})
 
 const loggedCodes = [...new Set(Object.values(rules).flatMap(({ logged }) => logged ?? []))]
 
-/**
- * Whether an existing log takes our rows, whatever its own constraints are: tried out and taken back. A log that refuses
- * them would let containers be removed that can then never be recorded.
- */
-export const tryLog = Effect.fnUntraced(function* ({ schema, problems }: Adoption) {
+/** Printable ASCII, as other bytes may be no text. */
+const plain = "'^[ -~]*$'"
+
+/** A stopped game to rehearse with, or one that is made up for it. `undefined`: the table takes none that is made up. */
+const trialRecord = Effect.fnUntraced(function* (quotedSchema: string) {
   const sql = yield* SqlClient
-  // Of a real game if there is one: the log may refer to the records.
-  const [game] = yield* sql<{
-    gameId: string
-  }>`select game_id as "gameId" from ${sql(`${schema}.runtime_records`)} where game_id is not null limit 1`
-  const gameId = game?.gameId ?? "rtmanager-cleanup"
-  const trial = sql`
-    insert into ${sql(`${schema}.operation_log`)} (game_id, op_kind, op_source, source_ref, container_id, image_ref, outcome, error_code,
-      error_message, lease_owner, lease_token, trace_id, started_at, finished_at)
-    select ${gameId}::text, 'cleanup_container', 'auto_ttl', 'schedule', null, null, 'success', null, repeat('x', 300),
-      ${randomUUID()}::uuid, 9223372036854775807, null, clock_timestamp(), clock_timestamp()
-    union all
-    select ${gameId}::text, 'cleanup_container', 'auto_ttl', 'schedule', repeat('f', 64), repeat('x', 200), 'failure',
-      code, repeat('x', 300), ${randomUUID()}::uuid, 1, repeat('f', 32), clock_timestamp(), clock_timestamp()
-    from unnest(string_to_array(${loggedCodes.join(",")}, ',')) as code`
-  const outcome = yield* Effect.result(sql.withTransaction(Effect.andThen(trial, Effect.fail("taken back" as const))))
-  if (Result.isFailure(outcome) && outcome.failure !== "taken back" && !isForeignKey(outcome.failure)) {
-    problems.push(`table operation_log does not take our rows: ${explain(outcome.failure)}`)
-  }
+  const records = sql.literal(`${quotedSchema}.runtime_records`)
+  const [stopped] = yield* sql<Pick<RuntimeRecord, "gameId" | "containerId" | "imageRef">>`
+    select game_id as "gameId", current_container_id as "containerId", current_image_ref as "imageRef" from ${records}
+    where status = 'stopped' and game_id ~ ${sql.literal(plain)} and coalesce(current_container_id, '') ~ ${sql.literal(plain)}
+      and coalesce(current_image_ref, '') ~ ${sql.literal(plain)} limit 1`
+  const game = stopped ?? { gameId: "rtmanager-cleanup", containerId: "f".repeat(64), imageRef: "x".repeat(200) }
+  const record: RuntimeRecord = { ...game, status: "stopped", lastOpAt: null, backoff: null }
+  if (stopped !== undefined) return record
+  const made = yield* Effect.result(
+    inTransaction(
+      sql,
+      sql`insert into ${records} (game_id, status, current_container_id, current_image_ref, last_op_at)
+        values (${game.gameId}, 'stopped', ${game.containerId}, ${game.imageRef}, clock_timestamp())`
+    )
+  )
+  return Result.isSuccess(made) ? record : undefined
 })
 
-/** Creates the index unless it is there. Duplicates that hinder a unique one are reported, the first five by name. */
-export const adoptIndex = Effect.fnUntraced(function* (index: Index, { schema, changes, problems }: Adoption) {
+/**
+ * Why the tables do not take what a pass would write, whatever their own constraints and triggers are: rehearsed as before a
+ * pass, with every error code, and taken back. Such a schema would let containers be removed that can never be recorded.
+ * This role's rights say nothing of the service's.
+ */
+const recordingProblems = Effect.gen(function* () {
+  const database = yield* Database
   const sql = yield* SqlClient
-  const table = sql(`${schema}.${index.table}`)
-  const condition = index.where === undefined ? "" : ` where ${index.where}`
-  // An index of any name will do if it has the same keys and no other condition, such as a primary key's.
-  const [found] = yield* sql`
-    select 1 from pg_index i join pg_class t on t.oid = i.indrelid join pg_namespace n on n.oid = t.relnamespace
-    join pg_class c on c.oid = i.indexrelid
-    where n.nspname = ${schema} and t.relname = ${index.table} and i.indisvalid
-      and (c.relname = ${index.name} or (i.indisunique = ${index.unique} and ${index.where === undefined}
-        and pg_get_indexdef(i.indexrelid) like '%' || ${` USING btree ${index.keys}`}))`
-  if (found !== undefined) return
-  if (index.unique) {
-    const keys = index.keys.slice(1, -1)
-    const duplicates = yield* sql<{ keys: string }>`
-      select min(concat_ws(', ', ${sql.literal(keys)})) as keys from ${table} ${sql.literal(condition)}
-      group by row(${sql.literal(keys)}) having count(*) > 1 limit 5`
-    if (duplicates.length > 0) {
-      const names = duplicates.map((row) => printable(row.keys)).join("; ")
-      problems.push(`table ${index.table} has more than one row with the same ${keys}${condition}: ${names}`)
-      return
-    }
+  const { quotedSchema } = database
+  const owner = randomUUID()
+  const trial = Effect.gen(function* () {
+    const record = yield* trialRecord(quotedSchema)
+    if (record === undefined) return []
+    const outcome = yield* rehearsal(
+      {
+        sql,
+        quotedSchema,
+        owner,
+        leases: leaseStatements(sql, { owner, leaseTtl: "1 minute", quotedSchema }),
+        commits: commitStatements(sql, quotedSchema)
+      },
+      record,
+      loggedCodes
+    )
+    return outcome._tag === "Swallowed" ? [`something has silently swallowed ${outcome.what}`] : []
+  })
+  return yield* rolledBack(sql, trial).pipe(
+    Effect.catch((error) => Effect.succeed(isPassing(error) || isDenied(error) ? [] : [explain(error)])),
+    Effect.map((words) => words.map((words) => `the tables do not take our rows: ${words}`))
+  )
+})
+
+/** The first five keys that more than one row has. */
+const duplicates = Effect.fnUntraced(function* (schema: string, index: Index) {
+  const sql = yield* SqlClient
+  const keys = sql.literal(index.keys.join(", "))
+  const condition = sql.literal(index.where === undefined ? "" : `where ${index.where}`)
+  const rows = yield* sql<{ keys: string }>`
+    select ${sql.literal(sendable(`min(concat_ws(', ', ${index.keys.join(", ")}))`))} as keys
+    from ${sql.literal(qualified(schema, index.table))} ${condition}
+    group by row(${keys}) having count(*) > 1 limit 5`
+  if (rows.length === 0) return []
+  const names = rows.map((row) => printable(row.keys)).join("; ")
+  return [
+    `table ${index.table} has more than one row with the same ${onWhat(index).replace(/^\((.*?)\)/, "$1")}: ${names}`
+  ]
+})
+
+/** What has come of a step: its change, or why the server refuses it. */
+const carryOut = Effect.fnUntraced(function* ({
+  done,
+  statement,
+  what
+}: Step): Effect.fn.Return<Result.Result<string, string>, SqlError, SqlClient> {
+  const sql = yield* SqlClient
+  return yield* sql.withTransaction(sql.unsafe(statement)).pipe(
+    Effect.as(Result.succeed(`${done} ${what}`)),
+    Effect.catchIf(isRefused, (error) => Effect.succeed(Result.fail(`${what} cannot be ${done}: ${explain(error)}`)))
+  )
+})
+
+/**
+ * Adds what the schema lacks, and changes nothing that exists. With any problem the caller must roll back. Where nothing
+ * is missing it locks nothing but the rows of the game that it rehearses with.
+ */
+export const adopt = Effect.fnUntraced(function* (schema: string, relations: Relations) {
+  const indexes = yield* readIndexes(
+    schema,
+    tables.map(({ name }) => name)
+  )
+  const { problems, steps } = shapeOf(schema, relations, indexes)
+  const repeated = yield* Effect.forEach(steps, ({ unique }) =>
+    unique === undefined ? Effect.succeed([]) : duplicates(schema, unique)
+  )
+  const standing = [...problems, ...repeated.flat()]
+  if (standing.length > 0) return { changes: [], problems: standing } satisfies Adoption
+  const results = yield* Effect.forEach(steps, carryOut)
+  const adoption: Adoption = {
+    changes: results.filter(Result.isSuccess).map(({ success }) => success),
+    problems: results.filter(Result.isFailure).map(({ failure }) => failure)
   }
-  const kind = index.unique ? "unique index" : "index"
-  yield* sql`create ${sql.literal(kind)} ${sql(index.name)} on ${table} ${sql.literal(index.keys + condition)}`
-  changes.push(`created ${kind} ${index.name}`)
+  if (adoption.problems.length > 0) return adoption
+  return { ...adoption, problems: yield* recordingProblems }
 })

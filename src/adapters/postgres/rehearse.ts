@@ -12,7 +12,7 @@ import { explain, isMissing, isPassing, migrateHint, sqlStateOf } from "./storeE
 import { rolledBack } from "./transaction.ts"
 
 interface Options {
-  readonly database: Database["Service"]
+  readonly quotedSchema: string
   readonly sql: SqlClient
   readonly leases: ReturnType<typeof leaseStatements>
   readonly commits: ReturnType<typeof commitStatements>
@@ -44,21 +44,22 @@ const rows = (record: RuntimeRecord, now: number): { readonly success: AuditRow;
     startedAt: now,
     finishedAt: now
   }
-  return { success, failure: { ...success, errorCode: "removed_not_committed", message: "x".repeat(300) } }
+  return { success, failure: { ...success, message: "x".repeat(300) } }
 }
 
 /**
- * The very statements that record a removal, one after another in a transaction that is always rolled back. What the
+ * The very statements that record a removal, and a refusal with each of these error codes, one after another in a transaction that is always rolled back. What the
  * server checks only at the end of a transaction it checks after each of them. The lease is taken whoever holds it, as
- * nobody sees that.
+ * nobody sees that. Behind a transaction pooler this session may not have the statements that others have prepared.
  */
 export const rehearsal = Effect.fnUntraced(function* (
-  { commits, database, leases, owner, sql }: Options,
-  record: RuntimeRecord
+  { commits, leases, owner, quotedSchema, sql }: Options,
+  record: RuntimeRecord,
+  errorCodes: ReadonlyArray<string>
 ) {
   const { containerId, gameId } = record
-  const schema = sql.literal(database.quotedSchema)
-  yield* sql`set constraints all immediate`
+  const schema = sql.literal(quotedSchema)
+  yield* sql`set constraints all immediate`.unprepared
   const [found] = yield* sql<{ now: number; expected: boolean }>`
     with free as (
       delete from ${schema}.game_leases where game_id in (
@@ -70,27 +71,29 @@ export const rehearsal = Effect.fnUntraced(function* (
           and current_container_id is not distinct from ${containerId}::text
       ) and (
         exists (select from free) or not exists (select from ${schema}.game_leases where game_id = ${gameId})
-      ) as expected`
+      ) as expected`.unprepared
   if (found === undefined || !found.expected) return Outcome.MovedOn()
-  const [taken] = yield* leases.take([gameId])
+  const [taken] = yield* leases.take([gameId]).unprepared
   if (taken === undefined) return Outcome.Swallowed({ what: "the lease in game_leases" })
   const lease: Lease = { gameId, owner, token: taken.token }
   const { failure, success } = rows(record, found.now)
-  const backoff = { attempts: 1, nextAttemptAt: found.now, lastError: "removed_not_committed" }
-  yield* leases.settle(lease, { failure, backoff, keep: true })
-  const [committed] = yield* commits.one({ lease, containerId, row: success })
+  for (const errorCode of errorCodes) {
+    const backoff = { attempts: 1, nextAttemptAt: found.now, lastError: errorCode }
+    yield* leases.settle(lease, { failure: { ...failure, errorCode }, backoff, keep: true }).unprepared
+  }
+  const [committed] = yield* commits.one({ lease, containerId, row: success }).unprepared
   const [seen] = yield* sql<{ removed: boolean; logged: boolean }>`
     select exists (select from ${schema}.runtime_records where game_id = ${gameId} and status = 'removed') as removed, exists (
         select from ${schema}.operation_log where game_id = ${gameId} and op_kind = 'cleanup_container' and outcome = 'success'
           and (lease_token = ${lease.token} and lease_owner = ${owner}::uuid or container_id = ${success.containerId})
-      ) as logged`
+      ) as logged`.unprepared
   if (!committed?.held) return Outcome.Swallowed({ what: "the lease in game_leases" })
   if (!committed.moved || !seen?.removed) return Outcome.Swallowed({ what: "the change of runtime_records" })
   return seen.logged ? Outcome.Works() : Outcome.Swallowed({ what: "the success row in operation_log" })
 })
 
-export const makeRehearse = (options: Options) => {
-  const { database, sql } = options
+export const makeRehearse = (database: Database["Service"], options: Options) => {
+  const { sql } = options
 
   const cannotRecord = (words: string) =>
     Effect.flatMap(
@@ -105,7 +108,7 @@ export const makeRehearse = (options: Options) => {
     const outcome = yield* database.run(
       "rehearse",
       "disconnected",
-      rolledBack(sql, rehearsal(options, record)).pipe(
+      rolledBack(sql, rehearsal(options, record, ["removed_not_committed"])).pipe(
         Effect.catchIf(
           (error) => !isPassing(error),
           (error) => Effect.succeed(Outcome.Refused({ error }))

@@ -22,6 +22,15 @@ export const timestamp = (sql: SqlClient, micros: bigint): Fragment =>
 export const microsOf = (expression: string): string =>
   `trunc(extract(epoch from ${expression} - timestamptz '2000-01-01 00:00:00+00') * 1000000 + 946684800000000)::text`
 
+/** With every other character escaped. */
+export const ascii = (text: string): string =>
+  text.replaceAll(/[^\0-~]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`)
+
+/** Text that can be sent in any case: outside of a UTF8 database its bytes beyond ASCII come escaped. */
+export const sendable = (expression: string): string =>
+  `case when current_setting('server_encoding') = 'UTF8' then ${expression}
+    else encode(convert_to(${expression}, 'SQL_ASCII'), 'escape') end`
+
 /**
  * What `recordColumns` are columns of, in the schema of this quoted name: the record as `r`, and what our failures left of it as `b`. Lateral, and with an
  * `offset` that keeps it so: of a plain join the planner may make a hash of the whole backlog, sorted again for each page.
@@ -29,9 +38,12 @@ export const microsOf = (expression: string): string =>
 export const recordTables = (schema: string): string => `${schema}.runtime_records as r
   left join lateral (select * from ${schema}.cleanup_backoff where game_id = r.game_id offset 0) as b on true`
 
+/** NULL for a time that is none, as an infinite one. */
+export const lastOpAt = `case when isfinite(r.last_op_at) then ${microsOf("r.last_op_at")} end as "lastOpAt"`
+
 /** The columns of a `RecordRow`. */
 export const recordColumns = `r.game_id as "gameId", r.status as status, r.current_container_id as "containerId",
-  r.current_image_ref as "imageRef", case when isfinite(r.last_op_at) then ${microsOf("r.last_op_at")} end as "lastOpAt",
+  r.current_image_ref as "imageRef", ${lastOpAt},
   b.attempts as attempts, b.last_error as "lastError",
   ceil(extract(epoch from least(b.next_attempt_at, timestamptz '9999-12-31')) * 1000)::float8 as "nextAttemptAt"`
 

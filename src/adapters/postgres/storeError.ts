@@ -1,5 +1,8 @@
 import type { SqlError } from "effect/sql/SqlError"
-import { NotMigrated, StoreError, Unavailable } from "../../ports/StoreError.ts"
+import { NotMigrated, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
+
+/** PgBouncer's words for what it would rather drop in silence, if it were told to. */
+const refusedParameter = /unsupported startup parameter/
 
 /** What to say where the schema does not fit this build. */
 export const migrateHint = "run `rtmanager-cleanup migrate`"
@@ -26,16 +29,23 @@ export const storeError =
   (error: SqlError): StoreError => {
     const state = sqlStateOf(error)
     const detail = explain(error)
-    return new StoreError({
-      operation,
-      reason: isMissing(error)
-        ? new NotMigrated({ detail: `${detail}: ${migrateHint}` })
-        : new Unavailable({ cause: new Error(state === undefined ? detail : `${detail} (${state})`, { cause: error }) })
-    })
+    return new StoreError({ operation, reason: reasonFor(error, state, detail) })
   }
 
-/** The row refers to one that is not there. */
-export const isForeignKey = (error: SqlError): boolean => sqlStateOf(error) === "23503"
+const reasonFor = (error: SqlError, state: string | undefined, detail: string): StoreError["reason"] => {
+  if (isMissing(error)) return new NotMigrated({ detail: `${detail}: ${migrateHint}` })
+  if (refusedParameter.test(detail)) {
+    return new UnsafeSession({ detail: `${detail}: a pooler needs the lines of docs/pgbouncer.md` })
+  }
+  const message = state === undefined ? detail : `${detail} (${state})`
+  return new Unavailable({ cause: new Error(message, { cause: error }) })
+}
+
+/** Bytes that are no text in UTF-8, or text that the database's encoding does not have: the same again would fail again. */
+export const isNoText = (error: SqlError): boolean => ["22021", "22P05"].includes(sqlStateOf(error) ?? "")
+
+/** The role has no right to it. */
+export const isDenied = (error: SqlError): boolean => sqlStateOf(error) === "42501"
 
 /** The server rolled the statement back because of another one: it has certainly had no effect. */
 export const isRolledBack = ({ reason }: SqlError): boolean =>

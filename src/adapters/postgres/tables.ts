@@ -13,12 +13,14 @@ export interface Column {
   readonly rest?: string
   /** A table without this column is not the table we mean, so the column is never added to an existing one. */
   readonly essential?: true
+  /** Written to rows that others insert. */
+  readonly updated?: true
 }
 
 export interface Table {
   readonly name: string
   readonly columns: Readonly<Record<string, Column>>
-  /** Rows are inserted, so no column that we do not know may need a value. */
+  /** We insert rows, so no column that we do not know may need a value. */
   readonly inserted: boolean
 }
 
@@ -26,8 +28,8 @@ export interface Index {
   readonly name: string
   readonly table: string
   readonly unique: boolean
-  /** What is indexed, in parentheses, and the condition of a partial index. */
-  readonly keys: string
+  readonly keys: ReadonlyArray<string>
+  /** The condition of a partial index: terms joined by `and`. */
   readonly where?: string
 }
 
@@ -37,6 +39,21 @@ const timestamp: Column = { type: "timestamptz" }
 const requiredTimestamp: Column = { type: "timestamptz", rest: "not null" }
 const key: Column = { type: "text", rest: "primary key", essential: true }
 const essential = (column: Column): Column => ({ ...column, essential: true })
+const updated = (column: Column): Column => ({ ...column, updated: true })
+
+/** The versions of the schema, as Effect's Migrator records them. It makes the table itself. */
+export const versions: Table = {
+  name: "cleanup_migrations",
+  inserted: true,
+  columns: {
+    migration_id: essential({ type: "integer", rest: "primary key" }),
+    created_at: essential({ type: "timestamptz", rest: "not null default now()" }),
+    name: essential(requiredText)
+  }
+}
+
+/** Numbers the leases, in all of `bigint`. */
+export const sequence = "game_leases_token"
 
 export const tables: ReadonlyArray<Table> = [
   {
@@ -44,13 +61,13 @@ export const tables: ReadonlyArray<Table> = [
     inserted: false,
     columns: {
       game_id: key,
-      status: essential(requiredText),
+      status: updated(essential(requiredText)),
       current_container_id: essential(text),
       current_image_ref: text,
-      last_op_at: essential(requiredTimestamp),
+      last_op_at: updated(essential(requiredTimestamp)),
       started_at: timestamp,
       stopped_at: timestamp,
-      removed_at: timestamp,
+      removed_at: updated(timestamp),
       created_at: { type: "timestamptz", rest: "not null default now()" }
     }
   },
@@ -89,7 +106,7 @@ export const tables: ReadonlyArray<Table> = [
   {
     name: "cleanup_engine",
     inserted: true,
-    columns: { id: key, accepted_at: essential(requiredTimestamp), braked_at: timestamp }
+    columns: { id: key, accepted_at: essential(requiredTimestamp), braked_at: { type: "timestamptz", rest: "null" } }
   },
   {
     name: "cleanup_backoff",
@@ -105,20 +122,21 @@ export const tables: ReadonlyArray<Table> = [
 
 export const indexes: ReadonlyArray<Index> = [
   // An existing table may lack its primary key: two records of one game would both be moved by one commit.
-  { name: "runtime_records_game_id", table: "runtime_records", unique: true, keys: "(game_id)" },
-  { name: "game_leases_game_id", table: "game_leases", unique: true, keys: "(game_id)" },
+  { name: "runtime_records_game_id", table: "runtime_records", unique: true, keys: ["game_id"] },
+  { name: "game_leases_game_id", table: "game_leases", unique: true, keys: ["game_id"] },
+  { name: "cleanup_backoff_game_id", table: "cleanup_backoff", unique: true, keys: ["game_id"] },
   {
     name: "runtime_records_stopped",
     table: "runtime_records",
     unique: false,
-    keys: "(last_op_at, game_id)",
+    keys: ["last_op_at", "game_id"],
     where: "status = 'stopped'"
   },
   {
     name: "operation_log_cleanup_success",
     table: "operation_log",
     unique: true,
-    keys: "(game_id, container_id)",
+    keys: ["game_id", "container_id"],
     where: "op_kind = 'cleanup_container' and outcome = 'success' and container_id is not null"
   },
   // The game's last row decides whether a failure is written again.
@@ -126,9 +144,9 @@ export const indexes: ReadonlyArray<Index> = [
     name: "operation_log_cleanup_last",
     table: "operation_log",
     unique: false,
-    keys: "(game_id, id)",
+    keys: ["game_id", "id"],
     where: "op_kind = 'cleanup_container'"
   },
   // At most one engine is known, so two replicas that remember one at the same time agree on it.
-  { name: "cleanup_engine_one", table: "cleanup_engine", unique: true, keys: "((true))" }
+  { name: "cleanup_engine_one", table: "cleanup_engine", unique: true, keys: ["(true)"] }
 ]

@@ -195,7 +195,7 @@ describe("the Docker engine's adapter before a hostile engine", () => {
     it.effect(`fails with Unreachable where nothing was sent: ${name}`, () =>
       Effect.gen(function* () {
         const engine = yield* engineAt(host)
-        for (const call of [engine.ping, engine.identity, engine.inspect(id), engine.remove(id)]) {
+        for (const call of [engine.ping, engine.identity, engine.count, engine.inspect(id), engine.remove(id)]) {
           const error = yield* Effect.flip(call)
           assert.strictEqual(error.reason._tag, "Unreachable")
           assert.match(error.reason.detail, detail)
@@ -221,17 +221,39 @@ describe("the Docker engine's adapter before a hostile engine", () => {
     })
   )
 
-  for (const [name, info, network] of [
-    ["has no ID", {}, { Id: "n" }],
+  const info = { ID: "e", Driver: "overlay2", DockerRootDir: "/d", Containers: 3, DriverStatus: [["a", "b"]] }
+  const snapshotter = { Driver: "overlayfs", DriverStatus: [["driver-type", "io.containerd.snapshotter.v1"]] }
+  const containerd = { Address: "/c.sock", Namespaces: { Containers: "moby", Plugins: "plugins.moby" } }
+  const engineSaying = (given: object, network: object) =>
+    engineAnswering((socket, request) => socket.write(ok(request.startsWith("GET /info ") ? given : network)))
+
+  for (const [name, changes, network] of [
+    ["has no ID", { ID: undefined }, { Id: "n" }],
     ["has an empty ID", { ID: "" }, { Id: "n" }],
-    ["has no network", { ID: "e" }, {}]
+    ["has no network", {}, {}],
+    ["has no storage driver", { Driver: "" }, { Id: "n" }],
+    ["has no data root", { DockerRootDir: undefined }, { Id: "n" }]
   ] as const) {
     it.effect(`has no identity for an engine that ${name}`, () =>
       Effect.gen(function* () {
-        const { engine } = yield* engineAnswering((socket, request) =>
-          socket.write(ok(request.startsWith("GET /info ") ? info : network))
-        )
+        const { engine } = yield* engineSaying({ ...info, ...changes }, network)
         assert.strictEqual((yield* Effect.flip(engine.identity)).reason._tag, "UnexpectedAnswer")
+      })
+    )
+  }
+
+  for (const [name, changes, expected] of [
+    ["a driver of its own", {}, "e/n/overlay2:/d"],
+    ["no status", { DriverStatus: null, Containerd: null }, "e/n/overlay2:/d"],
+    ["a containerd that keeps no layers", { Containerd: containerd }, "e/n/overlay2:/d"],
+    ["a snapshotter", { ...snapshotter, Containerd: containerd }, "e/n/overlayfs(containerd moby /c.sock):/d"],
+    ["a snapshotter before API 1.46", snapshotter, "e/n/overlayfs(containerd  ):/d"]
+  ] as const) {
+    it.effect(`event 28: knows an engine with ${name} by what it can see`, () =>
+      Effect.gen(function* () {
+        const { engine } = yield* engineSaying({ ...info, ...changes }, { Id: "n" })
+        assert.strictEqual<string>(yield* engine.identity, expected)
+        assert.strictEqual(yield* engine.count, 3)
       })
     )
   }

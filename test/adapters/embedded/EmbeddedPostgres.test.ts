@@ -11,13 +11,14 @@ import { binaries, packageFolder } from "../../../src/adapters/embedded/binaries
 import { make } from "../../../src/adapters/embedded/EmbeddedPostgres.ts"
 import { blockedAt, type ServerUser, serverUser } from "../../../src/adapters/embedded/serverUser.ts"
 import * as Database from "../../../src/adapters/postgres/Database.ts"
+import { serverAt } from "../../../src/config/databaseUrl.ts"
 import { temporaryFolder } from "../../support/postgres.ts"
 
 const ownerScript = fileURLToPath(new URL("../../support/embeddedOwner.ts", import.meta.url))
 
 const query = (url: Redacted.Redacted, statement: string) =>
   Effect.flatMap(SqlClient, (sql) => sql.unsafe(statement)).pipe(
-    Effect.provide(Database.layer({ url, schema: "public", pool: 1, timeout: "5 seconds" }))
+    Effect.provide(Database.layer({ server: serverAt(url), schema: "public", pool: 1, timeout: "5 seconds" }))
   )
 
 /** One run of the service: the database is started, asked, and stopped again. */
@@ -51,7 +52,7 @@ const ordinaryUser = reachable.every((blocked) => blocked === undefined) ? serve
 const fill = "create table kept as select 1 as one"
 const look = "select one from kept"
 
-describe("The embedded PostgreSQL", { timeout: 60_000 }, () => {
+describe("The embedded PostgreSQL", { timeout: 300_000 }, () => {
   it.live("keeps its data from one run to the next, in a folder that it creates", () =>
     Effect.gen(function* () {
       const folder = join(yield* temporaryFolder, "deep", "folder")

@@ -1,34 +1,35 @@
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Redacted, Tracer } from "effect"
+import { Context, Effect, Fiber, Layer, Redacted, Tracer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import * as Database from "../../../src/adapters/postgres/Database.ts"
 import { migrate } from "../../../src/adapters/postgres/migrations.ts"
 import * as RuntimeRecords from "../../../src/adapters/postgres/RuntimeRecords.ts"
+import { serverAt } from "../../../src/config/databaseUrl.ts"
 import * as Ports from "../../../src/ports/RuntimeRecords.ts"
 import type { StoreError } from "../../../src/ports/StoreError.ts"
 import { makePostgresProxy } from "../../support/PostgresProxy.ts"
 import { freshSchema, layerDatabase, PostgresServer, postgresServer } from "../../support/postgres.ts"
 import { momentAt } from "../../support/records.ts"
-import { partOf } from "../../support/serverUrl.ts"
 
-const options = { schema: "rtmanager", pool: 2, timeout: "2 seconds" } as const
+const options = { schema: "rtmanager", pool: 2, timeout: "1 minute" } as const
 
 const reasonOf = (error: StoreError) => error.reason._tag
 
-it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })("Database", (it) => {
+it.layer(postgresServer(), { timeout: "2 minutes", excludeTestServices: true })("Database", (it) => {
   it.effect("gives each session its settings, and no schema but its own", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
       const settings = yield* sql<{ name: string; setting: string }>`
         select name, setting from pg_settings where name in ('search_path', 'statement_timeout', 'lock_timeout',
-          'idle_in_transaction_session_timeout', 'default_transaction_isolation', 'TimeZone', 'application_name')`
+          'idle_in_transaction_session_timeout', 'default_transaction_isolation', 'TimeZone', 'jit', 'application_name')`
       assert.deepStrictEqual(Object.fromEntries(settings.map((row) => [row.name, row.setting])), {
         TimeZone: "UTC",
         application_name: "rtmanager-cleanup",
         default_transaction_isolation: "read committed",
         idle_in_transaction_session_timeout: "5000",
         lock_timeout: "4000",
+        jit: "off",
         search_path: `"Odd ""name"", really", pg_temp`,
         statement_timeout: "5000"
       })
@@ -58,19 +59,10 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
       Effect.provide(
         Layer.provide(
           RuntimeRecords.layer,
-          Database.layer({ ...options, url: Redacted.make("postgres://user:geheim@localhost:1/db") })
+          Database.layer({ ...options, server: serverAt(Redacted.make("postgres://user:geheim@localhost:1/db")) })
         )
       )
     )
-  )
-
-  it.effect("dies of an unusable URL without quoting it", () =>
-    Effect.gen(function* () {
-      const url = Redacted.make("postgres://user:geheim@bad host/db")
-      const exit = yield* Effect.exit(Effect.scoped(Layer.build(Database.layer({ ...options, url }))))
-      assert(Exit.isFailure(exit))
-      assert.notInclude(String(exit.cause), "geheim")
-    })
   )
 
   it.effect("event 17: recovers by itself when the server has cut every connection", () =>
@@ -102,15 +94,16 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
       const [caller, statement] = spans
       assert.strictEqual(statement?.parent._tag === "Some" ? statement.parent.value.spanId : "", caller?.spanId)
       const { url } = yield* PostgresServer
-      assert.strictEqual(statement?.attributes.get("server.address"), partOf(url, "host"))
-      assert.strictEqual(`/${statement?.attributes.get("db.namespace")}`, new URL(Redacted.value(url)).pathname)
+      const { database, host } = serverAt(url)
+      assert.strictEqual(statement?.attributes.get("server.address"), host)
+      assert.strictEqual(statement?.attributes.get("db.namespace"), database)
     }).pipe(Effect.provide(layerDatabase("any")))
   )
 
   /** A database behind a proxy that has just frozen, with the clock in the test's hands. */
   const frozen = Effect.gen(function* () {
     const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
-    const context = yield* Layer.build(Database.layer({ ...options, url: proxy.url }))
+    const context = yield* Layer.build(Database.layer({ ...options, server: serverAt(proxy.url) }))
     const { run } = Context.get(context, Database.Database)
     const ask = run("test", "disconnected", Context.get(context, SqlClient)`select 1`)
     yield* ask
@@ -123,27 +116,29 @@ it.layer(postgresServer(), { timeout: "30 seconds", excludeTestServices: true })
   it.effect("event 17: waits for a frozen server a second longer than the statement may take", () =>
     Effect.gen(function* () {
       const fiber = yield* frozen
-      yield* TestClock.adjust("3 seconds")
+      yield* TestClock.adjust("61 seconds")
       const error = yield* Effect.flip(Fiber.join(fiber))
-      assert.strictEqual(error.message, "test: no answer from the database within 3s")
+      assert.strictEqual(error.message, "test: no answer from the database within 1m 1s")
     }).pipe(Effect.provide(TestClock.layer()))
   )
 
   it.effect("stops waiting for a frozen server at once when interrupted", () =>
     Effect.gen(function* () {
-      const fiber = yield* frozen
-      yield* Fiber.interrupt(fiber)
-    }).pipe(Effect.provide(TestClock.layer()), Effect.timeout("1 second"))
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(yield* frozen))
+      yield* Effect.replicateEffect(Effect.yieldNow, 10)
+      assert.isDefined(interrupting.pollUnsafe())
+    }).pipe(Effect.provide(TestClock.layer()))
   )
 
-  it.effect("event 17: gives up on a lock before the statement's own timeout", () =>
+  it.effect("event 17: gives up on a lock before the statement's own timeout, and says that it was the lock", () =>
     Effect.gen(function* () {
       const schema = freshSchema()
       const mine = yield* Layer.build(layerDatabase(schema))
-      const other = yield* Layer.build(layerDatabase(schema, { timeout: "100 millis" }))
+      const other = yield* Layer.build(layerDatabase(schema, { pool: 1, timeout: "1 minute" }))
       yield* Effect.provide(migrate, mine)
       const sql = Context.get(mine, SqlClient)
       const { run } = Context.get(other, Database.Database)
+      yield* Context.get(other, SqlClient)`set lock_timeout = '50ms'`
       const update = run("test", "rolled_back", Context.get(other, SqlClient)`update cleanup_engine set id = 'other'`)
       const error = yield* sql.withTransaction(Effect.andThen(sql`lock table cleanup_engine`, Effect.flip(update)))
       assert.include(error.message, "lock timeout")

@@ -27,7 +27,7 @@ const hold = Effect.fnUntraced(function* (leases: GameLeases["Service"]) {
   return acquired.lease
 })
 
-it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLeases in PostgreSQL", (it) => {
+it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("GameLeases in PostgreSQL", (it) => {
   it.effect("moves status, removed_at and last_op_at, and no other column", () =>
     Effect.gen(function* () {
       yield* given
@@ -245,8 +245,8 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("GameLease
     Effect.gen(function* () {
       yield* given
       const sql = yield* SqlClient
-      const leases = yield* otherProcess(schema, { timeout: "50 millis" })
-      const lease = yield* hold(leases)
+      const leases = yield* otherProcess(schema, { timeout: "500 millis" })
+      const lease = yield* hold(yield* GameLeases)
       const error = yield* sql.withTransaction(
         Effect.andThen(
           sql`select from runtime_records where game_id = 'game' for update`,

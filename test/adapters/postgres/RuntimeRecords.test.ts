@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Logger } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { isDue } from "../../../src/domain/Expiry.ts"
 import { type Cursor, RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
@@ -36,7 +36,39 @@ const putOddTimes = Effect.gen(function* () {
   )
 })
 
-it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRecords in PostgreSQL", (it) => {
+it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("RuntimeRecords in PostgreSQL", (it) => {
+  it.effect.each([
+    ["statement_timeout", "0"],
+    ["lock_timeout", "'1min'"],
+    ["idle_in_transaction_session_timeout", "0"],
+    ["default_transaction_isolation", "serializable"],
+    ["timezone", "'Asia/Kathmandu'"]
+  ])("event 27: has no clock for a pass whose session has %s set to %s", ([name = "", value = ""]) =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { clock } = yield* RuntimeRecords
+      yield* clock
+      yield* Effect.acquireRelease(sql.unsafe(`set ${name} = ${value}`), () =>
+        Effect.orDie(sql.unsafe(`reset ${name}`))
+      )
+      const error = yield* Effect.flip(clock)
+      assert.strictEqual(error.reason._tag, "UnsafeSession")
+      assert.include(error.message.toLowerCase(), `set ${name} = `)
+    })
+  )
+
+  it.effect("event 41: warns once of settings that only cost time, and works on", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { clock } = yield* RuntimeRecords
+      const warnings: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ message }) => void warnings.push(String(message)))
+      yield* Effect.acquireRelease(sql`set jit = on`, () => Effect.orDie(sql`reset jit`))
+      yield* Effect.provide(Effect.andThen(clock, clock), Logger.layer([logger]))
+      assert.deepStrictEqual(warnings, ["database.session_slow"])
+    })
+  )
+
   it.effect("lists any time that a timestamp can hold once, at any page size", () =>
     Effect.gen(function* () {
       yield* putOddTimes
@@ -174,18 +206,24 @@ it.layer(layer, { timeout: "30 seconds", excludeTestServices: true })("RuntimeRe
 /** How many rows the statement read, and how often it went through the whole table. */
 const cost = Effect.fnUntraced(function* <A, E>(statement: Effect.Effect<A, E>) {
   const sql = yield* SqlClient
+  // Within one transaction the counters are at hand at once.
   const counters = sql<{ scans: number; rows: number }>`
     select pg_stat_get_xact_numscans('runtime_records'::regclass)::int as scans,
-      pg_stat_get_xact_tuples_returned('runtime_records_stopped'::regclass)::int as rows`.pipe(
-    Effect.map(([row]) => row ?? { scans: 0, rows: 0 })
+      pg_stat_get_xact_tuples_returned('runtime_records_stopped'::regclass)::int as rows`
+  return yield* sql.withTransaction(
+    Effect.gen(function* () {
+      const [before] = yield* counters
+      const answer = yield* statement
+      const [after] = yield* counters
+      assert(before !== undefined && after !== undefined)
+      return { answer, scans: after.scans - before.scans, rows: after.rows - before.rows }
+    })
   )
-  const [before, answer, after] = yield* sql.withTransaction(Effect.all([counters, statement, counters]))
-  return { answer, scans: after.scans - before.scans, rows: after.rows - before.rows }
 })
 
 const indexed = Layer.provide(layerStores({ pool: 1 }), server)
 
-it.layer(indexed, { timeout: "30 seconds", excludeTestServices: true })(
+it.layer(indexed, { timeout: "2 minutes", excludeTestServices: true })(
   "Beside 20000 stopped records that are not due",
   (it) => {
     const cutoff = longAgo
@@ -236,7 +274,7 @@ it.layer(indexed, { timeout: "30 seconds", excludeTestServices: true })(
   }
 )
 
-it.layer(Layer.provide(layerStores({ pool: 1 }), server), { timeout: "30 seconds", excludeTestServices: true })(
+it.layer(Layer.provide(layerStores({ pool: 1 }), server), { timeout: "2 minutes", excludeTestServices: true })(
   "Among 20000 expired records, of which the oldest 5000 back off",
   (it) => {
     const moment = momentAt(longAgo)

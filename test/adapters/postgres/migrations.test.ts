@@ -2,6 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { Database } from "../../../src/adapters/postgres/Database.ts"
 import { checkVersion, migrate, version } from "../../../src/adapters/postgres/migrations.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
@@ -81,11 +82,7 @@ const misfits: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyAr
     ] as const
   ).map(
     ([what, change]) =>
-      [
-        `a log that does not take our rows: ${what}`,
-        [foreignLog, change],
-        ["operation_log does not take our rows"]
-      ] as const
+      [`a log that does not take our rows: ${what}`, [foreignLog, change], ["the tables do not take our rows"]] as const
   ),
   [
     "several things in both tables",
@@ -94,14 +91,225 @@ const misfits: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyAr
   ]
 ]
 
-it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migrations", (it) => {
+/** What became of a schema at the present version, and what `migrate` adds to it. */
+const added: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArray<string>]> = [
+  ["a column", ["alter table runtime_records drop column removed_at"], ["added column runtime_records.removed_at"]],
+  [
+    "a column, and with it an index",
+    ["alter table operation_log drop column container_id"],
+    ["added column operation_log.container_id", "created unique index operation_log_cleanup_success"]
+  ],
+  ["the sequence", ["drop sequence game_leases_token"], ["created sequence game_leases_token"]],
+  ["an index", ["drop index runtime_records_stopped"], ["created index runtime_records_stopped"]],
+  [
+    "a primary key",
+    ["alter table cleanup_backoff drop constraint cleanup_backoff_pkey"],
+    ["created unique index cleanup_backoff_game_id"]
+  ],
+  ["a table", ["drop table game_leases"], ["created table game_leases"]],
+  ["nothing where an index has another name", ["alter index runtime_records_stopped rename to other"], []],
+  [
+    "nothing where the columns are short texts",
+    ["alter table runtime_records alter status type varchar(20), alter game_id type varchar(200)"],
+    []
+  ],
+  [
+    "its own index beside one for another order",
+    [
+      "drop index runtime_records_stopped",
+      "create index mine on runtime_records (last_op_at desc, game_id) where status = 'stopped'"
+    ],
+    ["created index runtime_records_stopped"]
+  ],
+  [
+    "its own index beside one for another state",
+    [
+      "drop index runtime_records_stopped",
+      "create index mine on runtime_records (last_op_at, game_id) where status = 'Stopped'"
+    ],
+    ["created index runtime_records_stopped"]
+  ],
+  [
+    "its own index beside one that cannot sort",
+    [
+      "drop index runtime_records_stopped",
+      "create index mine on runtime_records (last_op_at, game_id text_pattern_ops) where status = 'stopped'",
+      `create index other on runtime_records (last_op_at, game_id collate "POSIX") where status = 'stopped'`
+    ],
+    ["created index runtime_records_stopped"]
+  ],
+  [
+    "an index to each part of a log that is in parts by game",
+    [
+      "drop table operation_log",
+      `create table operation_log (id bigserial, game_id text not null, op_kind text not null, outcome text not null,
+        container_id text) partition by hash (game_id)`,
+      "create table operation_log_0 partition of operation_log for values with (modulus 1, remainder 0)"
+    ],
+    [
+      ...["op_source", "source_ref", "image_ref", "error_code", "error_message", "lease_owner", "lease_token"],
+      ...["trace_id", "started_at", "finished_at"]
+    ]
+      .map((column) => `added column operation_log.${column}`)
+      .concat("created unique index operation_log_cleanup_success", "created index operation_log_cleanup_last")
+  ]
+]
+
+/** What became of a schema at the present version, and what `migrate` says of it. */
+const drifts: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArray<string>]> = [
+  [
+    "a foreign table with an index's name",
+    [
+      "drop index runtime_records_stopped",
+      "create foreign data wrapper nowhere",
+      "create server nowhere foreign data wrapper nowhere",
+      "create foreign table runtime_records_stopped (id int) server nowhere"
+    ],
+    ["runtime_records_stopped is a foreign table, not an index of runtime_records"]
+  ],
+  [
+    "a view in place of the sequence",
+    ["drop sequence game_leases_token", "create view game_leases_token as select 1 as id"],
+    ["game_leases_token is a view, not a sequence"]
+  ],
+  [
+    "a sequence that ends",
+    ["drop sequence game_leases_token", "create sequence game_leases_token as smallint"],
+    ["sequence game_leases_token does not count through all of bigint"]
+  ],
+  [
+    "a sequence that begins again",
+    ["alter sequence game_leases_token cycle"],
+    ["sequence game_leases_token does not count through all of bigint"]
+  ],
+  [
+    "an index of other columns",
+    ["drop index runtime_records_stopped", "create index runtime_records_stopped on runtime_records (game_id)"],
+    [
+      "index runtime_records_stopped must be on runtime_records (last_op_at, game_id) where status = 'stopped', but",
+      "USING btree (game_id)"
+    ]
+  ],
+  [
+    "an index of another table",
+    ["drop index runtime_records_stopped", "create index runtime_records_stopped on operation_log (game_id)"],
+    ["index runtime_records_stopped must be on runtime_records", "operation_log"]
+  ],
+  [
+    "an index of a table that is not ours",
+    [
+      "drop index runtime_records_stopped",
+      "create table players (id int)",
+      "create index runtime_records_stopped on players (id)"
+    ],
+    ["runtime_records_stopped is an index of another table, not an index of runtime_records"]
+  ],
+  [
+    "an index that is not unique, and one with another condition",
+    [
+      "drop index operation_log_cleanup_success",
+      `create index operation_log_cleanup_success on operation_log (game_id, container_id)
+        where op_kind = 'cleanup_container' and outcome = 'success' and container_id is not null`,
+      "drop index operation_log_cleanup_last",
+      "create index operation_log_cleanup_last on operation_log (game_id, id) where op_kind <> 'cleanup_container'"
+    ],
+    [
+      "unique index operation_log_cleanup_success must be on operation_log (game_id, container_id)",
+      "index operation_log_cleanup_last must be on operation_log (game_id, id)"
+    ]
+  ],
+  [
+    "an index that was never finished",
+    ["update pg_index set indisvalid = false where indexrelid = 'runtime_records_stopped'::regclass"],
+    ["index runtime_records_stopped is invalid or deferrable"]
+  ],
+  [
+    "leases whose key is checked late",
+    ["alter table game_leases drop constraint game_leases_pkey, add unique (game_id) deferrable"],
+    ["the tables do not take our rows: ON CONFLICT does not support deferrable unique constraints"]
+  ],
+  [
+    "a trigger that lets no record move",
+    [
+      "create function keep() returns trigger language plpgsql as 'begin return null; end'",
+      "create trigger keep before update on runtime_records for each row execute function keep()"
+    ],
+    ["the tables do not take our rows: something has silently swallowed the change of runtime_records"]
+  ],
+  [
+    "a column of the leases that is gone",
+    ["alter table game_leases drop column token"],
+    ["table game_leases has no column token (bigint)"]
+  ],
+  [
+    "columns of other types",
+    ["alter table cleanup_engine alter id type name", "alter table game_leases alter token type integer"],
+    ["column cleanup_engine.id has type name, but text", "column game_leases.token has type integer, but bigint"]
+  ],
+  [
+    "a column that computes itself",
+    [
+      "alter table runtime_records drop column removed_at",
+      "alter table runtime_records add removed_at timestamptz generated always as (last_op_at) stored"
+    ],
+    ["column runtime_records.removed_at is generated, but we write it"]
+  ],
+  [
+    "a token that numbers itself",
+    ["alter table game_leases alter token add generated always as identity"],
+    ["column game_leases.token is generated always as identity, but we write it"]
+  ],
+  [
+    "a log whose rows nobody numbers",
+    ["alter table operation_log drop constraint operation_log_pkey, alter id drop identity, alter id drop not null"],
+    ["column operation_log.id has neither a default nor an identity"]
+  ],
+  [
+    "a brake that cannot be let go of",
+    ["alter table cleanup_engine alter braked_at set not null"],
+    ["column cleanup_engine.braked_at is NOT NULL, but we write NULL"]
+  ],
+  [
+    "a table that a crash empties",
+    ["alter table game_leases set unlogged"],
+    ["table game_leases is unlogged: after a crash the server empties it"]
+  ],
+  [
+    "records in child tables",
+    ["create table archived () inherits (runtime_records)"],
+    ["table runtime_records has child tables"]
+  ],
+  [
+    "a foreign table of versions",
+    ["drop table cleanup_migrations", "create table cleanup_migrations (id int primary key)"],
+    ["table cleanup_migrations has no column migration_id (integer)"]
+  ],
+  [
+    "a log in parts by time, and a table that is none, all at once",
+    [
+      "drop table operation_log",
+      `create table operation_log (id bigserial, game_id text not null, op_kind text not null, outcome text not null,
+        finished_at timestamptz not null) partition by range (finished_at)`,
+      "create table operation_log_all partition of operation_log default",
+      "drop table cleanup_backoff",
+      "create materialized view cleanup_backoff as select 1 as attempts"
+    ],
+    [
+      "table operation_log cannot take the unique index operation_log_cleanup_success",
+      "it is partitioned by finished_at, and a unique index of a partitioned table must include the partition key",
+      "cleanup_backoff is a materialized view, not a table"
+    ]
+  ]
+]
+
+it.layer(server, { timeout: "2 minutes", excludeTestServices: true })("Migrations", (it) => {
   it.effect("create what is missing, say what they did, and do nothing the second time", () =>
     inSchema(
       Effect.gen(function* () {
         const first = yield* migrate
         assert.include(first.changes, "created table runtime_records")
         assert.include(first.changes, "created unique index operation_log_cleanup_success")
-        assert.strictEqual(first.changes.length, 10)
+        assert.strictEqual(first.changes.length, 11)
         assert.deepStrictEqual((yield* migrate).changes, [])
         yield* checkVersion
       })
@@ -172,6 +380,79 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
     )
   }
 
+  for (const [what, statements, changes] of added) {
+    it.effect(`event 37: add at the present version ${what}`, () =>
+      inSchema(
+        Effect.gen(function* () {
+          const sql = yield* SqlClient
+          yield* migrate
+          yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+          // A session of its own, as no plan outlives a column's type.
+          const later = Effect.provide(migrate, Layer.fresh(layerDatabase((yield* Database).schema)))
+          assert.deepStrictEqual((yield* later).changes, changes)
+          assert.deepStrictEqual((yield* later).changes, [])
+        })
+      )
+    )
+  }
+
+  for (const [what, statements, problems] of drifts) {
+    it.effect(`event 37: report at the present version ${what}, and leave nothing half done`, () =>
+      inSchema(
+        Effect.gen(function* () {
+          const sql = yield* SqlClient
+          yield* migrate
+          yield* sql`alter table runtime_records drop column created_at`
+          yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+          const error = yield* Effect.flip(migrate)
+          assert.strictEqual(error.reason._tag, "NotMigrated")
+          for (const problem of problems) assert.include(error.message, problem)
+          const [column] = yield* sql`
+            select 1 from information_schema.columns
+            where table_schema = current_schema() and table_name = 'runtime_records' and column_name = 'created_at'`
+          assert.isUndefined(column)
+        })
+      )
+    )
+  }
+
+  it.effect("event 37: say in one sentence what a role that owns no table cannot add", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { schema } = yield* Database
+      yield* migrate
+      yield* sql`drop index runtime_records_stopped`
+      yield* sql`create role migrator`
+      yield* sql`grant usage, create on schema ${sql(schema)} to migrator`
+      yield* sql`grant select, insert on all tables in schema ${sql(schema)} to migrator`
+      yield* sql`set role migrator`
+      assert.strictEqual(
+        (yield* Effect.flip(migrate)).message,
+        "migrate: the schema does not fit: index runtime_records_stopped cannot be created: must be owner of table runtime_records"
+      )
+      yield* sql`reset role`
+      yield* migrate
+      yield* sql`set role migrator`
+      assert.deepStrictEqual((yield* migrate).changes, [])
+    }).pipe(Effect.provide(layerDatabase(freshSchema(), { pool: 1 })))
+  )
+
+  it.effect("event 37: wait for nobody where nothing is missing", () =>
+    inSchema(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* migrate
+        yield* sql.withTransaction(
+          Effect.gen(function* () {
+            for (const table of yield* relations) yield* sql`lock table ${sql(table)} in row exclusive mode`
+            const other = Layer.fresh(layerDatabase((yield* Database).schema))
+            assert.deepStrictEqual((yield* Effect.provide(migrate, other)).changes, [])
+          })
+        )
+      })
+    )
+  )
+
   it.effect("leave a log that refers to the records and bounds its columns as it is", () =>
     inSchema(
       Effect.gen(function* () {
@@ -237,7 +518,7 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
     )
   )
 
-  /** A migration in a fresh schema that has waited 60 ms for another to end, which it does after `then`. */
+  /** A migration in a fresh schema that has waited for another longer than a statement may take; that ends after `then`. */
   const whileAnotherRuns = (then: (sql: SqlClient, pid: number) => Effect.Effect<unknown, SqlError>) =>
     Effect.gen(function* () {
       const schema = freshSchema()
@@ -245,12 +526,12 @@ it.layer(server, { timeout: "30 seconds", excludeTestServices: true })("Migratio
       return yield* sql.withTransaction(
         Effect.gen(function* () {
           yield* sql`select pg_advisory_xact_lock(hashtext('rtmanager.migrate'), hashtext(${schema}))`
-          const late = layerDatabase(schema, { timeout: "20 millis", applicationName: "late" })
+          const late = layerDatabase(schema, { timeout: "1 second", applicationName: "late" })
           const fiber = yield* Effect.forkChild(Effect.provide(migrate, late))
           const waiting = sql<{ pid: number }>`
             select pid from pg_stat_activity
             where datname = current_database() and application_name = 'late' and wait_event_type = 'Lock'
-              and clock_timestamp() - query_start > interval '60 milliseconds'`
+              and clock_timestamp() - query_start > interval '1100 milliseconds'`
           // A transaction sees one picture of the sessions unless it asks for more.
           const [backend] = yield* Effect.repeat(Effect.andThen(sql`select pg_stat_clear_snapshot()`, waiting), {
             until: (rows) => rows.length > 0,

@@ -69,27 +69,36 @@ for (const { analyzed, due } of cases) {
   it.layer(layer, { timeout: "1 minute", excludeTestServices: true })(
     `the plan for 60 000 records of which ${due} are due, with ${analyzed ? "fresh" : "no"} statistics`,
     (it) => {
-      it.effect("of every page of what is due is a range of the partial index, read no further than the page", () =>
+      it.effect("event 41: is never compiled, nor would it be by a server that can", () =>
         Effect.gen(function* () {
-          const { listDue } = yield* RuntimeRecords
-          const first = yield* plansOf(listDue({ moment, after: undefined, limit: pageSize }))
-          const second = yield* plansOf(listDue({ moment, after: first.answer.next, limit: pageSize }))
-          const third = yield* plansOf(listDue({ moment, after: second.answer.next, limit: pageSize }))
-          assert.lengthOf(first.answer.records, pageSize)
-          assert.lengthOf(second.answer.records, pageSize)
-          assert.lengthOf(third.answer.records, due > 2 * pageSize ? pageSize : 0)
-          for (const nodes of [first, second, third].flatMap(({ plans }) => plans)) {
-            const [scan, ...others] = scansOf("runtime_records", nodes)
-            assert(scan !== undefined, kinds(nodes).join(", "))
-            assert.isEmpty(others)
-            assert.strictEqual(scan["Index Name"], "runtime_records_stopped", kinds(nodes).join(", "))
-            assert.isAtMost(touched(scan), pageSize + few)
-            assert.notMatch(kinds(nodes).join(), /Sort|Bitmap|Hash|Seq Scan on runtime/)
-          }
+          const sql = yield* SqlClient
+          assert.deepStrictEqual(yield* sql`select current_setting('jit') as jit`, [{ jit: "off" }])
         })
       )
 
-      it.effect("of the backlog's counts looks at what is due, and not at the rest of the table", () =>
+      it.effect(
+        "event 41: of every page of what is due is a range of the partial index, read no further than the page",
+        () =>
+          Effect.gen(function* () {
+            const { listDue } = yield* RuntimeRecords
+            const first = yield* plansOf(listDue({ moment, after: undefined, limit: pageSize }))
+            const second = yield* plansOf(listDue({ moment, after: first.answer.next, limit: pageSize }))
+            const third = yield* plansOf(listDue({ moment, after: second.answer.next, limit: pageSize }))
+            assert.lengthOf(first.answer.records, pageSize)
+            assert.lengthOf(second.answer.records, pageSize)
+            assert.lengthOf(third.answer.records, due > 2 * pageSize ? pageSize : 0)
+            for (const nodes of [first, second, third].flatMap(({ plans }) => plans)) {
+              const [scan, ...others] = scansOf("runtime_records", nodes)
+              assert(scan !== undefined, kinds(nodes).join(", "))
+              assert.isEmpty(others)
+              assert.strictEqual(scan["Index Name"], "runtime_records_stopped", kinds(nodes).join(", "))
+              assert.isAtMost(touched(scan), pageSize + few)
+              assert.notMatch(kinds(nodes).join(), /Sort|Bitmap|Hash|Seq Scan on runtime/)
+            }
+          })
+      )
+
+      it.effect("event 41: of the backlog's counts looks at what is due, and not at the rest of the table", () =>
         Effect.gen(function* () {
           const { backlog } = yield* RuntimeRecords
           const { answer, plans } = yield* plansOf(backlog(moment))
@@ -103,27 +112,45 @@ for (const { analyzed, due } of cases) {
         })
       )
 
-      it.effect.each([1, 16])("of %s leases, re-reads and commits together goes by the primary key", (count) =>
-        Effect.gen(function* () {
-          const leases = yield* GameLeases
-          const ids = Array.from({ length: count }, (_, i) => 2 * (i + 1) + 100 * count)
-          const atOnce = { concurrency: "unbounded" } as const
-          const taken = yield* plansOf(Effect.forEach(ids, (i) => leases.acquire(`game-${i}`), atOnce))
-          assert.lengthOf(taken.plans, 2)
-          const held = taken.answer.map((acquired) => {
-            assert(acquired._tag === "Held" && acquired.record !== undefined)
-            return { lease: acquired.lease, record: acquired.record }
+      it.effect(
+        "event 28: of the witnesses is a range of the partial index and a sample, read no further than needed",
+        () =>
+          Effect.gen(function* () {
+            const { witnesses } = yield* RuntimeRecords
+            const { answer, plans } = yield* plansOf(witnesses(moment))
+            assert.lengthOf(answer.others, due < stoppedGames ? 10 : 5)
+            const scans = plans.flatMap((nodes) => scansOf("runtime_records", nodes))
+            assert.deepStrictEqual(
+              scans.map((scan) => scan["Index Name"] ?? scan["Node Type"]),
+              ["Sample Scan", "runtime_records_stopped", "runtime_records_stopped"]
+            )
+            for (const scan of scans) assert.isAtMost(touched(scan), 1000)
           })
-          const committed = yield* plansOf(
-            Effect.forEach(held, ({ lease, record }) => leases.commit(lease, record, auditRow(record)), atOnce)
-          )
-          assert.deepStrictEqual(
-            committed.answer,
-            held.map(() => "committed")
-          )
-          assert.lengthOf(committed.plans, 1)
-          for (const nodes of [...taken.plans, ...committed.plans]) assertByKey(nodes, count)
-        })
+      )
+
+      it.effect.each([1, 16])(
+        "event 41: of %s leases, re-reads and commits together goes by the primary key",
+        (count) =>
+          Effect.gen(function* () {
+            const leases = yield* GameLeases
+            const ids = Array.from({ length: count }, (_, i) => 2 * (i + 1) + 100 * count)
+            const atOnce = { concurrency: "unbounded" } as const
+            const taken = yield* plansOf(Effect.forEach(ids, (i) => leases.acquire(`game-${i}`), atOnce))
+            assert.lengthOf(taken.plans, 2)
+            const held = taken.answer.map((acquired) => {
+              assert(acquired._tag === "Held" && acquired.record !== undefined)
+              return { lease: acquired.lease, record: acquired.record }
+            })
+            const committed = yield* plansOf(
+              Effect.forEach(held, ({ lease, record }) => leases.commit(lease, record, auditRow(record)), atOnce)
+            )
+            assert.deepStrictEqual(
+              committed.answer,
+              held.map(() => "committed")
+            )
+            assert.lengthOf(committed.plans, 1)
+            for (const nodes of [...taken.plans, ...committed.plans]) assertByKey(nodes, count)
+          })
       )
     }
   )

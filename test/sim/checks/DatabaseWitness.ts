@@ -1,12 +1,16 @@
-import { isContainerId } from "../../../src/domain/ContainerId.ts"
+import { type ContainerId, isContainerId } from "../../../src/domain/ContainerId.ts"
+import { isOldFormOf } from "../../../src/domain/EngineId.ts"
 import { isDue } from "../../../src/domain/Expiry.ts"
 import type { Process } from "../kernel/Process.ts"
 import type { Change, RecordRow } from "../model/Tables.ts"
 import type { DatabaseListener, DatabaseRequest } from "../world/DatabaseServer.ts"
-import type { Attempt, Evidence } from "./Evidence.ts"
+import type { Attempt, Evidence, Pass } from "./Evidence.ts"
 
 /** So many containers must have been looked for before their absence says something about the engine. */
 const fewest = 20
+
+/** So many due games must there be before an engine without any container is taken for one that hides them. */
+const fewestDue = 2
 
 interface RecordChange {
   readonly gameId: string
@@ -48,6 +52,7 @@ export class DatabaseWitness implements DatabaseListener {
           break
         case "known":
           if (change.after.braked) this.brakedAt = evidence.universe.now
+          if (operation === "widenEngine") this.widened(change)
       }
     }
   }
@@ -67,14 +72,29 @@ export class DatabaseWitness implements DatabaseListener {
     if (fence?.table !== "leases" || fence.before?.owner !== from.name) {
       return evidence.violated("S7", `${from.name} committed ${gameId} without its lease`)
     }
-    this.moved(gameId, before.containerId)
     const attempt = evidence.known(from).attempts.get(gameId)
+    this.moved(gameId, before.containerId, attempt?.since ?? evidence.universe.now - evidence.bounds.leaseTtl)
     if (attempt?.lease.token === fence.before.token) this.movedBy(attempt)
   }
 
-  private moved(gameId: string, containerId: string | null) {
+  private widened({ before, after }: Extract<Change, { readonly table: "known" }>) {
+    if (before?.braked === after.braked && isOldFormOf(before.id, after.id)) return
+    this.evidence.violated("brake", `the known engine ${before?.id} became ${after.id}, braked: ${after.braked}`)
+  }
+
+  /**
+   * An engine that hides a container behind another identity is not the known one any more: the container is there. What
+   * it hides behind its own is for the witnesses.
+   */
+  private isThere(containerId: ContainerId, since: number) {
+    const { bounds, home } = this.evidence
+    const exists = home.inspect(containerId) !== undefined || home.isHidden(containerId)
+    return exists && !bounds.wasOutOfSight(containerId, since)
+  }
+
+  private moved(gameId: string, containerId: string | null, since: number) {
     const { evidence } = this
-    if (isContainerId(containerId) && evidence.home.inspect(containerId) !== undefined) {
+    if (isContainerId(containerId) && this.isThere(containerId, since)) {
       evidence.violated("S4", `the record of ${gameId} is removed, but its container ${containerId} is there`)
     }
     const rows = evidence.tables.log.filter(
@@ -91,7 +111,9 @@ export class DatabaseWitness implements DatabaseListener {
       evidence.violated("S3", `the record of ${gameId} moved, but was not stopped and due at the re-read`)
     }
     if (deletes.length > 0) return
-    const other = evidence.home.byLabel(gameId).find((id) => evidence.bounds.isOlder(id, since))
+    const other = evidence.home
+      .byLabel(gameId)
+      .find((id) => evidence.bounds.isOlder(id, since) && !evidence.bounds.wasOutOfSight(id, since))
     if (other !== undefined) {
       evidence.violated("S4", `the record of ${gameId} is removed, but ${other} carries its label`)
     }
@@ -105,9 +127,24 @@ export class DatabaseWitness implements DatabaseListener {
     if (evidence.tables.known?.braked && this.brakedAt < known.pass.began) {
       evidence.violated("brake", `${process.name} moved the record of ${gameId} while the brake is on`)
     }
-    if (!leftBehind) known.absent++
+    if (!leftBehind) {
+      known.absent++
+      this.witnessed(process.name, gameId, known.pass)
+    }
     if (known.absent >= fewest && known.absent * 2 > known.begun) {
       evidence.violated("brake", `${process.name} has taken ${known.absent} of ${known.begun} containers for absent`)
+    }
+  }
+
+  private witnessed(name: string, gameId: string, { anyThere, shown, witnesses }: Pass) {
+    const { evidence } = this
+    if (witnesses === undefined) return evidence.violated("witnesses", `${name} asked nobody about ${gameId}`)
+    const { due, others } = witnesses
+    if (others.length > 0 && shown.size === 0) {
+      evidence.violated("witnesses", `${name} moved the record of ${gameId}, but saw none of ${others.length} others`)
+    }
+    if (others.length === 0 && due >= fewestDue && !anyThere) {
+      evidence.violated("witnesses", `${name} moved the record of ${gameId}, but saw nothing at all on the engine`)
     }
   }
 

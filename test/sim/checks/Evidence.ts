@@ -1,7 +1,9 @@
 import type { Container } from "../../../src/domain/Container.ts"
+import type { ContainerId } from "../../../src/domain/ContainerId.ts"
 import type { Moment } from "../../../src/domain/Expiry.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { Lease } from "../../../src/ports/GameLeases.ts"
+import type { Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { Process } from "../kernel/Process.ts"
 import type { Universe } from "../kernel/Universe.ts"
 import type { Daemon } from "../model/Daemon.ts"
@@ -30,6 +32,8 @@ export const invariants = [
    * that were under way, until a commit works.
    */
   "S13",
+  /** No absence is believed in a pass in which nothing that should be there was, unless a person says so. */
+  "witnesses",
   /** Nothing is thrown. */
   "defect",
   "liveness",
@@ -78,6 +82,27 @@ export interface ClockAnswer {
   readonly after: number
 }
 
+/** One pass of one process. */
+export interface Pass {
+  /** By the universe's time. */
+  readonly began: number
+  /** A person takes absence as it is. */
+  readonly acceptAbsent: boolean
+  /** What should be there, once it has asked for that; which containers of it the engine has shown it since. */
+  witnesses: Witnesses | undefined
+  readonly shown: Set<string>
+  /** Whether a container that it looked for was there, or the engine said that it has some. */
+  anyThere: boolean
+}
+
+export const newPass = (began: number, acceptAbsent: boolean): Pass => ({
+  began,
+  acceptAbsent,
+  witnesses: undefined,
+  shown: new Set(),
+  anyThere: false
+})
+
 /** What is known of one process. */
 export interface Known {
   /** By game. */
@@ -85,8 +110,7 @@ export interface Known {
   readonly asked: Map<string, Asked>
   readonly clocks: Array<ClockAnswer>
   moment: Moment | undefined
-  /** When the present pass began, by the universe's time, and whether a person takes absence as it is. */
-  pass: { readonly began: number; readonly acceptAbsent: boolean }
+  pass: Pass
   /** Attempts begun and ended in the present pass, and records moved because their container was not there. */
   begun: number
   ended: number
@@ -106,6 +130,8 @@ export interface Bounds {
   readonly concurrency: number
   /** Whether a container was there before a time of the universe. */
   readonly isOlder: (id: string, time: number) => boolean
+  /** Whether the engine did not see a container that it had, at some time since then, and had its own identity. */
+  readonly wasOutOfSight: (id: ContainerId, since: number) => boolean
 }
 
 /** What the witnesses have in common. */
@@ -144,7 +170,7 @@ export class Evidence {
       asked: new Map(),
       clocks: [],
       moment: undefined,
-      pass: { began: 0, acceptAbsent: false },
+      pass: newPass(0, false),
       begun: 0,
       ended: 0,
       absent: 0,

@@ -1,8 +1,9 @@
 import type { Cleaned } from "../../../src/cleanup/Cleaned.ts"
 import type { PassReport } from "../../../src/cleanup/PassReport.ts"
 import { outcomes, rules } from "../../../src/domain/Outcome.ts"
+import type { Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { Process } from "../kernel/Process.ts"
-import type { Evidence } from "./Evidence.ts"
+import { type Evidence, newPass } from "./Evidence.ts"
 
 /** Sees how attempts and passes end: S11. */
 export class PassWitness {
@@ -18,9 +19,23 @@ export class PassWitness {
 
   passBegins(process: Process, acceptAbsent: boolean) {
     const known = this.evidence.known(process)
-    known.pass = { began: this.evidence.universe.now, acceptAbsent }
+    known.pass = newPass(this.evidence.universe.now, acceptAbsent)
     known.rehearsed = false
     known.unrecorded = undefined
+  }
+
+  asksFor(process: Process, witnesses: Witnesses) {
+    this.evidence.known(process).pass.witnesses = witnesses
+  }
+
+  sees(process: Process, id: string) {
+    const { pass } = this.evidence.known(process)
+    if (pass.witnesses?.others.some((other) => other === id)) pass.shown.add(id)
+    pass.anyThere = true
+  }
+
+  counts(process: Process, containers: number) {
+    if (containers > 0) this.evidence.known(process).pass.anyThere = true
   }
 
   /** Whether it is at work on a game. */

@@ -62,6 +62,8 @@ export const records = (
       tell(() => witness.leases.clock(process, { database, before, after: process.wall }))
     )
   }),
+  witnesses: (moment) =>
+    Effect.tap(port.witnesses(moment), (containers) => tell(() => witness.passes.asksFor(process, containers))),
   listDue: (page) =>
     Effect.suspend(() => {
       witness.leases.lists(process, page.moment)
@@ -75,7 +77,16 @@ export const engine = (
   port: ContainerEngine["Service"]
 ): ContainerEngine["Service"] => ({
   ...port,
-  inspect: (id) => Effect.tap(port.inspect(id), (container) => tell(() => witness.engine.sees(process, id, container)))
+  inspect: (id) =>
+    Effect.tap(port.inspect(id), (container) =>
+      tell(() => {
+        witness.engine.sees(process, id, container)
+        if (container !== undefined) witness.passes.sees(process, id)
+      })
+    ),
+  findByGame: (gameId) =>
+    Effect.tap(port.findByGame(gameId), (ids) => tell(() => witness.passes.counts(process, ids.length))),
+  count: Effect.tap(port.count, (containers) => tell(() => witness.passes.counts(process, containers)))
 })
 
 export const layerCleaner = (witness: Witness, process: Process) =>

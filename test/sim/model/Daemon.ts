@@ -10,11 +10,40 @@ export type Answer = "done" | "not modified" | "absent" | "conflict"
  * between a removal's check and its stop, in which a start can lose, is not modelled.
  */
 export class Daemon {
-  readonly identity: EngineId
+  /** As long as it hides nothing. */
+  readonly own: EngineId
+  identity: EngineId
   private readonly all = new Map<ContainerId, Container>()
+  /** There, but it does not see them. */
+  private readonly hidden = new Map<ContainerId, Container>()
 
   constructor(identity: EngineId) {
+    this.own = identity
     this.identity = identity
+  }
+
+  /** Started again in another way, so that it sees nothing of what it has; with another identity, or the same. */
+  hide(identity: EngineId) {
+    this.identity = identity
+    for (const [id, container] of this.all) this.hidden.set(id, container)
+    this.all.clear()
+  }
+
+  /** Started again as it was. What came into being meanwhile would be hidden in turn; here it stays. */
+  reveal(): ReadonlyArray<ContainerId> {
+    this.identity = this.own
+    const revealed = [...this.hidden.keys()]
+    for (const [id, container] of this.hidden) this.all.set(id, container)
+    this.hidden.clear()
+    return revealed
+  }
+
+  isHidden(id: ContainerId) {
+    return this.hidden.has(id)
+  }
+
+  get hidesAny() {
+    return this.hidden.size > 0
   }
 
   get containers(): ReadonlyMap<ContainerId, Container> {

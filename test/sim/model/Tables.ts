@@ -33,6 +33,8 @@ export interface LogRow extends AuditRow {
 export interface KnownRow {
   readonly id: EngineId
   readonly braked: boolean
+  /** When a person last accepted it, Unix milliseconds; absent: never. */
+  readonly acceptedAt?: number
 }
 
 interface Rows {

@@ -1,11 +1,12 @@
 import { Duration } from "effect"
 import { isStuck } from "../../../src/domain/Backoff.ts"
+import { isContainerId } from "../../../src/domain/ContainerId.ts"
 import { isBackedOff, isDue, isExpired, lagSeconds, type Moment } from "../../../src/domain/Expiry.ts"
 import { printable } from "../../../src/domain/printable.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow, Lease, SettledEnd } from "../../../src/ports/GameLeases.ts"
-import type { Backlog, Cursor, Page } from "../../../src/ports/RuntimeRecords.ts"
+import type { Backlog, Cursor, Page, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { LogRow, RecordRow, Tables } from "./Tables.ts"
 
 /** What each SQL statement of the PostgreSQL adapter does, in one step. `now` is the database's clock. */
@@ -78,6 +79,23 @@ export const backlog = (tables: Tables, now: number, moment: Moment): Backlog =>
     noTime: rows.filter(({ lastOpAt }) => lastOpAt === null).length,
     future: rows.filter(({ lastOpAt }) => lastOpAt !== null && lastOpAt > BigInt(now) * 1000n).length
   }
+}
+
+export const witnesses = (tables: Tables, { cutoff, now }: Moment): Witnesses => {
+  const accepted = tables.known?.acceptedAt
+  const isSince = ({ lastOpAt }: RecordRow) =>
+    accepted === undefined || (lastOpAt !== null && lastOpAt > toMicros(accepted))
+  const live = [...tables.records.values()].filter((row) => row.status === "running" && isSince(row))
+  const young = stopped(tables)
+    .filter(isSince)
+    .filter(
+      ({ lastOpAt, problem }) =>
+        lastOpAt !== null && problem === undefined && lastOpAt >= toMicros(cutoff) && lastOpAt <= toMicros(now)
+    )
+    .sort((a, b) => compareCursors(b, a))
+  const due = stopped(tables).filter((row) => isSince(row) && row.lastOpAt !== null && row.lastOpAt < toMicros(cutoff))
+  const named = (rows: ReadonlyArray<RecordRow>) => rows.map(({ containerId }) => containerId).filter(isContainerId)
+  return { others: [live, young].flatMap((rows) => named(rows).slice(0, 5)), due: named(due).length }
 }
 
 export const acquire = (
@@ -205,8 +223,13 @@ export const remember = (tables: Tables, id: EngineId) => {
   if (tables.known === undefined) tables.setKnown({ id, braked: false })
 }
 
-export const brake = (tables: Tables, id: EngineId) => {
-  if (tables.known?.id === id) tables.setKnown({ id, braked: true })
+export const widen = (tables: Tables, from: EngineId, to: EngineId) => {
+  if (tables.known?.id === from) tables.setKnown({ ...tables.known, id: to })
 }
 
-export const accept = (tables: Tables, id: EngineId) => tables.setKnown({ id, braked: false })
+export const brake = (tables: Tables, id: EngineId) => {
+  if (tables.known?.id === id) tables.setKnown({ ...tables.known, braked: true })
+}
+
+export const accept = (tables: Tables, now: number, id: EngineId) =>
+  tables.setKnown({ id, braked: false, acceptedAt: now })

@@ -66,7 +66,8 @@ export const make = (send: Send, options: Options) => {
     }),
     listDue: (page) => read("listDue", (tables) => Statements.listDue(tables, page)),
     listStopped: (page) => read("listStopped", (tables) => Statements.listStopped(tables, page)),
-    backlog: (moment) => read("backlog", (tables, now) => Statements.backlog(tables, now, moment))
+    backlog: (moment) => read("backlog", (tables, now) => Statements.backlog(tables, now, moment)),
+    witnesses: (moment) => read("witnesses", (tables) => Statements.witnesses(tables, moment))
   })
 
   const release = (lease: Lease) => write("release", lease.gameId, (tables) => Statements.release(tables, lease))
@@ -199,17 +200,21 @@ export const make = (send: Send, options: Options) => {
     }
   })
 
-  const readKnown = read("readEngine", (tables) => tables.known)
+  const readKnown = read("readEngine", ({ known }) => known && { id: known.id, braked: known.braked })
   const known = KnownEngine.of({
     read: readKnown,
     remember: Effect.fnUntraced(function* (id) {
       yield* write("rememberEngine", undefined, (tables) => Statements.remember(tables, id))
       return (yield* readKnown) ?? { id, braked: false }
     }),
+    widen: Effect.fnUntraced(function* (from, to) {
+      yield* write("widenEngine", undefined, (tables) => Statements.widen(tables, from, to))
+      return (yield* readKnown) ?? { id: to, braked: false }
+    }),
     brake: (id) => write("brakeEngine", undefined, (tables) => Statements.brake(tables, id)),
     accept: Effect.fnUntraced(function* (id) {
       yield* write("acceptEngine", undefined, (tables) => Statements.remember(tables, id))
-      yield* write("acceptEngine", undefined, (tables) => Statements.accept(tables, id))
+      yield* write("acceptEngine", undefined, (tables, now) => Statements.accept(tables, now, id))
     })
   })
 

@@ -1,4 +1,5 @@
 import type { ContainerId } from "../../../src/domain/ContainerId.ts"
+import type { EngineId } from "../../../src/domain/EngineId.ts"
 import { epoch, type Universe } from "../kernel/Universe.ts"
 import type { Daemon } from "../model/Daemon.ts"
 import type { EngineAnswer, EngineListener, EngineRequest } from "./engine.ts"
@@ -35,6 +36,9 @@ export class EngineServer {
   private tookFrozen = () => {}
   private tookHanging = () => {}
   private tookSwapped = () => {}
+  private tookHidden = () => {}
+  /** By the universe's time: until when each container was hidden behind the same identity, the last time. */
+  private readonly outOfSight = new Map<ContainerId, number>()
 
   constructor(
     universe: Universe,
@@ -65,6 +69,7 @@ export class EngineServer {
       return answer({ kind: "unconnected" })
     }
     if (this.present !== this.home) this.tookSwapped()
+    else if (this.home.hidesAny) this.tookHidden()
     const job: Job = { request, daemon: this.present, answer, begun: false, over: false }
     this.jobs.add(job)
     this.serve(job)
@@ -89,6 +94,8 @@ export class EngineServer {
     switch (request.operation) {
       case "identity":
         return { kind: "ok", value: daemon.identity }
+      case "count":
+        return { kind: "ok", value: daemon.containers.size }
       case "find":
         return { kind: "ok", value: daemon.byLabel(request.id) }
       case "inspect": {
@@ -189,8 +196,33 @@ export class EngineServer {
     })
   }
 
+  /** Started again so that it sees no container that it has, and later as it was. */
+  hide(kind: "containers_hidden" | "containers_out_of_sight", identity: EngineId, duration: number) {
+    if (this.present !== this.home || this.home.hidesAny) return
+    this.restart(this.universe.rng.int(100, 5000))
+    this.home.hide(identity)
+    this.tookHidden = this.faults.once(kind)
+    this.universe.after(duration, () => {
+      if (!this.home.hidesAny || this.present !== this.home) return
+      this.restart(this.universe.rng.int(100, 5000))
+      this.reveal()
+    })
+  }
+
+  /** Whether the container was hidden behind the engine's own identity at some time since then. */
+  wasOutOfSight(id: ContainerId, since: number) {
+    const isNow = this.home.isHidden(id) && this.home.identity === this.home.own
+    return isNow || (this.outOfSight.get(id) ?? -1) >= since
+  }
+
+  private reveal() {
+    const wasSame = this.home.identity === this.home.own
+    for (const id of this.home.reveal()) if (wasSame) this.outOfSight.set(id, this.universe.now)
+  }
+
   /** Whatever was wrong with it is over. */
   heal() {
+    this.reveal()
     this.downUntil = 0
     this.frozenUntil = 0
     this.hanging.clear()

@@ -11,6 +11,8 @@ export const faultKinds = [
   "engine_down",
   "engine_restarted",
   "engine_swapped",
+  "containers_hidden",
+  "containers_out_of_sight",
   "engine_clock_off",
   "container_hangs",
   "removal_slow",

@@ -43,7 +43,10 @@ export const draw = (rng: Rng): Plan => {
   const engineKnown = rng.chance(0.8)
   const faults = new Set(rng.half(faultKinds))
   // Who sees the wrong engine first takes it for the right one: nothing can be said about such a history.
-  if (!engineKnown) faults.delete("engine_swapped")
+  if (!engineKnown) {
+    faults.delete("engine_swapped")
+    faults.delete("containers_hidden")
+  }
   return {
     replicas: rng.pick([1, 1, 2, 2, 3, 3, 4, 5]),
     games,

@@ -36,20 +36,31 @@ export class World {
       applied: (...told) => this.witness.database.applied(...told)
     })
     const times = { patience: plan.engineTimeout, removalTime: plan.removalTime }
-    this.engine = new EngineServer(universe, this.faults, new Daemon(EngineId.make("home/none")), times, {
-      removes: (request, container) => this.witness.engine.removes(request, container),
-      removed: (request, id) => this.witness.engine.removed(request, id)
-    })
+    this.engine = new EngineServer(
+      universe,
+      this.faults,
+      new Daemon(EngineId.make("home/none/overlay2:/data")),
+      times,
+      {
+        removes: (request, container) => this.witness.engine.removes(request, container),
+        removed: (request, id) => this.witness.engine.removed(request, id)
+      }
+    )
     this.network = new Network(universe, this.faults, plan)
     const isOlder = (id: string, time: number) => (this.born.get(id) ?? 0) < time
-    this.witness = new Witness(new Evidence(universe, this.database.tables, this.engine.home, { ...plan, isOlder }))
+    const wasOutOfSight = (id: ContainerId, since: number) => this.engine.wasOutOfSight(id, since)
+    const bounds = { ...plan, isOlder, wasOutOfSight }
+    this.witness = new Witness(new Evidence(universe, this.database.tables, this.engine.home, bounds))
     for (let number = 0; number < plan.games; number++) this.addGame(number)
     if (this.hasManyGames && this.faults.has("most_containers_lost")) {
       universe.after(universe.rng.int(0, plan.interval), () => {
         if (acts.pruned_all(this)) this.faults.took("most_containers_lost")
       })
     }
-    if (plan.engineKnown) this.database.tables.setKnown({ id: this.engine.home.identity, braked: false })
+    // What a failover loses of a completed identity would be completed again, perhaps of a switched engine.
+    const isOldForm = universe.rng.chance(0.3) && !this.faults.has("failover_lost_commits")
+    const known = isOldForm ? EngineId.make("home/none") : this.engine.home.own
+    if (plan.engineKnown) this.database.tables.setKnown({ id: known, braked: false })
     this.database.tables.commit()
     this.database.tables.keepFromHere()
   }

@@ -18,7 +18,7 @@ export interface EngineRequest {
 
 /** What arrives at the other end of the connection. */
 export type EngineAnswer =
-  | { readonly kind: "ok"; readonly value: Container | EngineId | ReadonlyArray<ContainerId> | undefined }
+  | { readonly kind: "ok"; readonly value: Container | EngineId | ReadonlyArray<ContainerId> | number | undefined }
   | { readonly kind: "absent" | "conflict" | "error" | "garbage" | "cut" | "unconnected" }
 
 export interface EngineListener {

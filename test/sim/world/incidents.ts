@@ -1,4 +1,5 @@
 import { isContainerId } from "../../../src/domain/ContainerId.ts"
+import { EngineId } from "../../../src/domain/EngineId.ts"
 import type { Process } from "../kernel/Process.ts"
 import type { FaultKind } from "./Faults.ts"
 import type { Fleet } from "./Fleet.ts"
@@ -48,6 +49,17 @@ const stopFor = (scene: Scene, kind: "stopped" | "stopped_beyond_lease", millis:
 const offset = ({ universe: { rng } }: World) =>
   rng.pick([1, -1]) * rng.pick([rng.int(1, 50_000), rng.int(60_000, 600_000), rng.int(600_000, 7_200_000)])
 
+/** With another storage driver, or as if with none of its data. */
+const hide = (world: World, kind: "containers_hidden" | "containers_out_of_sight") => {
+  const { universe, plan, engine, database } = world
+  const { own } = engine.home
+  // Whoever completes the identity of an engine that has been switched before takes that for the right one.
+  if (kind === "containers_hidden" && database.tables.known?.id !== own) return
+  universe.note("engine", "sees none of its containers:", kind)
+  const identity = kind === "containers_hidden" ? EngineId.make(own.replace("overlay2", "vfs")) : own
+  engine.hide(kind, identity, universe.rng.int(plan.interval / 4, plan.interval * 3))
+}
+
 export const incidents: Partial<Record<FaultKind, Incident>> = {
   engine_frozen: ({ world }) => {
     world.universe.note("engine", "freezes")
@@ -65,6 +77,8 @@ export const incidents: Partial<Record<FaultKind, Incident>> = {
     world.universe.note("engine", "is another")
     world.engine.swap(world.other, duration(world))
   },
+  containers_hidden: ({ world }) => hide(world, "containers_hidden"),
+  containers_out_of_sight: ({ world }) => hide(world, "containers_out_of_sight"),
   engine_clock_off: ({ world }) => {
     world.engine.clockOffset = offset(world)
     world.universe.note("engine", "clock is off by", world.engine.clockOffset)

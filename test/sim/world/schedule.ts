@@ -12,6 +12,8 @@ const preferred: Partial<Record<FaultKind, ReadonlyArray<string>>> = {
   engine_restarted: ["remove", "remove", "inspect", "identity"],
   engine_frozen: ["inspect", "remove"],
   engine_swapped: ["reread", "inspect", "identity"],
+  containers_hidden: ["reread", "inspect", "identity"],
+  containers_out_of_sight: ["identity", "listDue"],
   started_again: ["reread", "inspect", "remove"],
   started_in_new_container: ["reread", "inspect", "remove", "commit"],
   started_without_record: ["reread", "inspect", "remove"],
