@@ -1,9 +1,9 @@
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
-  // Where the tests run through a link, their files are found by it too.
-  resolve: { preserveSymlinks: /[#?%]/.test(process.cwd()) },
   test: {
+    // As the service is run, by Node itself, which copes with a `#` in the path to the project as well.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
     include: ["test/**/*.test.ts"],
     // Real servers and processes on a slow machine; no test waits for time itself.
     testTimeout: 120_000,

@@ -61,9 +61,6 @@ const rights: Record<Role, Readonly<Record<string, ReadonlyArray<string>>>> = {
   }
 }
 
-/** `maintain` came with version 17. */
-const ofTables = ["select", "insert", "update", "delete", "truncate", "references", "trigger"]
-const since17 = ["maintain"]
 const ofColumns = ["insert", "update", "references"]
 
 /** What must be refused, whatever the catalog says. */
@@ -99,10 +96,6 @@ it.layer(overAdopted, { timeout: "60 seconds", excludeTestServices: true })("the
   it.effect.each(roles)("give %s its rights to each table and no other", (role) =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
-      const [server] = yield* sql<{
-        version: number
-      }>`select current_setting('server_version_num')::int / 10000 as version`
-      const version = server?.version ?? 0
       const names = yield* sql<{ name: string }>`
         select relname as name from pg_class where relnamespace = ${schema}::regnamespace and relkind = 'r' order by 1`
       assert.sameMembers(
@@ -111,8 +104,8 @@ it.layer(overAdopted, { timeout: "60 seconds", excludeTestServices: true })("the
       )
       for (const { name } of names) {
         const granted = yield* sql<{ right: string }>`
-          select privilege as right from unnest(${version >= 17 ? [...ofTables, ...since17] : ofTables}::text[]) as privilege
-          where has_table_privilege(${role}, ${`${schema}.${name}`}, privilege)
+          select lower(privilege_type) as right from pg_class, aclexplode(acldefault('r', relowner))
+          where oid = ${`${schema}.${name}`}::regclass and has_table_privilege(${role}, oid, privilege_type)
           union all
           select privilege || ' ' || attname from pg_attribute, unnest(${ofColumns}::text[]) as privilege
           where attrelid = ${`${schema}.${name}`}::regclass and attnum > 0

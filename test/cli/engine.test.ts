@@ -2,15 +2,14 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { describeEngine } from "../support/docker.ts"
 import { dump, game, layerEngine, world } from "../support/e2e.ts"
-import { canStartEngine, startEngine } from "../support/otherEngine.ts"
+import { describeOwnEngine, startEngine } from "../support/otherEngine.ts"
 import { postgresServer } from "../support/postgres.ts"
 import { command } from "../support/service.ts"
 
 describeEngine("engine accept", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
-    it.effect.runIf(canStartEngine || process.env.RTMANAGER_TEST_REQUIRE_DOCKER === "1")(
-      "is what it takes before an empty engine behind the same address is believed",
-      () =>
+  describeOwnEngine("with two engines", undefined, () => {
+    it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
+      it.effect("is what it takes before an empty engine behind the same address is believed", () =>
         Effect.gen(function* () {
           const here = yield* world()
           yield* command(["run"], here.env)
@@ -34,6 +33,7 @@ describeEngine("engine accept", () => {
           assert.include(JSON.parse(accepted.stdout).outcomes, { already_absent: 1 })
           assert.strictEqual((yield* command(["run"], here.env)).code, 4)
         })
-    )
+      )
+    })
   })
 })

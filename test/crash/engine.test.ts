@@ -1,26 +1,23 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Random } from "effect"
-import { canStartEngine } from "../support/otherEngine.ts"
+import { describeOwnEngine } from "../support/otherEngine.ts"
 import { postgresServer } from "../support/postgres.ts"
 import { engineRound } from "./engineFaults.ts"
 import * as OwnEngine from "./OwnEngine.ts"
 import { makeWorld } from "./World.ts"
 
-describe.runIf(canStartEngine || process.env.RTMANAGER_TEST_REQUIRE_DOCKER === "1")(
-  "an engine that fails in the middle of removals",
-  () => {
-    it.layer(Layer.merge(postgresServer(), OwnEngine.layer()), { timeout: "2 minutes", excludeTestServices: true })(
-      (it) => {
-        it.effect.each(["SIGKILL", "SIGSTOP"] as const)(
-          "event 14: after %s the next pass finishes what was half done",
-          (fault) =>
-            Effect.gen(function* () {
-              const world = yield* makeWorld([])
-              const { problems } = yield* engineRound(world, fault)
-              assert.deepStrictEqual(problems, [])
-            }).pipe(Random.withSeed(fault))
-        )
-      }
-    )
-  }
-)
+describeOwnEngine("an engine that fails in the middle of removals", undefined, () => {
+  it.layer(Layer.merge(postgresServer(), OwnEngine.layer()), { timeout: "2 minutes", excludeTestServices: true })(
+    (it) => {
+      it.effect.each(["SIGKILL", "SIGSTOP"] as const)(
+        "event 14: after %s the next pass finishes what was half done",
+        (fault) =>
+          Effect.gen(function* () {
+            const world = yield* makeWorld([])
+            const { problems } = yield* engineRound(world, fault)
+            assert.deepStrictEqual(problems, [])
+          }).pipe(Random.withSeed(fault))
+      )
+    }
+  )
+})

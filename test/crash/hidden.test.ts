@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process"
 import { rename, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { dump, game, type World, world } from "../support/e2e.ts"
-import { canStartEngine } from "../support/otherEngine.ts"
+import { describeOwnEngine } from "../support/otherEngine.ts"
 import { postgresServer } from "../support/postgres.ts"
 import { command } from "../support/service.ts"
 import * as OwnEngine from "./OwnEngine.ts"
@@ -50,16 +50,18 @@ const removesFive = Effect.fnUntraced(function* (here: World, ...args: ReadonlyA
 const canMountOverlay = `d=$(mktemp -d) && mkdir "$d/l" "$d/u" "$d/w" "$d/m" &&
   mount -t overlay overlay -o "lowerdir=$d/l,upperdir=$d/u,workdir=$d/w" "$d/m" && umount "$d/m"
   status=$?; rm -r "$d"; exit $status`
-const isRunnable =
-  process.env.RTMANAGER_TEST_REQUIRE_DOCKER === "1" ||
-  (canStartEngine && spawnSync("unshare", ["--mount", "sh", "-c", canMountOverlay]).status === 0)
+const missing =
+  spawnSync("unshare", ["--mount", "sh", "-c", canMountOverlay]).status === 0
+    ? undefined
+    : "no overlay file system can be mounted"
 
 for (const [driver, other] of [
   ["overlay2", "vfs"],
   ["vfs", "overlay2"]
 ] as const) {
   const layer = Layer.merge(postgresServer(), OwnEngine.layer(driver))
-  describe.runIf(isRunnable)(`an engine over ${driver} that hides its containers`, () => {
+  const name = `an engine over ${driver} that hides its containers`
+  describeOwnEngine(name, missing, () => {
     it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })((it) => {
       it.effect(`event 28: is refused with ${other} on the same data, and cleaned once it is switched back`, () =>
         Effect.gen(function* () {

@@ -3,9 +3,8 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Array as Arr, Console, Effect, Layer, Option, Random, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"
 import { layer as layerEngine } from "../support/docker.ts"
-import { PostgresServer, temporaryFolder } from "../support/postgres.ts"
+import { layerServer } from "../support/postgres.ts"
 import { backendRound } from "./backends.ts"
 import { engineRound } from "./engineFaults.ts"
 import { failpoints, nameOf } from "./failpoints.ts"
@@ -149,9 +148,7 @@ const crash = Command.make(
   })
 ).pipe(Command.withDescription("Crashes of the real service over real PostgreSQL and a real engine, and what is left"))
 
-const layerPostgres = Layer.effect(PostgresServer, Effect.flatMap(temporaryFolder, EmbeddedPostgres.make))
-
 Command.run(crash, { version: "1" }).pipe(
-  Effect.provide(Layer.merge(layerPostgres, NodeServices.layer)),
+  Effect.provide(Layer.merge(layerServer, NodeServices.layer)),
   NodeRuntime.runMain
 )

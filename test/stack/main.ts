@@ -2,9 +2,8 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer } from "effect"
 import { Command, Flag } from "effect/cli"
-import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"
 import { game, layerEngine, world } from "../support/e2e.ts"
-import { PostgresServer, temporaryFolder } from "../support/postgres.ts"
+import { layerServer } from "../support/postgres.ts"
 import { command, start } from "../support/service.ts"
 import { demand } from "./demand.ts"
 import * as metrics from "./metrics.ts"
@@ -69,9 +68,7 @@ const e2e = Command.make(
   }, Effect.scoped)
 ).pipe(Command.withDescription("The real service with a real collector, Jaeger and Prometheus, over a real engine"))
 
-const layerPostgres = Layer.effect(PostgresServer, Effect.flatMap(temporaryFolder, EmbeddedPostgres.make))
-
 Command.run(e2e, { version: "1" }).pipe(
-  Effect.provide(Layer.mergeAll(Layer.provideMerge(layerEngine, layerPostgres), NodeServices.layer)),
+  Effect.provide(Layer.mergeAll(Layer.provideMerge(layerEngine, layerServer), NodeServices.layer)),
   NodeRuntime.runMain
 )

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs"
 import { request } from "node:http"
 import { join } from "node:path"
 import { Effect, Schedule, type Scope } from "effect"
+import { describeWith, skip } from "./needs.ts"
 import { temporaryFolder } from "./postgres.ts"
 
 const answers = (socketPath: string) =>
@@ -15,9 +16,13 @@ const answers = (socketPath: string) =>
       .end()
   })
 
-/** Whether this machine can run an engine of its own: `dockerd` from Debian's `docker.io`, as root. */
-export const canStartEngine =
-  process.getuid?.() === 0 && (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, "dockerd")))
+const hasDockerd = (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, "dockerd")))
+
+/** Tests that run an engine of their own: `dockerd` from Debian's `docker.io`, as root, and what else may be `missing`. */
+export const describeOwnEngine = (name: string, missing: string | undefined, body: () => void): void =>
+  process.getuid?.() === 0
+    ? describeWith(hasDockerd ? missing : "no dockerd on the path", name, body)
+    : skip("dockerd needs root", name, body)
 
 /** A second, empty engine of its own, gone with the scope. Its `/info` ID may equal the first one's: both share a key. */
 export const startEngine: Effect.Effect<{ readonly socketPath: string }, never, Scope.Scope> = Effect.gen(function* () {

@@ -21,7 +21,8 @@ export const otherProcess = (schema: string, options: Parameters<typeof layerDat
 export const untilOtherWaits = Effect.gen(function* () {
   const sql = yield* SqlClient
   const waiting = sql<{ pid: number }>`
-    select pid from pg_stat_activity where application_name = 'other' and wait_event_type = 'Lock'`
+    select pid from pg_stat_activity
+    where datname = current_database() and application_name = 'other' and wait_event_type = 'Lock'`
   const [backend] = yield* Effect.repeat(Effect.andThen(sql`select pg_stat_clear_snapshot()`, waiting), {
     until: (rows) => rows.length > 0,
     schedule: Schedule.spaced("5 millis")

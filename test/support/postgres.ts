@@ -34,16 +34,17 @@ export class PostgresServer extends Context.Service<PostgresServer, { readonly u
   "rtmanager/test/PostgresServer"
 ) {}
 
-/**
- * A real server for the whole test file, started when first needed and stopped after its last test; or a database of its
- * own on the server of `RTMANAGER_TEST_DATABASE_URL`.
- */
+/** A real server until the scope closes; or a database of its own on the server of `RTMANAGER_TEST_DATABASE_URL`. */
+export const layerServer: Layer.Layer<PostgresServer> = Layer.effect(
+  PostgresServer,
+  externalUrl === undefined
+    ? Effect.orDie(Effect.flatMap(temporaryFolder, EmbeddedPostgres.make))
+    : Effect.orDie(freshDatabase(Redacted.make(externalUrl)))
+)
+
+/** The same for the whole test file, from when it is first needed until after its last test. */
 export const postgresServer = (): Layer.Layer<PostgresServer> => {
-  const start =
-    externalUrl === undefined
-      ? Effect.orDie(Effect.flatMap(temporaryFolder, EmbeddedPostgres.make))
-      : Effect.orDie(freshDatabase(Redacted.make(externalUrl)))
-  const runtime = ManagedRuntime.make(Layer.effect(PostgresServer, start))
+  const runtime = ManagedRuntime.make(layerServer)
   afterAll(() => runtime.dispose())
   return Layer.effectContext(runtime.contextEffect)
 }

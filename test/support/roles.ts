@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { assert } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Database from "../../src/adapters/postgres/Database.ts"
 import { serverAt } from "../../src/config/databaseUrl.ts"
@@ -29,9 +29,13 @@ export const layerRoles = Layer.effectDiscard(
   Effect.gen(function* () {
     const sql = yield* SqlClient
     assert.deepStrictEqual([statements.at(0), statements.at(-1)], ["begin", "commit"])
-    const give = sql.withTransaction(run(statements.slice(1, -1)))
-    yield* Effect.andThen(give, give)
-    yield* run(roles.map((role) => `alter role ${role} login`))
+    const { password } = serverAt((yield* PostgresServer).url)
+    const login = password ? `login password '${Redacted.value(password).replaceAll("'", "''")}'` : "login"
+    const give = run(statements.slice(1, -1))
+    // Roles belong to the whole server, where other test files may be doing the same.
+    const once = run(["lock table pg_authid in share row exclusive mode"])
+    yield* sql.withTransaction(Effect.all([once, give, run(roles.map((role) => `alter role ${role} ${login}`))]))
+    yield* sql.withTransaction(give)
   })
 ).pipe(Layer.provideMerge(layerStores({ schema })))
 

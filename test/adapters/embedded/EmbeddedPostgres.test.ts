@@ -135,11 +135,15 @@ describe("The embedded PostgreSQL", { timeout: 300_000 }, () => {
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
       // Root gets in anywhere, but its server does not.
-      yield* Effect.promise(() => mkdir(join(folder, "closed", "database"), { recursive: true }))
-      yield* Effect.promise(() => chmod(join(folder, "closed"), 0o600))
+      const closed = join(folder, "closed")
+      yield* Effect.promise(() => mkdir(join(closed, "database"), { recursive: true }))
+      yield* Effect.acquireRelease(
+        Effect.promise(() => chmod(closed, 0o600)),
+        () => Effect.promise(() => chmod(closed, 0o700))
+      )
       yield* Effect.promise(() => chmod(folder, 0o755))
-      const error = yield* Effect.flip(run(join(folder, "closed", "database"), look))
-      assert.include(error.message, join(folder, "closed"))
+      const error = yield* Effect.flip(run(join(closed, "database"), look))
+      assert.include(error.message, closed)
     })
   )
 

@@ -73,12 +73,12 @@ it.layer(postgresServer(), { timeout: "2 minutes", excludeTestServices: true })(
       yield* Effect.replicateEffect(ask, 4, { concurrency: 4, discard: true })
       yield* sql`
         select pg_terminate_backend(pid) from pg_stat_activity
-        where application_name = 'recovers' and pid <> pg_backend_pid()`
+        where datname = current_database() and application_name = 'recovers' and pid <> pg_backend_pid()`
       yield* Effect.replicateEffect(ask, 8, { concurrency: 4, discard: true })
     }).pipe(Effect.provide(layerDatabase("any", { applicationName: "recovers" })))
   )
 
-  it.effect("names the server's socket in spans below the caller's", () =>
+  it.effect("names the server and the database in spans below the caller's", () =>
     Effect.gen(function* () {
       const spans: Array<Tracer.Span> = []
       const tracer = Tracer.make({

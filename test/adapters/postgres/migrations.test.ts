@@ -535,7 +535,8 @@ it.layer(server, { timeout: "2 minutes", excludeTestServices: true })("Migration
           const late = layerDatabase(schema, { timeout: "1 second", applicationName: "late" })
           const fiber = yield* Effect.forkChild(Effect.provide(migrate, late))
           const waiting = sql<{ pid: number }>`
-            select pid from pg_stat_activity where application_name = 'late' and wait_event_type = 'Lock'
+            select pid from pg_stat_activity
+            where datname = current_database() and application_name = 'late' and wait_event_type = 'Lock'
               and clock_timestamp() - query_start > interval '1100 milliseconds'`
           // A transaction sees one picture of the sessions unless it asks for more.
           const [backend] = yield* Effect.repeat(Effect.andThen(sql`select pg_stat_clear_snapshot()`, waiting), {
