@@ -53,7 +53,10 @@ const leaseSpan = Effect.withSpan("rtmanager.cleanup.lease")
 const commitSpan = Effect.withSpan("rtmanager.cleanup.commit")
 
 const make = Effect.fnUntraced(function* (options: CleanerOptions) {
-  const { atOnce, engine, withPermit, withRoom } = yield* EngineLimit.make(yield* ContainerEngine, options.concurrency)
+  const { aside, atOnce, engine, withPermit, withRoom } = yield* EngineLimit.make(
+    yield* ContainerEngine,
+    options.concurrency
+  )
   const leases = yield* GameLeases
   const records = yield* RuntimeRecords
   const length = Duration.subtract(options.leaseTtl, margin)
@@ -87,6 +90,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       ...request,
       record,
       maxClockSkew: options.maxClockSkew,
+      aside,
       trust: Trust.renewable(first, { length, renew }),
       leftBehind: leftBy !== undefined,
       removal: { inDoubt: false, end: undefined }

@@ -1,4 +1,4 @@
-import { Duration, Effect, Option, Stream } from "effect"
+import { Duration, Effect, identity, Option, Stream } from "effect"
 import { isStuck } from "../domain/Backoff.ts"
 import { dueAt, isDue, isExpired, type Moment } from "../domain/Expiry.ts"
 import { type ErrorCode, type Outcome, rules } from "../domain/Outcome.ts"
@@ -29,7 +29,7 @@ export const rehearse = Effect.fnUntraced(function* (
   record: RuntimeRecord,
   options: { readonly moment: Moment; readonly maxClockSkew: Duration.Duration }
 ) {
-  const question = { ...options, gameId: record.gameId, patience: Duration.zero }
+  const question = { ...options, gameId: record.gameId, patience: Duration.zero, aside: identity }
   const decision = yield* decide(engine, record, question).pipe(
     Effect.catchTag("ContainerEngineError", (error) =>
       Effect.map(refusalOf(engine, error), (refusal): Decision => ({ _tag: "Refused", ...refusal }))

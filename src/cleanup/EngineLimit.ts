@@ -58,6 +58,8 @@ export interface EngineLimit {
   readonly atOnce: Effect.Effect<number>
   /** Waits until one more game may be under way: at the engine, or with the database before and after. */
   readonly withRoom: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Waits for something else in the middle of `withPermit` and `withRoom`, and lets another game have both meanwhile. */
+  readonly aside: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Waits until there is room for one more game at the engine, and works there. */
   readonly withPermit: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
@@ -157,10 +159,17 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
     engine: {
       ...engine,
       inspect: (id) => timed("inspect", engine.inspect(id), () => "worked"),
-      remove: (id) => timed("remove", engine.remove(id), (result) => meanings[result])
+      remove: (id) =>
+        timed("remove", engine.remove(id), (result) => meanings[typeof result === "string" ? result : "refused"])
     },
     atOnce: Effect.sync(() => level),
     withRoom: room.withPermit,
+    aside: (wait) =>
+      Effect.acquireUseRelease(
+        Effect.andThen(permits.release(1), room.release(1)),
+        () => wait,
+        () => Effect.andThen(room.take(1), permits.take(1))
+      ),
     withPermit: (work) =>
       permits.withPermit(
         Effect.suspend(() => {

@@ -1,10 +1,10 @@
-import { Clock, Data, type Duration, Effect, Schedule } from "effect"
+import { Clock, Data, Duration, Effect, Schedule } from "effect"
 import type { ContainerId } from "../domain/ContainerId.ts"
 import type { Moment } from "../domain/Expiry.ts"
 import type { Refusal } from "../domain/Outcome.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { judgeContainer, judgeRecord, type RecordVerdict } from "../domain/Verdict.ts"
-import type { ContainerEngine, ContainerEngineError } from "../ports/ContainerEngine.ts"
+import type { ContainerEngine, ContainerEngineError, RemovalRefused } from "../ports/ContainerEngine.ts"
 import { PassRefused } from "./PassRefused.ts"
 
 /** What is to be done with a game: leave it, mark its record removed, or remove its container. */
@@ -24,6 +24,8 @@ export interface Question {
   readonly maxClockSkew: Duration.Duration
   /** How long to look again at a container that is neither gone nor certain to stay. */
   readonly patience: Duration.Duration
+  /** Does what only waits, and lets other games have this one's turn at the engine meanwhile. */
+  readonly aside: <A, E>(wait: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
 type Engine = ContainerEngine["Service"]
@@ -62,14 +64,21 @@ export const confirmAbsence = Effect.fnUntraced(function* (
   return yield* search(engine, gameId, containerId)
 })
 
-/** After a removal whose answer says nothing certain: looks again until what is there decides. */
+/**
+ * After a removal whose answer says nothing certain: looks again until what is there decides. Where the answer was a refusal,
+ * a container that is as it was needs no second look.
+ */
 export const decideAfterRemoval = Effect.fnUntraced(function* (
   engine: Engine,
   containerId: ContainerId,
+  refused: RemovalRefused | undefined,
   question: Question
 ): Effect.fn.Return<NotRemovable, ContainerEngineError> {
-  const undecided = (seen: Seen) => seen._tag === "Removing" || seen._tag === "Removable"
+  const undecided = (seen: Seen) => seen._tag === "Removing" || (seen._tag === "Removable" && refused === undefined)
   const seen = yield* look(engine, containerId, question, undecided)
+  if (seen._tag === "Removable" && refused !== undefined) {
+    return Decision.Refused({ code: "engine_error", message: `the container was not removed: ${refused.words}` })
+  }
   return seen._tag === "Removing" || seen._tag === "Removable"
     ? unresolved("the removal was sent, its outcome is unknown and the container is still there")
     : seen
@@ -102,7 +111,24 @@ const inspectSpan = Effect.withSpan("rtmanager.cleanup.inspect", { kind: "client
 
 type Seen = Decision | { readonly _tag: "Removing" }
 
-const look = (engine: Engine, containerId: ContainerId, question: Question, again: (seen: Seen) => boolean) =>
+const look = Effect.fnUntraced(function* (
+  engine: Engine,
+  containerId: ContainerId,
+  question: Question,
+  again: (seen: Seen) => boolean
+): Effect.fn.Return<Seen, ContainerEngineError> {
+  const first = yield* lookOnce(engine, containerId, question)
+  if (!again(first) || !Duration.isPositive(question.patience)) return first
+  const later = Effect.repeat(lookOnce(engine, containerId, question), { while: again, schedule: lookAgain(question) })
+  return yield* question.aside(Effect.delay(later, betweenLooks))
+})
+
+const betweenLooks = Duration.millis(250)
+
+const lookAgain = ({ patience }: Question) =>
+  Schedule.spaced(betweenLooks).pipe(Schedule.upTo({ duration: Duration.subtract(patience, betweenLooks) }))
+
+const lookOnce = (engine: Engine, containerId: ContainerId, question: Question) =>
   Effect.gen(function* (): Effect.fn.Return<Seen, ContainerEngineError> {
     const container = yield* engine.inspect(containerId).pipe(inspectSpan)
     if (container === undefined) return Decision.Absent({ containerId })
@@ -117,9 +143,4 @@ const look = (engine: Engine, containerId: ContainerId, question: Question, agai
       case "Removable":
         return Decision.Removable({ containerId })
     }
-  }).pipe(
-    Effect.repeat({
-      while: again,
-      schedule: Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: question.patience }))
-    })
-  )
+  })

@@ -7,7 +7,7 @@ import { judgeRecord } from "../domain/Verdict.ts"
 import type { ContainerEngine, ContainerEngineError, EngineId } from "../ports/ContainerEngine.ts"
 import type { StoreError } from "../ports/StoreError.ts"
 import type { Brake } from "./Brake.ts"
-import { askEngine, confirmAbsence, decideAfterRemoval, type NotRemovable, refusalOf } from "./decide.ts"
+import { askEngine, confirmAbsence, decideAfterRemoval, type NotRemovable, type Question, refusalOf } from "./decide.ts"
 import { PassRefused } from "./PassRefused.ts"
 import type { Recording } from "./Recording.ts"
 import type { RenewableTrust } from "./Trust.ts"
@@ -33,6 +33,7 @@ export interface HeldGame {
   readonly record: RuntimeRecord | undefined
   readonly moment: Moment
   readonly maxClockSkew: Duration.Duration
+  readonly aside: Question["aside"]
   readonly engineId: EngineId
   readonly trust: RenewableTrust
   readonly brake: Brake
@@ -100,10 +101,11 @@ const remove = (engine: Engine, engineTimeout: Duration.Duration, game: HeldGame
 
       yield* restore(game.trust.lasts(Duration.sum(engineTimeout, margin)))
       const patience = Duration.min(engineTimeout, Duration.subtract(yield* game.trust.left, margin))
-      const seen = yield* restore(decideAfterRemoval(engine, containerId, { ...game, patience }))
-      if (result === "refused" && !isUnresolved(seen)) game.removal.inDoubt = false
+      const refused = result === "unknown" ? undefined : result
+      const seen = yield* restore(decideAfterRemoval(engine, containerId, refused, { ...game, patience }))
+      if (refused?.by === "engine" && !isUnresolved(seen)) game.removal.inDoubt = false
       if (seen._tag === "Refused") return End.Refused(seen)
-      return yield* restore(alreadyAbsent(engine, game, containerId, { byUs: result === "unknown" }))
+      return yield* restore(alreadyAbsent(engine, game, containerId, { byUs: refused?.by !== "engine" }))
     })
   )
 

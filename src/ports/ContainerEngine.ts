@@ -1,4 +1,4 @@
-import { Context, type Effect, Schema } from "effect"
+import { Context, Data, type Effect, Schema } from "effect"
 import type { Container } from "../domain/Container.ts"
 import type { ContainerId } from "../domain/ContainerId.ts"
 import { EngineId } from "../domain/EngineId.ts"
@@ -31,11 +31,19 @@ export class ContainerEngineError extends Schema.TaggedError<ContainerEngineErro
 }
 
 /**
- * `removed`: our request removed it (a 204). `absent`: it was not there. `refused`: the engine itself answered that it
- * did not (an error status with its `Api-Version` header, 409 among them), so nothing of ours is in flight. `unknown`: no
- * answer, or none of the engine's own: it may still carry the request out. For the last two only another look can tell.
+ * An error status in answer to a removal. By the engine itself (it has the `Api-Version` header, 409 among them): nothing of
+ * ours is in flight. By a proxy (4xx): it has most likely not passed the request on. `words` are printable.
  */
-export type RemoveResult = "removed" | "absent" | "refused" | "unknown"
+export class RemovalRefused extends Data.TaggedClass("RemovalRefused")<{
+  readonly by: "engine" | "proxy"
+  readonly words: string
+}> {}
+
+/**
+ * `removed`: our request removed it (a 204). `absent`: it was not there. `unknown`: no answer, or none that says anything:
+ * the engine may still carry the request out. After that and after a refusal only another look can tell.
+ */
+export type RemoveResult = "removed" | "absent" | "unknown" | RemovalRefused
 
 /**
  * The engine, asked for one thing at a time. Every call ends within the engine timeout, follows no redirect and decodes

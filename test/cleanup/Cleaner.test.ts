@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Metric, Tracer } from "effect"
+import { Context, Deferred, Duration, Effect, Fiber, Layer, Metric, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import * as Brake from "../../src/cleanup/Brake.ts"
@@ -8,7 +8,14 @@ import type { Container } from "../../src/domain/Container.ts"
 import type { ErrorCode, Outcome } from "../../src/domain/Outcome.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import * as Metrics from "../../src/observability/Metrics.ts"
-import { ContainerEngineError, EngineId, UnexpectedAnswer, Unreachable } from "../../src/ports/ContainerEngine.ts"
+import {
+  ContainerEngine,
+  ContainerEngineError,
+  EngineId,
+  RemovalRefused,
+  UnexpectedAnswer,
+  Unreachable
+} from "../../src/ports/ContainerEngine.ts"
 import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import {
@@ -17,6 +24,7 @@ import {
   engineTimeout,
   layerWorld,
   leaseTtl,
+  maxClockSkew,
   moment,
   now,
   recording,
@@ -40,6 +48,23 @@ const garbage = new ContainerEngineError({
   reason: new UnexpectedAnswer({ status: 200, detail: "garbage" })
 })
 const storeDown = new StoreError({ operation: "commit", reason: new Unavailable({ cause: new Error("cut") }) })
+
+/** A cleaner over the same world, whose engine is behind a proxy that lets no removal through. */
+const behindProxy = Effect.gen(function* () {
+  const refused = "a proxy answered 403"
+  const engine = yield* ContainerEngine
+  const context = yield* Layer.build(
+    Cleaner.layer({ leaseTtl, engineTimeout, maxClockSkew, concurrency: 8 }).pipe(
+      Layer.provide(
+        Layer.succeed(ContainerEngine, {
+          ...engine,
+          remove: () => Effect.succeed(new RemovalRefused({ by: "proxy", words: refused }))
+        })
+      )
+    )
+  )
+  return { cleaner: Context.get(context, Cleaner), refused }
+})
 
 /** Everything that a test looks at after an attempt. */
 const after = Effect.gen(function* () {
@@ -453,6 +478,39 @@ describe("Cleaner", () => {
       assert.strictEqual((yield* cleanup).outcome, "already_absent")
       const { status, rows, containers } = yield* after
       assert.deepStrictEqual({ status, rows, containers }, { status: "removed", rows: ["success"], containers: 1 })
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect(
+    "event 31: ends at once with the engine's words when it refuses a removal and leaves the container as it was",
+    () =>
+      Effect.gen(function* () {
+        yield* seed("game", 1)
+        yield* (yield* MemoryEngine).setIntercept((operation) =>
+          operation === "remove"
+            ? new ContainerEngineError({
+                operation,
+                reason: new UnexpectedAnswer({ status: 500, detail: "the engine answered 500: driver failed" })
+              })
+            : Effect.void
+        )
+        const cleaned = yield* cleanup
+        assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["engine_error", false])
+        assert.match(cleaned.message, /was not removed: the engine answered 500: driver failed/)
+        const { calls, containers, leases, rows } = yield* after
+        assert.deepStrictEqual({ rows, leases, containers }, { rows: ["engine_error"], leases: 0, containers: 1 })
+        assert.deepStrictEqual(calls, ["inspect", "remove", "inspect"])
+      }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 31: keeps the lease when it was a proxy that refused the removal", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      const { cleaner, refused } = yield* behindProxy
+      const cleaned = yield* cleaner.cleanup(request)
+      assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["engine_error", true])
+      assert.include(cleaned.message, refused)
+      assert.strictEqual((yield* after).leases, 1)
     }).pipe(Effect.provide(layerWorld()))
   )
 

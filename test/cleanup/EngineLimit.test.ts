@@ -7,6 +7,7 @@ import {
   ContainerEngine,
   ContainerEngineError,
   EngineId,
+  RemovalRefused,
   type RemoveResult,
   UnexpectedAnswer,
   Unreachable,
@@ -49,6 +50,7 @@ const makeFake = Effect.fnUntraced(function* (ceiling: number) {
       )
     })
   const {
+    aside,
     atOnce: allowed,
     engine,
     withPermit,
@@ -101,7 +103,7 @@ const makeFake = Effect.fnUntraced(function* (ceiling: number) {
     yield* Fiber.join(cleaning)
     return levels
   })
-  return { fake, game, clean, withRoom, allowed, atOnce: () => atOnce }
+  return { fake, game, clean, withRoom, withPermit, aside, allowed, atOnce: () => atOnce }
 })
 
 const last = (levels: ReadonlyArray<number>) => levels.at(-1)
@@ -266,13 +268,29 @@ describe("the games at the engine at once", () => {
   )
 
   it.effect.each([
-    { name: "refused", result: "refused" },
+    { name: "refused", result: new RemovalRefused({ by: "engine", words: "answered 409" }) },
     { name: "absent", result: "absent" }
   ] as const)("are as many as before by removals that are $name", ({ result }) =>
     Effect.gen(function* () {
       const { clean, fake } = yield* makeFake(16)
       fake.remove = Effect.succeed(result)
       assert.strictEqual(last(yield* clean(200, 20)), 16)
+    })
+  )
+
+  it.effect("event 31: are others while one only waits, at the engine and under way alike", () =>
+    Effect.gen(function* () {
+      const { aside, game, withPermit, withRoom } = yield* makeFake(2)
+      const waiting = yield* Deferred.make<void>()
+      const one = withRoom(withPermit(aside(Deferred.await(waiting))))
+      const many = yield* Effect.forkChild(Effect.replicateEffect(one, 40, { concurrency: "unbounded" }))
+      yield* Effect.yieldNow
+      const others = yield* Effect.forkChild(Effect.replicateEffect(withRoom(game), 40, { concurrency: "unbounded" }))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(others)
+      assert.isUndefined(many.pollUnsafe())
+      yield* Deferred.succeed(waiting, undefined)
+      yield* Fiber.join(many)
     })
   )
 
@@ -324,7 +342,11 @@ describe("the games at the engine at once", () => {
     { name: "inspection that fails", quick: "inspect", inspect: Effect.fail(unreachable) },
     { name: "removal that fails", quick: "remove", remove: Effect.fail(unreachable) },
     { name: "removal without an answer", quick: "remove", remove: Effect.succeed<RemoveResult>("unknown") },
-    { name: "removal that is refused", quick: "remove", remove: Effect.succeed<RemoveResult>("refused") },
+    {
+      name: "removal that is refused",
+      quick: "remove",
+      remove: Effect.succeed<RemoveResult>(new RemovalRefused({ by: "engine", words: "answered 409" }))
+    },
     { name: "removal of what is absent", quick: "remove", remove: Effect.succeed<RemoveResult>("absent") }
   ])("find their level again after one quick $name: that is no measure for the others", ({ name: _, quick, ...odd }) =>
     Effect.gen(function* () {

@@ -40,7 +40,7 @@ const engineError = (trouble: Trouble) =>
     operation: "inspect",
     reason:
       trouble === "garbage"
-        ? new UnexpectedAnswer({ status: 500, detail: "garbage" })
+        ? new UnexpectedAnswer({ status: 200, detail: "garbage" })
         : new Unreachable({ detail: "cut" })
   })
 

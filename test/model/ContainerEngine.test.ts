@@ -6,6 +6,7 @@ import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
 import type { ContainerState } from "../../src/domain/Container.ts"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
 import { ContainerEngine } from "../../src/ports/ContainerEngine.ts"
+import { resultOf } from "../ports/ContainerEngineSuite.ts"
 import { makeEngine } from "../sim/alone.ts"
 import { describeEngine, TestEngine, layer as testEngine } from "../support/docker.ts"
 
@@ -78,7 +79,7 @@ interface Names {
 }
 
 /** Every answer that a removal can have but `unknown`, which is about the way there and not about the engine. */
-const removals = ["absent", "refused", "removed"]
+const removals = ["absent", "refused by the engine", "removed"]
 
 interface Both {
   readonly names: Names
@@ -170,7 +171,8 @@ const find = (gameId: string) =>
     Effect.map(engine.findByGame(gameId), (found) => found.map((id) => nameOf(ids, id)).sort())
   )
 
-const remove = (number: number) => ask(`remove(${number})`, (engine, ids) => engine.remove(idOf(ids, number)))
+const remove = (number: number) =>
+  ask(`remove(${number})`, (engine, ids) => Effect.map(engine.remove(idOf(ids, number)), resultOf))
 
 const number = fc.nat({ max: 3 })
 const commands = [

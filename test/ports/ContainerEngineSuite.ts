@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, type Layer } from "effect"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
-import { ContainerEngine } from "../../src/ports/ContainerEngine.ts"
+import { ContainerEngine, type RemoveResult } from "../../src/ports/ContainerEngine.ts"
 
 /** The states that every adapter's engine can be brought into. */
 export type SuiteState = "created" | "exited" | "running" | "paused" | "restarting"
@@ -15,6 +15,10 @@ export class EngineFixture extends Context.Service<
 const nowhere = ContainerId.make("0".repeat(64))
 const removable = ["created", "exited"] as const
 const busy = ["running", "paused", "restarting"] as const
+
+/** A removal's result in a word. */
+export const resultOf = (result: RemoveResult): string =>
+  typeof result === "string" ? result : `refused by the ${result.by}`
 
 /** What every `ContainerEngine` must do. */
 export const suite = (name: string, layer: Layer.Layer<ContainerEngine | EngineFixture>): void => {
@@ -115,7 +119,7 @@ export const suite = (name: string, layer: Layer.Layer<ContainerEngine | EngineF
         Effect.gen(function* () {
           const engine = yield* ContainerEngine
           const id = yield* (yield* EngineFixture).create({ gameId: "kept", state })
-          assert.strictEqual(yield* engine.remove(id), "refused")
+          assert.strictEqual(resultOf(yield* engine.remove(id)), "refused by the engine")
           const container = yield* engine.inspect(id)
           assert.strictEqual(container?.state, state)
         })

@@ -5,6 +5,7 @@ import { engineId } from "../../domain/EngineId.ts"
 import {
   ContainerEngine,
   ContainerEngineError,
+  RemovalRefused,
   type RemoveResult,
   type UnexpectedAnswer
 } from "../../ports/ContainerEngine.ts"
@@ -90,11 +91,15 @@ const make = (options: Options) => {
   }, as("find"))
 
   const remove = Effect.fnUntraced(
-    function* (id: ContainerId) {
+    function* (id: ContainerId): Effect.fn.Return<RemoveResult, Requests.RequestFailed> {
       const answer = yield* request({ method: "DELETE", path: `/containers/${id}`, template: "/containers/{id}" })
       if (answer.status === 204) return "removed"
       if (Answers.saysAbsent(answer, id)) return "absent"
-      return answer.fromEngine && answer.status >= 400 ? "refused" : "unknown"
+      const words = Answers.wordsOf(answer)
+      if (answer.fromEngine && answer.status >= 400) return new RemovalRefused({ by: "engine", words })
+      // A proxy's 5xx may speak of an engine that has got the request.
+      if (answer.status >= 400 && answer.status < 500) return new RemovalRefused({ by: "proxy", words })
+      return "unknown"
     },
     Effect.catchIf(
       ({ sent }) => sent,

@@ -63,6 +63,13 @@ export const saysAbsent = (answer: Answer, id: ContainerId): boolean => {
   return refusal._tag === "Some" && refusal.value.message.includes(id)
 }
 
+/** Who answered with an error, and the status and words with which: printable. */
+export const wordsOf = (answer: Answer): string => {
+  const refusal = decodeRefusal(answer.body)
+  const words = refusal._tag === "Some" ? `: ${printable(refusal.value.message)}` : ""
+  return `${answer.fromEngine ? "the engine" : "a proxy"} answered ${answer.status}${words}`
+}
+
 /** A detail may name a place in the answer, and so hold a label's key: text from outside. */
 export const unexpected = (answer: Answer, detail: string) =>
   new UnexpectedAnswer({ status: answer.status, detail: printable(detail) })

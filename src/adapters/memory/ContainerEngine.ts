@@ -5,6 +5,7 @@ import {
   ContainerEngine,
   ContainerEngineError,
   EngineId,
+  RemovalRefused,
   type RemoveResult,
   Unreachable
 } from "../../ports/ContainerEngine.ts"
@@ -71,7 +72,9 @@ const make = (timeout: Duration.Duration) => {
   const carryOut = (id: ContainerId): RemoveResult => {
     const state = containers.get(id)?.state
     if (state === undefined) return "absent"
-    if (state !== "created" && state !== "exited" && state !== "dead") return "refused"
+    if (state !== "created" && state !== "exited" && state !== "dead") {
+      return new RemovalRefused({ by: "engine", words: `the engine answered 409: the container is ${state}` })
+    }
     containers.delete(id)
     return "removed"
   }
@@ -102,10 +105,12 @@ const make = (timeout: Duration.Duration) => {
       receive("remove", id).pipe(
         Effect.onInterrupt(() => Effect.sync(() => unanswered.push(id))),
         Effect.map(() => carryOut(id)),
-        Effect.catchIf(
-          ({ reason }) => reason._tag === "UnexpectedAnswer",
-          () => Effect.succeed<RemoveResult>("unknown")
-        ),
+        Effect.catch((error) => {
+          const { reason } = error
+          if (reason._tag !== "UnexpectedAnswer") return Effect.fail(error)
+          const refused = new RemovalRefused({ by: "engine", words: reason.detail })
+          return Effect.succeed<RemoveResult>((reason.status ?? 0) >= 400 ? refused : "unknown")
+        }),
         Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.succeed<RemoveResult>("unknown") })
       )
   })

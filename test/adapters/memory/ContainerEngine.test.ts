@@ -11,7 +11,7 @@ import {
   UnexpectedAnswer,
   Unreachable
 } from "../../../src/ports/ContainerEngine.ts"
-import { EngineFixture, suite } from "../../ports/ContainerEngineSuite.ts"
+import { EngineFixture, resultOf, suite } from "../../ports/ContainerEngineSuite.ts"
 
 const fixture = Layer.effect(
   EngineFixture,
@@ -66,7 +66,7 @@ describe("the in-memory engine", () => {
       const found = yield* engine.inspect(exited)
       assert.isDefined(found)
       yield* memory.put({ ...found, state: "removing" })
-      assert.strictEqual(yield* engine.remove(exited), "refused")
+      assert.strictEqual(resultOf(yield* engine.remove(exited)), "refused by the engine")
       yield* memory.put({ ...found, state: "dead" })
       assert.strictEqual(yield* engine.remove(exited), "removed")
       assert.deepStrictEqual(yield* memory.containers, [])
@@ -103,6 +103,8 @@ describe("the in-memory engine", () => {
   engineTest("calls a remove unknown that was answered in a way that does not say", ({ engine, memory, exited }) =>
     Effect.gen(function* () {
       yield* memory.setIntercept(failing(new UnexpectedAnswer({ status: 500, detail: "answered 500" })))
+      assert.strictEqual(resultOf(yield* engine.remove(exited)), "refused by the engine")
+      yield* memory.setIntercept(failing(new UnexpectedAnswer({ status: 200, detail: "garbage" })))
       assert.strictEqual(yield* engine.remove(exited), "unknown")
       assert.strictEqual((yield* Effect.flip(engine.inspect(exited))).reason._tag, "UnexpectedAnswer")
     })

@@ -5,6 +5,7 @@ import {
   type ContainerEngine,
   ContainerEngineError,
   type EngineId,
+  RemovalRefused,
   type RemoveResult,
   UnexpectedAnswer,
   Unreachable
@@ -64,8 +65,8 @@ const failed = (operation: Operation, kind: Exclude<Outcome["kind"], "ok">) =>
 const removeResults: Record<Exclude<Outcome["kind"], "unconnected">, RemoveResult> = {
   ok: "removed",
   absent: "absent",
-  conflict: "refused",
-  error: "refused",
+  conflict: new RemovalRefused({ by: "engine", words: "conflict" }),
+  error: new RemovalRefused({ by: "engine", words: "error" }),
   garbage: "unknown",
   cut: "unknown",
   timeout: "unknown"
