@@ -50,9 +50,10 @@ export interface Answer {
   readonly body: string
 }
 
-/** `sent: false` means that the engine certainly did not get the request. */
+/** `sent: false` means that the engine certainly did not get the request. `cut`: the connection ended without an answer. */
 export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", {
   sent: Schema.Boolean,
+  cut: Schema.Boolean,
   reason: Schema.Union([Unreachable, UnexpectedAnswer])
 }) {}
 
@@ -63,13 +64,15 @@ const statusCodes: Record<number, true> = Object.fromEntries(
   Array.from({ length: 900 }, (_, index) => [index + 100, true])
 )
 
-/** dockerode for this host, whatever `DOCKER_*` says. */
-export const connect = (host: DockerHost) => {
+/** dockerode for this host, whatever `DOCKER_*` says. With `fresh`, each request has a connection of its own. */
+export const connect = (host: DockerHost, options?: { readonly fresh: boolean }) => {
   // Members that are undefined keep the modem from filling them in from the environment, which was read elsewhere.
   const blank = { host: undefined, port: undefined, ca: undefined, cert: undefined, key: undefined, timeout: undefined }
-  if ("socketPath" in host) return new Docker({ ...blank, socketPath: host.socketPath, protocol: "http" })
+  const agent = options?.fresh ? { agent: freshAgent("socketPath" in host ? "http" : host.protocol) } : {}
+  if ("socketPath" in host) return new Docker({ ...blank, ...agent, socketPath: host.socketPath, protocol: "http" })
   return new Docker({
     ...blank,
+    ...agent,
     protocol: host.protocol,
     // A bare IPv6 address would be taken for a scheme.
     host: `http://${host.host.includes(":") ? `[${host.host}]` : host.host}`,
@@ -77,6 +80,8 @@ export const connect = (host: DockerHost) => {
     ...(host.tls !== undefined && { ca: host.tls.ca, cert: host.tls.cert, key: Redacted.value(host.tls.key) })
   })
 }
+
+const freshAgent = (protocol: "http" | "https") => new transports[protocol].Agent({ keepAlive: false })
 
 /** TLS failures that happen before the first byte of a request may be sent. */
 const handshake = /^ERR_(TLS|OSSL)_|CERT|SIGNATURE/
@@ -86,18 +91,19 @@ const neverSent = (error: NodeJS.ErrnoException): boolean =>
     ? error.errors.every(neverSent)
     : error.syscall === "connect" || error.syscall === "getaddrinfo" || handshake.test(error.code ?? "")
 
-const failure = (cause: unknown): RequestFailed => {
+const failure = (cause: unknown, answered = false): RequestFailed => {
   if (cause instanceof TooLarge) {
     const detail = `the answer is larger than ${largestAnswer} bytes`
-    return new RequestFailed({ sent: true, reason: new UnexpectedAnswer({ status: cause.status, detail }) })
+    return new RequestFailed({ sent: true, cut: false, reason: new UnexpectedAnswer({ status: cause.status, detail }) })
   }
   const error: NodeJS.ErrnoException = cause instanceof Error ? cause : new Error(String(cause))
   if (error.code?.startsWith("HPE_")) {
     const detail = "the answer is not HTTP"
-    return new RequestFailed({ sent: true, reason: new UnexpectedAnswer({ status: undefined, detail }) })
+    return new RequestFailed({ sent: true, cut: false, reason: new UnexpectedAnswer({ status: undefined, detail }) })
   }
   const detail = printable(error.message || (error.code ?? error.name))
-  return new RequestFailed({ sent: !neverSent(error), reason: new Unreachable({ detail }) })
+  const cut = !answered && (error.code === "ECONNRESET" || error.code === "EPIPE")
+  return new RequestFailed({ sent: !neverSent(error), cut, reason: new Unreachable({ detail }) })
 }
 
 /** One request and its whole answer; interruption closes the connection. Every status is an answer. */
@@ -113,7 +119,7 @@ const send = (docker: Docker, { method, path, query }: Request) =>
         if (length > largestAnswer) response.destroy(new TooLarge({ status }))
         else chunks.push(chunk)
       })
-      response.on("error", fail)
+      response.on("error", (cause) => resume(Effect.fail(failure(cause, true))))
       response.once("end", () => {
         const body = Buffer.concat(chunks).toString()
         resume(Effect.succeed({ status, fromEngine: "api-version" in response.headers, body }))
@@ -146,11 +152,16 @@ const annotateCall = (attributes: Record<string, unknown>) =>
   )
 
 /**
- * Requests to one engine, on the connections that Node keeps open. Each ends within `timeout`, its answer included;
- * interruption closes its connection. The current client span gets the attributes of an HTTP call.
+ * Requests to one engine. Each ends within `timeout`, its answer included; interruption closes its connection. The current
+ * client span gets the attributes of an HTTP call.
+ *
+ * Questions go on the connections that Node keeps open. A proxy may close one just as a question comes, so one that was cut
+ * without an answer is asked once more on a new connection. A removal must not be sent twice, nor be lost like that, so it
+ * has a new connection from the start.
  */
 export const make = (options: { readonly host: DockerHost; readonly timeout: Duration.Input }) => {
-  const docker = connect(options.host)
+  const kept = connect(options.host)
+  const fresh = connect(options.host, { fresh: true })
   const timeout = Duration.fromInputUnsafe(options.timeout)
   const server =
     "socketPath" in options.host
@@ -162,12 +173,20 @@ export const make = (options: { readonly host: DockerHost; readonly timeout: Dur
       return yield* Effect.die(new Error(`refused to send ${request.method} ${printable(request.path)}`))
     }
     yield* annotateCall({ "http.request.method": request.method, "url.template": request.template, ...server })
-    const answer = yield* send(docker, request).pipe(
+    const sent =
+      request.method === "DELETE"
+        ? send(fresh, request)
+        : Effect.catchIf(
+            send(kept, request),
+            ({ cut }) => cut,
+            () => send(fresh, request)
+          )
+    const answer = yield* sent.pipe(
       Effect.timeoutOrElse({
         duration: timeout,
         orElse: () => {
           const detail = `no answer within ${Duration.format(timeout)}`
-          return Effect.fail(new RequestFailed({ sent: true, reason: new Unreachable({ detail }) }))
+          return Effect.fail(new RequestFailed({ sent: true, cut: false, reason: new Unreachable({ detail }) }))
         }
       })
     )

@@ -103,7 +103,7 @@ describe("the Docker engine's adapter before a hostile engine", () => {
         const error = yield* Effect.flip(engine.inspect(id))
         assert.strictEqual(error.reason._tag, reason, error.message)
         if (error.reason._tag === "UnexpectedAnswer") assert.strictEqual(error.reason.status, status)
-        assert.strictEqual(yield* Queue.size(server.requests), 1)
+        assert.strictEqual(yield* Queue.size(server.requests), name === "a cut connection" ? 2 : 1)
       })
     )
 
@@ -115,6 +115,36 @@ describe("the Docker engine's adapter before a hostile engine", () => {
       })
     )
   }
+
+  it.effect("event 39: asks once more, on a new connection, where one that was kept open is closed on a question", () =>
+    Effect.gen(function* () {
+      const used = new WeakSet<Socket>()
+      const { server, engine } = yield* engineAnswering((socket) => {
+        if (used.has(socket)) return socket.destroy()
+        used.add(socket)
+        socket.write(ok(described))
+      })
+      for (let i = 0; i < 5; i++) assert.strictEqual((yield* engine.inspect(id))?.id, id)
+      assert.isAbove(yield* Queue.size(server.requests), 5)
+    })
+  )
+
+  it.effect("event 39: sends a removal once and on a connection of its own, whatever was kept open before", () =>
+    Effect.gen(function* () {
+      const used = new WeakSet<Socket>()
+      const { server, engine } = yield* engineAnswering((socket, request) => {
+        const isKept = used.has(socket)
+        used.add(socket)
+        if (!request.startsWith("DELETE")) return socket.write(ok(described))
+        assert.isFalse(isKept)
+        socket.destroy()
+      })
+      yield* engine.inspect(id)
+      yield* Queue.clear(server.requests)
+      assert.strictEqual(yield* engine.remove(id), "unknown")
+      assert.strictEqual(yield* Queue.size(server.requests), 1)
+    })
+  )
 
   it.effect("takes the absence of a container from the engine itself", () =>
     Effect.gen(function* () {
