@@ -23,6 +23,8 @@ export interface Cleaned extends Conclusion {
   readonly lag: number | undefined
   /** A removal that the engine may still carry out: the game's lease is left to expire. */
   readonly unresolved: boolean
+  /** Of the container that we removed. */
+  readonly anonymousVolumes: number
   /** Nothing more can be cleaned now, and this game was not charged for it. */
   readonly refusal: PassError | undefined
 }
@@ -42,6 +44,7 @@ export const ended = (
   imageRef: null,
   lag: undefined,
   unresolved: false,
+  anonymousVolumes: 0,
   refusal: undefined,
   ...more
 })

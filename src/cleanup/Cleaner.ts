@@ -152,7 +152,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     }
     const lastOpAt = record?.lastOpAt ?? undefined
     const lag = lastOpAt === undefined ? undefined : lagSeconds(lastOpAt, request.moment, row.finishedAt)
-    return ended(request, end.outcome, message, { ...known, lag })
+    return ended(request, end.outcome, message, { ...known, lag, anonymousVolumes: end.anonymousVolumes })
   })
 
   const leftToExpire = new Map<string, Trust.Trust>()

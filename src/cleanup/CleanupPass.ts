@@ -108,7 +108,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const tryOut = ({ moment }: OpenedPass, tally: Tally) =>
     Effect.fnUntraced(function* (record: RuntimeRecord) {
       const { gameId, outcome, errorCode, message } = yield* rehearse(engine, record, { ...options, moment })
-      tally.game({ gameId, outcome, errorCode, unresolved: false })
+      tally.game({ gameId, outcome, errorCode, unresolved: false, anonymousVolumes: 0 })
       const line = { game_id: printable(gameId), outcome, error_code: errorCode, message }
       yield* logLimited(errorCode ?? outcome, "Info", "cleanup.game.dry_run", line)
     })

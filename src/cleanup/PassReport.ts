@@ -7,7 +7,7 @@ import type { PassError } from "./PassRefused.ts"
 
 export type Trigger = "startup" | "schedule" | "manual"
 
-type Ended = Pick<Cleaned, "gameId" | "outcome" | "errorCode" | "unresolved">
+type Ended = Pick<Cleaned, "gameId" | "outcome" | "errorCode" | "unresolved" | "anonymousVolumes">
 
 /** What one pass came to. `listed = undecodable + notAttempted + the sum of outcomes`, always. */
 export interface PassReport {
@@ -29,6 +29,8 @@ export interface PassReport {
   readonly errorCodes: Readonly<Partial<Record<ErrorCode, number>>>
   /** Games whose removal the engine may still carry out; their leases are left to expire. */
   readonly unresolved: ReadonlyArray<string>
+  /** Of the containers that were removed. They stay, and the engine removes them when told to. */
+  readonly anonymousVolumes: number
 }
 
 /** A pass in progress, counted page by page and game by game. */
@@ -53,6 +55,7 @@ export class Tally {
   }
   private readonly errorCodes: Partial<Record<ErrorCode, number>> = {}
   private readonly unresolved: Array<string> = []
+  private anonymousVolumes = 0
 
   constructor(trigger: Trigger, dryRun: boolean) {
     this.trigger = trigger
@@ -69,6 +72,7 @@ export class Tally {
     this.outcomes[ended.outcome]++
     if (ended.errorCode !== null) this.errorCodes[ended.errorCode] = (this.errorCodes[ended.errorCode] ?? 0) + 1
     if (ended.unresolved) this.unresolved.push(ended.gameId)
+    this.anonymousVolumes += ended.anonymousVolumes
   }
 
   /** Games that have ended, in whatever way. */
@@ -90,7 +94,8 @@ export class Tally {
       notAttempted: listed - undecodable - this.done,
       outcomes,
       errorCodes,
-      unresolved
+      unresolved,
+      anonymousVolumes: this.anonymousVolumes
     }
   }
 

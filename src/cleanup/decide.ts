@@ -11,7 +11,7 @@ import { PassRefused } from "./PassRefused.ts"
 export type Decision = Data.TaggedEnum<{
   Refused: Refusal
   Absent: { readonly containerId: ContainerId | null }
-  Removable: { readonly containerId: ContainerId }
+  Removable: { readonly containerId: ContainerId; readonly anonymousVolumes: number }
 }>
 export const Decision = Data.taggedEnum<Decision>()
 
@@ -141,6 +141,6 @@ const lookOnce = (engine: Engine, containerId: ContainerId, question: Question) 
       case "Removing":
         return verdict
       case "Removable":
-        return Decision.Removable({ containerId })
+        return Decision.Removable({ containerId, anonymousVolumes: container.anonymousVolumes ?? 0 })
     }
   })

@@ -7,7 +7,15 @@ import { judgeRecord } from "../domain/Verdict.ts"
 import type { ContainerEngine, ContainerEngineError, EngineId } from "../ports/ContainerEngine.ts"
 import type { StoreError } from "../ports/StoreError.ts"
 import type { Brake } from "./Brake.ts"
-import { askEngine, confirmAbsence, decideAfterRemoval, type NotRemovable, type Question, refusalOf } from "./decide.ts"
+import {
+  askEngine,
+  confirmAbsence,
+  type Decision,
+  decideAfterRemoval,
+  type NotRemovable,
+  type Question,
+  refusalOf
+} from "./decide.ts"
 import { PassRefused } from "./PassRefused.ts"
 import type { Recording } from "./Recording.ts"
 import type { RenewableTrust } from "./Trust.ts"
@@ -22,6 +30,8 @@ export type End = Data.TaggedEnum<{
     readonly containerId: ContainerId | null
     /** The removal was ours, or may have been. */
     readonly byUs: boolean
+    /** Those of the container, which stay. */
+    readonly anonymousVolumes: number
   }
   Refused: Refusal
 }>
@@ -69,7 +79,7 @@ export const underLease = Effect.fnUntraced(
     if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {
       return End.Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
     }
-    return yield* remove(engine, engineTimeout, game, decision.containerId)
+    return yield* remove(engine, engineTimeout, game, decision)
   },
   (self, engine, _, game) =>
     Effect.catchTags(self, {
@@ -84,7 +94,12 @@ export const underLease = Effect.fnUntraced(
 const removeSpan = Effect.withSpan("rtmanager.cleanup.remove", { kind: "client" })
 
 /** Interruptible only while it waits for the engine: what the engine has told us is not forgotten on the way back. */
-const remove = (engine: Engine, engineTimeout: Duration.Duration, game: HeldGame, containerId: ContainerId) =>
+const remove = (
+  engine: Engine,
+  engineTimeout: Duration.Duration,
+  game: HeldGame,
+  { anonymousVolumes, containerId }: Extract<Decision, { readonly _tag: "Removable" }>
+) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       game.removal.inDoubt = true
@@ -94,7 +109,7 @@ const remove = (engine: Engine, engineTimeout: Duration.Duration, game: HeldGame
       )
       if (result === "removed" || result === "absent") game.removal.inDoubt = false
       if (result === "removed") {
-        game.removal.end = End.Commit({ outcome: "removed", containerId, byUs: true })
+        game.removal.end = End.Commit({ outcome: "removed", containerId, byUs: true, anonymousVolumes })
         return game.removal.end
       }
       if (result === "absent") return yield* restore(alreadyAbsent(engine, game, containerId))
@@ -133,7 +148,7 @@ const alreadyAbsent = Effect.fnUntraced(function* (
   if (confirmed._tag === "Refused" && !(byUs && confirmed.code === "container_unrecorded"))
     return End.Refused(confirmed)
   game.removal.inDoubt = false
-  return End.Commit({ outcome: "already_absent", containerId, byUs })
+  return End.Commit({ outcome: "already_absent", containerId, byUs, anonymousVolumes: 0 })
 })
 
 /** Whether the engine behind the address is still the one that the pass began with. */

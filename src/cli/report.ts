@@ -16,7 +16,8 @@ export const toJson = (report: PassReport): string =>
     not_attempted: report.notAttempted,
     outcomes: report.outcomes,
     error_codes: report.errorCodes,
-    unresolved: report.unresolved
+    unresolved: report.unresolved,
+    anonymous_volumes_left: report.anonymousVolumes
   })
 
 /** The report for people. */
@@ -31,5 +32,6 @@ export const toText = (report: PassReport): string => {
     ...counts(report.errorCodes).map(([code, count]) => `    ${code}: ${count}`)
   ]
   if (report.unresolved.length > 0) lines.push(`unresolved removals: ${report.unresolved.join(", ")}`)
+  if (report.anonymousVolumes > 0) lines.push(`anonymous volumes left: ${report.anonymousVolumes}`)
   return lines.join("\n")
 }

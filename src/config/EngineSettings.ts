@@ -1,5 +1,5 @@
 import { Effect, FileSystem, Redacted, Schema, SchemaGetter, SchemaIssue } from "effect"
-import { accepting, otherwise, parsed } from "./codecs.ts"
+import { accepting, parsed } from "./codecs.ts"
 
 /** How the engine is reached, in the words of its client. */
 export const EngineAddress = Schema.Union([
@@ -38,9 +38,13 @@ const parseHost = (text: string): (typeof Host)["Encoded"] | undefined => {
 
 /** What Docker's own command line reads. `HOME` only finds `~/.docker` where `DOCKER_CERT_PATH` is not set. */
 export const EngineVariables = Schema.Struct({
-  DOCKER_HOST: parsed(parseHost, Host).pipe(
-    accepting("unix:///path, tcp://host:port, http://host:port or https://host:port; ssh and npipe are not supported"),
-    otherwise("unix:///var/run/docker.sock")
+  DOCKER_CONTEXT: Schema.optionalKey(
+    Schema.String.pipe(accepting("default, or DOCKER_HOST beside it: contexts of Docker's command line are not read"))
+  ),
+  DOCKER_HOST: Schema.optionalKey(
+    parsed(parseHost, Host).pipe(
+      accepting("unix:///path, tcp://host:port, http://host:port or https://host:port; ssh and npipe are not supported")
+    )
   ),
   DOCKER_TLS_VERIFY: Schema.optionalKey(Schema.String.pipe(accepting("anything: TLS is on when it is not empty"))),
   DOCKER_CERT_PATH: Schema.optionalKey(
@@ -65,7 +69,10 @@ const readCertificates = Effect.fnUntraced(
 const toAddress = Effect.fnUntraced(function* (
   env: typeof EngineVariables.Type
 ): Effect.fn.Return<EngineAddress, SchemaIssue.Issue, FileSystem.FileSystem> {
-  const at = env.DOCKER_HOST
+  const { DOCKER_CONTEXT: context = "default", DOCKER_HOST: at = { socketPath: "/var/run/docker.sock" } } = env
+  if (env.DOCKER_HOST === undefined && context !== "default") {
+    return yield* Effect.fail(new SchemaIssue.Pointer(["DOCKER_CONTEXT"], new SchemaIssue.InvalidValue()))
+  }
   if ("socketPath" in at) return at
   const { scheme, host, port } = at
   if (env.DOCKER_TLS_VERIFY !== undefined) {

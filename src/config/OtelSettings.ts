@@ -23,8 +23,15 @@ const Endpoint = Schema.optionalKey(
   )
 )
 
+/** Telemetry over another protocol than ours would be silent too. JSON is what is sent, which every receiver takes. */
+const Protocol = Schema.optionalKey(
+  Schema.Literals(["http/protobuf", "http/json"]).pipe(accepting("http/protobuf or http/json; gRPC is not supported"))
+)
+
 /** A value that cannot be read stays the text that it is. */
 const lenient = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.Union([schema, Schema.String]))
+
+const Exporter = lenient(Schema.Literals(["otlp", "none"]))
 
 const Attributes = Schema.String.pipe(
   Schema.decodeTo(
@@ -42,32 +49,45 @@ export const OtelVariables = Schema.Struct({
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: Endpoint,
   OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: Endpoint,
   OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: Endpoint,
+  OTEL_EXPORTER_OTLP_PROTOCOL: Protocol,
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: Protocol,
+  OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: Protocol,
+  OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: Protocol,
+  OTEL_TRACES_EXPORTER: Exporter,
+  OTEL_METRICS_EXPORTER: Exporter,
+  OTEL_LOGS_EXPORTER: Exporter,
   OTEL_SERVICE_NAME: Schema.optionalKey(Schema.String),
   OTEL_RESOURCE_ATTRIBUTES: lenient(Attributes),
   OTEL_METRIC_EXPORT_INTERVAL: lenient(integer(1, 24 * hour)),
   OTEL_BSP_MAX_QUEUE_SIZE: lenient(integer(1, 1_000_000))
 })
 
+const isUnknownExporter = (exporter: string | undefined) =>
+  exporter !== undefined && exporter !== "otlp" && exporter !== "none"
+
 export const otelSettings = (env: typeof OtelVariables.Type): OtelSettings => {
   const off = env.OTEL_SDK_DISABLED?.toLowerCase() === "true"
   const general = env.OTEL_EXPORTER_OTLP_ENDPOINT?.replace(/\/$/, "")
-  const endpoint = (own: string | undefined, path: string) =>
-    off ? undefined : (own ?? (general === undefined ? undefined : `${general}/v1/${path}`))
+  const endpoint = (exporter: string | undefined, own: string | undefined, path: string) =>
+    off || exporter === "none" ? undefined : (own ?? (general === undefined ? undefined : `${general}/v1/${path}`))
   const attributes = env.OTEL_RESOURCE_ATTRIBUTES
   const interval = env.OTEL_METRIC_EXPORT_INTERVAL
   const queue = env.OTEL_BSP_MAX_QUEUE_SIZE
   return {
-    traces: endpoint(env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, "traces"),
-    metrics: endpoint(env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, "metrics"),
-    logs: endpoint(env.OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, "logs"),
+    traces: endpoint(env.OTEL_TRACES_EXPORTER, env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, "traces"),
+    metrics: endpoint(env.OTEL_METRICS_EXPORTER, env.OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, "metrics"),
+    logs: endpoint(env.OTEL_LOGS_EXPORTER, env.OTEL_EXPORTER_OTLP_LOGS_ENDPOINT, "logs"),
     serviceName: env.OTEL_SERVICE_NAME,
     resource: typeof attributes === "object" ? attributes : {},
     metricInterval: Duration.millis(typeof interval === "number" ? interval : 60_000),
     spanQueue: typeof queue === "number" ? queue : 8192,
     ignored: Object.entries({
-      OTEL_RESOURCE_ATTRIBUTES: attributes,
-      OTEL_METRIC_EXPORT_INTERVAL: interval,
-      OTEL_BSP_MAX_QUEUE_SIZE: queue
-    }).flatMap(([name, value]) => (typeof value === "string" ? [name] : []))
+      OTEL_RESOURCE_ATTRIBUTES: typeof attributes === "string",
+      OTEL_METRIC_EXPORT_INTERVAL: typeof interval === "string",
+      OTEL_BSP_MAX_QUEUE_SIZE: typeof queue === "string",
+      OTEL_TRACES_EXPORTER: isUnknownExporter(env.OTEL_TRACES_EXPORTER),
+      OTEL_METRICS_EXPORTER: isUnknownExporter(env.OTEL_METRICS_EXPORTER),
+      OTEL_LOGS_EXPORTER: isUnknownExporter(env.OTEL_LOGS_EXPORTER)
+    }).flatMap(([name, isIgnored]) => (isIgnored ? [name] : []))
   }
 }

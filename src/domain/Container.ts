@@ -22,4 +22,6 @@ export interface Container {
   readonly createdAt: number
   readonly startedAt: number | null
   readonly finishedAt: number | null
+  /** How many volumes the engine has made for it alone. They stay when it goes. Absent: none. */
+  readonly anonymousVolumes?: number
 }

@@ -3,6 +3,10 @@ import { Clock, Effect, Layer } from "effect"
 
 const quietMillis = 60_000
 
+/** What Node says of an answer that is not HTTP/1.1. */
+const notHttp = /Parse Error|HPE_/
+const grpcHint = "this looks like a gRPC port, such as 4317; OTLP/HTTP, which is what is sent, usually listens on 4318"
+
 /**
  * Tells what the OpenTelemetry SDK complains of, as one warning a minute at most: a collector that is away must be
  * noticed but not fill the log. Written to the loggers below telemetry, so no warning is itself sent to the collector.
@@ -16,7 +20,9 @@ export const layer: Layer.Layer<never> = Layer.effectDiscard(
       const now = clock.currentTimeMillisUnsafe()
       if (now < quietUntil) return
       quietUntil = now + quietMillis
-      run(Effect.logWarning("telemetry.problem").pipe(Effect.annotateLogs({ problem: messages.map(String).join(" ") })))
+      const problem = messages.map(String).join(" ")
+      const hints = notHttp.test(problem) ? { hint: grpcHint } : {}
+      run(Effect.logWarning("telemetry.problem").pipe(Effect.annotateLogs({ problem, ...hints })))
     }
     const silent = () => {}
     const logger = { error: warn, warn, info: silent, debug: silent, verbose: silent }

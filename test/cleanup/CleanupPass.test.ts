@@ -80,6 +80,15 @@ describe("CleanupPass", () => {
     }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
   )
 
+  it.effect("event 36: counts the anonymous volumes that it leaves behind, of what it removed alone", () =>
+    Effect.gen(function* () {
+      yield* seed("one", 1, { container: { anonymousVolumes: 1 } })
+      yield* seed("two", 2, { container: { anonymousVolumes: 2 } })
+      yield* seed("running", 3, { container: { anonymousVolumes: 4, state: "running" } })
+      assert.strictEqual((yield* runOnce).anonymousVolumes, 3)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
   it.effect("changes nothing more when it runs twice", () =>
     Effect.gen(function* () {
       yield* seedMany(3)

@@ -126,6 +126,9 @@ describe("Settings", () => {
     ["DOCKER_HOST", "unix://relative"],
     ["DOCKER_HOST", "tcp://host:0"],
     ["DOCKER_HOST", "tcp://host:2375/path"],
+    ["DOCKER_CONTEXT", "remote"],
+    ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"],
+    ["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "thrift"],
     ["OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"],
     ["OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "ftp://collector"]
   ] as const)("event 22: refuses %s=%s and names nothing else", ([variable, value]) =>
@@ -260,6 +263,8 @@ describe("the database's parameters", () => {
 describe("the engine's address", () => {
   it.effect.each([
     [{ DOCKER_HOST: "unix:///run/user/1000/docker.sock" }, { socketPath: "/run/user/1000/docker.sock" }],
+    [{ DOCKER_CONTEXT: "default" }, { socketPath: "/var/run/docker.sock" }],
+    [{ DOCKER_CONTEXT: "remote", DOCKER_HOST: "unix:///engine.sock" }, { socketPath: "/engine.sock" }],
     [{ DOCKER_HOST: "tcp://proxy" }, { protocol: "http", host: "proxy", port: 2375 }],
     [{ DOCKER_HOST: "tcp://[::1]:4243" }, { protocol: "http", host: "::1", port: 4243 }],
     [{ DOCKER_HOST: "http://proxy:2375/" }, { protocol: "http", host: "proxy", port: 2375 }],
@@ -313,17 +318,34 @@ describe("the OpenTelemetry variables", () => {
     })
   )
 
+  it.effect("event 35: turn a signal off whose exporter is none, and take the protocols that OTLP/HTTP has", () =>
+    Effect.gen(function* () {
+      const { otel } = yield* settingsOf({
+        OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
+        OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
+        OTEL_TRACES_EXPORTER: "none",
+        OTEL_METRICS_EXPORTER: "otlp"
+      })
+      assert.deepStrictEqual(
+        [otel.traces, otel.metrics, otel.logs],
+        [undefined, "http://collector:4318/v1/metrics", "http://collector:4318/v1/logs"]
+      )
+    })
+  )
+
   it.effect("are ignored and named where they are malformed, as the specification asks", () =>
     Effect.gen(function* () {
       const { otel } = yield* settingsOf({
         OTEL_RESOURCE_ATTRIBUTES: "team=%ZZ",
         OTEL_METRIC_EXPORT_INTERVAL: "often",
-        OTEL_BSP_MAX_QUEUE_SIZE: "-1"
+        OTEL_BSP_MAX_QUEUE_SIZE: "-1",
+        OTEL_TRACES_EXPORTER: "jaeger"
       })
       assert.deepStrictEqual(otel.ignored, [
         "OTEL_RESOURCE_ATTRIBUTES",
         "OTEL_METRIC_EXPORT_INTERVAL",
-        "OTEL_BSP_MAX_QUEUE_SIZE"
+        "OTEL_BSP_MAX_QUEUE_SIZE",
+        "OTEL_TRACES_EXPORTER"
       ])
       assert.deepStrictEqual(otel.resource, {})
       assert.deepStrictEqual(otel.metricInterval, Duration.seconds(60))

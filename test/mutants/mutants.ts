@@ -124,8 +124,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "commit before remove",
     file: "src/cleanup/underLease.ts",
-    from: "    return yield* remove(engine, engineTimeout, game, decision.containerId)\n",
-    to: '    yield* Effect.forkDetach(remove(engine, engineTimeout, game, decision.containerId))\n    return End.Commit({ outcome: "removed", containerId: decision.containerId })\n',
+    from: "    return yield* remove(engine, engineTimeout, game, decision)\n",
+    to: '    yield* Effect.forkDetach(remove(engine, engineTimeout, game, decision))\n    return End.Commit({ outcome: "removed", containerId: decision.containerId, byUs: true, anonymousVolumes: 0 })\n',
     tests: cleaner
   },
   {
@@ -460,8 +460,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a refused removal is over although another's is in progress",
     file: "src/cleanup/underLease.ts",
-    from: 'if (result === "refused" && !isUnresolved(seen)) game',
-    to: 'if (result === "refused") game',
+    from: 'if (refused?.by === "engine" && !isUnresolved(seen)) game',
+    to: 'if (refused?.by === "engine") game',
     tests: cleaner
   },
   {
@@ -610,5 +610,40 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "isAccepted: isPrepared",
     to: "isAccepted: () => true",
     tests: settings
+  },
+  {
+    name: "a removal that the engine refused is looked at until patience runs out",
+    file: "src/cleanup/decide.ts",
+    from: '(seen._tag === "Removable" && refused === undefined)',
+    to: 'seen._tag === "Removable"',
+    tests: cleaner
+  },
+  {
+    name: "a proxy's refusal taken for the engine's",
+    file: "src/cleanup/underLease.ts",
+    from: 'refused?.by === "engine" &&',
+    to: "refused !== undefined &&",
+    tests: cleaner
+  },
+  {
+    name: "a game that only waits keeps its place at the engine",
+    file: "src/cleanup/EngineLimit.ts",
+    from: "Effect.andThen(permits.release(1), room.release(1)),",
+    to: "room.release(1),",
+    tests: ["test/cleanup/EngineLimit.test.ts"]
+  },
+  {
+    name: "a removal sent twice",
+    file: "src/adapters/docker/Requests.ts",
+    from: "? send(fresh, request)",
+    to: "? Effect.catchIf(send(fresh, request), ({ cut }) => cut, () => send(fresh, request))",
+    tests: dockerAdapter
+  },
+  {
+    name: "a question that a closed connection has cut is not asked again",
+    file: "src/adapters/docker/Requests.ts",
+    from: "({ cut }) => cut,",
+    to: "() => false,",
+    tests: dockerAdapter
   }
 ]

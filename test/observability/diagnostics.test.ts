@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { diag } from "@opentelemetry/api"
-import { Effect, Logger } from "effect"
+import { Effect, Logger, References } from "effect"
 import { TestClock } from "effect/testing"
 import { layer } from "../../src/observability/diagnostics.ts"
 
@@ -28,6 +28,24 @@ describe("the SDK's complaints", () => {
       yield* complain
       const warning = ["Warn", ["telemetry.problem"]]
       assert.deepStrictEqual(lines, [warning, warning])
+    })
+  )
+
+  it.effect("event 35: name a gRPC port by how its answer looks", () =>
+    Effect.gen(function* () {
+      const hints: Array<unknown> = []
+      const memory = Logger.make(({ fiber }) => {
+        hints.push(fiber.getRef(References.CurrentLogAnnotations).hint)
+      })
+      yield* Effect.gen(function* () {
+        diag.error("Parse Error: Expected HTTP/, RTSP/ or ICE/")
+        yield* TestClock.adjust("1 minute")
+        diag.error("connect ECONNREFUSED 127.0.0.1:4318")
+        yield* TestClock.adjust("1 minute")
+      }).pipe(Effect.provide(layer), Effect.provide(Logger.layer([memory])))
+      assert.lengthOf(hints, 2)
+      assert.match(String(hints[0]), /gRPC port.*4318/)
+      assert.isUndefined(hints[1])
     })
   )
 })

@@ -73,7 +73,8 @@ const make = (options: Options) => {
       gameId: found.Config.Labels?.[options.gameLabel] ?? null,
       createdAt: found.Created,
       startedAt: found.State.StartedAt,
-      finishedAt: found.State.FinishedAt
+      finishedAt: found.State.FinishedAt,
+      anonymousVolumes: Answers.anonymousVolumes(found)
     }
     return container
   }, as("inspect"))

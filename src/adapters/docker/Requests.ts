@@ -47,6 +47,8 @@ export interface Answer {
   readonly status: number
   /** The answer has the header that Docker sets on each of its own, so it is not a proxy's. */
   readonly fromEngine: boolean
+  /** The answer has the header that podman sets on each of its own. */
+  readonly fromPodman: boolean
   readonly body: string
 }
 
@@ -122,7 +124,9 @@ const send = (docker: Docker, { method, path, query }: Request) =>
       response.on("error", (cause) => resume(Effect.fail(failure(cause, true))))
       response.once("end", () => {
         const body = Buffer.concat(chunks).toString()
-        resume(Effect.succeed({ status, fromEngine: "api-version" in response.headers, body }))
+        const { headers } = response
+        const fromPodman = "libpod-api-version" in headers
+        resume(Effect.succeed({ status, fromEngine: "api-version" in headers, fromPodman, body }))
       })
     }
     const dialled = {

@@ -27,8 +27,15 @@ export const Inspected = Schema.Struct({
   Id: ContainerId,
   Created: Time,
   State: Schema.Struct({ Status: ContainerState, StartedAt: Time, FinishedAt: Time }),
-  Config: Schema.Struct({ Labels })
+  Config: Schema.Struct({ Labels }),
+  Mounts: Schema.optionalKey(
+    Schema.NullOr(Schema.Array(Schema.Struct({ Type: Schema.String, Name: Schema.optionalKey(Schema.String) })))
+  )
 })
+
+/** A volume that nobody has named has 64 hex digits for a name. */
+export const anonymousVolumes = ({ Mounts }: typeof Inspected.Type): number =>
+  (Mounts ?? []).filter(({ Name = "", Type }) => Type === "volume" && /^[0-9a-f]{64}$/.test(Name)).length
 
 export const Listed = Schema.Array(Schema.Struct({ Id: ContainerId, Labels }))
 
@@ -80,10 +87,12 @@ const pathsOf = SchemaIssue.makeFormatterStandardSchemaV1()
 export const decode = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
   const decodeBody = Schema.decodeUnknownEffect(Schema.fromJsonString(schema))
   return (answer: Answer) =>
-    answer.status === 200
-      ? Effect.mapError(decodeBody(answer.body), ({ issue }) => {
-          const path = pathsOf(issue).issues[0]?.path ?? []
-          return unexpected(answer, `unusable answer at ${["answer", ...path].join(".")}`)
-        })
-      : Effect.fail(unexpected(answer, `answered ${answer.status}`))
+    answer.fromPodman
+      ? Effect.fail(unexpected(answer, "this is podman, which is not supported: Docker Engine is"))
+      : answer.status === 200
+        ? Effect.mapError(decodeBody(answer.body), ({ issue }) => {
+            const path = pathsOf(issue).issues[0]?.path ?? []
+            return unexpected(answer, `unusable answer at ${["answer", ...path].join(".")}`)
+          })
+        : Effect.fail(unexpected(answer, `answered ${answer.status}`))
 }

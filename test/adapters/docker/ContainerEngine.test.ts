@@ -57,16 +57,24 @@ describeEngine("ContainerEngine over a real Docker engine", () => {
       })
     )
 
-    it.effect("keeps the volumes of a container that it removes", () =>
+    it.effect("event 36: keeps the volumes of a container that it removes, and counts those without a name", () =>
       Effect.gen(function* () {
-        const { remove } = yield* ContainerEngine
+        const { inspect, remove } = yield* ContainerEngine
         const { docker, image } = yield* TestEngine
         const container = yield* Effect.promise(() =>
-          docker.createContainer({ Image: image, Cmd: ["/busybox"], Volumes: { "/data": {} } })
+          docker.createContainer({
+            Image: image,
+            Cmd: ["/busybox"],
+            Volumes: { "/data": {}, "/more": {} },
+            HostConfig: { Binds: ["rtmanager-test-named:/named", "/tmp:/bound"] }
+          })
         )
-        const volume = (yield* Effect.promise(() => container.inspect())).Mounts[0]?.Name ?? ""
-        assert.strictEqual(yield* remove(ContainerId.make(container.id)), "removed")
-        yield* Effect.promise(() => docker.getVolume(volume).remove())
+        const volumes = (yield* Effect.promise(() => container.inspect())).Mounts.flatMap(({ Name }) => Name ?? [])
+        const id = ContainerId.make(container.id)
+        assert.strictEqual((yield* inspect(id))?.anonymousVolumes, 2)
+        assert.strictEqual(yield* remove(id), "removed")
+        assert.lengthOf(volumes, 3)
+        for (const volume of volumes) yield* Effect.promise(() => docker.getVolume(volume).remove())
       })
     )
 

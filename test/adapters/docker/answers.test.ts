@@ -44,7 +44,7 @@ describe("answers of Docker's API", () => {
       const body = JSON.stringify([
         { Id: "5".repeat(64), Labels: { [`k\u0000\u001b[31m${"x".repeat(1_000_000)}`]: 5 } }
       ])
-      const error = yield* Effect.flip(decodeAnswer(Listed)({ status: 200, fromEngine: true, body }))
+      const error = yield* Effect.flip(decodeAnswer(Listed)({ status: 200, fromEngine: true, fromPodman: false, body }))
       assert.match(error.detail, /^unusable answer at answer\.0\.Labels\.k\\u\{0\}\\u\{1b\}\[31mx+…$/)
       assert.isBelow(error.detail.length, 200)
     })
@@ -52,7 +52,9 @@ describe("answers of Docker's API", () => {
 
   it.prop("calls nothing absent that does not name the container", { body: Schema.String }, ({ body }) => {
     const id = ContainerId.make("5".repeat(64))
-    assert.isFalse(saysAbsent({ status: 404, fromEngine: true, body }, id))
-    assert.isFalse(saysAbsent({ status: 404, fromEngine: true, body: JSON.stringify({ message: body }) }, id))
+    assert.isFalse(saysAbsent({ status: 404, fromEngine: true, fromPodman: false, body }, id))
+    assert.isFalse(
+      saysAbsent({ status: 404, fromEngine: true, fromPodman: false, body: JSON.stringify({ message: body }) }, id)
+    )
   })
 })

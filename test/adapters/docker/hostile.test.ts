@@ -116,6 +116,15 @@ describe("the Docker engine's adapter before a hostile engine", () => {
     )
   }
 
+  it.effect("event 35: names podman, whose absent containers and networks are not those of Docker", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* engineAnswering((socket) =>
+        socket.write(http("200 OK", '{"ID":"x"}', ["Api-Version: 1.41", "Libpod-Api-Version: 4.3.1"]))
+      )
+      assert.match((yield* Effect.flip(engine.identity)).message, /this is podman, which is not supported/)
+    })
+  )
+
   it.effect("event 39: asks once more, on a new connection, where one that was kept open is closed on a question", () =>
     Effect.gen(function* () {
       const used = new WeakSet<Socket>()
@@ -163,7 +172,8 @@ describe("the Docker engine's adapter before a hostile engine", () => {
         gameId: "game-1",
         createdAt: Date.UTC(2026, 0, 2, 3, 4, 5, 123),
         startedAt: Date.UTC(2026, 0, 2, 3, 4, 6),
-        finishedAt: null
+        finishedAt: null,
+        anonymousVolumes: 0
       })
     })
   )
