@@ -82,10 +82,13 @@ default_pool_size = ${sessions ?? (mode === "session" ? 20 : 3)}
 ignore_startup_parameters = ${ignored.join(", ")}
 `
   yield* Effect.promise(async () => {
-    await writeFile(join(folder, "pgbouncer.ini"), config, { mode: 0o644 })
-    await writeFile(join(folder, "users.txt"), `"${user}" "${password}"\n`, { mode: 0o644 })
+    const files = [join(folder, "pgbouncer.ini"), join(folder, "users.txt")] as const
+    await writeFile(files[0], config)
+    await writeFile(files[1], `"${user}" "${password}"\n`)
     // It does not run as root.
-    if (serverUser !== undefined) await chown(folder, serverUser.uid, serverUser.gid)
+    if (serverUser !== undefined) {
+      for (const path of [folder, ...files]) await chown(path, serverUser.uid, serverUser.gid)
+    }
   })
   const pooler = yield* Effect.acquireRelease(
     Effect.sync(() => {

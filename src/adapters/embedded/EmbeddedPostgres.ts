@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process"
 import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { Effect, Redacted } from "effect"
 import { binaries, packageFolder } from "./binaries.ts"
 import { attempt, EmbeddedError } from "./EmbeddedError.ts"
@@ -26,12 +26,20 @@ const makeFolder = (path: string, user: ServerUser) =>
     if (user !== undefined) await chown(path, user.uid, user.gid)
   })
 
-/** The folder of everything, created if it is missing, and reachable for the server's user. */
+/** The folders from `first` down to `last`. */
+const between = (first: string, last: string): ReadonlyArray<string> =>
+  first === last ? [last] : [...between(first, dirname(last)), last]
+
+/** The folder of everything, created if it is missing, and reachable for the server's user whatever the umask. */
 const prepare = Effect.fnUntraced(function* (dir: string) {
-  yield* attempt(`cannot create ${dir}`, () => mkdir(dir, { recursive: true }))
+  const created = yield* attempt(`cannot create ${dir}`, () => mkdir(dir, { recursive: true }))
   if (serverUser === undefined) return
   const entries = yield* attempt(`cannot read ${dir}`, () => readdir(dir))
-  if (entries.length === 0) yield* attempt(`cannot open ${dir}`, () => chmod(dir, 0o711))
+  if (entries.length === 0) {
+    yield* Effect.forEach(between(created ?? dir, dir), (path) =>
+      attempt(`cannot open ${path}`, () => chmod(path, 0o711))
+    )
+  }
   const blocked = yield* attempt(`cannot look at ${dir}`, () => blockedAt(dir, serverUser))
   if (blocked === undefined) return
   return yield* new EmbeddedError({

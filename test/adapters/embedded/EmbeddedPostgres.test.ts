@@ -26,8 +26,11 @@ const run = (folder: string, statement: string) =>
   Effect.scoped(Effect.flatMap(make(folder), ({ url }) => query(url, statement)))
 
 /** Another process that has the folder's database open, killed at the latest when the scope closes. */
-const owner = Effect.fnUntraced(function* (folder: string, options: { user?: ServerUser; path?: string } = {}) {
-  const child = spawn(process.execPath, [ownerScript, folder], {
+const owner = Effect.fnUntraced(function* (
+  folder: string,
+  options: { user?: ServerUser; path?: string; umask?: number } = {}
+) {
+  const child = spawn(process.execPath, [ownerScript, folder, String(options.umask ?? process.umask())], {
     ...options.user,
     env: { PATH: options.path ?? process.env.PATH },
     stdio: ["ignore", "pipe", "inherit"]
@@ -59,6 +62,15 @@ describe("The embedded PostgreSQL", { timeout: 300_000 }, () => {
       yield* Effect.promise(() => chmod(join(folder, "..", ".."), 0o755))
       yield* run(folder, fill)
       assert.deepStrictEqual(yield* run(folder, look), [{ one: 1 }])
+    })
+  )
+
+  it.live("opens the folders that it creates to its user, whatever the umask", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      yield* Effect.promise(() => chmod(folder, 0o755))
+      const { said } = yield* owner(join(folder, "deep", "folder"), { umask: 0o077 })
+      yield* query(Redacted.make(said), fill)
     })
   )
 
