@@ -1,7 +1,7 @@
 import { Effect, Schema, SchemaGetter, SchemaIssue } from "effect"
 import { ContainerState } from "../../domain/Container.ts"
 import { ContainerId } from "../../domain/ContainerId.ts"
-import { printable } from "../../domain/printable.ts"
+import { printable, printableUpTo } from "../../domain/printable.ts"
 import { UnexpectedAnswer } from "../../ports/ContainerEngine.ts"
 import type { Answer } from "./Requests.ts"
 
@@ -70,10 +70,13 @@ export const saysAbsent = (answer: Answer, id: ContainerId): boolean => {
   return refusal._tag === "Some" && refusal.value.message.includes(id)
 }
 
+/** Two full ids and a path come before what went wrong. */
+const explained = printableUpTo(240)
+
 /** Who answered with an error, and the status and words with which: printable. */
 export const wordsOf = (answer: Answer): string => {
   const refusal = decodeRefusal(answer.body)
-  const words = refusal._tag === "Some" ? `: ${printable(refusal.value.message)}` : ""
+  const words = refusal._tag === "Some" ? `: ${explained(refusal.value.message)}` : ""
   return `${answer.fromEngine ? "the engine" : "a proxy"} answered ${answer.status}${words}`
 }
 
