@@ -54,8 +54,9 @@ export const EngineVariables = Schema.Struct({
 })
 
 const readCertificates = Effect.fnUntraced(
-  function* (folder: string) {
+  function* ({ DOCKER_CERT_PATH: given, HOME: home }: typeof EngineVariables.Type) {
     const fs = yield* FileSystem.FileSystem
+    const folder = given ?? (yield* Effect.map(Effect.fromNullishOr(home), (home) => `${home}/.docker`))
     const [ca, cert, key] = yield* Effect.all([
       fs.readFileString(`${folder}/ca.pem`),
       fs.readFileString(`${folder}/cert.pem`),
@@ -76,7 +77,7 @@ const toAddress = Effect.fnUntraced(function* (
   if ("socketPath" in at) return at
   const { scheme, host, port } = at
   if (env.DOCKER_TLS_VERIFY !== undefined) {
-    const tls = yield* readCertificates(env.DOCKER_CERT_PATH ?? `${env.HOME ?? ""}/.docker`)
+    const tls = yield* readCertificates(env)
     return { protocol: "https", host, port: port ?? 2376, tls }
   }
   if (scheme === "tcp") return { protocol: "http", host, port: port ?? 2375 }

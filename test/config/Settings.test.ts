@@ -18,7 +18,11 @@ const files: Record<string, string> = {
   "/certs/key.pem": password,
   "/home/op/.docker/ca.pem": "CA",
   "/home/op/.docker/cert.pem": "CERT",
-  "/home/op/.docker/key.pem": password
+  "/home/op/.docker/key.pem": password,
+  // Nobody's home.
+  "/.docker/ca.pem": "CA",
+  "/.docker/cert.pem": "CERT",
+  "/.docker/key.pem": password
 }
 const notFound = PlatformError.systemError({ _tag: "NotFound", module: "FileSystem", method: "readFileString" })
 const withFiles = Effect.provide(
@@ -290,11 +294,13 @@ describe("the engine's address", () => {
       })
   )
 
-  it.effect("needs the certificates to be readable", () =>
-    Effect.gen(function* () {
-      const env = { DOCKER_HOST: "tcp://engine", DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: "/nowhere" }
-      assert.deepStrictEqual(yield* problemsOf(env), ["DOCKER_CERT_PATH"])
-    })
+  it.effect.each([[{ DOCKER_CERT_PATH: "/nowhere" }], [{}]])(
+    "needs the certificates to be readable in the folder that %j names",
+    ([env]) =>
+      Effect.gen(function* () {
+        const asked = { DOCKER_HOST: "tcp://engine", DOCKER_TLS_VERIFY: "1", ...env }
+        assert.deepStrictEqual(yield* problemsOf(asked), ["DOCKER_CERT_PATH"])
+      })
   )
 })
 
