@@ -71,7 +71,7 @@ export const saysAbsent = (answer: Answer, id: ContainerId): boolean => {
 }
 
 /** Two full ids and a path come before what went wrong. */
-const explained = printableUpTo(240)
+const explained = printableUpTo(300)
 
 /** Who answered with an error, and the status and words with which: printable. */
 export const wordsOf = (answer: Answer): string => {
