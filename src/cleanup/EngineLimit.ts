@@ -165,11 +165,14 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
     atOnce: Effect.sync(() => level),
     withRoom: room.withPermit,
     aside: (wait) =>
-      Effect.acquireUseRelease(
-        Effect.andThen(permits.release(1), room.release(1)),
-        () => wait,
-        () => Effect.andThen(room.take(1), permits.take(1))
-      ),
+      // One game after the other: a game that waits has begun.
+      ceiling === 1
+        ? wait
+        : Effect.acquireUseRelease(
+            Effect.andThen(permits.release(1), room.release(1)),
+            () => wait,
+            () => Effect.andThen(room.take(1), permits.take(1))
+          ),
     withPermit: (work) =>
       permits.withPermit(
         Effect.suspend(() => {

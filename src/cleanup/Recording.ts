@@ -7,6 +7,9 @@ import type { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import type { StoreError } from "../ports/StoreError.ts"
 import { type PassError, PassRefused, passError } from "./PassRefused.ts"
 
+/** Lets other games have this one's turn at the engine while it waits. */
+type Aside = <A, E>(wait: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
 /** So many games whose rehearsal fails, without one that succeeds, and it is not these games: the pass ends. */
 const mostFailures = 3
 
@@ -69,8 +72,11 @@ export interface Recording {
    * this pass; when three fail, or all of a page, the pass fails.
    */
   readonly rehearse: (due: ReadonlyArray<RuntimeRecord>) => Effect.Effect<void, PassError>
-  /** Right before a removal: waits while it is open whether removals are recorded. A refusal is this game's alone. */
-  readonly begin: (gameId: string) => Effect.Effect<Refusal | undefined, PassRefused>
+  /**
+   * Right before a removal: waits, `aside`, while it is open whether removals are recorded. A refusal is this game's alone.
+   * Waiting in place could keep a game from ending that others wait for.
+   */
+  readonly begin: (gameId: string, aside: Aside) => Effect.Effect<Refusal | undefined, PassRefused>
   /** What a game's attempt came to could not be written. */
   readonly fail: (gameId: string, why: string) => Effect.Effect<void>
   /** An attempt has ended, whether it had begun a removal or not. */
@@ -109,21 +115,31 @@ export const make = Effect.fnUntraced(function* (leases: GameLeases["Service"], 
     yield* TxRef.update(ref, (state) => ({ ...state, unrecordable }))
   }, Effect.withSpan("rtmanager.cleanup.rehearse"))
 
+  /** What is to become of a removal at this moment; one that may begin has begun. */
+  const begin = (gameId: string) =>
+    TxRef.modify(ref, (state) => {
+      const now = verdict(state, gameId)
+      return [now, now === "go" ? began(state, gameId) : state]
+    })
+
+  /** Until waiting is over. */
+  const known = (gameId: string) =>
+    Effect.tx(
+      Effect.flatMap(TxRef.get(ref), (state) => (verdict(state, gameId) === "wait" ? Effect.txRetry : Effect.void))
+    )
+
   return {
     rehearse: (due) =>
       Effect.flatMap(TxRef.get(ref), ({ rehearsed }) => (rehearsed || due.length === 0 ? Effect.void : rehearse(due))),
-    begin: (gameId) =>
-      Effect.tx(
-        Effect.gen(function* () {
-          const state = yield* TxRef.get(ref)
-          const now = verdict(state, gameId)
-          if (now === "wait") return yield* Effect.txRetry
-          if (now instanceof PassRefused) return yield* now
-          if (now !== "go") return now
-          yield* TxRef.set(ref, began(state, gameId))
-          return undefined
-        })
-      ),
+    begin: Effect.fnUntraced(function* (gameId, aside) {
+      let now = yield* begin(gameId)
+      while (now === "wait") {
+        yield* aside(known(gameId))
+        now = yield* begin(gameId)
+      }
+      if (now instanceof PassRefused) return yield* now
+      return now === "go" ? undefined : now
+    }),
     fail: (gameId, why) => TxRef.update(ref, (state) => failed(state, gameId, why)),
     end: (attempt) => TxRef.update(ref, (state) => ended(state, attempt))
   } satisfies Recording

@@ -74,7 +74,7 @@ export const underLease = Effect.fnUntraced(
     if (decision._tag === "Absent") return yield* alreadyAbsent(engine, game, decision.containerId)
     if (decision._tag === "Refused") return End.Refused(decision)
 
-    const unrecordable = yield* game.recording.begin(game.gameId)
+    const unrecordable = yield* game.recording.begin(game.gameId, game.aside)
     if (unrecordable !== undefined) return End.Refused(unrecordable)
     if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {
       return End.Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })

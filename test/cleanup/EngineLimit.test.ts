@@ -294,6 +294,20 @@ describe("the games at the engine at once", () => {
     })
   )
 
+  it.effect("event 31: is the one that waits, where there is to be one game after the other", () =>
+    Effect.gen(function* () {
+      const { aside, game, withPermit, withRoom } = yield* makeFake(1)
+      const waiting = yield* Deferred.make<void>()
+      yield* Effect.forkChild(withRoom(withPermit(aside(Deferred.await(waiting)))), { startImmediately: true })
+      const other = yield* Effect.forkChild(withRoom(game))
+      yield* TestClock.adjust("1 minute")
+      assert.isUndefined(other.pollUnsafe())
+      yield* Deferred.succeed(waiting, undefined)
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(other)
+    })
+  )
+
   it.effect("are at least two, so that others pass one whose call hangs", () =>
     Effect.gen(function* () {
       const { atOnce, clean, fake, game } = yield* makeFake(16)

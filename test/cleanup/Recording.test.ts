@@ -5,6 +5,7 @@ import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import { CleanupPass, type RunOptions } from "../../src/cleanup/CleanupPass.ts"
 import { PassRefused } from "../../src/cleanup/PassRefused.ts"
 import { began, ended, failed, initial, type State, verdict } from "../../src/cleanup/Recording.ts"
+import { ContainerEngineError, UnexpectedAnswer } from "../../src/ports/ContainerEngine.ts"
 import { CannotRecord, StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { type Intercept, StoreState } from "../adapters/memory/StoreState.ts"
 import { containerId, layerWorld, leaseTtl, seed } from "../support/world.ts"
@@ -214,5 +215,27 @@ describe("a pass over a database that does not record", () => {
         10
       )
     }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 26: does not stand still while a game that others wait for has stepped aside itself", () =>
+    Effect.gen(function* () {
+      yield* seedMany(12)
+      const engine = yield* MemoryEngine
+      const sent = yield* Deferred.make<void>()
+      const garbage = new UnexpectedAnswer({ status: 200, detail: "garbage" })
+      // The first removal has no clear answer, so its container is looked at for a while.
+      yield* engine.setIntercept((operation, id) => {
+        if (operation !== "remove") return Effect.void
+        return id === containerId(0)
+          ? Effect.andThen(Deferred.succeed(sent, undefined), new ContainerEngineError({ operation, reason: garbage }))
+          : Deferred.await(sent)
+      })
+      yield* intercept(failing(denied, ["commit"]))
+      const pass = yield* Effect.forkChild(runOnce())
+      while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+      const report = yield* Fiber.join(pass)
+      assert.strictEqual(reasonOf(report), "cannot_record")
+      assert.isAtMost((yield* removals).length, 3)
+    }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
   )
 })

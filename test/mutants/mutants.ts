@@ -645,5 +645,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "({ cut }) => cut,",
     to: "() => false,",
     tests: dockerAdapter
+  },
+  {
+    name: "a game that waits for others' recording keeps the place that they need",
+    file: "src/cleanup/Recording.ts",
+    from: "yield* aside(known(gameId))",
+    to: "yield* known(gameId)",
+    tests: ["test/cleanup/Recording.test.ts"]
   }
 ]
