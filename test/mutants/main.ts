@@ -12,6 +12,7 @@ import { type Mutant, mutants } from "./mutants.ts"
 const Report = Schema.fromJsonString(
   Schema.Struct({
     numPassedTests: Schema.Int,
+    success: Schema.Boolean,
     testResults: Schema.Array(
       Schema.Struct({
         assertionResults: Schema.Array(Schema.Struct({ status: Schema.String, fullName: Schema.String }))
@@ -24,7 +25,16 @@ const Report = Schema.fromJsonString(
 const workshop = Effect.acquireRelease(
   Effect.promise(async () => {
     const folder = await mkdtemp(join(tmpdir(), "rtmanager-mutants-"))
-    for (const name of ["src", "test", "docs", "package.json", "vitest.config.ts", "tsconfig.json", "README.md"]) {
+    for (const name of [
+      "src",
+      "test",
+      "docs",
+      "deploy",
+      "package.json",
+      "vitest.config.ts",
+      "tsconfig.json",
+      "README.md"
+    ]) {
       await cp(name, join(folder, name), { recursive: true })
     }
     await symlink(join(process.cwd(), "node_modules"), join(folder, "node_modules"))
@@ -45,13 +55,13 @@ const runTests = Effect.fnUntraced(function* (folder: string, tests: ReadonlyArr
     const child = execFile(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 28 }, () => resume(Effect.void))
     return Effect.sync(() => void child.kill("SIGKILL"))
   }).pipe(Effect.timeoutOption(patience))
-  if (Option.isNone(ended)) return { failed: [`no end within ${patience}`], passed: 0 }
+  if (Option.isNone(ended)) return { failed: [`no end within ${patience}`], passed: 0, success: false }
   const report = yield* Schema.decodeUnknownEffect(Report)(yield* Effect.promise(() => readFile(results, "utf8")))
   yield* Effect.promise(() => rm(results))
   const failed = report.testResults.flatMap(({ assertionResults }) =>
     assertionResults.filter(({ status }) => status === "failed").map(({ fullName }) => fullName)
   )
-  return { failed, passed: report.numPassedTests }
+  return { failed, passed: report.numPassedTests, success: report.success }
 })
 
 const mutate = (folder: string, { file, from, to }: Mutant) =>
@@ -79,7 +89,8 @@ const command = Command.make(
     const chosen = mutants.filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)))
     const folder = yield* workshop
     const healthy = yield* runTests(folder, [...new Set(chosen.flatMap(({ tests }) => tests))])
-    if (healthy.failed.length > 0 || healthy.passed === 0) {
+    // A file that does not load is seen here, or it would let every mutant live.
+    if (!healthy.success || healthy.passed === 0) {
       yield* Console.error(`the tests fail without any mutant: ${healthy.failed.join("; ")}`)
       return yield* Effect.fail("unhealthy")
     }
