@@ -77,7 +77,7 @@ export const decideAfterRemoval = Effect.fnUntraced(function* (
   const undecided = (seen: Seen) => seen._tag === "Removing" || (seen._tag === "Removable" && refused === undefined)
   const seen = yield* look(engine, containerId, question, undecided)
   if (seen._tag === "Removable" && refused !== undefined) {
-    return Decision.Refused({ code: "engine_error", message: `the container was not removed: ${refused.words}` })
+    return Decision.Refused({ code: "engine_error", message: `not removed: ${refused.words}` })
   }
   return seen._tag === "Removing" || seen._tag === "Removable"
     ? unresolved("the removal was sent, its outcome is unknown and the container is still there")

@@ -496,7 +496,7 @@ describe("Cleaner", () => {
         )
         const cleaned = yield* cleanup
         assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["engine_error", false])
-        assert.match(cleaned.message, /was not removed: the engine answered 500: driver failed/)
+        assert.match(cleaned.message, /not removed: the engine answered 500: driver failed/)
         const { calls, containers, leases, rows } = yield* after
         assert.deepStrictEqual({ rows, leases, containers }, { rows: ["engine_error"], leases: 0, containers: 1 })
         assert.deepStrictEqual(calls, ["inspect", "remove", "inspect"])

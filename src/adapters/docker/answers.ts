@@ -70,8 +70,8 @@ export const saysAbsent = (answer: Answer, id: ContainerId): boolean => {
   return refusal._tag === "Some" && refusal.value.message.includes(id)
 }
 
-/** Two full ids and a path come before what went wrong. */
-const explained = printableUpTo(300)
+/** Two full ids and a path come before what went wrong. With what stands before it an audit message stays within 300. */
+const explained = printableUpTo(260)
 
 /** Who answered with an error, and the status and words with which: printable. */
 export const wordsOf = (answer: Answer): string => {

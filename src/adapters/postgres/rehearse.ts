@@ -44,7 +44,7 @@ const rows = (record: RuntimeRecord, now: number): { readonly success: AuditRow;
     startedAt: now,
     finishedAt: now
   }
-  return { success, failure: { ...success, message: "x".repeat(400) } }
+  return { success, failure: { ...success, message: "x".repeat(300) } }
 }
 
 /**
