@@ -33,7 +33,7 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
   static cannotRecord = (detail: string) =>
     new PassRefused({
       reason: "cannot_record",
-      detail: `nothing is removed, as the database would not record it: ${detail}`
+      detail: `no further container is removed, as the database would not record it: ${detail}`
     })
 
   static absentBrake = (detail: string) =>

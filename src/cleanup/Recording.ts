@@ -17,7 +17,7 @@ const mostFailures = 3
 export interface State {
   /** A rehearsal has succeeded. */
   readonly rehearsed: boolean
-  /** Games whose own rehearsal did not: why. */
+  /** Games that were not recorded or whose own rehearsal failed: why. With one of them, others are rehearsed themselves. */
   readonly unrecordable: ReadonlyMap<string, string>
   /** Games that may remove and have not ended. */
   readonly removing: ReadonlySet<string>
@@ -53,7 +53,9 @@ export const began = (state: State, gameId: string): State => ({
 
 /** A removal of this game could not be recorded. What was not removed by us may fail without a consequence. */
 export const failed = (state: State, gameId: string, failure: string): State =>
-  state.removing.has(gameId) ? { ...state, failure } : state
+  state.removing.has(gameId)
+    ? { ...state, failure, unrecordable: new Map([...state.unrecordable, [gameId, failure]]) }
+    : state
 
 export const ended = (state: State, { gameId, outcome }: { readonly gameId: string; readonly outcome: Outcome }) => ({
   ...state,
@@ -64,7 +66,8 @@ export const ended = (state: State, { gameId, outcome }: { readonly gameId: stri
 /**
  * Whether this database records what the pass does: what cannot be recorded is not removed. A pass rehearses before its
  * first game. Should a removal fail to be recorded all the same, no other begins until a commit works; if none is left
- * that could, the pass is refused. So at most the removals under way at that moment go unrecorded.
+ * that could, the pass is refused. So at most the removals under way at that moment go unrecorded. As a database may
+ * refuse some games alone, from then on, and once a rehearsal has failed, each game is rehearsed before its own removal.
  */
 export interface Recording {
   /**
@@ -74,9 +77,10 @@ export interface Recording {
   readonly rehearse: (due: ReadonlyArray<RuntimeRecord>) => Effect.Effect<void, PassError>
   /**
    * Right before a removal: waits, `aside`, while it is open whether removals are recorded. A refusal is this game's alone.
-   * Waiting in place could keep a game from ending that others wait for.
+   * Waiting in place could keep a game from ending that others wait for. `waited`: what was seen of the game is too old by
+   * now, so look again and then ask again.
    */
-  readonly begin: (gameId: string, aside: Aside) => Effect.Effect<Refusal | undefined, PassRefused>
+  readonly begin: (record: RuntimeRecord, aside: Aside) => Effect.Effect<"begun" | "waited" | Refusal, PassRefused>
   /** What a game's attempt came to could not be written. */
   readonly fail: (gameId: string, why: string) => Effect.Effect<void>
   /** An attempt has ended, whether it had begun a removal or not. */
@@ -122,6 +126,17 @@ export const make = Effect.fnUntraced(function* (leases: GameLeases["Service"], 
       return [now, now === "go" ? began(state, gameId) : state]
     })
 
+  /** Of one game that has begun. Whoever may not go on has not removed anything. */
+  const rehearseOne = (record: RuntimeRecord) =>
+    Effect.match(leases.rehearse(record), {
+      onSuccess: (works): "begun" | Refusal =>
+        works ? "begun" : { code: "record_moved", message: "the record has just changed" },
+      onFailure: ({ reason }): Refusal => ({
+        code: "store_unavailable",
+        message: `its removal would not be recorded: ${reason.message}`
+      })
+    })
+
   /** Until waiting is over. */
   const known = (gameId: string) =>
     Effect.tx(
@@ -131,14 +146,15 @@ export const make = Effect.fnUntraced(function* (leases: GameLeases["Service"], 
   return {
     rehearse: (due) =>
       Effect.flatMap(TxRef.get(ref), ({ rehearsed }) => (rehearsed || due.length === 0 ? Effect.void : rehearse(due))),
-    begin: Effect.fnUntraced(function* (gameId, aside) {
-      let now = yield* begin(gameId)
-      while (now === "wait") {
-        yield* aside(known(gameId))
-        now = yield* begin(gameId)
+    begin: Effect.fnUntraced(function* (record, aside) {
+      const now = yield* begin(record.gameId)
+      if (now === "wait") {
+        yield* aside(known(record.gameId))
+        return "waited"
       }
       if (now instanceof PassRefused) return yield* now
-      return now === "go" ? undefined : now
+      if (now !== "go") return now
+      return (yield* TxRef.get(ref)).unrecordable.size > 0 ? yield* rehearseOne(record) : "begun"
     }),
     fail: (gameId, why) => TxRef.update(ref, (state) => failed(state, gameId, why)),
     end: (attempt) => TxRef.update(ref, (state) => ended(state, attempt))

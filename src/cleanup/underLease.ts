@@ -60,35 +60,46 @@ export interface HeldGame {
 type Engine = ContainerEngine["Service"]
 
 /** Steps 2 to 5, the only place that removes a container. Fails with `PassRefused` where no game can be cleaned now. */
-export const underLease = Effect.fnUntraced(
-  function* (
-    engine: Engine,
-    engineTimeout: Duration.Duration,
-    game: HeldGame
-  ): Effect.fn.Return<End, ContainerEngineError | PassRefused | StoreError> {
-    const verdict = judgeRecord(game.record, game.moment)
-    if (verdict._tag === "Refused") return End.Refused(verdict)
-    const decision = yield* askEngine(engine, verdict, { ...game, patience: engineTimeout })
-    const unexplained = game.leftBehind ? "explained" : "absent"
-    yield* game.brake.looked(decision._tag === "Absent" ? unexplained : "there")
-    if (decision._tag === "Absent") return yield* alreadyAbsent(engine, game, decision.containerId)
-    if (decision._tag === "Refused") return End.Refused(decision)
-
-    const unrecordable = yield* game.recording.begin(game.gameId, game.aside)
-    if (unrecordable !== undefined) return End.Refused(unrecordable)
-    if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {
-      return End.Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
-    }
-    return yield* remove(engine, engineTimeout, game, decision)
-  },
-  (self, engine, _, game) =>
-    Effect.catchTags(self, {
+export const underLease = (
+  engine: Engine,
+  engineTimeout: Duration.Duration,
+  game: HeldGame
+): Effect.Effect<End, PassRefused> =>
+  steps(engine, engineTimeout, game).pipe(
+    Effect.catchTags({
       ContainerEngineError: (error) =>
         Effect.map(refusalOf(engine, error), (refusal) =>
           End.Refused(game.removal.inDoubt ? { code: "outcome_unknown", message: error.message } : refusal)
         ),
       StoreError: ({ message }) => Effect.succeed(End.Refused({ code: "store_unavailable", message }))
     })
+  )
+
+/** A game that had to wait until others were recorded is looked at `again`: much may have changed. */
+const steps: (
+  engine: Engine,
+  engineTimeout: Duration.Duration,
+  game: HeldGame,
+  again?: "again"
+) => Effect.Effect<End, ContainerEngineError | PassRefused | StoreError> = Effect.fnUntraced(
+  function* (engine, engineTimeout, game, again) {
+    const verdict = judgeRecord(game.record, game.moment)
+    if (verdict._tag === "Refused") return End.Refused(verdict)
+    const decision = yield* askEngine(engine, verdict, { ...game, patience: engineTimeout })
+    const unexplained = game.leftBehind ? "explained" : "absent"
+    const found = decision._tag === "Absent" ? unexplained : "there"
+    if (again === undefined || found !== "there") yield* game.brake.looked(found)
+    if (decision._tag === "Absent") return yield* alreadyAbsent(engine, game, decision.containerId)
+    if (decision._tag === "Refused") return End.Refused(decision)
+
+    const begun = yield* game.recording.begin(verdict.record, game.aside)
+    if (begun === "waited") return yield* steps(engine, engineTimeout, game, "again")
+    if (begun !== "begun") return End.Refused(begun)
+    if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {
+      return End.Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
+    }
+    return yield* remove(engine, engineTimeout, game, decision)
+  }
 )
 
 const removeSpan = Effect.withSpan("rtmanager.cleanup.remove", { kind: "client" })

@@ -9,8 +9,8 @@ import type { RuntimeRecord } from "./RuntimeRecord.ts"
 /** What the record alone decides: refuse, look for its container by label, or inspect the container that it names. */
 export type RecordVerdict = Data.TaggedEnum<{
   Refused: Refusal
-  Search: object
-  Inspect: { readonly containerId: ContainerId }
+  Search: { readonly record: RuntimeRecord }
+  Inspect: { readonly record: RuntimeRecord; readonly containerId: ContainerId }
 }>
 const RecordVerdict = Data.taggedEnum<RecordVerdict>()
 
@@ -35,11 +35,11 @@ export const judgeRecord = (record: RuntimeRecord | undefined, moment: Moment): 
   }
   if (!isExpired(record, moment)) return refuse("record_moved", "the record is no longer due")
   if (isBackedOff(record, moment)) return refuse("lease_busy", "another has just tried it and failed")
-  if (record.containerId === null) return RecordVerdict.Search()
+  if (record.containerId === null) return RecordVerdict.Search({ record })
   if (!isContainerId(record.containerId)) {
     return refuse("invalid_container_id", `not a full container id: ${printable(record.containerId)}`)
   }
-  return RecordVerdict.Inspect({ containerId: record.containerId })
+  return RecordVerdict.Inspect({ record, containerId: record.containerId })
 }
 
 /**

@@ -8,7 +8,7 @@ import { began, ended, failed, initial, type State, verdict } from "../../src/cl
 import { ContainerEngineError, UnexpectedAnswer } from "../../src/ports/ContainerEngine.ts"
 import { CannotRecord, StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { type Intercept, StoreState } from "../adapters/memory/StoreState.ts"
-import { containerId, layerWorld, leaseTtl, seed } from "../support/world.ts"
+import { containerId, layerWorld, leaseTtl, now, seed, seedOnEngine } from "../support/world.ts"
 
 const rehearsed: State = { ...initial, rehearsed: true }
 const removed = (gameId: string) => ({ gameId, outcome: "removed" as const })
@@ -198,6 +198,47 @@ describe("a pass over a database that does not record", () => {
       yield* Deferred.succeed(second, undefined)
       const report = yield* Fiber.join(pass)
       assert.deepStrictEqual([report.result, report.outcomes.removed], ["partial", 11])
+    }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
+  )
+
+  it.effect("event 26: loses no more than the removals under way to a database that refuses some games alone", () =>
+    Effect.gen(function* () {
+      yield* seedMany(60)
+      const refused = Array.from({ length: 20 }, (_, i) => `game-${3 * i + 1}`)
+      yield* intercept(failing(denied, ["rehearse", "commit"], refused))
+      const { records } = yield* StoreState
+      const isRemoved = (gameId: string) => records.get(gameId)?.status === "removed"
+      yield* Effect.replicateEffect(runOnce(), 3)
+      assert.lengthOf([...records.keys()].filter(isRemoved), 40)
+      assert.isFalse(refused.some(isRemoved))
+      assert.isAtMost((yield* removals).length, 40 + 4)
+    }).pipe(Effect.provide(layerWorld({ concurrency: 4 })))
+  )
+
+  it.effect("event 26: looks at a game again that had to wait for others to be recorded", () =>
+    Effect.gen(function* () {
+      yield* seedMany(12)
+      const engine = yield* MemoryEngine
+      const both = yield* Deferred.make<void>()
+      const first = yield* Deferred.make<void>()
+      const second = yield* Deferred.make<void>()
+      yield* engine.setIntercept((operation, id) => {
+        if (operation !== "remove") return Effect.void
+        if (id === containerId(0)) return Deferred.await(first)
+        return id === containerId(1)
+          ? Effect.andThen(Deferred.succeed(both, undefined), Deferred.await(second))
+          : Effect.void
+      })
+      yield* intercept(failing(denied, ["commit"], ["game-0"]))
+      const pass = yield* Effect.forkChild(runOnce())
+      yield* Deferred.await(both)
+      yield* Deferred.succeed(first, undefined)
+      yield* TestClock.adjust("1 second")
+      for (let i = 2; i < 12; i++) yield* seedOnEngine(`game-${i}`, i, { state: "running", startedAt: now })
+      yield* Deferred.succeed(second, undefined)
+      const report = yield* Fiber.join(pass)
+      assert.deepStrictEqual({ ...report.errorCodes }, { store_unavailable: 1, container_running: 10 })
+      assert.lengthOf(yield* removals, 2)
     }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
   )
 

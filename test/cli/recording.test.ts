@@ -51,5 +51,38 @@ describeEngine("run, over a real database that does not record and a real engine
         assert.isEmpty(yield* dump(here, "game_leases"))
       })
     )
+
+    it.effect(
+      "event 26: loses one container at most to a trigger that refuses some games, and removes all others",
+      () =>
+        Effect.gen(function* () {
+          const here = yield* world()
+          const ids = yield* Effect.forEach([..."abcdefgh"], (gameId, i) =>
+            Effect.map(game(here, gameId, "exited", { daysAgo: 60 - i }), (id) => [gameId, id] as const)
+          )
+          yield* execute(here, [
+            "create function refuse() returns trigger language plpgsql as 'begin raise exception ''no''; end'",
+            `create trigger refuse before update on runtime_records for each row
+             when (new.game_id in ('c', 'e', 'g')) execute function refuse()`
+          ])
+          const env = { ...here.env, RTMANAGER_CLEANUP_CONCURRENCY: "1" }
+          const codes = yield* Effect.replicateEffect(
+            Effect.map(command(["run", "--json"], env), ({ code }) => code),
+            3
+          )
+          // The third finds only games that would not be recorded.
+          assert.deepStrictEqual(codes, [4, 1, 4])
+          const left = (yield* here.engine.left).map(({ id }) => id)
+          assert.deepStrictEqual(
+            ids.flatMap(([gameId, id]) => (left.includes(id) ? [gameId] : [])),
+            ["e", "g"]
+          )
+          const records = yield* dump(here, "runtime_records")
+          assert.lengthOf(
+            records.filter((row) => row.includes("removed")),
+            5
+          )
+        })
+    )
   })
 })

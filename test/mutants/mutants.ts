@@ -650,8 +650,22 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a game that waits for others' recording keeps the place that they need",
     file: "src/cleanup/Recording.ts",
-    from: "yield* aside(known(gameId))",
-    to: "yield* known(gameId)",
+    from: "yield* aside(known(record.gameId))",
+    to: "yield* known(record.gameId)",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "games are not rehearsed themselves once one was not recorded",
+    file: "src/cleanup/Recording.ts",
+    from: '(yield* TxRef.get(ref)).unrecordable.size > 0 ? yield* rehearseOne(record) : "begun"',
+    to: '"begun"',
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "a game that waited for others is not looked at again",
+    file: "src/cleanup/underLease.ts",
+    from: 'return yield* steps(engine, engineTimeout, game, "again")',
+    to: "yield* game.recording.begin(verdict.record, game.aside)",
     tests: ["test/cleanup/Recording.test.ts"]
   }
 ]

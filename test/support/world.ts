@@ -45,7 +45,7 @@ export const layerPorts = portsWith(engineTimeout)
 /** For an attempt outside of a pass: a database that is known to record. */
 export const recording: Recording = {
   rehearse: () => Effect.void,
-  begin: () => Effect.undefined,
+  begin: () => Effect.succeed("begun"),
   fail: () => Effect.void,
   end: () => Effect.void
 }
