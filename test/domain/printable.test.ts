@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { printable } from "../../src/domain/printable.ts"
+import { printable, printableEnds } from "../../src/domain/printable.ts"
 
 describe("printable", () => {
   it.each([
@@ -17,5 +17,23 @@ describe("printable", () => {
   it.prop("holds no control character and is short, whatever it is given", [Schema.String], ([text]) => {
     assert.notMatch(printable(text), /\p{Cc}/u)
     assert.isAtMost(printable(text.repeat(50)).length, 129)
+  })
+})
+
+describe("printable ends", () => {
+  const ends = printableEnds(5)
+
+  it.each([
+    ["what fits", "0123456789", "0123456789"],
+    ["the beginning and the end of what does not", "0123456789a", "01234…6789a"],
+    ["what is escaped, if it fits", "a\n", "a\\u{a}"],
+    ["the ends of what no longer fits once it is escaped", "\n2345678\n", "\\u{a}…\\u{a}"]
+  ])("keep %s", (_, text, expected) => {
+    assert.strictEqual(ends(text), expected)
+  })
+
+  it.prop("hold no control character and are short, whatever they are of", [Schema.String], ([text]) => {
+    assert.notMatch(ends(text.repeat(50)), /\p{Cc}/u)
+    assert.isAtMost(ends(text.repeat(50)).length, 11)
   })
 })

@@ -620,6 +620,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: cleaner
   },
   {
+    name: "what went wrong is cut off an engine's words",
+    file: "src/adapters/docker/answers.ts",
+    from: "explained = printableEnds(130)",
+    to: "explained = (text: string) => printableEnds(130)(text.slice(0, 200))",
+    tests: dockerAdapter
+  },
+  {
     name: "a proxy's refusal taken for the engine's",
     file: "src/cleanup/underLease.ts",
     from: 'refused?.by === "engine" &&',

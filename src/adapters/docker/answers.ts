@@ -1,7 +1,7 @@
 import { Effect, Schema, SchemaGetter, SchemaIssue } from "effect"
 import { ContainerState } from "../../domain/Container.ts"
 import { ContainerId } from "../../domain/ContainerId.ts"
-import { printable, printableUpTo } from "../../domain/printable.ts"
+import { printable, printableEnds } from "../../domain/printable.ts"
 import { UnexpectedAnswer } from "../../ports/ContainerEngine.ts"
 import type { Answer } from "./Requests.ts"
 
@@ -70,8 +70,8 @@ export const saysAbsent = (answer: Answer, id: ContainerId): boolean => {
   return refusal._tag === "Some" && refusal.value.message.includes(id)
 }
 
-/** Two full ids and a path come before what went wrong. With what stands before it an audit message stays within 300. */
-const explained = printableUpTo(260)
+/** Up to two full ids and a path come before what went wrong. With what stands before it an audit message is within 300. */
+const explained = printableEnds(130)
 
 /** Who answered with an error, and the status and words with which: printable. */
 export const wordsOf = (answer: Answer): string => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
-import { decode as decodeAnswer, Listed, saysAbsent, Time } from "../../../src/adapters/docker/answers.ts"
+import { decode as decodeAnswer, Listed, saysAbsent, Time, wordsOf } from "../../../src/adapters/docker/answers.ts"
 import { ContainerId } from "../../../src/domain/ContainerId.ts"
 
 const decode = Schema.decodeUnknownOption(Time)
@@ -49,6 +49,16 @@ describe("answers of Docker's API", () => {
       assert.isBelow(error.detail.length, 200)
     })
   )
+
+  it("event 31: keeps what went wrong of an engine's words, however long the path before it is", () => {
+    const path = `/var/lib/docker/overlay2/${"a".repeat(64)}/diff/srv/games/worlds/${"deep/".repeat(40)}world.db`
+    const what = `container ${"5".repeat(64)}: driver "overlay2" failed to remove root filesystem`
+    const body = JSON.stringify({ message: `${what}: unlinkat ${path}: operation not permitted` })
+    const words = wordsOf({ status: 500, fromEngine: true, fromPodman: false, body })
+    assert.match(words, /^the engine answered 500: container 5+: driver "overlay2" failed .*…/)
+    assert.match(words, /world\.db: operation not permitted$/)
+    assert.isAtMost(`not removed: ${words}`.length, 300)
+  })
 
   it.prop("calls nothing absent that does not name the container", { body: Schema.String }, ({ body }) => {
     const id = ContainerId.make("5".repeat(64))
