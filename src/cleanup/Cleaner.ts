@@ -12,7 +12,7 @@ import type { StoreError } from "../ports/StoreError.ts"
 import { type Cleaned, type CleanupRequest, ended, refused } from "./Cleaned.ts"
 import * as EngineLimit from "./EngineLimit.ts"
 import { observed } from "./observe.ts"
-import { passError } from "./PassRefused.ts"
+import { PassRefused, passError } from "./PassRefused.ts"
 import * as Trust from "./Trust.ts"
 import { type End, type HeldGame, margin, underLease } from "./underLease.ts"
 
@@ -111,21 +111,26 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
         Effect.as(ended),
         Effect.catch((error) =>
           Effect.map(storeFailed(request, error, known), (failed) => notSettled(ended, failed)).pipe(
-            Effect.tap(removedByUs(ended) ? request.recording.fail(request.gameId, error.message) : Effect.void)
+            Effect.tap(removedByUs(ended) ? request.recording.fail(request.gameId, passError(error)) : Effect.void)
           )
         )
       )
-    const refuse = Effect.fnUntraced(function* (refusal: Refusal, { afterCommit } = { afterCommit: false }) {
+    const refuse = Effect.fnUntraced(function* (
+      refusal: Refusal,
+      { afterCommit = false, keep = unresolved, isRetriedSoon = false } = {}
+    ) {
       const { code, message } = refusal
       const { logged } = rules[code]
       const ended = refused(request, refusal, known)
-      if (logged === null) return yield* settle(ended)
+      if (logged === null) return yield* settle(ended, { keep })
       const failure = { ...row, errorCode: logged, message }
-      if (code === "record_moved" || record === undefined) return yield* settle(ended, { failure, afterCommit })
+      if (code === "record_moved" || isRetriedSoon || record === undefined) {
+        return yield* settle(ended, { failure, afterCommit, keep })
+      }
       const random = yield* Random.next
       const backoff = afterFailure(record.backoff, { code, at: row.finishedAt, random })
       // A removal that may have been ours is told of, whoever holds the lease by now.
-      return yield* settle(ended, { failure, backoff, afterCommit: afterCommit || unresolved })
+      return yield* settle(ended, { failure, backoff, afterCommit: afterCommit || unresolved, keep })
     })
 
     if (Exit.isFailure(exit)) {
@@ -141,12 +146,21 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       .commit(lease, end, { ...row, errorCode: null, message })
       .pipe(commitSpan, Effect.result)
     if (Result.isFailure(committed)) {
-      yield* request.recording.fail(request.gameId, committed.failure.message)
-      const reason = `${message}, but this could not be recorded: ${committed.failure.message}`
-      const { refusal } = yield* storeFailed(request, committed.failure)
+      const error = committed.failure
+      yield* request.recording.fail(request.gameId, passError(error))
+      if (error.reason._tag === "CannotRecord") {
+        // The lease that is left behind says to its next holder why the container is gone. Without a backoff the game comes
+        // first in the next pass, so that no other's container is lost to find the same out again.
+        return yield* refuse(notRecorded(end, error.message), { keep: true, isRetriedSoon: true })
+      }
+      const reason = `${message}, but this could not be recorded: ${error.message}`
+      const { refusal } = yield* storeFailed(request, error)
       return refused(request, { code: "store_unavailable", message: reason }, { ...known, refusal })
     }
-    if (committed.success === "not_recorded") yield* request.recording.fail(request.gameId, notRecorded)
+    if (committed.success === "not_recorded") {
+      yield* request.recording.fail(request.gameId, PassRefused.cannotRecord(swallowed))
+      return yield* refuse(notRecorded(end, swallowed), { afterCommit: true })
+    }
     if (committed.success !== "committed") {
       return yield* refuse(notCommitted(end, committed.success), { afterCommit: true })
     }
@@ -188,16 +202,22 @@ const notSettled = (ended: Cleaned, failed: Cleaned): Cleaned =>
     ? { ...ended, refusal: ended.refusal ?? failed.refusal }
     : { ...failed, message: `${ended.message}, but this could not be recorded: ${failed.message}` }
 
-const notRecorded = "a trigger or a row security policy of the database lets the record stay as it is"
+const swallowed = "a trigger or a row security policy of the database lets the record stay as it is"
 
-/** The record was changed by someone else between our re-read and our commit, or the database swallowed the change. */
-const notCommitted = (end: Extract<End, { _tag: "Commit" }>, result: Exclude<CommitResult, "committed">): Refusal => {
-  if (end.byUs) {
-    const what = end.outcome === "removed" ? "was removed" : "is gone, probably by our removal"
-    const why = result === "not_recorded" ? notRecorded : "its record had changed meanwhile"
-    return { code: "removed_not_committed", message: `the container ${what}, but ${why}` }
-  }
-  if (result === "not_recorded") return { code: "store_unavailable", message: notRecorded }
+type Commit = Extract<End, { _tag: "Commit" }>
+
+const removedAnd = ({ outcome }: Commit, why: string): Refusal => {
+  const what = outcome === "removed" ? "was removed" : "is gone, probably by our removal"
+  return { code: "removed_not_committed", message: `the container ${what}, but ${why}` }
+}
+
+/** The database refused or swallowed the change. */
+const notRecorded = (end: Commit, why: string): Refusal =>
+  end.byUs ? removedAnd(end, why) : { code: "store_unavailable", message: why }
+
+/** The record was changed by someone else between our re-read and our commit. */
+const notCommitted = (end: Commit, result: Exclude<CommitResult, "committed" | "not_recorded">): Refusal => {
+  if (end.byUs) return removedAnd(end, "its record had changed meanwhile")
   return result === "already_removed"
     ? { code: "replay_no_op", message: "the record is already removed" }
     : { code: "record_moved", message: "the record changed meanwhile" }

@@ -105,9 +105,9 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
         })
       )
 
-  const tryOut = ({ moment }: OpenedPass, tally: Tally) =>
+  const tryOut = ({ moment }: OpenedPass, recording: Recording.Recording, tally: Tally) =>
     Effect.fnUntraced(function* (record: RuntimeRecord) {
-      const { gameId, outcome, errorCode, message } = yield* rehearse(engine, record, { ...options, moment })
+      const { gameId, outcome, errorCode, message } = yield* rehearse(engine, recording, record, { ...options, moment })
       tally.game({ gameId, outcome, errorCode, unresolved: false, anonymousVolumes: 0 })
       const line = { game_id: printable(gameId), outcome, error_code: errorCode, message }
       yield* logLimited(errorCode ?? outcome, "Info", "cleanup.game.dry_run", line)
@@ -140,7 +140,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const brake = acceptAbsent ? Brake.released : yield* Brake.make(testimony(engine, records, opened))
     const recording = yield* Recording.make(leases, records)
     const act: (record: RuntimeRecord) => Effect.Effect<void, PassError> = dryRun
-      ? tryOut(opened, tally)
+      ? tryOut(opened, recording, tally)
       : clean(opened, brake, recording, tally)
     const started = yield* Clock.monotonicTimeNanos
     const toDo = backlog && Math.min(backlog.due, options.maxRemovals ?? Infinity)
@@ -180,6 +180,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
         )
       )
     )
+    yield* recording.conclude
     // The work is done: gauges that cannot be set now are set within a minute.
     if (tally.done > 0) yield* Effect.ignore(measure(records, opened.moment))
   }, Effect.scoped)

@@ -23,9 +23,10 @@ export interface Planned {
   readonly message: string
 }
 
-/** Judges one due record exactly as a pass would; only asks the engine, touches nothing. */
+/** Judges one due record exactly as a pass would; only asks the engine and the database, and leaves nothing behind. */
 export const rehearse = Effect.fnUntraced(function* (
   engine: ContainerEngine["Service"],
+  recording: Recording.Recording,
   record: RuntimeRecord,
   options: { readonly moment: Moment; readonly maxClockSkew: Duration.Duration }
 ) {
@@ -35,7 +36,8 @@ export const rehearse = Effect.fnUntraced(function* (
       Effect.map(refusalOf(engine, error), (refusal): Decision => ({ _tag: "Refused", ...refusal }))
     )
   )
-  return planned(record, decision)
+  const refusal = decision._tag === "Refused" ? undefined : yield* recording.refusalOf(record)
+  return planned(record, refusal === undefined ? decision : { _tag: "Refused", ...refusal })
 })
 
 /** Every stopped record with what would become of it, oldest first, page by page. */
@@ -53,7 +55,7 @@ export const plan = (options: {
       const recording = yield* Recording.make(yield* GameLeases, records)
       const judge = (record: RuntimeRecord) =>
         isDue(record, moment)
-          ? rehearse(engine, record, { ...options, moment })
+          ? rehearse(engine, recording, record, { ...options, moment })
           : Effect.succeed(notDue(record, moment, options.retention))
       const page = Effect.fnUntraced(function* (after: Cursor | undefined) {
         const { records: stopped, undecodable, next } = yield* records.listStopped({ after, limit: options.pageSize })

@@ -1,6 +1,7 @@
-import { Effect, Result, TxRef } from "effect"
+import { Effect, Random, Result, TxRef } from "effect"
 import { isContainerId } from "../domain/ContainerId.ts"
 import type { Outcome, Refusal } from "../domain/Outcome.ts"
+import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import type { GameLeases } from "../ports/GameLeases.ts"
 import type { RuntimeRecords } from "../ports/RuntimeRecords.ts"
@@ -11,7 +12,7 @@ import { type PassError, PassRefused, passError } from "./PassRefused.ts"
 type Aside = <A, E>(wait: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
 /** So many games whose rehearsal fails, without one that succeeds, and it is not these games: the pass ends. */
-const mostFailures = 3
+const mostFailures = 5
 
 /** What one pass knows of whether removals are recorded. */
 export interface State {
@@ -22,7 +23,7 @@ export interface State {
   /** Games that may remove and have not ended. */
   readonly removing: ReadonlySet<string>
   /** Why a removal was not recorded, until a later one is. */
-  readonly failure: string | undefined
+  readonly failure: PassError | undefined
 }
 
 export const initial: State = {
@@ -36,15 +37,17 @@ export const initial: State = {
  * Whether a game may remove its container now. `wait`: a removal was not recorded, and whether those under way will be
  * is about to be known.
  */
-export const verdict = (state: State, gameId: string): "go" | "wait" | Refusal | PassRefused => {
+export const verdict = (state: State, gameId: string): "go" | "wait" | Refusal | PassError => {
   const unrecordable = state.unrecordable.get(gameId)
-  if (unrecordable !== undefined || !state.rehearsed) {
-    const message = `its removal would not be recorded: ${unrecordable ?? "no game's has been rehearsed"}`
-    return { code: "store_unavailable", message }
-  }
+  if (unrecordable !== undefined || !state.rehearsed) return notRecordable(unrecordable ?? "no game's was rehearsed")
   if (state.failure === undefined) return "go"
-  return state.removing.size > 0 ? "wait" : PassRefused.cannotRecord(state.failure)
+  return state.removing.size > 0 ? "wait" : state.failure
 }
+
+const notRecordable = (why: string): Refusal => ({
+  code: "store_unavailable",
+  message: `its removal would not be recorded: ${why}`
+})
 
 export const began = (state: State, gameId: string): State => ({
   ...state,
@@ -52,9 +55,9 @@ export const began = (state: State, gameId: string): State => ({
 })
 
 /** A removal of this game could not be recorded. What was not removed by us may fail without a consequence. */
-export const failed = (state: State, gameId: string, failure: string): State =>
+export const failed = (state: State, gameId: string, failure: PassError): State =>
   state.removing.has(gameId)
-    ? { ...state, failure, unrecordable: new Map([...state.unrecordable, [gameId, failure]]) }
+    ? { ...state, failure, unrecordable: new Map([...state.unrecordable, [gameId, failure.message]]) }
     : state
 
 export const ended = (state: State, { gameId, outcome }: { readonly gameId: string; readonly outcome: Outcome }) => ({
@@ -64,6 +67,13 @@ export const ended = (state: State, { gameId, outcome }: { readonly gameId: stri
 })
 
 /**
+ * How a pass ends whose games have all had their turn: with a removal that the database refuses to record, unless a later
+ * one was recorded. One that it may record the next time is that game's trouble alone.
+ */
+export const conclusion = ({ failure }: State): PassRefused | undefined =>
+  failure?._tag === "PassRefused" ? failure : undefined
+
+/**
  * Whether this database records what the pass does: what cannot be recorded is not removed. A pass rehearses before its
  * first game. Should a removal fail to be recorded all the same, no other begins until a commit works; if none is left
  * that could, the pass is refused. So at most the removals under way at that moment go unrecorded. As a database may
@@ -71,8 +81,8 @@ export const ended = (state: State, { gameId, outcome }: { readonly gameId: stri
  */
 export interface Recording {
   /**
-   * Rehearses with one of these due games, unless that has succeeded before. A game whose rehearsal fails is not removed in
-   * this pass; when three fail, or all of a page, the pass fails.
+   * Rehearses with the first of these due games, unless that has succeeded before. A game whose rehearsal fails is not
+   * removed in this pass, and another one is drawn at random; when five fail, or all of a page, the pass fails.
    */
   readonly rehearse: (due: ReadonlyArray<RuntimeRecord>) => Effect.Effect<void, PassError>
   /**
@@ -80,30 +90,37 @@ export interface Recording {
    * Waiting in place could keep a game from ending that others wait for. `waited`: what was seen of the game is too old by
    * now, so look again and then ask again.
    */
-  readonly begin: (record: RuntimeRecord, aside: Aside) => Effect.Effect<"begun" | "waited" | Refusal, PassRefused>
+  readonly begin: (record: RuntimeRecord, aside: Aside) => Effect.Effect<"begun" | "waited" | Refusal, PassError>
+  /** For those who only look: why this game's removal would not be recorded, if it would not. */
+  readonly refusalOf: (record: RuntimeRecord) => Effect.Effect<Refusal | undefined>
   /** What a game's attempt came to could not be written. */
-  readonly fail: (gameId: string, why: string) => Effect.Effect<void>
+  readonly fail: (gameId: string, why: PassError) => Effect.Effect<void>
   /** An attempt has ended, whether it had begun a removal or not. */
   readonly end: (ended: { readonly gameId: string; readonly outcome: Outcome }) => Effect.Effect<void>
+  /** After the last game: fails if the database refused to record a removal, and has recorded none since. */
+  readonly conclude: Effect.Effect<void, PassRefused>
 }
 
 export const make = Effect.fnUntraced(function* (leases: GameLeases["Service"], records: RuntimeRecords["Service"]) {
   const ref = yield* TxRef.make(initial)
 
   /** Why no pass is possible: the database is away, does not record, or (all were held up) may do so later. */
-  const because = (errors: ReadonlyArray<StoreError>) =>
-    Effect.andThen(
-      Effect.mapError(records.clock, passError),
-      Effect.suspend(() => {
-        const refused = errors.find(({ reason }) => reason._tag === "CannotRecord") ?? errors[0]
-        return refused === undefined ? Effect.void : Effect.fail(passError(refused))
-      })
-    )
+  const because = Effect.fnUntraced(function* (tried: ReadonlyArray<readonly [gameId: string, error: StoreError]>) {
+    yield* Effect.mapError(records.clock, passError)
+    for (const [gameId, { reason }] of tried) {
+      if (reason._tag !== "CannotRecord") continue
+      const others = tried.length === 1 ? "" : ` and ${tried.length - 1} more`
+      return yield* PassRefused.cannotRecord(`${reason.detail}; tried with game ${printable(gameId)}${others}`)
+    }
+    for (const [, error] of tried) return yield* passError(error)
+  })
 
   const rehearse = Effect.fnUntraced(function* (due: ReadonlyArray<RuntimeRecord>) {
     const unrecordable = new Map((yield* TxRef.get(ref)).unrecordable)
-    const errors: Array<StoreError> = []
-    for (const record of due) {
+    const errors: Array<readonly [gameId: string, error: StoreError]> = []
+    const [first, ...others] = due
+    const drawn = first === undefined ? [] : [first, ...(yield* Random.shuffle(others))]
+    for (const record of drawn) {
       if (record.containerId !== null && !isContainerId(record.containerId)) continue
       const tried = yield* Effect.result(leases.rehearse(record))
       if (Result.isSuccess(tried) && tried.success) {
@@ -113,7 +130,7 @@ export const make = Effect.fnUntraced(function* (leases: GameLeases["Service"], 
         record.gameId,
         Result.isSuccess(tried) ? "its record has just changed" : tried.failure.reason.message
       )
-      if (Result.isFailure(tried) && errors.push(tried.failure) >= mostFailures) break
+      if (Result.isFailure(tried) && errors.push([record.gameId, tried.failure]) >= mostFailures) break
     }
     if (errors.length > 0) return yield* because(errors)
     yield* TxRef.update(ref, (state) => ({ ...state, unrecordable }))
@@ -126,15 +143,19 @@ export const make = Effect.fnUntraced(function* (leases: GameLeases["Service"], 
       return [now, now === "go" ? began(state, gameId) : state]
     })
 
-  /** Of one game that has begun. Whoever may not go on has not removed anything. */
   const rehearseOne = (record: RuntimeRecord) =>
     Effect.match(leases.rehearse(record), {
-      onSuccess: (works): "begun" | Refusal =>
-        works ? "begun" : { code: "record_moved", message: "the record has just changed" },
-      onFailure: ({ reason }): Refusal => ({
-        code: "store_unavailable",
-        message: `its removal would not be recorded: ${reason.message}`
-      })
+      onSuccess: (works): Refusal | undefined =>
+        works ? undefined : { code: "record_moved", message: "the record has just changed" },
+      onFailure: ({ reason }) => notRecordable(reason.message)
+    })
+
+  /** A rehearsal of one game says nothing of another once one of them has failed. */
+  const refusalOf = (record: RuntimeRecord) =>
+    Effect.flatMap(TxRef.get(ref), ({ unrecordable }) => {
+      const why = unrecordable.get(record.gameId)
+      if (why !== undefined) return Effect.succeed(notRecordable(why))
+      return unrecordable.size > 0 ? rehearseOne(record) : Effect.succeed(undefined)
     })
 
   /** Until waiting is over. */
@@ -152,11 +173,13 @@ export const make = Effect.fnUntraced(function* (leases: GameLeases["Service"], 
         yield* aside(known(record.gameId))
         return "waited"
       }
-      if (now instanceof PassRefused) return yield* now
-      if (now !== "go") return now
-      return (yield* TxRef.get(ref)).unrecordable.size > 0 ? yield* rehearseOne(record) : "begun"
+      if (now !== "go") return "_tag" in now ? yield* now : now
+      // Whoever is refused now has not removed anything.
+      return (yield* refusalOf(record)) ?? "begun"
     }),
+    refusalOf,
     fail: (gameId, why) => TxRef.update(ref, (state) => failed(state, gameId, why)),
-    end: (attempt) => TxRef.update(ref, (state) => ended(state, attempt))
+    end: (attempt) => TxRef.update(ref, (state) => ended(state, attempt)),
+    conclude: Effect.flatMap(TxRef.get(ref), (state) => conclusion(state) ?? Effect.void)
   } satisfies Recording
 })

@@ -5,8 +5,7 @@ import type { Refusal } from "../domain/Outcome.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { judgeRecord } from "../domain/Verdict.ts"
 import type { ContainerEngine, ContainerEngineError, EngineId } from "../ports/ContainerEngine.ts"
-import type { StoreError } from "../ports/StoreError.ts"
-import type { Brake } from "./Brake.ts"
+import type { Brake, Found } from "./Brake.ts"
 import {
   askEngine,
   confirmAbsence,
@@ -16,7 +15,7 @@ import {
   type Question,
   refusalOf
 } from "./decide.ts"
-import { PassRefused } from "./PassRefused.ts"
+import { type PassError, PassRefused } from "./PassRefused.ts"
 import type { Recording } from "./Recording.ts"
 import type { RenewableTrust } from "./Trust.ts"
 
@@ -59,20 +58,18 @@ export interface HeldGame {
 
 type Engine = ContainerEngine["Service"]
 
-/** Steps 2 to 5, the only place that removes a container. Fails with `PassRefused` where no game can be cleaned now. */
+/** Steps 2 to 5, the only place that removes a container. Fails where no game can be cleaned now. */
 export const underLease = (
   engine: Engine,
   engineTimeout: Duration.Duration,
   game: HeldGame
-): Effect.Effect<End, PassRefused> =>
+): Effect.Effect<End, PassError> =>
   steps(engine, engineTimeout, game).pipe(
-    Effect.catchTags({
-      ContainerEngineError: (error) =>
-        Effect.map(refusalOf(engine, error), (refusal) =>
-          End.Refused(game.removal.inDoubt ? { code: "outcome_unknown", message: error.message } : refusal)
-        ),
-      StoreError: ({ message }) => Effect.succeed(End.Refused({ code: "store_unavailable", message }))
-    })
+    Effect.catchTag("ContainerEngineError", (error) =>
+      Effect.map(refusalOf(engine, error), (refusal) =>
+        End.Refused(game.removal.inDoubt ? { code: "outcome_unknown", message: error.message } : refusal)
+      )
+    )
   )
 
 /** A game that had to wait until others were recorded is looked at `again`: much may have changed. */
@@ -81,14 +78,15 @@ const steps: (
   engineTimeout: Duration.Duration,
   game: HeldGame,
   again?: "again"
-) => Effect.Effect<End, ContainerEngineError | PassRefused | StoreError> = Effect.fnUntraced(
+) => Effect.Effect<End, ContainerEngineError | PassError> = Effect.fnUntraced(
   function* (engine, engineTimeout, game, again) {
     const verdict = judgeRecord(game.record, game.moment)
     if (verdict._tag === "Refused") return End.Refused(verdict)
     const decision = yield* askEngine(engine, verdict, { ...game, patience: engineTimeout })
     const unexplained = game.leftBehind ? "explained" : "absent"
     const found = decision._tag === "Absent" ? unexplained : "there"
-    if (again === undefined || found !== "there") yield* game.brake.looked(found)
+    const unanswered = again === undefined || found !== "there" ? yield* looked(game, found) : undefined
+    if (unanswered !== undefined) return End.Refused(unanswered)
     if (decision._tag === "Absent") return yield* alreadyAbsent(engine, game, decision.containerId)
     if (decision._tag === "Refused") return End.Refused(decision)
 
@@ -101,6 +99,13 @@ const steps: (
     return yield* remove(engine, engineTimeout, game, decision)
   }
 )
+
+/** If nobody could be asked what else the engine should have, that is this game's trouble alone. */
+const looked = ({ brake }: HeldGame, found: Found) =>
+  brake.looked(found).pipe(
+    Effect.as(undefined),
+    Effect.catchTag("StoreError", ({ message }) => Effect.succeed<Refusal>({ code: "store_unavailable", message }))
+  )
 
 const removeSpan = Effect.withSpan("rtmanager.cleanup.remove", { kind: "client" })
 

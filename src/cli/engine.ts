@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { Command } from "effect/cli"
-import { PassRefused } from "../cleanup/PassRefused.ts"
+import { PassRefused, passError } from "../cleanup/PassRefused.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
@@ -11,7 +11,7 @@ import { json } from "./run.ts"
 const accept = Command.make("accept", { json }, ({ json }) =>
   Effect.gen(function* () {
     const known = yield* KnownEngine
-    yield* (yield* RuntimeRecords).clock
+    yield* Effect.mapError((yield* RuntimeRecords).clock, passError)
     const present = yield* Effect.mapError((yield* ContainerEngine).identity, PassRefused.engineDown)
     const before = yield* known.read
     yield* known.accept(present)

@@ -77,8 +77,9 @@ export class GameLeases extends Context.Service<
 
     /**
      * In one statement, fenced by the lease and releasing it: `stopped` with the same container id → `removed`, and a
-     * success row; the game's backoff is forgotten. A lost answer re-issues the statement, so a result is certain. A
-     * failure means that it is unknown.
+     * success row; the game's backoff is forgotten. A lost answer re-issues the statement, so a result is certain.
+     * `CannotRecord`: the database refused it, and the lease is still ours. Any other failure means that the result is
+     * unknown.
      */
     readonly commit: (
       lease: Lease,
@@ -89,8 +90,8 @@ export class GameLeases extends Context.Service<
     /**
      * Does everything that recording this game's removal consists of, and takes it back: the lease, a failure row with
      * its backoff, the commit with its success row. `false`: nothing was learned, as the record is no longer stopped with
-     * this container. Fails with `CannotRecord` if the database refuses any of it or silently does not do it. Whoever
-     * holds the game's lease keeps it.
+     * this container. Fails with `CannotRecord` if the database refuses any of it or silently does not write a row or move
+     * the record. Whoever holds the game's lease keeps it.
      */
     readonly rehearse: (record: RuntimeRecord) => Effect.Effect<boolean, StoreError>
 

@@ -20,7 +20,7 @@ export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated"
 
 /**
  * The database answers, and would not record what this service does or not show all that it must see: a person has to
- * mend it. `detail` has the server's words, their SQLSTATE and the role.
+ * mend it. `detail` has the server's words and their SQLSTATE, and of a rehearsal the role too.
  */
 export class CannotRecord extends Schema.TaggedError<CannotRecord>()("CannotRecord", {
   detail: Schema.String

@@ -403,6 +403,27 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: leases
   },
   {
+    name: "a rehearsal behind a transaction pooler takes another session's statements for its own",
+    file: "src/adapters/postgres/rehearse.ts",
+    from: "leases.take([gameId]).unprepared",
+    to: "leases.take([gameId])",
+    tests: ["test/adapters/postgres/pooler.test.ts"]
+  },
+  {
+    name: "a rehearsal behind a transaction pooler leaves its transaction open",
+    file: "src/adapters/postgres/transaction.ts",
+    from: "Option.isSome(open) ? savepointRolledBack",
+    to: "Option.isOption(open) ? savepointRolledBack",
+    tests: ["test/adapters/postgres/pooler.test.ts"]
+  },
+  {
+    name: "a rehearsal whose failure row was swallowed works",
+    file: "src/adapters/postgres/rehearse.ts",
+    from: "return seen.failures < errorCodes.length",
+    to: "return seen.failures < 0",
+    tests: ["test/adapters/postgres/rehearse.test.ts"]
+  },
+  {
     name: "a record that moves although its success row was swallowed",
     file: "src/adapters/postgres/commit.ts",
     from: "else 'operation_log has not taken the success row, without a word' end",
@@ -482,8 +503,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "only a removal whose answer came is one of ours",
     file: "src/cleanup/Cleaner.ts",
-    from: "  if (end.byUs) {\n",
-    to: '  if (end.outcome === "removed") {\n',
+    from: "  if (end.byUs) return removedAnd(end",
+    to: '  if (end.outcome === "removed") return removedAnd(end',
     tests: cleaner
   },
   {
@@ -664,8 +685,50 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "games are not rehearsed themselves once one was not recorded",
     file: "src/cleanup/Recording.ts",
-    from: '(yield* TxRef.get(ref)).unrecordable.size > 0 ? yield* rehearseOne(record) : "begun"',
-    to: '"begun"',
+    from: "unrecordable.size > 0 ? rehearseOne(record) : Effect.succeed(undefined)",
+    to: "Effect.succeed(undefined)",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "a pass whose last removals were not recorded ends like any other",
+    file: "src/cleanup/CleanupPass.ts",
+    from: "    yield* recording.conclude\n",
+    to: "",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "a commit that waited in vain counts as one that the database refuses",
+    file: "src/cleanup/Cleaner.ts",
+    from: "yield* request.recording.fail(request.gameId, passError(error))\n      if",
+    to: "yield* request.recording.fail(request.gameId, PassRefused.cannotRecord(error.message))\n      if",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "a removal whose commit the database refuses leaves no row",
+    file: "src/adapters/postgres/storeError.ts",
+    from: "if (recording.has(operation) && !isPassing(error))",
+    to: "if (false)",
+    tests: ["test/adapters/postgres/GameLeases.test.ts"]
+  },
+  {
+    name: "the lease of a refused commit is released, and the next holder does not know why the container is gone",
+    file: "src/cleanup/Cleaner.ts",
+    from: "{ keep: true, ",
+    to: "{ keep: false, ",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "only the oldest games are rehearsed with",
+    file: "src/cleanup/Recording.ts",
+    from: "...(yield* Random.shuffle(others))",
+    to: "...others",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "a dry run does not say which games would not be recorded",
+    file: "src/cleanup/CleanupPlan.ts",
+    from: 'decision._tag === "Refused" ? undefined : yield* recording.refusalOf(record)',
+    to: "undefined",
     tests: ["test/cleanup/Recording.test.ts"]
   },
   {

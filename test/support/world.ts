@@ -46,8 +46,10 @@ export const layerPorts = portsWith(engineTimeout)
 export const recording: Recording = {
   rehearse: () => Effect.void,
   begin: () => Effect.succeed("begun"),
+  refusalOf: () => Effect.succeed(undefined),
   fail: () => Effect.void,
-  end: () => Effect.void
+  end: () => Effect.void,
+  conclude: Effect.void
 }
 
 /** A full container id that is easy to tell apart: the number in hex, padded to 64 digits. */

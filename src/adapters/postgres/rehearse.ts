@@ -1,4 +1,4 @@
-import { Data, Effect } from "effect"
+import { Clock, Data, Effect } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { isContainerId } from "../../domain/ContainerId.ts"
@@ -48,9 +48,10 @@ const rows = (record: RuntimeRecord, now: number): { readonly success: AuditRow;
 }
 
 /**
- * The very statements that record a removal, and a refusal with each of these error codes, one after another in a transaction that is always rolled back. What the
- * server checks only at the end of a transaction it checks after each of them. The lease is taken whoever holds it, as
- * nobody sees that. Behind a transaction pooler this session may not have the statements that others have prepared.
+ * The very statements that record a removal, and a refusal with each of these error codes, one after another in a transaction
+ * that is always rolled back. What the server checks only at the end of a transaction it checks after each of them. The lease
+ * is taken whoever holds it, because nobody sees that. Behind a transaction pooler this session may not have the statements
+ * that others have prepared.
  */
 export const rehearsal = Effect.fnUntraced(function* (
   { commits, leases, owner, quotedSchema, sql }: Options,
@@ -60,36 +61,39 @@ export const rehearsal = Effect.fnUntraced(function* (
   const { containerId, gameId } = record
   const schema = sql.literal(quotedSchema)
   yield* sql`set constraints all immediate`.unprepared
-  const [found] = yield* sql<{ now: number; expected: boolean }>`
-    with free as (
-      delete from ${schema}.game_leases where game_id in (
-        select game_id from ${schema}.game_leases where game_id = ${gameId} for update skip locked
-      ) returning game_id
-    ) select set_config('lock_timeout', ${`${patience}ms`}, true),
-      floor(extract(epoch from clock_timestamp()) * 1000)::float8 as now, exists (
-        select from ${schema}.runtime_records where game_id = ${gameId} and status = 'stopped'
-          and current_container_id is not distinct from ${containerId}::text
-      ) and (
-        exists (select from free) or not exists (select from ${schema}.game_leases where game_id = ${gameId})
-      ) as expected`.unprepared
-  if (found === undefined || !found.expected) return Outcome.MovedOn()
+  yield* sql`select set_config('lock_timeout', ${`${patience}ms`}, true)`.unprepared
+  yield* sql`delete from ${schema}.game_leases where game_id = ${gameId}`.unprepared
   const [taken] = yield* leases.take([gameId]).unprepared
   if (taken === undefined) return Outcome.Swallowed({ what: "the lease in game_leases" })
   const lease: Lease = { gameId, owner, token: taken.token }
-  const { failure, success } = rows(record, found.now)
-  for (const errorCode of errorCodes) {
-    const backoff = { attempts: 1, nextAttemptAt: found.now, lastError: errorCode }
-    yield* leases.settle(lease, { failure: { ...failure, errorCode }, backoff, keep: true }).unprepared
+  const now = yield* Clock.currentTimeMillis
+  const { failure, success } = rows(record, now)
+  for (const [i, errorCode] of errorCodes.entries()) {
+    // No two rows of a game are ever of the same moment, and a log that was adopted may know them by it.
+    const moment = now - 1 - i
+    const row = { ...failure, errorCode, startedAt: moment, finishedAt: moment }
+    const backoff = { attempts: 1, nextAttemptAt: now, lastError: errorCode }
+    yield* leases.settle(lease, { failure: row, backoff, keep: true }).unprepared
   }
   const [committed] = yield* commits.one({ lease, containerId, row: success }).unprepared
-  const [seen] = yield* sql<{ removed: boolean; logged: boolean }>`
-    select exists (select from ${schema}.runtime_records where game_id = ${gameId} and status = 'removed') as removed, exists (
-        select from ${schema}.operation_log where game_id = ${gameId} and op_kind = 'cleanup_container' and outcome = 'success'
-          and (lease_token = ${lease.token} and lease_owner = ${owner}::uuid or container_id = ${success.containerId})
-      ) as logged`.unprepared
   if (!committed?.held) return Outcome.Swallowed({ what: "the lease in game_leases" })
+  const [seen] = yield* sql<{ stopped: boolean; removed: boolean; logged: boolean; failures: number }>`
+    select exists (
+        select from ${schema}.runtime_records where game_id = ${gameId} and status = 'stopped'
+          and current_container_id is not distinct from ${containerId}::text
+      ) as stopped,
+      exists (select from ${schema}.runtime_records where game_id = ${gameId} and status = 'removed') as removed,
+      coalesce(bool_or(outcome = 'success'
+        and (lease_token = ${lease.token} and lease_owner = ${owner}::uuid or container_id = ${success.containerId})), false) as logged,
+      (count(distinct error_code) filter (where outcome = 'failure'
+        and error_code = any (array(select json_array_elements_text(${JSON.stringify(errorCodes)}::json)))))::float8 as failures
+    from ${schema}.operation_log where game_id = ${gameId} and op_kind = 'cleanup_container'`.unprepared
+  if (!committed.moved && !seen?.stopped) return Outcome.MovedOn()
   if (!committed.moved || !seen?.removed) return Outcome.Swallowed({ what: "the change of runtime_records" })
-  return seen.logged ? Outcome.Works() : Outcome.Swallowed({ what: "the success row in operation_log" })
+  if (!seen.logged) return Outcome.Swallowed({ what: "the success row in operation_log" })
+  return seen.failures < errorCodes.length
+    ? Outcome.Swallowed({ what: "the failure row in operation_log" })
+    : Outcome.Works()
 })
 
 export const makeRehearse = (database: Database["Service"], options: Options) => {

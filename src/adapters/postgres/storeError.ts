@@ -1,5 +1,5 @@
 import type { SqlError } from "effect/sql/SqlError"
-import { NotMigrated, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
+import { CannotRecord, NotMigrated, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
 
 /** PgBouncer's words for what it would rather drop in silence, if it were told to. */
 const refusedParameter = /unsupported startup parameter/
@@ -29,10 +29,19 @@ export const storeError =
   (error: SqlError): StoreError => {
     const state = sqlStateOf(error)
     const detail = explain(error)
-    return new StoreError({ operation, reason: reasonFor(error, state, detail) })
+    return new StoreError({ operation, reason: reasonFor(operation, error, state, detail) })
   }
 
-const reasonFor = (error: SqlError, state: string | undefined, detail: string): StoreError["reason"] => {
+/** What writes a game's rows. */
+const recording = new Set(["commit", "settle"])
+
+const reasonFor = (
+  operation: string,
+  error: SqlError,
+  state: string | undefined,
+  detail: string
+): StoreError["reason"] => {
+  if (recording.has(operation) && !isPassing(error)) return new CannotRecord({ detail: `${detail} (${state})` })
   if (isMissing(error)) return new NotMigrated({ detail: `${detail}: ${migrateHint}` })
   if (refusedParameter.test(detail)) {
     return new UnsafeSession({ detail: `${detail}: a pooler needs the lines of docs/pgbouncer.md` })

@@ -1,4 +1,4 @@
-import { Cause, Effect } from "effect"
+import { Cause, Effect, Option } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 
@@ -15,8 +15,10 @@ export const inTransaction = <A, E, R>(
     return lost === undefined ? Effect.failCause(cause) : Effect.fail(lost.defect as SqlError)
   })
 
-/** The same, but nothing of it is kept, whatever it ends with. */
-export const rolledBack = <A, E, R>(sql: SqlClient, work: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
+const savepointRolledBack = <A, E, R>(
+  sql: SqlClient,
+  work: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError, R> =>
   Effect.flatMap(
     Effect.flip(
       inTransaction(
@@ -26,4 +28,29 @@ export const rolledBack = <A, E, R>(sql: SqlClient, work: Effect.Effect<A, E, R>
     ),
     (ended): Effect.Effect<A, E | SqlError> =>
       "takenBack" in ended ? Effect.fromResult(ended.takenBack) : Effect.fail(ended)
+  )
+
+/**
+ * The driver prepares the statements that control a transaction. Behind a transaction pooler the session may lack its
+ * `rollback`, so that the transaction stays open and aborted for whoever is given the connection next. These are not prepared.
+ */
+const transactionRolledBack = <A, E, R>(
+  sql: SqlClient,
+  work: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError, R> =>
+  Effect.scoped(
+    Effect.flatMap(sql.reserve, (connection) => {
+      const control = (statement: string) => connection.executeUnprepared(statement, [], undefined)
+      return Effect.acquireUseRelease(
+        control("begin"),
+        () => Effect.provideService(work, sql.transactionService, [connection, 0]),
+        () => control("rollback")
+      )
+    })
+  )
+
+/** In a transaction, or a savepoint of the open one, of which nothing is kept, whatever it ends with. */
+export const rolledBack = <A, E, R>(sql: SqlClient, work: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
+  Effect.flatMap(Effect.serviceOption(sql.transactionService), (open) =>
+    Option.isSome(open) ? savepointRolledBack(sql, work) : transactionRolledBack(sql, work)
   )

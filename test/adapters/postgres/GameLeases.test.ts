@@ -233,8 +233,10 @@ it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("GameLeases
       yield* fixture.put(stopped("game"))
       yield* sql`alter table operation_log add constraint no_success check (outcome <> 'success')`
       const lease = yield* hold(leases)
-      yield* Effect.flip(leases.commit(lease, stopped("game"), auditRow()))
+      const error = yield* Effect.flip(leases.commit(lease, stopped("game"), auditRow()))
       yield* sql`alter table operation_log drop constraint no_success`
+      assert.strictEqual(error.reason._tag, "CannotRecord")
+      assert.match(error.message, /"no_success" \(23514\)$/)
       assert.deepStrictEqual(yield* fixture.record("game"), stopped("game"))
       assert.deepStrictEqual(yield* fixture.lease("game"), lease)
       assert.strictEqual(yield* leases.commit(lease, stopped("game"), auditRow()), "committed")

@@ -6,12 +6,14 @@ import { migrate } from "../../../src/adapters/postgres/migrations.ts"
 import * as Records from "../../../src/adapters/postgres/RuntimeRecords.ts"
 import { tables } from "../../../src/adapters/postgres/tables.ts"
 import { serverAt } from "../../../src/config/databaseUrl.ts"
+import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import * as GameLeasesSuite from "../../ports/GameLeasesSuite.ts"
 import * as KnownEngineSuite from "../../ports/KnownEngineSuite.ts"
 import * as RuntimeRecordsSuite from "../../ports/RuntimeRecordsSuite.ts"
 import { describePgBouncer, documented, modes, type PoolerOptions, servePgBouncer } from "../../support/pgbouncer.ts"
 import { freshSchema, layerDatabase, layerFixture, layerPorts, postgresServer } from "../../support/postgres.ts"
+import { stopped } from "../../support/records.ts"
 
 const server = postgresServer()
 const timeout = Duration.seconds(5)
@@ -68,6 +70,7 @@ describePgBouncer("behind PgBouncer, before a schema with other tables of the sa
   it.layer(server, { timeout: "2 minutes", excludeTestServices: true })("the first question of a pass", (it) => {
     const ask = Effect.flatMap(RuntimeRecords, ({ clock }) => clock)
     const records = (options: PoolerOptions) => Layer.provideMerge(Records.layer, pooled(freshSchema(), options))
+    const ports = (options: PoolerOptions) => Layer.provideMerge(layerPorts(), pooled(freshSchema(), options))
     const refusal = Effect.map(Effect.flip(ask), ({ reason, message }) => ({ reason: reason._tag, message }))
     const bounds = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
 
@@ -92,6 +95,22 @@ describePgBouncer("behind PgBouncer, before a schema with other tables of the sa
             assert.include(error.message, "docs/pgbouncer.md")
           }
         }).pipe(Effect.provide(records({ ...documented, mode, ignored: ["extra_float_digits"] })))
+    )
+
+    it.effect("event 27: rehearses in a session that lacks the statements which another one has prepared", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* migrate
+        yield* sql`insert into ${sql((yield* Database.Database).schema)}.runtime_records (game_id, status, last_op_at)
+          values ('game', 'stopped', now())`
+        const game = { ...stopped("game"), containerId: null }
+        const leases = yield* GameLeases
+        const other = yield* sql.reserve
+        assert.isTrue(yield* leases.rehearse(game))
+        yield* other.executeUnprepared("begin", [], undefined)
+        assert.isTrue(yield* leases.rehearse(game))
+        yield* other.executeUnprepared("rollback", [], undefined)
+      }).pipe(Effect.scoped, Effect.provide(ports({ ...documented, mode: "transaction", sessions: 2 })))
     )
 
     it.effect("event 27: finds what another client of the same session has left behind", () =>

@@ -119,6 +119,12 @@ const ways: ReadonlyArray<Way> = [
   ),
   trigger(
     "operation_log",
+    "before insert",
+    "if new.outcome = 'failure' then return null; end if; return new;",
+    /swallowed the failure row in operation_log/
+  ),
+  trigger(
+    "operation_log",
     "after insert",
     "delete from rtmanager.operation_log where id = new.id; return null;",
     /swallowed the success row in operation_log/

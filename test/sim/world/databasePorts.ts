@@ -68,10 +68,10 @@ export const makeSend = (
         : Effect.fail(failure)
     ).pipe(
       Effect.mapError((failure) => {
-        const isRefused = failure === "cannot_record" && statement.operation === "rehearse"
-        const reason = isRefused
-          ? new CannotRecord({ detail: failure })
-          : new Unavailable({ cause: new Error(failure) })
+        const reason =
+          failure === "cannot_record"
+            ? new CannotRecord({ detail: failure })
+            : new Unavailable({ cause: new Error(failure) })
         return new StoreError({ operation: statement.operation, reason })
       })
     )
