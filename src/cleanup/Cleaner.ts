@@ -111,7 +111,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
         Effect.as(ended),
         Effect.catch((error) =>
           Effect.map(storeFailed(request, error, known), (failed) => notSettled(ended, failed)).pipe(
-            Effect.tap(removedByUs(ended) ? request.recording.fail(request.gameId, passError(error)) : Effect.void)
+            Effect.tap(removedByUs(ended) ? request.recording.fail(game, passError(error)) : Effect.void)
           )
         )
       )
@@ -147,10 +147,10 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       .pipe(commitSpan, Effect.result)
     if (Result.isFailure(committed)) {
       const error = committed.failure
-      yield* request.recording.fail(request.gameId, passError(error))
+      yield* request.recording.fail(game, passError(error))
       if (error.reason._tag === "CannotRecord") {
         // The lease that is left behind says to its next holder why the container is gone. Without a backoff the game comes
-        // first in the next pass, so that no other's container is lost to find the same out again.
+        // first in the next pass.
         return yield* refuse(notRecorded(end, error.message), { keep: true, isRetriedSoon: true })
       }
       const reason = `${message}, but this could not be recorded: ${error.message}`
@@ -158,8 +158,8 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       return refused(request, { code: "store_unavailable", message: reason }, { ...known, refusal })
     }
     if (committed.success === "not_recorded") {
-      yield* request.recording.fail(request.gameId, PassRefused.cannotRecord(swallowed))
-      return yield* refuse(notRecorded(end, swallowed), { afterCommit: true })
+      yield* request.recording.fail(game, PassRefused.cannotRecord(swallowed))
+      return yield* refuse(notRecorded(end, swallowed), { afterCommit: true, isRetriedSoon: true })
     }
     if (committed.success !== "committed") {
       return yield* refuse(notCommitted(end, committed.success), { afterCommit: true })

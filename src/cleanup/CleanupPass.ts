@@ -74,6 +74,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const open = yield* openPass
   const due = yield* dueGames(options)
   const dryRun = options.mode === "dry_run"
+  const cannotRecord = yield* Ref.make<string | undefined>(undefined)
 
   const clean =
     ({ moment, engineId }: OpenedPass, brake: Brake.Brake, recording: Recording.Recording, tally: Tally) =>
@@ -138,7 +139,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     yield* backlogMeasured(backlog)
 
     const brake = acceptAbsent ? Brake.released : yield* Brake.make(testimony(engine, records, opened))
-    const recording = yield* Recording.make(leases, records)
+    const isProbing = (yield* Ref.get(cannotRecord)) !== undefined
+    const recording = yield* Recording.make(leases, records, { isProbing })
     const act: (record: RuntimeRecord) => Effect.Effect<void, PassError> = dryRun
       ? tryOut(opened, recording, tally)
       : clean(opened, brake, recording, tally)
@@ -184,8 +186,6 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     // The work is done: gauges that cannot be set now are set within a minute.
     if (tally.done > 0) yield* Effect.ignore(measure(records, opened.moment))
   }, Effect.scoped)
-
-  const cannotRecord = yield* Ref.make<string | undefined>(undefined)
 
   const runOnce: CleanupPass["Service"]["runOnce"] = Effect.fnUntraced(function* (runOptions) {
     const tally = new Tally(runOptions.trigger, dryRun)

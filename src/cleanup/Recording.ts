@@ -24,13 +24,16 @@ export interface State {
   readonly removing: ReadonlySet<string>
   /** Why a removal was not recorded, until a later one is. */
   readonly failure: PassError | undefined
+  /** The last pass found that removals are not recorded: they go one by one until one is. */
+  readonly isProbing: boolean
 }
 
 export const initial: State = {
   rehearsed: false,
   unrecordable: new Map(),
   removing: new Set(),
-  failure: undefined
+  failure: undefined,
+  isProbing: false
 }
 
 /**
@@ -38,10 +41,10 @@ export const initial: State = {
  * is about to be known.
  */
 export const verdict = (state: State, gameId: string): "go" | "wait" | Refusal | PassError => {
-  const unrecordable = state.unrecordable.get(gameId)
-  if (unrecordable !== undefined || !state.rehearsed) return notRecordable(unrecordable ?? "no game's was rehearsed")
-  if (state.failure === undefined) return "go"
-  return state.removing.size > 0 ? "wait" : state.failure
+  const why = state.unrecordable.get(gameId)
+  if (why !== undefined || !state.rehearsed) return notRecordable(why ?? "no game's was rehearsed")
+  const isOpen = state.failure === undefined && !state.isProbing
+  return !isOpen && state.removing.size > 0 ? "wait" : (state.failure ?? "go")
 }
 
 const notRecordable = (why: string): Refusal => ({
@@ -54,17 +57,35 @@ export const began = (state: State, gameId: string): State => ({
   removing: new Set([...state.removing, gameId])
 })
 
-/** A removal of this game could not be recorded. What was not removed by us may fail without a consequence. */
+const markedUnrecordable = (state: State, gameId: string, { message }: PassError): State => ({
+  ...state,
+  unrecordable: new Map([...state.unrecordable, [gameId, message]])
+})
+
+/**
+ * What a game came to could not be recorded. It matters if its container was removed by us, or if the database refused what
+ * it had let pass in a rehearsal. What it refused is not forgotten because something else only waited in vain.
+ */
 export const failed = (state: State, gameId: string, failure: PassError): State =>
-  state.removing.has(gameId)
-    ? { ...state, failure, unrecordable: new Map([...state.unrecordable, [gameId, failure.message]]) }
+  state.removing.has(gameId) || failure._tag === "PassRefused"
+    ? {
+        ...markedUnrecordable(state, gameId, failure),
+        failure: state.failure?._tag === "PassRefused" ? state.failure : failure
+      }
     : state
 
-export const ended = (state: State, { gameId, outcome }: { readonly gameId: string; readonly outcome: Outcome }) => ({
-  ...state,
-  removing: new Set([...state.removing].filter((other) => other !== gameId)),
-  failure: outcome === "removed" || outcome === "already_absent" ? undefined : state.failure
-})
+export const ended = (
+  state: State,
+  { gameId, outcome }: { readonly gameId: string; readonly outcome: Outcome }
+): State => {
+  const isRecorded = outcome === "removed" || outcome === "already_absent"
+  return {
+    ...state,
+    removing: new Set([...state.removing].filter((other) => other !== gameId)),
+    failure: isRecorded ? undefined : state.failure,
+    isProbing: state.isProbing && !isRecorded
+  }
+}
 
 /**
  * How a pass ends whose games have all had their turn: with a removal that the database refuses to record, unless a later
@@ -76,7 +97,8 @@ export const conclusion = ({ failure }: State): PassRefused | undefined =>
 /**
  * Whether this database records what the pass does: what cannot be recorded is not removed. A pass rehearses before its
  * first game. Should a removal fail to be recorded all the same, no other begins until a commit works; if none is left
- * that could, the pass is refused. So at most the removals under way at that moment go unrecorded. As a database may
+ * that could, the pass is refused. So at most the removals under way at that moment go unrecorded, and at most one in the next
+ * pass, whose removals go one by one at first. As a database may
  * refuse some games alone, from then on, and once a rehearsal has failed, each game is rehearsed before its own removal.
  */
 export interface Recording {
@@ -94,15 +116,22 @@ export interface Recording {
   /** For those who only look: why this game's removal would not be recorded, if it would not. */
   readonly refusalOf: (record: RuntimeRecord) => Effect.Effect<Refusal | undefined>
   /** What a game's attempt came to could not be written. */
-  readonly fail: (gameId: string, why: PassError) => Effect.Effect<void>
+  readonly fail: (
+    game: { readonly gameId: string; readonly record: RuntimeRecord | undefined },
+    why: PassError
+  ) => Effect.Effect<void>
   /** An attempt has ended, whether it had begun a removal or not. */
   readonly end: (ended: { readonly gameId: string; readonly outcome: Outcome }) => Effect.Effect<void>
   /** After the last game: fails if the database refused to record a removal, and has recorded none since. */
   readonly conclude: Effect.Effect<void, PassRefused>
 }
 
-export const make = Effect.fnUntraced(function* (leases: GameLeases["Service"], records: RuntimeRecords["Service"]) {
-  const ref = yield* TxRef.make(initial)
+export const make = Effect.fnUntraced(function* (
+  leases: GameLeases["Service"],
+  records: RuntimeRecords["Service"],
+  { isProbing } = { isProbing: false }
+) {
+  const ref = yield* TxRef.make({ ...initial, isProbing })
 
   /** Why no pass is possible: the database is away, does not record, or (all were held up) may do so later. */
   const because = Effect.fnUntraced(function* (tried: ReadonlyArray<readonly [gameId: string, error: StoreError]>) {
@@ -168,17 +197,31 @@ export const make = Effect.fnUntraced(function* (leases: GameLeases["Service"], 
     rehearse: (due) =>
       Effect.flatMap(TxRef.get(ref), ({ rehearsed }) => (rehearsed || due.length === 0 ? Effect.void : rehearse(due))),
     begin: Effect.fnUntraced(function* (record, aside) {
+      if (verdict(yield* TxRef.get(ref), record.gameId) === "go") {
+        const refusal = yield* refusalOf(record)
+        if (refusal !== undefined) return refusal
+      }
       const now = yield* begin(record.gameId)
       if (now === "wait") {
         yield* aside(known(record.gameId))
         return "waited"
       }
       if (now !== "go") return "_tag" in now ? yield* now : now
-      // Whoever is refused now has not removed anything.
-      return (yield* refusalOf(record)) ?? "begun"
+      return "begun"
     }),
     refusalOf,
-    fail: (gameId, why) => TxRef.update(ref, (state) => failed(state, gameId, why)),
+    fail: Effect.fnUntraced(function* ({ gameId, record }, why) {
+      const { removing } = yield* TxRef.get(ref)
+      // A container that was absent already: if the game's own rehearsal is refused too, it is this game's trouble alone.
+      const isItsOwn =
+        !removing.has(gameId) &&
+        why._tag === "PassRefused" &&
+        record !== undefined &&
+        Result.isFailure(yield* Effect.result(leases.rehearse(record)))
+      yield* TxRef.update(ref, (state) =>
+        isItsOwn ? markedUnrecordable(state, gameId, why) : failed(state, gameId, why)
+      )
+    }),
     end: (attempt) => TxRef.update(ref, (state) => ended(state, attempt)),
     conclude: Effect.flatMap(TxRef.get(ref), (state) => conclusion(state) ?? Effect.void)
   } satisfies Recording

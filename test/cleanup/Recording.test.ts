@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Random } from "effect"
+import { Deferred, Duration, Effect, Fiber, Random, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import { CleanupPass, type RunOptions } from "../../src/cleanup/CleanupPass.ts"
@@ -36,7 +36,11 @@ describe("whether a game may remove its container", () => {
     ["one was not recorded, and another was", ended(ended(oneFailed, failedOf("a")), removed("b")), "go"],
     ["none was recorded", ended(ended(oneFailed, failedOf("a")), failedOf("b")), "PassRefused"],
     ["none could be recorded now", ended(ended(oneHeldUp, failedOf("a")), failedOf("b")), "StoreError"],
-    ["what failed was not a removal", failed(rehearsed, "c", PassRefused.cannotRecord("denied")), "go"]
+    ["what failed was not a removal", failed(rehearsed, "c", locked("commit")), "go"],
+    ["it was refused all the same", failed(rehearsed, "c", PassRefused.cannotRecord("denied")), "PassRefused"],
+    ["the last pass did not record, and none is under way", { ...rehearsed, isProbing: true }, "go"],
+    ["the last pass did not record, and one is under way", { ...oneUnderWay, isProbing: true }, "wait"],
+    ["the last pass did not record, and this one has", ended({ ...two, isProbing: true }, removed("a")), "go"]
   ] as const)("when %s: %s", (_, state, expected) => {
     assert.strictEqual(codeOf(verdict(state, "game")), expected)
   })
@@ -45,7 +49,8 @@ describe("whether a game may remove its container", () => {
     ["every removal was recorded", ended(two, removed("a")), undefined],
     ["one was refused, and none recorded since", oneFailed, "PassRefused"],
     ["one was refused, and another recorded since", ended(oneFailed, removed("b")), undefined],
-    ["one could not be recorded now", oneHeldUp, undefined]
+    ["one could not be recorded now", oneHeldUp, undefined],
+    ["one was refused, and another could not be recorded now", failed(oneFailed, "b", locked("commit")), "PassRefused"]
   ] as const)("and how a pass ends when %s: %s", (_, state, expected) => {
     assert.strictEqual(conclusion(state)?._tag, expected)
   })
@@ -272,6 +277,89 @@ describe("a pass over a database that does not record", () => {
       yield* TestClock.adjust(leaseTtl)
       yield* runOnce()
       assert.isTrue([...records.values()].every(({ status }) => status === "removed"))
+    }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
+  )
+
+  it.effect.each([1, 2, 8])(
+    "event 26: loses at most what is under way, and in each later pass one more: with a concurrency of %s",
+    (concurrency) =>
+      Effect.gen(function* () {
+        yield* seedMany(60)
+        yield* intercept(failing(denied, ["commit"]))
+        const lost: Array<number> = []
+        for (let pass = 0; pass < 4; pass++) {
+          assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+          assert.isDefined(yield* (yield* CleanupPass).cannotRecord)
+          lost.push((yield* removals).length)
+          yield* TestClock.adjust("1 hour")
+        }
+        const [first = 0] = lost
+        assert.isAtMost(first, concurrency)
+        assert.isTrue(
+          lost.every((count, pass) => count <= first + (concurrency === 1 ? 0 : pass)),
+          String(lost)
+        )
+      }).pipe(Effect.provide(layerWorld({ concurrency })))
+  )
+
+  it.effect("event 26: is refused as long as the commits of what is already gone are, and nothing else is due", () =>
+    Effect.gen(function* () {
+      yield* seedMany(1)
+      yield* intercept(failing(denied, ["commit"]))
+      for (let pass = 0; pass < 3; pass++) {
+        assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+        yield* TestClock.adjust("1 hour")
+      }
+      assert.lengthOf(yield* removals, 1)
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 26: is not refused because of one game that is already gone and alone would not be recorded", () =>
+    Effect.gen(function* () {
+      yield* seedMany(12)
+      yield* (yield* MemoryEngine).drop(containerId(5))
+      yield* intercept(failing(denied, ["rehearse", "commit"], ["game-5"]))
+      const report = yield* runOnce()
+      assert.deepStrictEqual([report.result, report.outcomes.removed], ["partial", 11])
+    }).pipe(Effect.provide(layerWorld()))
+  )
+
+  it.effect("event 26: is refused by what the database refused, although writing that down only waited in vain", () =>
+    Effect.gen(function* () {
+      yield* seedMany(5)
+      yield* intercept((operation, gameId) => {
+        if (gameId !== "game-4") return Effect.void
+        if (operation === "commit") return Effect.fail(denied(operation))
+        return operation === "settle" ? Effect.fail(locked(operation)) : Effect.void
+      })
+      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+  )
+
+  it.effect("event 26: sends no removal of a game that was rehearsed while another's was not recorded", () =>
+    Effect.gen(function* () {
+      yield* seedMany(3)
+      const rehearsing = yield* Deferred.make<void>()
+      const failed = yield* Deferred.make<void>()
+      const isHeld = yield* Ref.make(false)
+      yield* intercept(
+        Effect.fnUntraced(function* (operation, gameId) {
+          const call = `${operation} ${gameId}`
+          if (call === "acquire game-2") yield* Ref.set(isHeld, true)
+          if (call === "rehearse game-0") return yield* denied(operation)
+          if (call === "rehearse game-2" && (yield* Ref.get(isHeld))) {
+            yield* Deferred.succeed(rehearsing, undefined)
+            yield* Deferred.await(failed)
+          }
+          if (call === "commit game-1") {
+            yield* Deferred.await(rehearsing)
+            return yield* denied(operation)
+          }
+          if (call === "settle game-1") yield* Deferred.succeed(failed, undefined)
+        })
+      )
+      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+      assert.deepStrictEqual(yield* removals, [containerId(1)])
     }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
   )
 

@@ -377,14 +377,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "removals go on after one that was not recorded",
     file: "src/cleanup/Recording.ts",
-    from: 'if (state.failure === undefined) return "go"\n  return state.removing.size > 0',
-    to: 'return "go"\n  return state.removing.size > 0',
+    from: 'return !isOpen && state.removing.size > 0 ? "wait" : (state.failure ?? "go")',
+    to: 'return isOpen ? "go" : "go"',
     tests: ["test/cleanup/Recording.test.ts"]
   },
   {
     name: "a game whose own rehearsal failed is removed all the same",
     file: "src/cleanup/Recording.ts",
-    from: "if (unrecordable !== undefined || !state.rehearsed)",
+    from: "if (why !== undefined || !state.rehearsed)",
     to: "if (!state.rehearsed)",
     tests: ["test/cleanup/Recording.test.ts"]
   },
@@ -697,10 +697,45 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: ["test/cleanup/Recording.test.ts"]
   },
   {
+    name: "what the database refused is forgotten when something else waits in vain",
+    file: "src/cleanup/Recording.ts",
+    from: 'failure: state.failure?._tag === "PassRefused" ? state.failure : failure',
+    to: "failure",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "the pass after one that did not record removes as many at once as any other",
+    file: "src/cleanup/Recording.ts",
+    from: "const isOpen = state.failure === undefined && !state.isProbing",
+    to: "const isOpen = state.failure === undefined",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "a refused commit of what was already gone says nothing",
+    file: "src/cleanup/Recording.ts",
+    from: 'state.removing.has(gameId) || failure._tag === "PassRefused"',
+    to: "state.removing.has(gameId)",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "one game that is gone and would not be recorded refuses the pass",
+    file: "src/cleanup/Recording.ts",
+    from: "Result.isFailure(yield* Effect.result(leases.rehearse(record)))",
+    to: "false",
+    tests: ["test/cleanup/Recording.test.ts"]
+  },
+  {
+    name: "a rehearsal refused because its record was deleted meanwhile refuses the pass",
+    file: "src/adapters/postgres/rehearse.ts",
+    from: "if (yield* hasMovedOn(record)) return false",
+    to: "",
+    tests: ["test/adapters/postgres/rehearse.test.ts"]
+  },
+  {
     name: "a commit that waited in vain counts as one that the database refuses",
     file: "src/cleanup/Cleaner.ts",
-    from: "yield* request.recording.fail(request.gameId, passError(error))\n      if",
-    to: "yield* request.recording.fail(request.gameId, PassRefused.cannotRecord(error.message))\n      if",
+    from: "yield* request.recording.fail(game, passError(error))\n      if",
+    to: "yield* request.recording.fail(game, PassRefused.cannotRecord(error.message))\n      if",
     tests: ["test/cleanup/Recording.test.ts"]
   },
   {

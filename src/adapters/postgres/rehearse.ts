@@ -99,14 +99,26 @@ export const rehearsal = Effect.fnUntraced(function* (
 export const makeRehearse = (database: Database["Service"], options: Options) => {
   const { sql } = options
 
-  const cannotRecord = (words: string) =>
-    Effect.flatMap(
-      database.run("rehearse", "disconnected", sql<{ role: string }>`select current_user as role`),
-      ([row]) => {
-        const detail = `${words}, as role ${row?.role}`
-        return Effect.fail(new StoreError({ operation: "rehearse", reason: new CannotRecord({ detail }) }))
-      }
-    )
+  /** A record that was changed or deleted meanwhile may have been the reason, as with a foreign key to it. */
+  const hasMovedOn = ({ gameId, containerId }: RuntimeRecord) =>
+    database
+      .run(
+        "rehearse",
+        "disconnected",
+        sql`select from ${sql.literal(options.quotedSchema)}.runtime_records where game_id = ${gameId}
+          and status = 'stopped' and current_container_id is not distinct from ${containerId}::text`.unprepared
+      )
+      .pipe(
+        Effect.map((rows) => rows.length === 0),
+        Effect.orElseSucceed(() => false)
+      )
+
+  const cannotRecord = Effect.fnUntraced(function* (record: RuntimeRecord, words: string) {
+    if (yield* hasMovedOn(record)) return false
+    const [row] = yield* database.run("rehearse", "disconnected", sql<{ role: string }>`select current_user as role`)
+    const detail = `${words}, as role ${row?.role}`
+    return yield* new StoreError({ operation: "rehearse", reason: new CannotRecord({ detail }) })
+  })
 
   return Effect.fnUntraced(function* (record: RuntimeRecord) {
     const outcome = yield* database.run(
@@ -126,10 +138,10 @@ export const makeRehearse = (database: Database["Service"], options: Options) =>
         return false
       case "Refused": {
         const hint = isMissing(outcome.error) ? `; where it is one of this service's own, ${migrateHint}` : ""
-        return yield* cannotRecord(`${explain(outcome.error)} (${sqlStateOf(outcome.error)})${hint}`)
+        return yield* cannotRecord(record, `${explain(outcome.error)} (${sqlStateOf(outcome.error)})${hint}`)
       }
       case "Swallowed":
-        return yield* cannotRecord(`a trigger, a rule or a row security policy has swallowed ${outcome.what}`)
+        return yield* cannotRecord(record, `a trigger, a rule or a row security policy has swallowed ${outcome.what}`)
     }
   })
 }

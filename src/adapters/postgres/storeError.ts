@@ -41,7 +41,9 @@ const reasonFor = (
   state: string | undefined,
   detail: string
 ): StoreError["reason"] => {
-  if (recording.has(operation) && !isPassing(error)) return new CannotRecord({ detail: `${detail} (${state})` })
+  if (recording.has(operation) && !isPassing(error)) {
+    return new CannotRecord({ detail: `${detail} (${state})${isMissing(error) ? `: ${migrateHint}` : ""}` })
+  }
   if (isMissing(error)) return new NotMigrated({ detail: `${detail}: ${migrateHint}` })
   if (refusedParameter.test(detail)) {
     return new UnsafeSession({ detail: `${detail}: a pooler needs the lines of docs/pgbouncer.md` })
@@ -74,8 +76,11 @@ export const isDisconnected = (error: SqlError): boolean =>
 export const isTimedOut = ({ reason }: SqlError): boolean =>
   reason._tag === "StatementTimeoutError" || reason._tag === "LockTimeoutError"
 
-/** Lost connections, rollbacks for another's sake, exhausted resources, time-outs, a server on its way down, a standby. */
-const passing = /^(08|40|53|57)|^55P03$|^25006$/
+/**
+ * Lost or refused connections, rollbacks for another's sake, exhausted resources, time-outs, a server on its way down, a
+ * standby, trouble of the server's own, and what comes after any of these in a transaction.
+ */
+const passing = /^(08|28|40|53|57|58|XX)|^(55P03|25006|25P02)$/
 
 /** It may work later without anybody's doing; anything else that the server says, a person has to mend. */
 export const isPassing = (error: SqlError): boolean => {

@@ -33,6 +33,7 @@ const savepointRolledBack = <A, E, R>(
 /**
  * The driver prepares the statements that control a transaction. Behind a transaction pooler the session may lack its
  * `rollback`, so that the transaction stays open and aborted for whoever is given the connection next. These are not prepared.
+ * The work must not open a transaction of its own.
  */
 const transactionRolledBack = <A, E, R>(
   sql: SqlClient,

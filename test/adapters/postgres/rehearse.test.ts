@@ -181,6 +181,23 @@ it.layer(layer, { timeout: "60 seconds", excludeTestServices: true })(
       (context) => Context.get(context, GameLeases)
     )
 
+    it.effect("event 26: learns nothing from a game whose record is deleted, although the log refuses its rows", () =>
+      Effect.gen(function* () {
+        const fixture = yield* StoreFixture
+        const { rehearse } = yield* service
+        yield* fixture.clear
+        const mended = "alter table rtmanager.operation_log drop constraint odd"
+        yield* Effect.acquireRelease(
+          run([
+            `alter table rtmanager.operation_log add constraint odd foreign key (game_id)
+               references rtmanager.runtime_records (game_id) on delete cascade`
+          ]),
+          () => Effect.orDie(run([mended]))
+        )
+        assert.isFalse(yield* rehearse(stopped("gone")))
+      })
+    )
+
     it.effect.each(ways)("event 26: is refused by $what", ({ broken, mended, words }) =>
       Effect.gen(function* () {
         const fixture = yield* StoreFixture
