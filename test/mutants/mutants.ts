@@ -378,7 +378,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "removals go on after one that was not recorded",
     file: "src/cleanup/Recording.ts",
     from: 'return !isOpen && state.removing.size > 0 ? "wait" : (state.failure ?? "go")',
-    to: 'return isOpen ? "go" : "go"',
+    to: 'return state.removing.size > 0 ? "go" : (state.failure ?? "go")',
     tests: ["test/cleanup/Recording.test.ts"]
   },
   {
