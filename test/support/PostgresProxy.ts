@@ -102,6 +102,10 @@ export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.R
       const [split, group] = [splitter("client"), roundTrips()]
       for await (const chunk of client) {
         for (const message of split(chunk)) {
+          if (typeOf(message) === "p") {
+            upstream.write(message)
+            continue
+          }
           const trip = group(message)
           if (trip === undefined) continue
           session.held = true
@@ -129,6 +133,8 @@ export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.R
             session.pid = message.readInt32BE(5)
             pids.add(session.pid)
           }
+          // The server wants to hear a password, or goes on to ask for one.
+          if (typeOf(message) === "R" && message.readInt32BE(5) !== 0) pass()
           // Ready for the next query: what was asked is carried out and committed.
           if (typeOf(message) !== "Z") continue
           const trip = unanswered.shift()
