@@ -6,13 +6,14 @@ WORKDIR /app
 COPY .npmrc package.json package-lock.json ./
 # The optional packages carry the embedded PostgreSQL and Node itself: the image has a Node, and a server for a database.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+COPY bin/small-heap.sh bin/small-heap.sh
 COPY src src
 # Readable for the service's user, whatever the umask of the checkout was.
-RUN chmod -R a+rX package.json src && mkdir --mode=755 compiled && chown 10001:10001 compiled
+RUN chmod -R a+rX package.json bin src && mkdir --mode=755 compiled && chown 10001:10001 compiled
 # Compiled code is kept, for a quicker start. It serves only the same user, and a Node with the same flags.
 USER 10001:10001
 ENV NODE_COMPILE_CACHE=/app/compiled
-RUN node --max-semi-space-size=8 --heap-growing-percent=20 src/main.ts --version && chmod -R a+rX compiled
+RUN sh bin/small-heap.sh src/main.ts --version && chmod -R a+rX compiled
 
 FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="rtmanager-containercleanup" \
@@ -22,6 +23,7 @@ LABEL org.opencontainers.image.title="rtmanager-containercleanup" \
 WORKDIR /app
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/package.json package.json
+COPY --from=build /app/bin bin
 COPY --from=build /app/src src
 COPY --from=build /app/compiled compiled
 
@@ -35,6 +37,5 @@ EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://' + process.env.RTMANAGER_HTTP_ADDR + '/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 STOPSIGNAL SIGTERM
-# A heap that grows slowly: the service is small, and the memory is for the games.
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=20", "/app/src/main.ts"]
+ENTRYPOINT ["sh", "/app/bin/small-heap.sh", "/app/src/main.ts"]
 CMD ["serve"]

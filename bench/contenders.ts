@@ -2,7 +2,7 @@ import { Array as Arr, Effect, Redacted, Schema } from "effect"
 import { Postgres, type Tables } from "./database.ts"
 import { BenchEngine, type Group, retentionDays } from "./engine.ts"
 import type { Options } from "./options.ts"
-import { type Environment, node, ofService, program } from "./processes.ts"
+import { type Environment, likeStart, node, plain, program } from "./processes.ts"
 import { BenchFailed, timed } from "./progress.ts"
 import { removeAll } from "./rawEngine.ts"
 
@@ -69,7 +69,7 @@ export const seed = Effect.fnUntraced(function* ({ env }: Tables, group: Group) 
   const { address } = yield* BenchEngine
   const retentionMillis = Number(retentionDays) * 86_400_000
   const input = { url: Redacted.value(url), schema: env.RTMANAGER_DATABASE_SCHEMA, address, retentionMillis }
-  const run = yield* node(["bench/seedProcess.ts", JSON.stringify(input)], {})
+  const run = yield* node(plain("bench/seedProcess.ts", JSON.stringify(input)), {})
   const { removed, seconds, secondsAfterListing } = Schema.decodeUnknownSync(Seeded)(run.stdout)
   if (removed !== group.games.length) return yield* new BenchFailed({ message: `the seed removed ${removed}` })
   const { wallSeconds, cpuMs, rssMb } = run
@@ -88,7 +88,7 @@ const Ended = Schema.Struct({ seconds: Schema.Number, outcomes: Schema.Struct({ 
 
 /** A pass that must remove so many games and end well. The rate is the pass's own, without the start of the process. */
 export const pass = Effect.fnUntraced(function* (file: "drain" | "run", env: Environment, games: number) {
-  const args = file === "run" ? ofService("src/main.ts", "run", "--json") : ofService("bench/drainProcess.ts", "--json")
+  const args = file === "run" ? likeStart("src/main.ts", "run", "--json") : likeStart("bench/drainProcess.ts", "--json")
   const run = yield* node(args, env)
   const { wallSeconds, cpuMs, rssMb } = run
   if (games === 0) return { seconds: 0, rate: 0, wallSeconds, cpuMs, rssMb }

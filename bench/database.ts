@@ -6,7 +6,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import * as EmbeddedPostgres from "../src/adapters/embedded/EmbeddedPostgres.ts"
 import * as Database from "../src/adapters/postgres/Database.ts"
 import { serverAt } from "../src/config/databaseUrl.ts"
-import { type Environment, node } from "./processes.ts"
+import { type Environment, node, plain } from "./processes.ts"
 
 const temporaryFolder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "rtmanager-bench-"))),
@@ -43,7 +43,7 @@ export const tables = Effect.fnUntraced(function* (schema: string) {
     RTMANAGER_DATABASE_SCHEMA: schema,
     RTMANAGER_LOG_FORMAT: "json"
   }
-  yield* node(["src/main.ts", "migrate"], env)
+  yield* node(plain("src/main.ts", "migrate"), env)
   const context = yield* Layer.build(Database.layer({ server: serverAt(url), schema, pool: 2, timeout: "10 minutes" }))
   const sql = Context.get(context, SqlClient)
   yield* Effect.addFinalizer(() => Effect.ignore(sql`drop schema ${sql(schema)} cascade`))

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { delimiter, dirname } from "node:path"
 import { createInterface } from "node:readline"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
@@ -33,13 +34,15 @@ export interface Run extends Ended {
 const root = fileURLToPath(new URL("..", import.meta.url))
 const usage = new URL("usage.ts", import.meta.url).href
 
-/** What a process needs of our environment to reach the engine; it gets nothing else of it. */
-const inherited = () =>
-  Object.fromEntries(
-    ["PATH", "HOME", "DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"].flatMap((name) =>
+/** What a process needs of our environment to reach the engine, and this Node first of all; it gets nothing else of it. */
+const inherited = () => ({
+  ...Object.fromEntries(
+    ["HOME", "DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"].flatMap((name) =>
       process.env[name] === undefined ? [] : [[name, process.env[name]]]
     )
-  )
+  ),
+  PATH: [dirname(process.execPath), process.env.PATH].join(delimiter)
+})
 
 /** Told to end with the scope, and killed if it has not after three seconds. Its standard input ends with us. */
 export const start = (
@@ -79,15 +82,24 @@ export const program = Effect.fnUntraced(function* (file: string, args: Readonly
   return yield* new BenchFailed({ message: [`${file} ${args[0]} ended with ${ended.code}`, ...last].join("\n") })
 })
 
-/** How `npm start` runs the service: a heap that grows slowly, and compiled code that is kept for the next start. */
-const likeStart = ["--max-semi-space-size=8", "--heap-growing-percent=20", "bin/node26.mjs"]
+type Line = readonly [file: string, args: ReadonlyArray<string>]
 
-/** The arguments of Node for a TypeScript file of the service, or one that stands in for it. */
-export const ofService = (file: string, ...args: ReadonlyArray<string>) => [...likeStart, file, ...args]
+/** Node with a TypeScript file. */
+export const plain = (...args: ReadonlyArray<string>): Line => [process.execPath, args]
+
+/**
+ * The same as `npm start` runs the service, or with a file that stands in for it: a heap that grows slowly, and compiled
+ * code that is kept for the next start.
+ */
+export const likeStart = (...args: ReadonlyArray<string>): Line => [
+  "sh",
+  ["bin/small-heap.sh", "bin/node26.mjs", ...args]
+]
 
 /** Runs Node and says what the process used of the machine. */
-export const node = Effect.fnUntraced(function* (args: ReadonlyArray<string>, env: Environment) {
-  const { value: ended, seconds } = yield* timed(program(process.execPath, ["--import", usage, ...args], env))
+export const node = Effect.fnUntraced(function* ([file, args]: Line, env: Environment) {
+  const preload = { NODE_OPTIONS: `--import=${usage}` }
+  const { value: ended, seconds } = yield* timed(program(file, args, { ...env, ...preload }))
   const used = ended.log.findLast(({ event }) => event === "bench.usage")
   if (used === undefined) return yield* new BenchFailed({ message: `${args.join(" ")} did not say what it used` })
   return { ...ended, wallSeconds: seconds, cpuMs: Number(used.cpuMs), rssMb: Number(used.rssMb) } satisfies Run

@@ -3,7 +3,7 @@ import { makePostgresProxy } from "../../test/support/PostgresProxy.ts"
 import { tables as makeTables, Postgres } from "../database.ts"
 import { BenchEngine } from "../engine.ts"
 import type { Options } from "../options.ts"
-import { type Environment, node, ofService } from "../processes.ts"
+import { type Environment, likeStart, node } from "../processes.ts"
 import { BenchFailed, round, say } from "../progress.ts"
 import { median } from "../stats.ts"
 
@@ -14,7 +14,7 @@ const Passes = Schema.fromJsonString(
 )
 
 const run = Effect.fnUntraced(function* (count: number, engine: "memory" | "docker", env: Environment) {
-  const { stdout } = yield* node(ofService("bench/idleProcess.ts", String(count), engine), env)
+  const { stdout } = yield* node(likeStart("bench/idleProcess.ts", String(count), engine), env)
   const done = Schema.decodeUnknownSync(Passes)(stdout)
   if (done.some(({ result, listed }) => result !== "success" || listed > 0))
     return yield* new BenchFailed({ message: `not idle: ${stdout}` })

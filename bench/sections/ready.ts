@@ -2,7 +2,7 @@ import { createServer } from "node:net"
 import { Effect, Schedule } from "effect"
 import { tables as makeTables } from "../database.ts"
 import { BenchEngine } from "../engine.ts"
-import { type Environment, ofService, start } from "../processes.ts"
+import { type Environment, likeStart, start } from "../processes.ts"
 import { BenchFailed, round, say, timed } from "../progress.ts"
 import { median } from "../stats.ts"
 
@@ -31,7 +31,7 @@ const serve = Effect.fnUntraced(function* (env: Environment) {
   const ready = yield* timed(
     Effect.gen(function* () {
       const address = { RTMANAGER_HTTP_ADDR: `127.0.0.1:${port}` }
-      yield* start(process.execPath, ofService("src/main.ts", "serve"), { ...env, ...address })
+      yield* start(...likeStart("src/main.ts", "serve"), { ...env, ...address })
       yield* untilReady(port)
     })
   )
