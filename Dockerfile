@@ -18,7 +18,7 @@ RUN sh bin/small-heap.sh src/main.ts --version && chmod -R a+rX compiled
 FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="rtmanager-containercleanup" \
       org.opencontainers.image.description="Removes the stopped containers of finished games once their retention is over, and never anything else." \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.licenses="MIT"
 WORKDIR /app
 COPY --from=build /app/node_modules node_modules

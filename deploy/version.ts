@@ -1,0 +1,12 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { version } from "../src/config/version.ts"
+
+/** Where Docker wants the version as it is written, and cannot read it from package.json: what stands before it. */
+const places = { Dockerfile: 'org.opencontainers.image.version="', "docker-compose.yml": "&image rtmanager-cleanup:" }
+
+// Run by `npm version`, after it has changed package.json.
+for (const [file, before] of Object.entries(places)) {
+  const text = readFileSync(file, "utf8")
+  const at = text.indexOf(before) + before.length
+  writeFileSync(file, text.slice(0, at) + text.slice(at).replace(/^[\w.-]+/, version))
+}
