@@ -6,18 +6,19 @@ import { GameLeases } from "../ports/GameLeases.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { measure } from "./BacklogGauges.ts"
-import * as Brake from "./Brake.ts"
-import { Cleaner } from "./Cleaner.ts"
-import { rehearse } from "./CleanupPlan.ts"
+import { judge } from "./CleanupPlan.ts"
 import { dueGames } from "./dueGames.ts"
+import * as Brake from "./engine/Brake.ts"
+import { testimony } from "./engine/testimony.ts"
+import { Cleaner } from "./game/Cleaner.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { backlogMeasured, LinesLogged, logLimited, passEnded, passGoesOn } from "./observe.ts"
 import { braked, type OpenedPass, openPass } from "./openPass.ts"
 import { isCannotRecord, type PassError, PassRefused } from "./PassRefused.ts"
-import { type PassReport, Tally, type Trigger } from "./PassReport.ts"
+import type { PassReport, Trigger } from "./PassReport.ts"
+import * as Report from "./PassReport.ts"
 import type { Progress } from "./Progress.ts"
 import * as Recording from "./Recording.ts"
-import { testimony } from "./testimony.ts"
 
 /** How long the games in flight may go on when a pass is interrupted. */
 const grace = Duration.seconds(4)
@@ -64,6 +65,34 @@ export class CleanupPass extends Context.Service<
   static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
 }
 
+/** The counts of one pass while it is under way. */
+const makeCounting = Effect.fnUntraced(function* (trigger: Trigger, dryRun: boolean) {
+  const ref = yield* Ref.make(Report.empty(trigger, dryRun))
+  return {
+    trigger,
+    tally: Ref.get(ref),
+    update: (change: (tally: Report.Tally) => Report.Tally) => Ref.update(ref, change),
+    game: (ended: Parameters<typeof Report.withGame>[1]) => Ref.update(ref, (tally) => Report.withGame(tally, ended)),
+    /** A game found that nothing more can be cleaned. */
+    isEnding: yield* Ref.make(false)
+  }
+})
+type Counting = Effect.Success<ReturnType<typeof makeCounting>>
+
+/** Interruption leaves this work the time of `patience` to end by itself, and then interrupts it too. */
+const withGrace = <A, E>(work: Effect.Effect<A, E>, patience: Effect.Effect<Duration.Duration>) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkDetach(work, { uninterruptible: true })
+      const waited = yield* Effect.exit(restore(Fiber.await(fiber)))
+      if (Exit.isFailure(waited)) {
+        const late = yield* Effect.timeoutOption(Fiber.await(fiber), yield* patience)
+        if (Option.isNone(late)) fiber.interruptUnsafe()
+      }
+      return yield* Fiber.join(fiber)
+    })
+  )
+
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
   const engine = yield* ContainerEngine
@@ -76,60 +105,60 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const dryRun = options.mode === "dry_run"
   const cannotRecord = yield* Ref.make<string | undefined>(undefined)
 
-  const clean =
-    ({ moment, engineId }: OpenedPass, brake: Brake.Brake, recording: Recording.Recording, tally: Tally) =>
-    (record: RuntimeRecord) =>
-      Effect.uninterruptibleMask(
-        Effect.fnUntraced(function* (restore) {
-          const request = {
-            gameId: record.gameId,
-            moment,
-            engineId,
-            brake,
-            recording,
-            opSource: "auto_ttl",
-            sourceRef: tally.trigger
-          } as const
-          const fiber = yield* Effect.forkDetach(cleaner.cleanup(request), { uninterruptible: true })
-          const waited = yield* Effect.exit(restore(Fiber.await(fiber)))
-          if (Exit.isFailure(waited)) {
-            const patience = tally.refused ? Duration.zero : grace
-            const late = yield* Effect.timeoutOption(Fiber.await(fiber), patience)
-            if (Option.isNone(late)) fiber.interruptUnsafe()
-          }
-          const cleaned = yield* Fiber.join(fiber)
-          tally.game(cleaned)
-          if (cleaned.refusal !== undefined) {
-            tally.refused = true
-            return yield* cleaned.refusal
-          }
-        })
+  /** A game's failure is counted and the pass goes on; only what concerns every game ends it. */
+  const clean = (
+    { moment, engineId }: OpenedPass,
+    brake: Brake.Brake,
+    recording: Recording.Recording,
+    counting: Counting
+  ) =>
+    Effect.fnUntraced(function* ({ gameId }: RuntimeRecord) {
+      const request = {
+        gameId,
+        moment,
+        engineId,
+        brake,
+        recording,
+        opSource: "auto_ttl",
+        sourceRef: counting.trigger
+      } as const
+      const attempt = cleaner.cleanup(request).pipe(
+        Effect.tap(counting.game),
+        Effect.tapError((error) => Effect.flatMap(cleaner.summary(gameId, error), counting.game)),
+        Effect.catchReason("GameFailed", "StoreTrouble", ({ away }) =>
+          away === undefined ? Effect.void : Effect.fail(away)
+        ),
+        Effect.catchTag("GameFailed", () => Effect.void),
+        Effect.tapError(() => Ref.set(counting.isEnding, true))
       )
+      const patience = Effect.map(Ref.get(counting.isEnding), (isEnding) => (isEnding ? Duration.zero : grace))
+      yield* withGrace(attempt, patience)
+    })
 
-  const tryOut = ({ moment }: OpenedPass, recording: Recording.Recording, tally: Tally) =>
+  const tryOut = ({ moment }: OpenedPass, recording: Recording.Recording, counting: Counting) =>
     Effect.fnUntraced(function* (record: RuntimeRecord) {
-      const { gameId, outcome, errorCode, message } = yield* rehearse(engine, recording, record, { ...options, moment })
-      tally.game({ gameId, outcome, errorCode, unresolved: false, anonymousVolumes: 0 })
+      const { gameId, outcome, errorCode, message } = yield* judge(engine, recording, record, { ...options, moment })
+      yield* counting.game({ gameId, outcome, errorCode, unresolved: false, anonymousVolumes: 0 })
       const line = { game_id: printable(gameId), outcome, error_code: errorCode, message }
       yield* logLimited(errorCode ?? outcome, "Info", "cleanup.game.dry_run", line)
     })
 
   /** A brake that could not be stored holds this process all the same, and is stored by its next pass. */
-  let unstored = false
+  const isUnstored = yield* Ref.make(false)
   const storeBrake = Effect.fnUntraced(function* ({ engineId }: OpenedPass) {
-    unstored = true
+    yield* Ref.set(isUnstored, true)
     yield* known.brake(engineId)
-    unstored = false
+    yield* Ref.set(isUnstored, false)
   })
 
   const work = Effect.fnUntraced(function* (
-    tally: Tally,
+    counting: Counting,
     { acceptAbsent = false, onProgress = () => Effect.void }: RunOptions
   ) {
     const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent })
-    tally.cutoff = opened.moment.cutoff
-    if (acceptAbsent) unstored = false
-    if (unstored && !dryRun) {
+    yield* counting.update((tally) => ({ ...tally, cutoff: opened.moment.cutoff }))
+    if (acceptAbsent) yield* Ref.set(isUnstored, false)
+    if ((yield* Ref.get(isUnstored)) && !dryRun) {
       yield* storeBrake(opened)
       return yield* braked
     }
@@ -142,14 +171,14 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const isProbing = (yield* Ref.get(cannotRecord)) !== undefined
     const recording = yield* Recording.make(leases, records, { isProbing })
     const act: (record: RuntimeRecord) => Effect.Effect<void, PassError> = dryRun
-      ? tryOut(opened, recording, tally)
-      : clean(opened, brake, recording, tally)
+      ? tryOut(opened, recording, counting)
+      : clean(opened, brake, recording, counting)
     const started = yield* Clock.monotonicTimeNanos
     const toDo = backlog && Math.min(backlog.due, options.maxRemovals ?? Infinity)
-    const progress = Effect.map(
-      Clock.monotonicTimeNanos,
-      (now): Progress => ({ due: toDo, done: tally.done, seconds: Number(now - started) / 1e9 })
-    )
+    const progress = Effect.gen(function* (): Effect.fn.Return<Progress> {
+      const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
+      return { due: toDo, done: Report.done(yield* counting.tally), seconds }
+    })
     yield* Effect.flatMap(Effect.all([progress, cleaner.atOnce]), passGoesOn).pipe(
       Effect.delay(progressEvery),
       Effect.forever,
@@ -161,15 +190,15 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
         cleaner.withRoom
       )
     const pass = yield* Effect.orDie(Effect.currentSpan)
-    let traces = 0
-    yield* due(opened.moment, tally, recording).pipe(
+    yield* due(opened.moment, recording, (page) => counting.update((tally) => Report.withPage(tally, page))).pipe(
       Stream.rechunk(gamesPerTrace),
       Stream.chunks,
+      Stream.zipWithIndex,
       Stream.mapEffect(
-        (batch) => {
+        ([batch, index]) => {
           const games = Effect.forEach(batch, game, { concurrency: "unbounded", discard: true })
           const links = [{ span: pass, attributes: {} }]
-          return traces++ === 0 ? games : Effect.withSpan(games, "rtmanager.cleanup.batch", { root: true, links })
+          return index === 0 ? games : Effect.withSpan(games, "rtmanager.cleanup.batch", { root: true, links })
         },
         { concurrency: 2 }
       ),
@@ -184,24 +213,26 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     )
     yield* recording.conclude
     // The work is done: gauges that cannot be set now are set within a minute.
-    if (tally.done > 0) yield* Effect.ignore(measure(records, opened.moment))
+    if (Report.done(yield* counting.tally) > 0) yield* Effect.ignore(measure(records, opened.moment))
   }, Effect.scoped)
 
   const runOnce: CleanupPass["Service"]["runOnce"] = Effect.fnUntraced(function* (runOptions) {
-    const tally = new Tally(runOptions.trigger, dryRun)
+    const counting = yield* makeCounting(runOptions.trigger, dryRun)
+    const reported = (exit: Exit.Exit<void, PassError>) =>
+      Effect.map(counting.tally, (tally) => Report.report(tally, exit))
     const started = yield* Clock.monotonicTimeNanos
     if (options.mode === "paused") {
-      const paused = tally.report(Exit.fail(PassRefused.paused))
+      const paused = yield* reported(Exit.fail(PassRefused.paused))
       yield* passEnded(paused, started)
       return paused
     }
-    const worked = yield* work(tally, runOptions).pipe(
-      Effect.onExit((exit) => passEnded(tally.report(exit), started)),
+    const worked = yield* work(counting, runOptions).pipe(
+      Effect.onExit((exit) => Effect.flatMap(reported(exit), (report) => passEnded(report, started))),
       Effect.withSpan("rtmanager.cleanup.pass", { root: true }),
-      Effect.provideService(LinesLogged, new Map()),
+      Effect.provideService(LinesLogged, yield* Ref.make<ReadonlyMap<string, number>>(new Map())),
       Effect.result
     )
-    const report = tally.report(Result.isFailure(worked) ? Exit.fail(worked.failure) : Exit.void)
+    const report = yield* reported(Result.isFailure(worked) ? Exit.fail(worked.failure) : Exit.void)
     yield* Ref.set(cannotRecord, isCannotRecord(report.error) ? report.error.message : undefined)
     return report
   })

@@ -1,13 +1,14 @@
 import { Duration, Effect, identity, Option, Stream } from "effect"
 import { isStuck } from "../domain/Backoff.ts"
 import { dueAt, isDue, isExpired, type Moment } from "../domain/Expiry.ts"
-import { type ErrorCode, type Outcome, rules } from "../domain/Outcome.ts"
+import { type ErrorCode, type Outcome, type Refused, rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
+import { judgeRecord } from "../domain/Verdict.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { GameLeases } from "../ports/GameLeases.ts"
 import { type Cursor, RuntimeRecords } from "../ports/RuntimeRecords.ts"
-import { type Decision, decide, refusalOf } from "./decide.ts"
+import { blame, type Found, find } from "./game/inspect.ts"
 import { openPass } from "./openPass.ts"
 import * as Recording from "./Recording.ts"
 
@@ -24,20 +25,20 @@ export interface Planned {
 }
 
 /** Judges one due record exactly as a pass would; only asks the engine and the database, and leaves nothing behind. */
-export const rehearse = Effect.fnUntraced(function* (
+export const judge = Effect.fnUntraced(function* (
   engine: ContainerEngine["Service"],
   recording: Recording.Recording,
   record: RuntimeRecord,
   options: { readonly moment: Moment; readonly maxClockSkew: Duration.Duration }
 ) {
   const question = { ...options, gameId: record.gameId, patience: Duration.zero, aside: identity }
-  const decision = yield* decide(engine, record, question).pipe(
-    Effect.catchTag("ContainerEngineError", (error) =>
-      Effect.map(refusalOf(engine, error), (refusal): Decision => ({ _tag: "Refused", ...refusal }))
-    )
+  const found = yield* Effect.fromResult(judgeRecord(record, options.moment)).pipe(
+    Effect.flatMap(({ containerId }) => find(engine, containerId, question)),
+    Effect.tap(() => recording.check(record)),
+    Effect.catchTag("ContainerEngineError", blame(engine)),
+    Effect.catchTag("Refused", Effect.succeed)
   )
-  const refusal = decision._tag === "Refused" ? undefined : yield* recording.refusalOf(record)
-  return planned(record, refusal === undefined ? decision : { _tag: "Refused", ...refusal })
+  return planned(record, found)
 })
 
 /** Every stopped record with what would become of it, oldest first, page by page. */
@@ -53,14 +54,14 @@ export const plan = (options: {
       const engine = yield* ContainerEngine
       const { moment } = yield* (yield* openPass)({ ...options, touch: false })
       const recording = yield* Recording.make(yield* GameLeases, records)
-      const judge = (record: RuntimeRecord) =>
+      const planOne = (record: RuntimeRecord) =>
         isDue(record, moment)
-          ? rehearse(engine, recording, record, { ...options, moment })
+          ? judge(engine, recording, record, { ...options, moment })
           : Effect.succeed(notDue(record, moment, options.retention))
       const page = Effect.fnUntraced(function* (after: Cursor | undefined) {
         const { records: stopped, undecodable, next } = yield* records.listStopped({ after, limit: options.pageSize })
         yield* recording.rehearse(stopped.filter((record) => isDue(record, moment)))
-        const judged = yield* Effect.forEach(stopped, judge, { concurrency: options.concurrency })
+        const judged = yield* Effect.forEach(stopped, planOne, { concurrency: options.concurrency })
         return [[...judged, ...undecodable.map(unusable)], Option.fromUndefinedOr(next)] as const
       })
       return Stream.paginate(undefined as Cursor | undefined, page)
@@ -69,16 +70,16 @@ export const plan = (options: {
 
 const planned = (
   { gameId, containerId, backoff }: RuntimeRecord,
-  decision: Decision
+  found: Found | Refused
 ): Planned & { readonly outcome: Outcome } => {
   const game = { gameId, containerId, errorCode: null, stuck: isStuck(backoff) }
-  switch (decision._tag) {
+  switch (found._tag) {
     case "Removable":
       return { ...game, outcome: "removed", message: "its retention is over" }
     case "Absent":
       return { ...game, outcome: "already_absent", message: "its container is gone already" }
     case "Refused":
-      return { ...game, outcome: rules[decision.code].outcome, errorCode: decision.code, message: decision.message }
+      return { ...game, outcome: rules[found.code].outcome, errorCode: found.code, message: found.message }
   }
 }
 

@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Ref } from "effect"
 
 /** How late the loop's wake-up may be before the loop counts as stuck. */
 const overdue = Duration.seconds(60)
@@ -22,14 +22,12 @@ export class Heartbeat extends Context.Service<
       Effect.gen(function* () {
         const now = Effect.map(Clock.monotonicTimeNanos, Duration.nanos)
         const within = (duration: Duration.Duration) =>
-          Effect.map(now, (time) => {
-            deadline = Duration.sum(time, duration)
-          })
-        let deadline = Duration.sum(yield* now, options.patience)
+          Effect.flatMap(now, (time) => Ref.set(deadline, Duration.sum(time, duration)))
+        const deadline = yield* Ref.make(Duration.sum(yield* now, options.patience))
         return Heartbeat.of({
           beat: within(options.patience),
           sleep: (duration) => within(Duration.sum(duration, overdue)),
-          alive: Effect.map(now, (time) => Duration.isLessThanOrEqualTo(time, deadline))
+          alive: Effect.zipWith(now, Ref.get(deadline), Duration.isLessThanOrEqualTo)
         })
       })
     )

@@ -1,6 +1,6 @@
 import { Effect, Random, Result, TxRef } from "effect"
 import { isContainerId } from "../domain/ContainerId.ts"
-import type { Outcome, Refusal } from "../domain/Outcome.ts"
+import { Refused } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import type { GameLeases } from "../ports/GameLeases.ts"
@@ -40,22 +40,26 @@ export const initial: State = {
  * Whether a game may remove its container now. `wait`: a removal was not recorded, and whether those under way will be
  * is about to be known.
  */
-export const verdict = (state: State, gameId: string): "go" | "wait" | Refusal | PassError => {
+export const verdict = (state: State, gameId: string): "go" | "wait" | Refused | PassError => {
   const why = state.unrecordable.get(gameId)
   if (why !== undefined || !state.rehearsed) return notRecordable(why ?? "no game's was rehearsed")
   const isOpen = state.failure === undefined && !state.isProbing
   return !isOpen && state.removing.size > 0 ? "wait" : (state.failure ?? "go")
 }
 
-const notRecordable = (why: string): Refusal => ({
-  code: "store_unavailable",
-  message: `its removal would not be recorded: ${why}`
-})
+const notRecordable = (why: string) =>
+  new Refused({ code: "store_unavailable", message: `its removal would not be recorded: ${why}` })
 
 export const began = (state: State, gameId: string): State => ({
   ...state,
   removing: new Set([...state.removing, gameId])
 })
+
+/** An attempt that has ended: whether its commit worked. */
+interface Ended {
+  readonly gameId: string
+  readonly isRecorded: boolean
+}
 
 const markedUnrecordable = (state: State, gameId: string, { message }: PassError): State => ({
   ...state,
@@ -74,18 +78,12 @@ export const failed = (state: State, gameId: string, failure: PassError): State 
       }
     : state
 
-export const ended = (
-  state: State,
-  { gameId, outcome }: { readonly gameId: string; readonly outcome: Outcome }
-): State => {
-  const isRecorded = outcome === "removed" || outcome === "already_absent"
-  return {
-    ...state,
-    removing: new Set([...state.removing].filter((other) => other !== gameId)),
-    failure: isRecorded ? undefined : state.failure,
-    isProbing: state.isProbing && !isRecorded
-  }
-}
+export const ended = (state: State, { gameId, isRecorded }: Ended): State => ({
+  ...state,
+  removing: new Set([...state.removing].filter((other) => other !== gameId)),
+  failure: isRecorded ? undefined : state.failure,
+  isProbing: state.isProbing && !isRecorded
+})
 
 /**
  * How a pass ends whose games have all had their turn: with a removal that the database refuses to record, unless a later
@@ -108,20 +106,20 @@ export interface Recording {
    */
   readonly rehearse: (due: ReadonlyArray<RuntimeRecord>) => Effect.Effect<void, PassError>
   /**
-   * Right before a removal: waits, `aside`, while it is open whether removals are recorded. A refusal is this game's alone.
+   * Right before a removal: waits, `aside`, while it is open whether removals are recorded. `Refused` is this game's alone.
    * Waiting in place could keep a game from ending that others wait for. `waited`: what was seen of the game is too old by
    * now, so look again and then ask again.
    */
-  readonly begin: (record: RuntimeRecord, aside: Aside) => Effect.Effect<"begun" | "waited" | Refusal, PassError>
-  /** For those who only look: why this game's removal would not be recorded, if it would not. */
-  readonly refusalOf: (record: RuntimeRecord) => Effect.Effect<Refusal | undefined>
+  readonly begin: (record: RuntimeRecord, aside: Aside) => Effect.Effect<"begun" | "waited", Refused | PassError>
+  /** For those who only look: fails if this game's removal would not be recorded. */
+  readonly check: (record: RuntimeRecord) => Effect.Effect<void, Refused>
   /** What a game's attempt came to could not be written. */
   readonly fail: (
     game: { readonly gameId: string; readonly record: RuntimeRecord | undefined },
     why: PassError
   ) => Effect.Effect<void>
   /** An attempt has ended, whether it had begun a removal or not. */
-  readonly end: (ended: { readonly gameId: string; readonly outcome: Outcome }) => Effect.Effect<void>
+  readonly end: (ended: Ended) => Effect.Effect<void>
   /** After the last game: fails if the database refused to record a removal, and has recorded none since. */
   readonly conclude: Effect.Effect<void, PassRefused>
 }
@@ -172,20 +170,18 @@ export const make = Effect.fnUntraced(function* (
       return [now, now === "go" ? began(state, gameId) : state]
     })
 
-  const rehearseOne = (record: RuntimeRecord) =>
-    Effect.match(leases.rehearse(record), {
-      onSuccess: (works): Refusal | undefined =>
-        works ? undefined : { code: "record_moved", message: "the record has just changed" },
-      onFailure: ({ reason }) => notRecordable(reason.message)
-    })
+  const rehearseOne = Effect.fnUntraced(function* (record: RuntimeRecord) {
+    const works = yield* Effect.mapError(leases.rehearse(record), ({ reason }) => notRecordable(reason.message))
+    if (!works) return yield* new Refused({ code: "record_moved", message: "the record has just changed" })
+  })
 
   /** A rehearsal of one game says nothing of another once one of them has failed. */
-  const refusalOf = (record: RuntimeRecord) =>
-    Effect.flatMap(TxRef.get(ref), ({ unrecordable }) => {
-      const why = unrecordable.get(record.gameId)
-      if (why !== undefined) return Effect.succeed(notRecordable(why))
-      return unrecordable.size > 0 ? rehearseOne(record) : Effect.succeed(undefined)
-    })
+  const check = Effect.fnUntraced(function* (record: RuntimeRecord) {
+    const { unrecordable } = yield* TxRef.get(ref)
+    const why = unrecordable.get(record.gameId)
+    if (why !== undefined) return yield* notRecordable(why)
+    if (unrecordable.size > 0) yield* rehearseOne(record)
+  })
 
   /** Until waiting is over. */
   const known = (gameId: string) =>
@@ -197,19 +193,16 @@ export const make = Effect.fnUntraced(function* (
     rehearse: (due) =>
       Effect.flatMap(TxRef.get(ref), ({ rehearsed }) => (rehearsed || due.length === 0 ? Effect.void : rehearse(due))),
     begin: Effect.fnUntraced(function* (record, aside) {
-      if (verdict(yield* TxRef.get(ref), record.gameId) === "go") {
-        const refusal = yield* refusalOf(record)
-        if (refusal !== undefined) return refusal
-      }
+      if (verdict(yield* TxRef.get(ref), record.gameId) === "go") yield* check(record)
       const now = yield* begin(record.gameId)
       if (now === "wait") {
         yield* aside(known(record.gameId))
         return "waited"
       }
-      if (now !== "go") return "_tag" in now ? yield* now : now
+      if (now !== "go") return yield* now
       return "begun"
     }),
-    refusalOf,
+    check,
     fail: Effect.fnUntraced(function* ({ gameId, record }, why) {
       const { removing } = yield* TxRef.get(ref)
       // A container that was absent already: if the game's own rehearsal is refused too, it is this game's trouble alone.

@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Exit, Layer, Option, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, Ref, Schedule } from "effect"
 import { CircuitBreaker } from "effect/persistence"
 import { ContainerEngine, ContainerEngineError, Withheld as EngineWithheld } from "../ports/ContainerEngine.ts"
 import { GameLeases } from "../ports/GameLeases.ts"
@@ -20,19 +20,22 @@ interface Dependency<E> {
   readonly isAway: (error: E) => boolean
 }
 
-const circuit = <E>(breaker: CircuitBreaker.CircuitBreaker, { key, rejected, explain, isAway }: Dependency<E>) => {
-  let lastFailure = ""
-  /** What `breaker` says too, at hand for the many calls that are no probes. */
-  let closed = true
+/** What `breaker` says too, at hand for the many calls that are no probes. */
+interface Known {
+  readonly isClosed: boolean
+  readonly lastFailure: string
+}
+
+const circuit = Effect.fnUntraced(function* <E>(
+  breaker: CircuitBreaker.CircuitBreaker,
+  { key, rejected, explain, isAway }: Dependency<E>
+) {
+  const known = yield* Ref.make<Known>({ isClosed: true, lastFailure: "" })
   return {
     /** A question to the dependency as a whole: failing opens the circuit, an answer closes it again. */
     probe: <A>(operation: string, question: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       question.pipe(
-        Effect.tapError((error) =>
-          Effect.sync(() => {
-            lastFailure = explain(error)
-          })
-        ),
+        Effect.tapError((error) => Ref.update(known, (now) => ({ ...now, lastFailure: explain(error) }))),
         breaker.execute({
           key,
           classify: (exit) =>
@@ -41,23 +44,27 @@ const circuit = <E>(breaker: CircuitBreaker.CircuitBreaker, { key, rejected, exp
               : CircuitBreaker.failure()
         }),
         Effect.ensuring(
-          Effect.map(Effect.orDie(breaker.state(key)), ({ _tag }) => {
-            closed = _tag === "Closed"
-          })
+          Effect.flatMap(Effect.orDie(breaker.state(key)), ({ _tag }) =>
+            Ref.update(known, (now) => ({ ...now, isClosed: _tag === "Closed" }))
+          )
         ),
-        Effect.mapError((error) => {
-          if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return error
+        Effect.catch((error) => {
+          if (!(error instanceof CircuitBreaker.CircuitBreakerError)) return Effect.fail(error)
           const { reason } = error
           const when =
             reason._tag === "CircuitOpen" ? `again in ${Math.ceil(Duration.toSeconds(reason.retryAfter))}s` : "just now"
-          return rejected(operation, `${lastFailure} (asked ${when})`)
+          return Effect.flatMap(Ref.get(known), ({ lastFailure }) =>
+            Effect.fail(rejected(operation, `${lastFailure} (asked ${when})`))
+          )
         })
       ),
     /** Any other call is not sent unless the circuit is closed. Its own failure may be one container's, or one row's. */
     call: <A>(operation: string, call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.suspend(() => (closed ? call : Effect.fail(rejected(operation, lastFailure))))
+      Effect.flatMap(Ref.get(known), ({ isClosed, lastFailure }) =>
+        isClosed ? call : Effect.fail(rejected(operation, lastFailure))
+      )
   }
-}
+})
 
 type EngineOperation = ContainerEngineError["operation"]
 
@@ -78,8 +85,8 @@ const databaseDependency: Dependency<StoreError> = {
 
 const make = Effect.gen(function* () {
   const breaker = yield* CircuitBreaker.make({ tripPolicy: CircuitBreaker.consecutive(1), openDuration })
-  const toEngine = circuit(breaker, engineDependency)
-  const toDatabase = circuit(breaker, databaseDependency)
+  const toEngine = yield* circuit(breaker, engineDependency)
+  const toDatabase = yield* circuit(breaker, databaseDependency)
   const engine = yield* ContainerEngine
   const records = yield* RuntimeRecords
   const leases = yield* GameLeases

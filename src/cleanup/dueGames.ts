@@ -3,7 +3,6 @@ import type { Moment } from "../domain/Expiry.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { Heartbeat } from "./Heartbeat.ts"
-import type { Tally } from "./PassReport.ts"
 import type { Recording } from "./Recording.ts"
 
 interface DueGamesOptions {
@@ -12,33 +11,48 @@ interface DueGamesOptions {
   readonly maxRemovals: number | undefined
 }
 
+/** Where the listing stands between two pages. */
+interface Place {
+  readonly after: Cursor | undefined
+  readonly handedOut: number
+  /** Games that failed before, kept back under a limit. */
+  readonly waiting: ReadonlyArray<RuntimeRecord>
+}
+
+const start: Place = { after: undefined, handedOut: 0, waiting: [] }
+
+/** The games of this page that are handed out now, and the place after them; no place after the last page. */
+const handOut = (place: Place, page: Page, maxRemovals: number | undefined) => {
+  const limit = maxRemovals ?? Infinity
+  const waits = ({ backoff }: RuntimeRecord) => backoff !== null && maxRemovals !== undefined
+  const waiting = [...place.waiting, ...page.records.filter(waits)].slice(0, limit)
+  const first = page.records.filter((record) => !waits(record))
+  const games = [...first, ...(page.next === undefined ? waiting : [])].slice(0, limit - place.handedOut)
+  const handedOut = place.handedOut + games.length
+  const next: Option.Option<Place> =
+    page.next === undefined || handedOut === maxRemovals
+      ? Option.none()
+      : Option.some({ after: page.next, handedOut, waiting })
+  return [games, next] as const
+}
+
 /**
  * The games that a pass is to attempt, page by page, oldest first. Under a limit those that failed before come last, or
- * they would use it up for the others. What is listed is counted, and each page is a sign of life. None is handed out
- * before the recording of removals is rehearsed.
+ * they would use it up for the others. Each page is reported and is a sign of life. No game is handed out before the
+ * recording of removals is rehearsed.
  */
 export const dueGames = Effect.fnUntraced(function* ({ maxRemovals, pageSize }: DueGamesOptions) {
   const records = yield* RuntimeRecords
   const heartbeat = yield* Heartbeat
-  const limit = maxRemovals ?? Infinity
-  const waits = ({ backoff }: RuntimeRecord) => backoff !== null && maxRemovals !== undefined
 
-  return (moment: Moment, tally: Tally, recording: Recording) => {
-    const waiting: Array<RuntimeRecord> = []
-    const claim = (page: Page) => {
-      tally.page(page)
-      waiting.push(...page.records.filter(waits).slice(0, limit - waiting.length))
-      const first = page.records.filter((record) => !waits(record))
-      const claimed = [...first, ...(page.next === undefined ? waiting : [])].slice(0, limit - tally.claimed)
-      tally.claimed += claimed.length
-      return [claimed, Option.fromUndefinedOr(tally.claimed === maxRemovals ? undefined : page.next)] as const
-    }
-    return Stream.paginate(undefined as Cursor | undefined, (after) =>
-      records.listDue({ moment, after, limit: pageSize }).pipe(
+  return (moment: Moment, recording: Recording, onPage: (page: Page) => Effect.Effect<void>) =>
+    Stream.paginate(start, (place) =>
+      records.listDue({ moment, after: place.after, limit: pageSize }).pipe(
         Effect.withSpan("rtmanager.cleanup.list_due"),
         Effect.tap(heartbeat.beat),
-        Effect.flatMap((page) => Effect.as(recording.rehearse(page.records), claim(page)))
+        Effect.tap(onPage),
+        Effect.tap((page) => recording.rehearse(page.records)),
+        Effect.map((page) => handOut(place, page, maxRemovals))
       )
     )
-  }
 })

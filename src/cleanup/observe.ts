@@ -1,46 +1,60 @@
-import { Clock, Context, Duration, Effect, type LogLevel, Metric, Record as Rec } from "effect"
-import { levelOf } from "../domain/Outcome.ts"
+import { Clock, Context, Effect, type LogLevel, Metric, Record as Rec, Ref } from "effect"
+import { rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import * as Metrics from "../observability/Metrics.ts"
 import type { Backlog } from "../ports/RuntimeRecords.ts"
-import type { Cleaned, CleanupRequest } from "./Cleaned.ts"
+import type { CleanupRequest, GameFailed, Summary } from "./game/Cleaned.ts"
+import type { PassError } from "./PassRefused.ts"
 import type { PassReport } from "./PassReport.ts"
 import { type Progress, rate, secondsLeft } from "./Progress.ts"
 
 /** Lines of one kind (an outcome with its code) that a pass logs; the rest go to debug, and the pass sums them up. */
 const linesPerKind = 200
 
-/** How many lines of each kind the present pass has logged. A pass provides its own. */
-export const LinesLogged = Context.Reference<Map<string, number>>("rtmanager/cleanup/LinesLogged", {
-  defaultValue: () => new Map()
-})
+/** How many lines of each kind the present pass has logged. Outside of a pass every line is logged. */
+export const LinesLogged = Context.Reference<Ref.Ref<ReadonlyMap<string, number>> | undefined>(
+  "rtmanager/cleanup/LinesLogged",
+  { defaultValue: () => undefined }
+)
 
-/** The one place where an ended attempt becomes a span, a log line and counters. */
-export const observed = Effect.fnUntraced(function* (request: CleanupRequest, attempt: Effect.Effect<Cleaned>) {
-  yield* Metric.update(Metrics.inFlight, 1)
-  const [duration, cleaned] = yield* attempt.pipe(
-    Effect.tap((ended) => Effect.andThen(annotate(ended), log(ended))),
-    // A failed game fails its span, which is how the span gets its status, and nothing beyond it.
-    Effect.flatMap((ended) => (ended.outcome === "failed" ? Effect.fail(ended) : Effect.succeed(ended))),
-    Effect.withSpan(
-      "rtmanager.cleanup.game",
-      {
-        attributes: { "rtmanager.game.id": printable(request.gameId), "rtmanager.cleanup.op_source": request.opSource }
-      },
-      { captureStackTrace: false }
-    ),
-    Effect.catch(Effect.succeed),
-    Effect.timed
-  )
-  const { outcome, errorCode, lag } = cleaned
+/** The one place where an ended attempt becomes a span, a log line and counters. A failed game fails its span. */
+export const observed =
+  (request: CleanupRequest, summary: (error: GameFailed | PassError) => Effect.Effect<Summary>) =>
+  <A extends Summary>(attempt: Effect.Effect<A, GameFailed | PassError>) =>
+    Effect.gen(function* () {
+      const started = yield* Clock.monotonicTimeNanos
+      yield* Metric.update(Metrics.inFlight, 1)
+      const told = (ended: Summary) => Effect.all([annotate(ended), log(ended), count(request, ended, started)])
+      return yield* attempt.pipe(
+        Effect.tap(told),
+        Effect.tapError((error) => Effect.flatMap(summary(error), told))
+      )
+    }).pipe(
+      Effect.withSpan(
+        "rtmanager.cleanup.game",
+        {
+          attributes: {
+            "rtmanager.game.id": printable(request.gameId),
+            "rtmanager.cleanup.op_source": request.opSource
+          }
+        },
+        { captureStackTrace: false }
+      )
+    )
+
+const count = Effect.fnUntraced(function* (
+  { opSource }: CleanupRequest,
+  { errorCode, lag, outcome }: Summary,
+  started: bigint
+) {
+  const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
   yield* Metric.update(Metrics.inFlight, -1)
-  yield* Metric.update(Metrics.gamesFor(outcome, errorCode, request.opSource), 1)
-  yield* Metric.update(Metrics.gameDurationFor(outcome), Duration.toSeconds(duration))
+  yield* Metric.update(Metrics.gamesFor(outcome, errorCode, opSource), 1)
+  yield* Metric.update(Metrics.gameDurationFor(outcome), seconds)
   if (lag !== undefined) yield* Metric.update(Metrics.lag, lag)
-  return cleaned
 })
 
-const annotate = ({ outcome, errorCode, containerId, imageRef, lag }: Cleaned) =>
+const annotate = ({ outcome, errorCode, containerId, imageRef, lag }: Summary) =>
   Effect.annotateCurrentSpan({
     "rtmanager.cleanup.outcome": outcome,
     ...(errorCode !== null && { "rtmanager.cleanup.error_code": errorCode }),
@@ -50,7 +64,9 @@ const annotate = ({ outcome, errorCode, containerId, imageRef, lag }: Cleaned) =
     ...(lag !== undefined && { "rtmanager.cleanup.lag": lag })
   })
 
-const log = (cleaned: Cleaned) =>
+const levelOf = ({ errorCode }: Summary) => (errorCode === null ? "Info" : rules[errorCode].level)
+
+const log = (cleaned: Summary) =>
   logLimited(cleaned.errorCode ?? cleaned.outcome, levelOf(cleaned), `cleanup.game.${cleaned.outcome}`, {
     game_id: printable(cleaned.gameId),
     ...(cleaned.errorCode !== null && { error_code: cleaned.errorCode }),
@@ -67,8 +83,13 @@ export const logLimited = Effect.fnUntraced(function* (
   annotations: Record<string, unknown>
 ) {
   const logged = yield* LinesLogged
-  const lines = (logged.get(kind) ?? 0) + 1
-  logged.set(kind, lines)
+  const lines =
+    logged === undefined
+      ? 1
+      : yield* Ref.modify(logged, (before) => {
+          const lines = (before.get(kind) ?? 0) + 1
+          return [lines, new Map([...before, [kind, lines]])]
+        })
   yield* Effect.annotateLogs(Effect.logWithLevel(lines > linesPerKind ? "Debug" : level)(event), annotations)
 })
 

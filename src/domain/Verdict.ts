@@ -1,33 +1,23 @@
-import { Data, Duration } from "effect"
+import { Duration, Result } from "effect"
 import type { Container } from "./Container.ts"
 import { type ContainerId, isContainerId } from "./ContainerId.ts"
 import { isBackedOff, isExpired, type Moment } from "./Expiry.ts"
-import type { ErrorCode, Refusal } from "./Outcome.ts"
+import { type ErrorCode, Refused } from "./Outcome.ts"
 import { printable } from "./printable.ts"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
 
-/** What the record alone decides: refuse, look for its container by label, or inspect the container that it names. */
-export type RecordVerdict = Data.TaggedEnum<{
-  Refused: Refusal
-  Search: { readonly record: RuntimeRecord }
-  Inspect: { readonly record: RuntimeRecord; readonly containerId: ContainerId }
-}>
-const RecordVerdict = Data.taggedEnum<RecordVerdict>()
+/** A record that is stopped and due, and names either no container or a full container id. */
+export interface DueRecord extends RuntimeRecord {
+  readonly containerId: ContainerId | null
+}
 
-/** What the container decides: refuse, remove, or look again because a removal is in progress. */
-export type ContainerVerdict = Data.TaggedEnum<{
-  Refused: Refusal
-  Removing: object
-  Removable: object
-}>
-const ContainerVerdict = Data.taggedEnum<ContainerVerdict>()
+const refuse = (code: ErrorCode, message: string) => Result.fail(new Refused({ code, message }))
 
 /**
  * Steps 2 and 3 for a record read under the lease. `undefined` means that the record is gone. Only a record that is
- * stopped and due, and whose container id is NULL or 64 hex digits, gets past it.
+ * stopped and due, and whose container id is NULL or 64 hex digits, passes.
  */
-export const judgeRecord = (record: RuntimeRecord | undefined, moment: Moment): RecordVerdict => {
-  const refuse = (code: ErrorCode, message: string) => RecordVerdict.Refused({ code, message })
+export const judgeRecord = (record: RuntimeRecord | undefined, moment: Moment): Result.Result<DueRecord, Refused> => {
   if (record === undefined) return refuse("record_moved", "the record is gone")
   if (record.status === "removed") return refuse("replay_no_op", "the record is already removed")
   if (record.status !== "stopped") {
@@ -35,16 +25,15 @@ export const judgeRecord = (record: RuntimeRecord | undefined, moment: Moment): 
   }
   if (!isExpired(record, moment)) return refuse("record_moved", "the record is no longer due")
   if (isBackedOff(record, moment)) return refuse("lease_busy", "another has just tried it and failed")
-  if (record.containerId === null) return RecordVerdict.Search({ record })
-  if (!isContainerId(record.containerId)) {
-    return refuse("invalid_container_id", `not a full container id: ${printable(record.containerId)}`)
-  }
-  return RecordVerdict.Inspect({ record, containerId: record.containerId })
+  const { containerId } = record
+  return containerId === null || isContainerId(containerId)
+    ? Result.succeed({ ...record, containerId })
+    : refuse("invalid_container_id", `not a full container id: ${printable(containerId)}`)
 }
 
 /**
  * Step 4 for a container that the engine described. Only a container that carries this game's label, does not run and
- * last changed before the cutoff is removable. `now` is this service's clock; all times are Unix milliseconds. A container
+ * last changed before the cutoff passes: it may be removed, or is being removed. `now` is this service's clock; all times are Unix milliseconds. A container
  * that changed later than `maxClockSkew` from now means that one of the two clocks is wrong.
  */
 export const judgeContainer = (
@@ -55,8 +44,7 @@ export const judgeContainer = (
     readonly now: number
     readonly maxClockSkew: Duration.Duration
   }
-): ContainerVerdict => {
-  const refuse = (code: ErrorCode, message: string) => ContainerVerdict.Refused({ code, message })
+): Result.Result<"removable" | "removing", Refused> => {
   if (container.gameId === null) return refuse("identity_mismatch", "the container has no game label")
   if (container.gameId !== game.gameId) {
     return refuse("identity_mismatch", `the container's label names another game: ${printable(container.gameId)}`)
@@ -72,5 +60,5 @@ export const judgeContainer = (
   if (changed >= game.cutoff) {
     return refuse("too_recent", `the container changed at ${new Date(changed).toISOString()}, after the cutoff`)
   }
-  return state === "removing" ? ContainerVerdict.Removing() : ContainerVerdict.Removable()
+  return Result.succeed(state === "removing" ? "removing" : "removable")
 }

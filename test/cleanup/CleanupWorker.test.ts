@@ -5,7 +5,7 @@ import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
 import * as CleanupWorker from "../../src/cleanup/CleanupWorker.ts"
 import { Heartbeat } from "../../src/cleanup/Heartbeat.ts"
 import { type PassError, PassRefused } from "../../src/cleanup/PassRefused.ts"
-import { type PassReport, Tally, type Trigger } from "../../src/cleanup/PassReport.ts"
+import { empty, type PassReport, report, type Trigger } from "../../src/cleanup/PassReport.ts"
 import { ContainerEngineError, Unreachable } from "../../src/ports/ContainerEngine.ts"
 import { layerHeartbeat } from "../support/world.ts"
 
@@ -21,7 +21,7 @@ const engineDown = Effect.fail(
 const worker = Effect.fnUntraced(function* (pass: (trigger: Trigger) => Effect.Effect<unknown, PassError>) {
   const triggers: Array<Trigger> = []
   const done = (trigger: Trigger, exit: Exit.Exit<unknown, PassError>): PassReport =>
-    new Tally(trigger, false).report(Exit.asVoid(exit))
+    report(empty(trigger, false), Exit.asVoid(exit))
   const fake = CleanupPass.of({
     cannotRecord: Effect.undefined,
     runOnce: ({ trigger }) =>

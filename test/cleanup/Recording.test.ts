@@ -16,10 +16,10 @@ const locked = (operation: string) =>
   new StoreError({ operation, reason: new Unavailable({ cause: new Error("lock timeout") }) })
 
 const rehearsed: State = { ...initial, rehearsed: true }
-const removed = (gameId: string) => ({ gameId, outcome: "removed" as const })
-const failedOf = (gameId: string) => ({ gameId, outcome: "failed" as const })
+const removed = (gameId: string) => ({ gameId, isRecorded: true })
+const failedOf = (gameId: string) => ({ gameId, isRecorded: false })
 const codeOf = (answer: ReturnType<typeof verdict>) =>
-  typeof answer === "string" ? answer : "_tag" in answer ? answer._tag : answer.code
+  typeof answer === "string" ? answer : answer._tag === "Refused" ? answer.code : answer._tag
 
 describe("whether a game may remove its container", () => {
   const oneUnderWay = began(rehearsed, "a")

@@ -1,9 +1,9 @@
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Layer } from "effect"
 import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
-import { Cleaner } from "../../src/cleanup/Cleaner.ts"
 import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
+import { Cleaner } from "../../src/cleanup/game/Cleaner.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
 import { makePostgresProxy } from "../support/PostgresProxy.ts"
 import {

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration } from "effect"
+import { Duration, identity, Result } from "effect"
 import type { Container } from "../../src/domain/Container.ts"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
+import type { Refused } from "../../src/domain/Outcome.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import { judgeContainer, judgeRecord } from "../../src/domain/Verdict.ts"
 
@@ -31,22 +32,23 @@ const container = (changes: Partial<Container>): Container => ({
   ...changes
 })
 
-const summary = (verdict: { readonly _tag: string; readonly code?: string }) => verdict.code ?? verdict._tag
+const codeOf = <A>(verdict: Result.Result<A, Refused>, passed: (found: A) => string) =>
+  Result.match(verdict, { onSuccess: passed, onFailure: ({ code }) => code })
 
 describe("judgeRecord", () => {
   const cases: ReadonlyArray<readonly [name: string, record: RuntimeRecord | undefined, expected: string]> = [
-    ["stopped and a microsecond older than the cutoff", record({}), "Inspect"],
+    ["stopped and a microsecond older than the cutoff", record({}), id],
     ["exactly at the cutoff", record({ lastOpAt: BigInt(cutoff) * 1000n }), "record_moved"],
     ["a microsecond younger", record({ lastOpAt: BigInt(cutoff) * 1000n + 1n }), "record_moved"],
     ["without a time", record({ lastOpAt: null }), "record_moved"],
     ["that another has just tried", record({ backoff: backedOffUntil(now + 1) }), "lease_busy"],
-    ["whose next attempt is now", record({ backoff: backedOffUntil(now) }), "Inspect"],
-    ["before 1970", record({ lastOpAt: -1n }), "Inspect"],
+    ["whose next attempt is now", record({ backoff: backedOffUntil(now) }), id],
+    ["before 1970", record({ lastOpAt: -1n }), id],
     ["gone", undefined, "record_moved"],
     ["running", record({ status: "running" }), "record_moved"],
     ["in a status that we do not know", record({ status: "Stopped " }), "record_moved"],
     ["removed", record({ status: "removed" }), "replay_no_op"],
-    ["without a container", record({ containerId: null }), "Search"],
+    ["without a container", record({ containerId: null }), "no container"],
     ["with an empty container id", record({ containerId: "" }), "invalid_container_id"],
     ["with a short id", record({ containerId: "a".repeat(63) }), "invalid_container_id"],
     ["with a long id", record({ containerId: "a".repeat(65) }), "invalid_container_id"],
@@ -58,21 +60,26 @@ describe("judgeRecord", () => {
     ["with full-width digits", record({ containerId: "１".repeat(64) }), "invalid_container_id"]
   ]
   it.each(cases)("a record %s", (_, subject, expected) => {
-    assert.strictEqual(summary(judgeRecord(subject, { now, cutoff })), expected)
+    assert.strictEqual(
+      codeOf(judgeRecord(subject, { now, cutoff }), ({ containerId }) => containerId ?? "no container"),
+      expected
+    )
   })
 
   it("escapes and cuts what it tells of a hostile id", () => {
     const verdict = judgeRecord(record({ containerId: `\u001b[2J${"x".repeat(100_000)}` }), { now, cutoff })
-    assert.isTrue(verdict._tag === "Refused" && verdict.message.length < 200 && !verdict.message.includes("\u001b"))
+    assert(Result.isFailure(verdict))
+    const { message } = verdict.failure
+    assert.isTrue(message.length < 200 && !message.includes("\u001b"))
   })
 })
 
 describe("judgeContainer", () => {
   const cases: ReadonlyArray<readonly [name: string, container: Container, expected: string]> = [
-    ["that exited a second before the cutoff", container({}), "Removable"],
-    ["that was never started", container({ state: "created", startedAt: null, finishedAt: null }), "Removable"],
-    ["that a killed engine left dead", container({ state: "dead" }), "Removable"],
-    ["that is being removed", container({ state: "removing" }), "Removing"],
+    ["that exited a second before the cutoff", container({}), "removable"],
+    ["that was never started", container({ state: "created", startedAt: null, finishedAt: null }), "removable"],
+    ["that a killed engine left dead", container({ state: "dead" }), "removable"],
+    ["that is being removed", container({ state: "removing" }), "removing"],
     ["that runs", container({ state: "running" }), "container_running"],
     ["that is paused", container({ state: "paused" }), "container_running"],
     ["that restarts", container({ state: "restarting" }), "container_running"],
@@ -82,14 +89,14 @@ describe("judgeContainer", () => {
     ["created at the cutoff", container({ createdAt: cutoff }), "too_recent"],
     ["started at the cutoff", container({ startedAt: cutoff }), "too_recent"],
     ["finished at the cutoff", container({ finishedAt: cutoff }), "too_recent"],
-    ["finished a millisecond before it", container({ finishedAt: cutoff - 1 }), "Removable"],
+    ["finished a millisecond before it", container({ finishedAt: cutoff - 1 }), "removable"],
     ["a minute in the future", container({ finishedAt: now + 60_000 }), "too_recent"],
     ["more than a minute in the future", container({ finishedAt: now + 60_001 }), "engine_clock"],
     ["being removed but too recent", container({ state: "removing", finishedAt: cutoff }), "too_recent"]
   ]
   it.each(cases)("a container %s", (_, subject, expected) => {
     assert.strictEqual(
-      summary(judgeContainer(subject, { gameId: "game", cutoff, now, maxClockSkew: Duration.minutes(1) })),
+      codeOf(judgeContainer(subject, { gameId: "game", cutoff, now, maxClockSkew: Duration.minutes(1) }), identity),
       expected
     )
   })

@@ -11,7 +11,7 @@ export interface Mutant {
   readonly tests: ReadonlyArray<string>
 }
 
-const cleaner = ["test/cleanup/Cleaner.test.ts"]
+const cleaner = ["test/cleanup/game/Cleaner.test.ts"]
 const dockerAdapter = ["test/adapters/docker"]
 const pass = ["test/cleanup/CleanupPass.test.ts"]
 const records = [
@@ -124,14 +124,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "commit before remove",
-    file: "src/cleanup/underLease.ts",
-    from: "    return yield* remove(engine, engineTimeout, game, decision)\n",
-    to: '    yield* Effect.forkDetach(remove(engine, engineTimeout, game, decision))\n    return End.Commit({ outcome: "removed", containerId: decision.containerId, byUs: true, anonymousVolumes: 0 })\n',
+    file: "src/cleanup/game/remove.ts",
+    from: "    return yield* remove(engine, engineTimeout, game, found)\n",
+    to: '    yield* Effect.forkDetach(remove(engine, engineTimeout, game, found))\n    return { outcome: "removed", containerId: found.containerId, byUs: true, anonymousVolumes: 0 }\n',
     tests: cleaner
   },
   {
     name: "404 without the engine's pin, in mid-pass",
-    file: "src/cleanup/underLease.ts",
+    file: "src/cleanup/game/remove.ts",
     from: "if (present !== engineId) return",
     to: "if (present === undefined) return",
     tests: cleaner
@@ -209,8 +209,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "paging that stops at a failing page",
     file: "src/cleanup/CleanupPass.ts",
-    from: "if (cleaned.refusal !== undefined) {",
-    to: 'if (cleaned.refusal !== undefined || cleaned.outcome === "failed") {',
+    from: 'Effect.catchTag("GameFailed", () => Effect.void)',
+    to: 'Effect.catchTag("GameFailed", () => Effect.fail(PassRefused.paused))',
     tests: pass
   },
   {
@@ -222,9 +222,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "interruption swallowed by a game",
-    file: "src/cleanup/Cleaner.ts",
-    from: "if (refusal === undefined && !Cause.hasInterruptsOnly(exit.cause))",
-    to: "if (refusal === undefined)",
+    file: "src/cleanup/game/record.ts",
+    from: "return Cause.hasInterruptsOnly(ended.cause)\n",
+    to: "return Cause.hasInterruptsOnly(ended.cause) && Cause.hasDies(ended.cause)\n",
     tests: cleaner
   },
   {
@@ -348,10 +348,10 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a brake that never brakes",
-    file: "src/cleanup/Brake.ts",
+    file: "src/cleanup/engine/Brake.ts",
     from: "absences * 2 > games",
     to: "absences > games",
-    tests: ["test/cleanup/Brake.test.ts"]
+    tests: ["test/cleanup/engine/Brake.test.ts"]
   },
   {
     name: "clocks believed whatever they say",
@@ -362,7 +362,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a removal after the lease's trust",
-    file: "src/cleanup/underLease.ts",
+    file: "src/cleanup/game/remove.ts",
     from: "    if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {\n",
     to: "    if (!(yield* game.trust.lasts(Duration.zero))) {\n",
     tests: cleaner
@@ -370,8 +370,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "nothing is rehearsed before the first game",
     file: "src/cleanup/dueGames.ts",
-    from: "Effect.as(recording.rehearse(page.records), claim(page))",
-    to: "Effect.succeed(claim(page))",
+    from: "Effect.tap((page) => recording.rehearse(page.records)),\n",
+    to: "",
     tests: ["test/cleanup/Recording.test.ts"]
   },
   {
@@ -467,30 +467,30 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a second swap of engines is not asked for after an absence",
-    file: "src/cleanup/underLease.ts",
-    from: "  const confirmed = yield* confirmAbsence(engine, game.gameId, containerId)\n  yield* isKnown(engine, game)\n",
-    to: "  const confirmed = yield* confirmAbsence(engine, game.gameId, containerId)\n",
+    file: "src/cleanup/game/remove.ts",
+    from: 'Effect.catchTag("Refused", Effect.succeed))\n  yield* isKnown(engine, game)\n',
+    to: 'Effect.catchTag("Refused", Effect.succeed))\n',
     tests: cleaner
   },
   {
     name: "an absence is not questioned before it is confirmed",
-    file: "src/cleanup/underLease.ts",
-    from: "  yield* isKnown(engine, game)\n  const confirmed",
-    to: "  const confirmed",
+    file: "src/cleanup/game/remove.ts",
+    from: "  yield* isKnown(engine, game)\n  const kept",
+    to: "  const kept",
     tests: cleaner
   },
   {
     name: "a refused removal is over although another's is in progress",
-    file: "src/cleanup/underLease.ts",
-    from: 'if (refused?.by === "engine" && !isUnresolved(seen)) game',
-    to: 'if (refused?.by === "engine") game',
+    file: "src/cleanup/game/remove.ts",
+    from: "unresolvedIf((cause) => !isKept(cause))",
+    to: "unresolvedIf(() => false)",
     tests: cleaner
   },
   {
     name: "a removal that may have been ours is forgotten for the game's other container",
-    file: "src/cleanup/underLease.ts",
-    from: 'if (confirmed._tag === "Refused" && !(byUs && confirmed.code === "container_unrecorded"))',
-    to: 'if (confirmed._tag === "Refused")',
+    file: "src/cleanup/game/remove.ts",
+    from: 'if (kept !== undefined && !(byUs && kept.code === "container_unrecorded")) return',
+    to: "if (kept !== undefined) return",
     tests: cleaner
   },
   {
@@ -502,14 +502,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "only a removal whose answer came is one of ours",
-    file: "src/cleanup/Cleaner.ts",
-    from: "  if (end.byUs) return removedAnd(end",
-    to: '  if (end.outcome === "removed") return removedAnd(end',
+    file: "src/cleanup/game/record.ts",
+    from: 'if (gone.byUs) return removedBut(gone, "its',
+    to: 'if (gone.outcome === "removed") return removedBut(gone, "its',
     tests: cleaner
   },
   {
     name: "a container's absence is not confirmed by looking for it again",
-    file: "src/cleanup/decide.ts",
+    file: "src/cleanup/game/inspect.ts",
     from: "if (containerId !== null && (yield* engine.inspect(containerId)) !== undefined) {",
     to: "if (containerId === undefined) {",
     tests: cleaner
@@ -523,7 +523,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "no row without a lease for a removal that may have been ours",
-    file: "src/cleanup/Cleaner.ts",
+    file: "src/cleanup/game/record.ts",
     from: "afterCommit: afterCommit || unresolved",
     to: "afterCommit",
     tests: cleaner
@@ -558,28 +558,28 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "an absence believed although no witness is there",
-    file: "src/cleanup/Brake.ts",
+    file: "src/cleanup/engine/Brake.ts",
     from: 'said?._tag === "none"',
     to: "said === null",
-    tests: ["test/cleanup/Brake.test.ts"]
+    tests: ["test/cleanup/engine/Brake.test.ts"]
   },
   {
     name: "a witness who cannot be asked taken for one who says that all is well",
-    file: "src/cleanup/testimony.ts",
+    file: "src/cleanup/engine/testimony.ts",
     from: "  for (const look of looks) yield* Effect.fromResult(look)\n  return false",
     to: '  return looks.some((look) => look._tag === "Failure")',
     tests: pass
   },
   {
     name: "an engine without any container believed",
-    file: "src/cleanup/testimony.ts",
+    file: "src/cleanup/engine/testimony.ts",
     from: "(containers) => containers > 0",
     to: "(containers) => containers >= 0",
     tests: pass
   },
   {
     name: "another engine behind the address blamed on the known one",
-    file: "src/cleanup/testimony.ts",
+    file: "src/cleanup/engine/testimony.ts",
     from: "  yield* isKnown(engine, { engineId })\n  const isAfterAll = yield* isVouchedFor\n  yield* isKnown(engine, { engineId })\n",
     to: "  const isAfterAll = yield* isVouchedFor\n",
     tests: pass
@@ -635,9 +635,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a removal that the engine refused is looked at until patience runs out",
-    file: "src/cleanup/decide.ts",
-    from: '(seen._tag === "Removable" && refused === undefined)',
-    to: 'seen._tag === "Removable"',
+    file: "src/cleanup/game/inspect.ts",
+    from: '(_tag === "Removable" && refused === undefined)',
+    to: '_tag === "Removable"',
     tests: cleaner
   },
   {
@@ -649,17 +649,17 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a proxy's refusal taken for the engine's",
-    file: "src/cleanup/underLease.ts",
-    from: 'refused?.by === "engine" &&',
-    to: "refused !== undefined &&",
+    file: "src/cleanup/game/remove.ts",
+    from: 'return refused?.by === "engine"',
+    to: "return refused !== undefined",
     tests: cleaner
   },
   {
     name: "a game that only waits keeps its place at the engine",
-    file: "src/cleanup/EngineLimit.ts",
+    file: "src/cleanup/engine/EngineLimit.ts",
     from: "Effect.andThen(permits.release(1), room.release(1)),",
     to: "room.release(1),",
-    tests: ["test/cleanup/EngineLimit.test.ts"]
+    tests: ["test/cleanup/engine/EngineLimit.test.ts"]
   },
   {
     name: "a removal sent twice",
@@ -685,8 +685,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "games are not rehearsed themselves once one was not recorded",
     file: "src/cleanup/Recording.ts",
-    from: "unrecordable.size > 0 ? rehearseOne(record) : Effect.succeed(undefined)",
-    to: "Effect.succeed(undefined)",
+    from: "if (unrecordable.size > 0) yield* rehearseOne(record)",
+    to: "",
     tests: ["test/cleanup/Recording.test.ts"]
   },
   {
@@ -733,9 +733,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a commit that waited in vain counts as one that the database refuses",
-    file: "src/cleanup/Cleaner.ts",
-    from: "yield* request.recording.fail(game, passError(error))\n      if",
-    to: "yield* request.recording.fail(game, PassRefused.cannotRecord(error.message))\n      if",
+    file: "src/cleanup/game/record.ts",
+    from: "yield* recording.fail(game, passError(error))\n      if",
+    to: "yield* recording.fail(game, PassRefused.cannotRecord(error.message))\n      if",
     tests: ["test/cleanup/Recording.test.ts"]
   },
   {
@@ -747,7 +747,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "the lease of a refused commit is released, and the next holder does not know why the container is gone",
-    file: "src/cleanup/Cleaner.ts",
+    file: "src/cleanup/game/record.ts",
     from: "{ keep: true, ",
     to: "{ keep: false, ",
     tests: ["test/cleanup/Recording.test.ts"]
@@ -762,13 +762,13 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a dry run does not say which games would not be recorded",
     file: "src/cleanup/CleanupPlan.ts",
-    from: 'decision._tag === "Refused" ? undefined : yield* recording.refusalOf(record)',
-    to: "undefined",
+    from: "Effect.tap(() => recording.check(record))",
+    to: "Effect.tap(() => Effect.void)",
     tests: ["test/cleanup/Recording.test.ts"]
   },
   {
     name: "a game that waited for others is not looked at again",
-    file: "src/cleanup/underLease.ts",
+    file: "src/cleanup/game/remove.ts",
     from: 'return yield* steps(engine, engineTimeout, game, "again")',
     to: "yield* game.recording.begin(verdict.record, game.aside)",
     tests: ["test/cleanup/Recording.test.ts"]

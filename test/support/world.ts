@@ -1,9 +1,9 @@
 import { Duration, Effect, FileSystem, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
-import { Cleaner, type CleanerOptions } from "../../src/cleanup/Cleaner.ts"
 import { CleanupPass, type CleanupPassOptions } from "../../src/cleanup/CleanupPass.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
+import { Cleaner, type CleanerOptions } from "../../src/cleanup/game/Cleaner.ts"
 import { Heartbeat } from "../../src/cleanup/Heartbeat.ts"
 import type { Recording } from "../../src/cleanup/Recording.ts"
 import { decode } from "../../src/config/Settings.ts"
@@ -46,7 +46,7 @@ export const layerPorts = portsWith(engineTimeout)
 export const recording: Recording = {
   rehearse: () => Effect.void,
   begin: () => Effect.succeed("begun"),
-  refusalOf: () => Effect.succeed(undefined),
+  check: () => Effect.void,
   fail: () => Effect.void,
   end: () => Effect.void,
   conclude: Effect.void

@@ -1,4 +1,4 @@
-import type { Cleaned } from "../../../src/cleanup/Cleaned.ts"
+import type { Summary } from "../../../src/cleanup/game/Cleaned.ts"
 import type { PassReport } from "../../../src/cleanup/PassReport.ts"
 import { outcomes, rules } from "../../../src/domain/Outcome.ts"
 import type { Witnesses } from "../../../src/ports/RuntimeRecords.ts"
@@ -48,7 +48,7 @@ export class PassWitness {
     this.evidence.known(process).begun++
   }
 
-  ends(process: Process, cleaned: Cleaned) {
+  ends(process: Process, cleaned: Summary) {
     const { evidence } = this
     const { gameId, outcome, errorCode, message } = cleaned
     evidence.universe.note(process.name, gameId, outcome, errorCode ?? "", message)

@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect"
-import { Cleaner } from "../../../src/cleanup/Cleaner.ts"
 import { CleanupPass } from "../../../src/cleanup/CleanupPass.ts"
+import type { Summary } from "../../../src/cleanup/game/Cleaned.ts"
+import { Cleaner } from "../../../src/cleanup/game/Cleaner.ts"
 import type { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
 import type { GameLeases } from "../../../src/ports/GameLeases.ts"
 import type { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
@@ -98,7 +99,11 @@ export const layerCleaner = (witness: Witness, process: Process) =>
         cleanup: (request) =>
           Effect.suspend(() => {
             witness.passes.begins(process)
-            return Effect.tap(cleaner.cleanup(request), (cleaned) => tell(() => witness.passes.ends(process, cleaned)))
+            const ends = (summary: Summary) => tell(() => witness.passes.ends(process, summary))
+            return cleaner.cleanup(request).pipe(
+              Effect.tap(ends),
+              Effect.tapError((error) => Effect.flatMap(cleaner.summary(request.gameId, error), ends))
+            )
           })
       })
     )

@@ -1,11 +1,11 @@
 import { Effect } from "effect"
-import type { ContainerId } from "../domain/ContainerId.ts"
-import type { ContainerEngine, ContainerEngineError } from "../ports/ContainerEngine.ts"
-import type { RuntimeRecords } from "../ports/RuntimeRecords.ts"
-import type { StoreError } from "../ports/StoreError.ts"
-import type { OpenedPass } from "./openPass.ts"
-import type { PassRefused } from "./PassRefused.ts"
-import { isKnown } from "./underLease.ts"
+import type { ContainerId } from "../../domain/ContainerId.ts"
+import type { ContainerEngine, ContainerEngineError } from "../../ports/ContainerEngine.ts"
+import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import type { StoreError } from "../../ports/StoreError.ts"
+import { isKnown } from "../game/remove.ts"
+import type { OpenedPass } from "../openPass.ts"
+import type { PassRefused } from "../PassRefused.ts"
 
 /** A single due game may well have had the only container on the engine. */
 const fewest = 2

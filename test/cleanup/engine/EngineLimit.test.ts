@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as EngineLimit from "../../src/cleanup/EngineLimit.ts"
-import type { Container } from "../../src/domain/Container.ts"
+import * as EngineLimit from "../../../src/cleanup/engine/EngineLimit.ts"
+import type { Container } from "../../../src/domain/Container.ts"
 import {
   ContainerEngine,
   ContainerEngineError,
@@ -12,8 +12,8 @@ import {
   UnexpectedAnswer,
   Unreachable,
   Withheld
-} from "../../src/ports/ContainerEngine.ts"
-import { containerId } from "../support/world.ts"
+} from "../../../src/ports/ContainerEngine.ts"
+import { containerId } from "../../support/world.ts"
 
 const error = (reason: ContainerEngineError["reason"]) => new ContainerEngineError({ operation: "inspect", reason })
 const unreachable = error(new Unreachable({ detail: "no answer" }))

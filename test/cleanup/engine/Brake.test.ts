@@ -1,24 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Ref, Result, Schema } from "effect"
-import * as Brake from "../../src/cleanup/Brake.ts"
-import { PassRefused } from "../../src/cleanup/PassRefused.ts"
-import type { Testimony } from "../../src/cleanup/testimony.ts"
-import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
+import * as Brake from "../../../src/cleanup/engine/Brake.ts"
+import type { Testimony } from "../../../src/cleanup/engine/testimony.ts"
+import { PassRefused } from "../../../src/cleanup/PassRefused.ts"
+import { StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
 
 const seen: Testimony = { _tag: "seen" }
 
 const make = (said: Testimony = seen) => Brake.make(Effect.succeed(said))
 
 /** How many games are looked for before the brake refuses; all of them, if it never does. */
-const passed = Effect.fnUntraced(function* (found: ReadonlyArray<Brake.Found>, given?: Brake.Brake) {
+const passed = Effect.fnUntraced(function* (found: ReadonlyArray<Brake.Sighting>, given?: Brake.Brake) {
   const brake = given ?? (yield* make())
   for (const [index, one] of found.entries()) {
-    if (Result.isFailure(yield* Effect.result(brake.looked(one)))) return index
+    if (Result.isFailure(yield* Effect.result(brake.count(one)))) return index
   }
   return found.length
 })
 
-const games = (there: number, absent: number): ReadonlyArray<Brake.Found> => [
+const games = (there: number, absent: number): ReadonlyArray<Brake.Sighting> => [
   ...Array.from({ length: there }, () => "there" as const),
   ...Array.from({ length: absent }, () => "absent" as const)
 ]
@@ -41,7 +41,7 @@ describe("the brake", () => {
     Effect.gen(function* () {
       const brake = yield* make()
       yield* passed(games(0, 20), brake)
-      const error = yield* Effect.flip(brake.looked("there"))
+      const error = yield* Effect.flip(brake.count("there"))
       assert(error._tag === "PassRefused")
       assert.strictEqual(error.reason, "absent_brake")
       assert.match(error.message, /20 of the 20 containers .* run --accept-absent/)
@@ -61,7 +61,7 @@ describe("the brake", () => {
     ["nothing is left after one that was there", { _tag: "empty" }, games(1, 5), 6, undefined],
     ["nothing is there, and a lease explains why", { _tag: "empty" }, ["explained", "absent"], 1, /nor is any other/],
     ["another one is there", seen, games(0, 5), 5, undefined]
-  ] as ReadonlyArray<readonly [string, Testimony, ReadonlyArray<Brake.Found>, number, RegExp | undefined]>)(
+  ] as ReadonlyArray<readonly [string, Testimony, ReadonlyArray<Brake.Sighting>, number, RegExp | undefined]>)(
     "event 28: refuses the first absence, or does not, where %s",
     ([, said, found, expected, message]) =>
       Effect.gen(function* () {
@@ -69,7 +69,7 @@ describe("the brake", () => {
         assert.strictEqual(yield* passed(found, brake), expected)
         assert.strictEqual(yield* brake.refused, message !== undefined)
         if (message === undefined) return
-        const error = yield* Effect.flip(brake.looked("there"))
+        const error = yield* Effect.flip(brake.count("there"))
         assert(error._tag === "PassRefused")
         assert.match(error.message, message)
       })
@@ -88,9 +88,9 @@ describe("the brake", () => {
       yield* passed(["there", "explained"], brake)
       assert.strictEqual(yield* Ref.get(asked), 0)
       const absences = yield* Effect.forEach([1, 2, 3], () =>
-        Effect.forkChild(Effect.result(brake.looked("absent")), { startImmediately: true })
+        Effect.forkChild(Effect.result(brake.count("absent")), { startImmediately: true })
       )
-      yield* brake.looked("there")
+      yield* brake.count("there")
       assert.isTrue(absences.every((absence) => absence.pollUnsafe() === undefined))
       yield* Deferred.succeed(answer, { _tag: "none", asked: 1 })
       const results = yield* Effect.forEach(absences, Fiber.join)
@@ -103,9 +103,9 @@ describe("the brake", () => {
     Effect.gen(function* () {
       const lost = new StoreError({ operation: "witnesses", reason: new Unavailable({ cause: new Error("cut") }) })
       const brake = yield* Brake.make(Effect.fail(lost))
-      assert.strictEqual(yield* Effect.flip(brake.looked("absent")), lost)
-      assert.strictEqual(yield* Effect.flip(brake.looked("absent")), lost)
-      yield* brake.looked("there")
+      assert.strictEqual(yield* Effect.flip(brake.count("absent")), lost)
+      assert.strictEqual(yield* Effect.flip(brake.count("absent")), lost)
+      yield* brake.count("there")
       assert.isFalse(yield* brake.refused)
     })
   )
@@ -116,10 +116,10 @@ describe("the brake", () => {
       const brake = yield* Brake.make(
         Effect.flatMap(Ref.get(hang), (hangs) => (hangs ? Effect.never : Effect.succeed({ _tag: "none", asked: 1 })))
       )
-      const first = yield* Effect.forkChild(brake.looked("absent"), { startImmediately: true })
+      const first = yield* Effect.forkChild(brake.count("absent"), { startImmediately: true })
       yield* Fiber.interrupt(first)
       yield* Ref.set(hang, false)
-      assert.instanceOf(yield* Effect.flip(brake.looked("absent")), PassRefused)
+      assert.instanceOf(yield* Effect.flip(brake.count("absent")), PassRefused)
     })
   )
 

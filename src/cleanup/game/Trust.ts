@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, Ref } from "effect"
 
 /** How long what we were told may still be relied on; never negative. */
 export interface Trust {
@@ -27,12 +27,12 @@ export interface RenewableTrust extends Trust {
 }
 
 /** `renew` says whether it was granted; what it grants counts from before it was asked. */
-export const renewable = (
+export const renewable = Effect.fnUntraced(function* (
   first: Trust,
   options: { readonly length: Duration.Duration; readonly renew: Effect.Effect<boolean> }
-): RenewableTrust => {
-  let trust = first
-  const left = Effect.suspend(() => trust.left)
+) {
+  const trust = yield* Ref.make(first)
+  const left = Effect.flatMap(Ref.get(trust), ({ left }) => left)
   const covers = (needed: Duration.Duration) =>
     Effect.map(left, (left) => Duration.isGreaterThanOrEqualTo(left, needed))
   return {
@@ -41,8 +41,8 @@ export const renewable = (
       if (yield* covers(needed)) return true
       const renewed = yield* start(options.length)
       if (!(yield* options.renew)) return false
-      trust = renewed
+      yield* Ref.set(trust, renewed)
       return yield* covers(needed)
     })
-  }
-}
+  } satisfies RenewableTrust
+})

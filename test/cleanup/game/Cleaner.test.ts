@@ -1,13 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Duration, Effect, Fiber, Layer, Metric, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
-import * as Brake from "../../src/cleanup/Brake.ts"
-import { Cleaner } from "../../src/cleanup/Cleaner.ts"
-import type { Container } from "../../src/domain/Container.ts"
-import type { ErrorCode, Outcome } from "../../src/domain/Outcome.ts"
-import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
-import * as Metrics from "../../src/observability/Metrics.ts"
+import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
+import * as Brake from "../../../src/cleanup/engine/Brake.ts"
+import type { Summary } from "../../../src/cleanup/game/Cleaned.ts"
+import { Cleaner } from "../../../src/cleanup/game/Cleaner.ts"
+import type { PassError } from "../../../src/cleanup/PassRefused.ts"
+import type { Container } from "../../../src/domain/Container.ts"
+import type { ErrorCode, Outcome } from "../../../src/domain/Outcome.ts"
+import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
+import * as Metrics from "../../../src/observability/Metrics.ts"
 import {
   ContainerEngine,
   ContainerEngineError,
@@ -15,9 +17,9 @@ import {
   RemovalRefused,
   UnexpectedAnswer,
   Unreachable
-} from "../../src/ports/ContainerEngine.ts"
-import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
-import { StoreState } from "../adapters/memory/StoreState.ts"
+} from "../../../src/ports/ContainerEngine.ts"
+import { StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
+import { StoreState } from "../../adapters/memory/StoreState.ts"
 import {
   containerId,
   cutoff,
@@ -29,7 +31,7 @@ import {
   now,
   recording,
   seed
-} from "../support/world.ts"
+} from "../../support/world.ts"
 
 const request = {
   gameId: "game",
@@ -41,7 +43,19 @@ const request = {
   sourceRef: "manual"
 } as const
 
-const cleanup = Effect.flatMap(Cleaner, (cleaner) => cleaner.cleanup(request))
+/** However the attempt ends: as it is counted, and what ends the pass. */
+const told = (cleaner: Cleaner["Service"]) =>
+  cleaner.cleanup(request).pipe(
+    Effect.map((cleaned): Summary & { readonly ends?: PassError | undefined } => cleaned),
+    Effect.catch((error) =>
+      Effect.map(cleaner.summary(request.gameId, error), (summary) => ({
+        ...summary,
+        ends: error._tag !== "GameFailed" ? error : error.reason._tag === "StoreTrouble" ? error.reason.away : undefined
+      }))
+    )
+  )
+
+const cleanup = Effect.flatMap(Cleaner, told)
 const unreachable = new ContainerEngineError({ operation: "inspect", reason: new Unreachable({ detail: "refused" }) })
 const garbage = new ContainerEngineError({
   operation: "inspect",
@@ -215,7 +229,7 @@ describe("Cleaner", () => {
       yield* engine.setIntercept(() => Effect.void)
       yield* TestClock.adjust("2 seconds")
       const cleaned = yield* cleanup
-      assert.deepStrictEqual([cleaned.outcome, cleaned.refusal?._tag], ["interrupted", "PassRefused"])
+      assert.deepStrictEqual([cleaned.outcome, cleaned.ends?._tag], ["interrupted", "PassRefused"])
       const { containers, leases, rows } = yield* after
       assert.deepStrictEqual([containers, leases, rows, (yield* StoreState).backoffs.size], [1, 0, [], 0])
     }).pipe(Effect.provide(layerWorld()))
@@ -319,7 +333,7 @@ describe("Cleaner", () => {
     return Effect.gen(function* () {
       yield* seed("game", 1)
       const cleaner = yield* Cleaner
-      const fiber = yield* Effect.forkDetach(cleaner.cleanup(request), { uninterruptible: true })
+      const fiber = yield* Effect.forkDetach(told(cleaner), { uninterruptible: true })
       interrupt = () => fiber.interruptUnsafe()
       assert.strictEqual((yield* Fiber.join(fiber)).outcome, "removed")
       const { containers, leases, rows, status } = yield* after
@@ -333,7 +347,7 @@ describe("Cleaner", () => {
       yield* (yield* MemoryEngine).setIdentity(EngineId.make("other/none"))
       const cleaned = yield* cleanup
       assert.strictEqual(cleaned.outcome, "interrupted")
-      assert.strictEqual(cleaned.refusal?.reason, "engine_changed")
+      assert.strictEqual(cleaned.ends?.reason, "engine_changed")
       const { status, rows, leases } = yield* after
       assert.deepStrictEqual({ status, rows, leases }, { status: "stopped", rows: [], leases: 0 })
     }).pipe(Effect.provide(layerWorld()))
@@ -455,7 +469,7 @@ describe("Cleaner", () => {
           operation === "find" && ++searches === 2 ? engine.setIdentity(EngineId.make("other/none")) : Effect.void
         )
         const cleaned = yield* cleanup
-        assert.deepStrictEqual([cleaned.outcome, cleaned.refusal?.reason], ["interrupted", "engine_changed"])
+        assert.deepStrictEqual([cleaned.outcome, cleaned.ends?.reason], ["interrupted", "engine_changed"])
         const { status, rows, leases } = yield* after
         assert.deepStrictEqual({ status, rows, leases }, { status: "stopped", rows: [], leases: 0 })
       }).pipe(Effect.provide(layerWorld()))
@@ -507,7 +521,7 @@ describe("Cleaner", () => {
     Effect.gen(function* () {
       yield* seed("game", 1)
       const { cleaner, refused } = yield* behindProxy
-      const cleaned = yield* cleaner.cleanup(request)
+      const cleaned = yield* told(cleaner)
       assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["engine_error", true])
       assert.include(cleaned.message, refused)
       assert.strictEqual((yield* after).leases, 1)
@@ -584,7 +598,7 @@ describe("Cleaner", () => {
       yield* seed("game", 1)
       yield* (yield* MemoryEngine).setIntercept(() => unreachable)
       const cleaned = yield* cleanup
-      assert.deepStrictEqual([cleaned.outcome, cleaned.refusal?.reason], ["interrupted", "engine_down"])
+      assert.deepStrictEqual([cleaned.outcome, cleaned.ends?.reason], ["interrupted", "engine_down"])
       const { rows, leases } = yield* after
       assert.deepStrictEqual({ rows, leases }, { rows: [], leases: 0 })
     }).pipe(Effect.provide(layerWorld()))

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as Trust from "../../src/cleanup/Trust.ts"
+import * as Trust from "../../../src/cleanup/game/Trust.ts"
 
 /** A clock whose wall and monotonic time a test moves apart. */
 const makeClock = Effect.map(TestClock.testClockWith(Effect.succeed), (clock) => {
@@ -44,7 +44,7 @@ describe("trust that can be renewed", () => {
         })
       )
     )
-    const trust = Trust.renewable(yield* Trust.start(length), { length, renew })
+    const trust = yield* Trust.renewable(yield* Trust.start(length), { length, renew })
     yield* TestClock.adjust(Duration.seconds(passed))
     const asked = yield* Effect.forkChild(trust.lasts(needed), { startImmediately: true })
     yield* TestClock.adjust("3 seconds")

@@ -1,0 +1,77 @@
+import { Effect, Ref } from "effect"
+import type { ContainerEngineError } from "../../ports/ContainerEngine.ts"
+import type { StoreError } from "../../ports/StoreError.ts"
+import { PassRefused } from "../PassRefused.ts"
+import type { Testimony } from "./testimony.ts"
+
+/** So few say nothing yet: with a small backlog, or after somebody's `docker container prune`, most may well be gone. */
+const fewest = 20
+
+type Unanswered = ContainerEngineError | StoreError
+
+/** What was found of a game's container; `explained`: it is absent, and a lease that was left behind says why. */
+export type Sighting = "there" | "absent" | "explained"
+
+/**
+ * Absence is not taken on trust: an engine that has lost or hides its containers, but has kept its identity, would have
+ * the whole backlog marked `removed`. One pass's count of the games whose containers it looked for.
+ */
+export interface Brake {
+  /**
+   * Counts one more. The first absence asks what else the engine has, and all of them wait for that answer. Fails with
+   * `PassRefused`, then and from then on, if nothing speaks for the engine, or once at least 20 were looked for and
+   * over half of them were absent; with another error while the question is unanswered. Asked before the game's record
+   * moves.
+   */
+  readonly count: (sighting: Sighting) => Effect.Effect<void, PassRefused | Unanswered>
+  /** Whether it has refused. */
+  readonly refused: Effect.Effect<boolean>
+}
+
+/** What one pass has seen so far. */
+export interface Sightings {
+  readonly games: number
+  readonly absences: number
+  readonly anyThere: boolean
+  readonly refusal: PassRefused | undefined
+}
+
+export const none: Sightings = { games: 0, absences: 0, anyThere: false, refusal: undefined }
+
+export const counted = (sightings: Sightings, sighting: Sighting): Sightings => ({
+  ...sightings,
+  games: sightings.games + 1,
+  absences: sightings.absences + (sighting === "absent" ? 1 : 0),
+  anyThere: sightings.anyThere || sighting === "there"
+})
+
+/** Why the engine is not believed, given what speaks for it; `undefined` if it is. */
+export const doubt = ({ absences, anyThere, games }: Sightings, said: Testimony | undefined): string | undefined => {
+  if (said?._tag === "none") {
+    return `a container is not on the engine, and none of ${said.asked} others is that should be there`
+  }
+  if (said?._tag === "empty" && !anyThere) return "a container is not on the engine, nor is any other"
+  if (games >= fewest && absences * 2 > games) {
+    return `${absences} of the ${games} containers looked for are not on the engine`
+  }
+}
+
+export const make = Effect.fnUntraced(function* (testimony: Effect.Effect<Testimony, PassRefused | Unanswered>) {
+  const asked = yield* Effect.cached(testimony)
+  const ref = yield* Ref.make(none)
+
+  const count = Effect.fnUntraced(function* (sighting: Sighting) {
+    const { refusal } = yield* Ref.updateAndGet(ref, (sightings) => counted(sightings, sighting))
+    if (refusal !== undefined) return yield* refusal
+    const said = sighting === "absent" ? yield* asked : undefined
+    const refused = yield* Ref.updateAndGet(ref, (sightings) => {
+      const reason = sightings.refusal === undefined ? doubt(sightings, said) : undefined
+      return reason === undefined ? sightings : { ...sightings, refusal: PassRefused.absentBrake(reason) }
+    })
+    if (refused.refusal !== undefined) return yield* refused.refusal
+  })
+  return { count, refused: Effect.map(Ref.get(ref), ({ refusal }) => refusal !== undefined) } satisfies Brake
+})
+
+/** For a pass that a person has told to take absence as it is. */
+export const released: Brake = { count: () => Effect.void, refused: Effect.succeed(false) }

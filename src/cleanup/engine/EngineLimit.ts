@@ -1,0 +1,89 @@
+import { Clock, Effect, Ref, Semaphore } from "effect"
+import type { ContainerEngine, ContainerEngineError, RemoveResult } from "../../ports/ContainerEngine.ts"
+import * as Level from "./engineLevel.ts"
+
+type Engine = ContainerEngine["Service"]
+
+/** What a call's end says of the engine's latency. */
+type Meaning = "worked" | "failed" | "nothing"
+
+/** A removal that is rejected or finds nothing returns immediately, so it is not a latency sample. */
+const meanings = { removed: "worked", absent: "nothing", refused: "nothing", unknown: "failed" } as const
+
+const meaningOf = (result: RemoveResult): Meaning => meanings[typeof result === "string" ? result : "refused"]
+
+export interface EngineLimit {
+  /** The same engine, with its inspections and removals timed. */
+  readonly engine: Engine
+  /** The current limit of games at the engine. */
+  readonly atOnce: Effect.Effect<number>
+  /** Waits until one more game may be under way: at the engine, or with the database before and after. */
+  readonly withRoom: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Waits for something else in the middle of `withPermit` and `withRoom`, and lets another game have both meanwhile. */
+  readonly aside: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Waits until there is room for one more game at the engine, and works there. */
+  readonly withPermit: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+/** Holds the games at the engine to the level that `engineLevel.ts` derives from its latency. */
+export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number) {
+  const clock = yield* Clock.Clock
+  const ref = yield* Ref.make(Level.initial(ceiling))
+  const initial = yield* Ref.get(ref)
+  const permits = yield* Semaphore.make(initial.atOnce)
+  const room = yield* Semaphore.make(Level.underWay(initial))
+
+  const sampled = Effect.fnUntraced(function* (sample: Level.Sample) {
+    const [before, after] = yield* Ref.modify(ref, (level) => {
+      const next = Level.sampled(level, sample)
+      return [[level, next] as const, next]
+    })
+    if (after.atOnce !== before.atOnce) yield* permits.resize(after.atOnce)
+    if (Level.underWay(after) !== Level.underWay(before)) yield* room.resize(Level.underWay(after))
+  })
+
+  const timed = <A>(
+    kind: Level.Sample["kind"],
+    call: Effect.Effect<A, ContainerEngineError>,
+    meaning: (result: A) => Meaning
+  ) =>
+    Effect.flatMap(Ref.get(ref), ({ epoch }) => {
+      const started = clock.monotonicTimeNanosUnsafe()
+      const ended = (how: Meaning) => {
+        if (how === "nothing") return Effect.void
+        const millis = Number(clock.monotonicTimeNanosUnsafe() - started) / 1e6
+        return sampled({ kind, epoch, millis, failed: how === "failed" })
+      }
+      return call.pipe(
+        Effect.tap((result) => ended(meaning(result))),
+        Effect.tapError(({ reason }) => ended(reason._tag === "Withheld" ? "nothing" : "failed"))
+      )
+    })
+
+  return {
+    engine: {
+      ...engine,
+      inspect: (id) => timed("inspect", engine.inspect(id), () => "worked"),
+      remove: (id) => timed("remove", engine.remove(id), meaningOf)
+    },
+    atOnce: Effect.map(Ref.get(ref), ({ atOnce }) => atOnce),
+    withRoom: room.withPermit,
+    aside: (wait) =>
+      // One game after the other: a game that waits has begun.
+      ceiling === 1
+        ? wait
+        : Effect.acquireUseRelease(
+            Effect.andThen(permits.release(1), room.release(1)),
+            () => wait,
+            () => Effect.andThen(room.take(1), permits.take(1))
+          ),
+    withPermit: (work) =>
+      permits.withPermit(
+        Effect.acquireUseRelease(
+          Ref.update(ref, Level.entered),
+          () => work,
+          () => Ref.update(ref, Level.left)
+        )
+      )
+  } satisfies EngineLimit
+})

@@ -1,0 +1,114 @@
+import { Data, Result } from "effect"
+import type { Moment } from "../../domain/Expiry.ts"
+import { type ErrorCode, type OpSource, type Outcome, rules } from "../../domain/Outcome.ts"
+import type { EngineId } from "../../ports/ContainerEngine.ts"
+import type { Brake } from "../engine/Brake.ts"
+import type { PassError } from "../PassRefused.ts"
+import type { Recording } from "../Recording.ts"
+
+export interface CleanupRequest {
+  readonly gameId: string
+  readonly moment: Moment
+  /** The engine that the records' containers live on; only its word on absence counts. */
+  readonly engineId: EngineId
+  readonly brake: Brake
+  readonly recording: Recording
+  readonly opSource: OpSource
+  /** Who or what asked, for the audit row. */
+  readonly sourceRef: string
+}
+
+/** What is known of a game at the end of an attempt. */
+export interface Known {
+  readonly gameId: string
+  readonly containerId: string | null
+  readonly imageRef: string | null
+  /** A removal that the engine may still carry out: the game's lease is left to expire. */
+  readonly unresolved: boolean
+}
+
+/** How an attempt ended that did not fail. */
+export interface Cleaned extends Known {
+  readonly outcome: Exclude<Outcome, "failed">
+  /** Why nothing was removed; `null` for `removed`, `already_absent` and `interrupted`. */
+  readonly errorCode: ErrorCode | null
+  readonly message: string
+  /** Seconds from due to removed, if the record moved to `removed`. */
+  readonly lag: number | undefined
+  /** Of the container that we removed. */
+  readonly anonymousVolumes: number
+}
+
+interface Why {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/** The record and its container disagree, so the container is kept: somebody has to look at what writes the records. */
+export class Mismatch extends Data.TaggedError("Mismatch")<Why> {}
+
+/** The engine failed this game alone, or its answer does not tell what became of the container. */
+export class EngineTrouble extends Data.TaggedError("EngineTrouble")<Why> {}
+
+/** The database failed this game. `away`: it does not answer at all, so the pass ends. */
+export class StoreTrouble extends Data.TaggedError("StoreTrouble")<Why & { readonly away: PassError | undefined }> {}
+
+/** A bug of this service. */
+export class Defect extends Data.TaggedError("Defect")<Why> {}
+
+/** An attempt that failed. Its reasons are grouped by who has to act, as in the runbook. */
+export class GameFailed extends Data.TaggedError("GameFailed")<
+  Known & { readonly reason: Mismatch | EngineTrouble | StoreTrouble | Defect }
+> {
+  override get message() {
+    return this.reason.message
+  }
+}
+
+const reasons = {
+  Mismatch: (why: Why) => new Mismatch(why),
+  EngineTrouble: (why: Why) => new EngineTrouble(why),
+  StoreTrouble: (why: Why, away?: PassError) => new StoreTrouble({ ...why, away }),
+  Defect: (why: Why) => new Defect(why)
+}
+
+export const cleaned = (
+  known: Known,
+  outcome: Cleaned["outcome"],
+  message: string,
+  more?: Partial<Pick<Cleaned, "errorCode" | "lag" | "anonymousVolumes">>
+): Cleaned => ({ ...known, outcome, errorCode: null, message, lag: undefined, anonymousVolumes: 0, ...more })
+
+/** What a refusal means for the game, by the table of `rules`. */
+export const concluded = (
+  known: Known,
+  { code, message }: Why,
+  away?: PassError
+): Result.Result<Cleaned, GameFailed> => {
+  const rule = rules[code]
+  return rule.outcome === "failed"
+    ? Result.fail(new GameFailed({ ...known, reason: reasons[rule.trouble]({ code, message }, away) }))
+    : Result.succeed(cleaned(known, rule.outcome, message, { errorCode: code }))
+}
+
+/** The database failed this game. `away`: it does not answer at all, so the pass ends. */
+export const storeFailed = (known: Known, message: string, away?: PassError) =>
+  new GameFailed({ ...known, reason: new StoreTrouble({ code: "store_unavailable", message, away }) })
+
+/** An ended attempt as the pass counts it and as telemetry tells it. */
+export interface Summary extends Known {
+  readonly outcome: Outcome
+  readonly errorCode: ErrorCode | null
+  readonly message: string
+  readonly lag: number | undefined
+  readonly anonymousVolumes: number
+}
+
+/** A game that was cut short because none can be cleaned now has failed in nothing: it was interrupted. */
+export const summaryOf = (game: Pick<Known, "gameId" | "unresolved">, error: GameFailed | PassError): Summary => {
+  const none = { errorCode: null, lag: undefined, anonymousVolumes: 0, message: error.message }
+  if (error._tag !== "GameFailed")
+    return { ...game, ...none, containerId: null, imageRef: null, outcome: "interrupted" }
+  const { containerId, gameId, imageRef, reason, unresolved } = error
+  return { gameId, containerId, imageRef, unresolved, ...none, outcome: "failed", errorCode: reason.code }
+}

@@ -1,0 +1,174 @@
+import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result } from "effect"
+import { isContainerId } from "../../domain/ContainerId.ts"
+import type { Outcome, Refused } from "../../domain/Outcome.ts"
+import * as Metrics from "../../observability/Metrics.ts"
+import { ContainerEngine } from "../../ports/ContainerEngine.ts"
+import { GameLeases } from "../../ports/GameLeases.ts"
+import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import type { StoreError } from "../../ports/StoreError.ts"
+import * as EngineLimit from "../engine/EngineLimit.ts"
+import { observed } from "../observe.ts"
+import { type PassError, passError } from "../PassRefused.ts"
+import * as UnresolvedRemovals from "../UnresolvedRemovals.ts"
+import {
+  type Cleaned,
+  type CleanupRequest,
+  concluded,
+  type GameFailed,
+  type Known,
+  type Summary,
+  storeFailed,
+  summaryOf
+} from "./Cleaned.ts"
+import { defect, record } from "./record.ts"
+import { type Gone, type HeldGame, margin, type Unresolved, underLease } from "./remove.ts"
+import * as Trust from "./Trust.ts"
+
+export interface CleanerOptions {
+  /** That of the leases behind the port. */
+  readonly leaseTtl: Duration.Duration
+  /** The bound of one call to the engine. */
+  readonly engineTimeout: Duration.Duration
+  readonly maxClockSkew: Duration.Duration
+  /** The most games that are at the engine at once. */
+  readonly concurrency: number
+}
+
+/**
+ * One game: lease, re-read, identity, inspect, remove, commit, in this order, which is the safety argument of the whole
+ * service. Every attempt ends in exactly one conclusion, also by a defect or an interruption.
+ */
+export class Cleaner extends Context.Service<
+  Cleaner,
+  {
+    /** How many games may be at the engine at once at this moment, as its latency has it. */
+    readonly atOnce: EngineLimit.EngineLimit["atOnce"]
+    /** Waits until one more game may be under way, as the engine's latency has it. For each `cleanup` of many. */
+    readonly withRoom: EngineLimit.EngineLimit["withRoom"]
+    /**
+     * Fails with `GameFailed` if only this game is affected, and with `PassRefused` or `StoreError` if no game can be
+     * cleaned now; this one was not charged for it. Interruption ends the waiting for the engine; then the lease is
+     * released, or left to expire if a removal is on its way, and the outcome is `interrupted`. The rest is not
+     * interruptible, and bounded by the ports' timeouts.
+     */
+    readonly cleanup: (request: CleanupRequest) => Effect.Effect<Cleaned, GameFailed | PassError>
+    /** What a failed attempt on this game came to, for whoever counts it. */
+    readonly summary: (gameId: string, error: GameFailed | PassError) => Effect.Effect<Summary>
+    /** Games whose lease is left to expire, and has not yet, as a removal of ours may still be carried out. */
+    readonly unresolved: Effect.Effect<ReadonlyArray<string>>
+  }
+>()("rtmanager/cleanup/Cleaner") {
+  static readonly layer = (options: CleanerOptions) => Layer.effect(Cleaner, make(options))
+}
+
+const leaseSpan = Effect.withSpan("rtmanager.cleanup.lease")
+
+const make = Effect.fnUntraced(function* (options: CleanerOptions) {
+  const limit = yield* EngineLimit.make(yield* ContainerEngine, options.concurrency)
+  const engine = interruptibly(limit.engine)
+  const leases = yield* GameLeases
+  const records = yield* RuntimeRecords
+  const length = Duration.subtract(options.leaseTtl, margin)
+  const unresolved = yield* UnresolvedRemovals.make(options.leaseTtl)
+
+  /** One statement's trouble is that game's alone; a database that does not answer at all ends the pass. */
+  const awayBy = (error: StoreError): Effect.Effect<PassError | undefined> =>
+    error.reason._tag === "Withheld"
+      ? Effect.succeed(error)
+      : Effect.match(records.clock, { onSuccess: () => undefined, onFailure: passError })
+
+  const acquire = Effect.fnUntraced(function* (nothing: Known) {
+    const acquired = yield* leases.acquire(nothing.gameId).pipe(leaseSpan, Effect.result)
+    if (Result.isSuccess(acquired)) return acquired.success
+    const { message } = acquired.failure
+    const away = yield* awayBy(acquired.failure)
+    return yield* away ?? storeFailed(nothing, message)
+  })
+
+  const attempt = Effect.fnUntraced(function* (
+    request: CleanupRequest
+  ): Effect.fn.Return<Cleaned, GameFailed | PassError> {
+    const nothing = nothingOf(request)
+    const startedAt = yield* Clock.currentTimeMillis
+    const first = yield* Trust.start(length)
+    const acquired = yield* acquire(nothing)
+    if (acquired._tag === "Busy") {
+      return yield* Effect.fromResult(concluded(nothing, { code: "lease_busy", message: "another holds the lease" }))
+    }
+    if (acquired._tag === "Undecodable") {
+      return yield* Effect.fromResult(concluded(nothing, { code: "record_moved", message: acquired.detail }))
+    }
+    const { lease, leftBy } = acquired
+    if (leftBy === "another") yield* Metric.update(Metrics.leaseTakeovers, 1)
+    const renew = Effect.interruptible(Effect.orElseSucceed(leases.renew(lease), () => false))
+    const game: HeldGame = {
+      ...request,
+      record: acquired.record,
+      maxClockSkew: options.maxClockSkew,
+      aside: limit.aside,
+      trust: yield* Trust.renewable(first, { length, renew }),
+      leftBehind: leftBy !== undefined
+    }
+    const exit = yield* Effect.exit(limit.withPermit(underLease(engine, options.engineTimeout, game)))
+    const { ended, isUnresolved } = resolved(exit)
+    const known: Known = {
+      gameId: request.gameId,
+      containerId: isContainerId(game.record?.containerId) ? game.record.containerId : null,
+      imageRef: game.record?.imageRef ?? null,
+      unresolved: isUnresolved
+    }
+    if (isUnresolved) yield* unresolved.add(request.gameId)
+    return yield* record({ leases, awayBy }, { request, lease, game, known, startedAt }, ended)
+  })
+
+  const summary = (gameId: string, error: GameFailed | PassError) =>
+    Effect.map(unresolved.list, (gameIds) => summaryOf({ gameId, unresolved: gameIds.includes(gameId) }, error))
+
+  const cleanup = (request: CleanupRequest) =>
+    attempt(request).pipe(
+      Effect.catchCause((cause) =>
+        Cause.hasFails(cause)
+          ? Effect.failCause(cause)
+          : Effect.flatMap(defect(cause), (refused) => Effect.fromResult(concluded(nothingOf(request), refused)))
+      ),
+      Effect.tap(({ gameId, outcome }) => (isGone(outcome) ? unresolved.delete(gameId) : Effect.void)),
+      Effect.onExit((exit) =>
+        request.recording.end({
+          gameId: request.gameId,
+          isRecorded: Exit.isSuccess(exit) && isGone(exit.value.outcome)
+        })
+      ),
+      observed(request, (error) => summary(request.gameId, error)),
+      Effect.uninterruptible
+    )
+  return Cleaner.of({ atOnce: limit.atOnce, withRoom: limit.withRoom, cleanup, summary, unresolved: unresolved.list })
+})
+
+const nothingOf = ({ gameId }: CleanupRequest): Known => ({
+  gameId,
+  containerId: null,
+  imageRef: null,
+  unresolved: false
+})
+
+const isGone = (outcome: Outcome) => outcome === "removed" || outcome === "already_absent"
+
+/** Only the waiting for the engine can be interrupted: what it has answered is always acted on. */
+const interruptibly = (engine: ContainerEngine["Service"]): ContainerEngine["Service"] => ({
+  ping: Effect.interruptible(engine.ping),
+  identity: Effect.interruptible(engine.identity),
+  count: Effect.interruptible(engine.count),
+  inspect: (id) => Effect.interruptible(engine.inspect(id)),
+  findByGame: (gameId) => Effect.interruptible(engine.findByGame(gameId)),
+  remove: (id) => Effect.interruptible(engine.remove(id))
+})
+
+/** How the steps ended, and whether the engine may still carry out a removal of ours. */
+const resolved = (
+  exit: Exit.Exit<Gone, Refused | PassError | Unresolved>
+): { readonly ended: Exit.Exit<Gone, Refused | PassError>; readonly isUnresolved: boolean } => {
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  return error?._tag === "Unresolved"
+    ? { ended: Exit.failCause(error.cause), isUnresolved: true }
+    : { ended: exit as Exit.Exit<Gone, Refused | PassError>, isUnresolved: false }
+}

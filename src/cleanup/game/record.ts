@@ -1,0 +1,172 @@
+import { Cause, Clock, Effect, Exit, Option, Random, Result } from "effect"
+import { afterFailure } from "../../domain/Backoff.ts"
+import { lagSeconds } from "../../domain/Expiry.ts"
+import { Refused, rules } from "../../domain/Outcome.ts"
+import { printable } from "../../domain/printable.ts"
+import type { CommitResult, GameLeases, Lease, SettledEnd } from "../../ports/GameLeases.ts"
+import type { StoreError } from "../../ports/StoreError.ts"
+import { type PassError, PassRefused, passError } from "../PassRefused.ts"
+import {
+  type Cleaned,
+  type CleanupRequest,
+  cleaned,
+  concluded,
+  type GameFailed,
+  type Known,
+  storeFailed
+} from "./Cleaned.ts"
+import type { Gone, HeldGame } from "./remove.ts"
+
+/** How an attempt ended, as a value: it is stored first. */
+type Conclusion = Result.Result<Cleaned, GameFailed | PassError>
+
+/** An attempt whose steps have ended, and whose lease is still to be settled. */
+export interface Attempt {
+  readonly request: CleanupRequest
+  readonly lease: Lease
+  readonly game: HeldGame
+  readonly known: Known
+  /** Unix milliseconds. */
+  readonly startedAt: number
+}
+
+const commitSpan = Effect.withSpan("rtmanager.cleanup.commit")
+
+interface Dependencies {
+  readonly leases: GameLeases["Service"]
+  /** Why the whole database is away, if it is. */
+  readonly awayBy: (error: StoreError) => Effect.Effect<PassError | undefined>
+}
+
+/**
+ * Step 6: stores how the steps ended, and releases the lease or leaves it to expire. A container that is gone is committed;
+ * anything else is settled, with its row and backoff if `rules` says so.
+ */
+export const record = Effect.fnUntraced(function* (
+  { awayBy, leases }: Dependencies,
+  { game, known, lease, request, startedAt }: Attempt,
+  ended: Exit.Exit<Gone, Refused | PassError>
+): Effect.fn.Return<Cleaned, GameFailed | PassError> {
+  const { recording } = request
+  const { containerId, imageRef, unresolved } = known
+  const { finishedAt, traceId } = yield* present
+  const { opSource, sourceRef } = request
+  const row = { opSource, sourceRef, containerId, imageRef, traceId, startedAt, finishedAt }
+
+  /** What an attempt came to is kept if it could not be stored: the lease expires by itself. */
+  const notSettled = Effect.fnUntraced(function* (conclusion: Conclusion, error: StoreError) {
+    const code = errorCodeOf(conclusion)
+    const isRemovedByUs = unresolved || code === "removed_not_committed"
+    if (isRemovedByUs) yield* recording.fail(game, passError(error))
+    const away = yield* awayBy(error)
+    if (Result.isFailure(conclusion) && conclusion.failure._tag !== "GameFailed") return conclusion
+    const { message } = Result.merge(conclusion)
+    if (code === "removed_not_committed") return concluded(known, { code, message }, away)
+    if (away !== undefined) return Result.fail(away)
+    const isInterrupted = Result.isSuccess(conclusion) && conclusion.success.outcome === "interrupted"
+    return isInterrupted ? conclusion : Result.fail(notStored(message, error))
+  })
+
+  const notStored = (message: string, error: StoreError, away?: PassError) =>
+    storeFailed(known, `${message}, but this could not be recorded: ${error.message}`, away)
+
+  const settle = (conclusion: Conclusion, end?: Partial<SettledEnd>) =>
+    leases.settle(lease, { failure: undefined, backoff: undefined, keep: unresolved, ...end }).pipe(
+      commitSpan,
+      Effect.as(conclusion),
+      Effect.catch((error) => notSettled(conclusion, error)),
+      Effect.flatMap(Effect.fromResult)
+    )
+
+  const refuse = Effect.fnUntraced(function* (
+    refused: Refused,
+    { afterCommit = false, keep = unresolved, isRetriedSoon = false } = {}
+  ) {
+    const { code, message } = refused
+    const { logged } = rules[code]
+    const conclusion = concluded(known, refused)
+    if (logged === null) return yield* settle(conclusion, { keep })
+    const failure = { ...row, errorCode: logged, message }
+    if (code === "record_moved" || isRetriedSoon || game.record === undefined) {
+      return yield* settle(conclusion, { failure, afterCommit, keep })
+    }
+    const random = yield* Random.next
+    const backoff = afterFailure(game.record.backoff, { code, at: finishedAt, random })
+    // Write the row even if we have lost the lease: the removal may have been ours.
+    return yield* settle(conclusion, { failure, backoff, afterCommit: afterCommit || unresolved, keep })
+  })
+
+  const commit = Effect.fnUntraced(function* (gone: Gone) {
+    const message = gone.outcome === "removed" ? "the container was removed" : "the container was already absent"
+    const committed = yield* leases
+      .commit(lease, gone, { ...row, errorCode: null, message })
+      .pipe(commitSpan, Effect.result)
+    if (Result.isFailure(committed)) {
+      const error = committed.failure
+      yield* recording.fail(game, passError(error))
+      if (error.reason._tag === "CannotRecord") {
+        // The lease that is left behind says to its next holder why the container is gone. Without a backoff the game comes
+        // first in the next pass.
+        return yield* refuse(notRecorded(gone, error.message), { keep: true, isRetriedSoon: true })
+      }
+      return yield* notStored(message, error, yield* awayBy(error))
+    }
+    if (committed.success === "not_recorded") {
+      yield* recording.fail(game, PassRefused.cannotRecord(swallowed))
+      return yield* refuse(notRecorded(gone, swallowed), { afterCommit: true, isRetriedSoon: true })
+    }
+    if (committed.success !== "committed") {
+      return yield* refuse(notCommitted(gone, committed.success), { afterCommit: true })
+    }
+    const lastOpAt = game.record?.lastOpAt ?? undefined
+    const lag = lastOpAt === undefined ? undefined : lagSeconds(lastOpAt, request.moment, finishedAt)
+    return cleaned(known, gone.outcome, message, { lag, anonymousVolumes: gone.anonymousVolumes })
+  })
+
+  if (Exit.isSuccess(ended)) return yield* commit(ended.value)
+  const error = Option.getOrUndefined(Exit.findErrorOption(ended))
+  if (error?._tag === "Refused") return yield* refuse(error)
+  if (error !== undefined) return yield* settle(Result.fail(error))
+  return Cause.hasInterruptsOnly(ended.cause)
+    ? yield* settle(Result.succeed(cleaned(known, "interrupted", "interrupted")))
+    : yield* refuse(yield* defect(ended.cause))
+})
+
+/** A bug, logged with its stack. */
+export const defect = (cause: Cause.Cause<unknown>) =>
+  Effect.logError("cleanup.game.defect", cause).pipe(
+    Effect.as(new Refused({ code: "internal_error", message: printable(String(Cause.squash(cause))) }))
+  )
+
+const errorCodeOf = (conclusion: Conclusion) => {
+  if (Result.isSuccess(conclusion)) return conclusion.success.errorCode
+  return conclusion.failure._tag === "GameFailed" ? conclusion.failure.reason.code : undefined
+}
+
+const swallowed = "a trigger or a row security policy of the database lets the record stay as it is"
+
+const removedBut = ({ outcome }: Gone, why: string) => {
+  const what = outcome === "removed" ? "was removed" : "is gone, probably by our removal"
+  return new Refused({ code: "removed_not_committed", message: `the container ${what}, but ${why}` })
+}
+
+/** The database refused or swallowed the change. */
+const notRecorded = (gone: Gone, why: string) =>
+  gone.byUs ? removedBut(gone, why) : new Refused({ code: "store_unavailable", message: why })
+
+/** The record was changed by someone else between our re-read and our commit. */
+const notCommitted = (gone: Gone, result: Exclude<CommitResult, "committed" | "not_recorded">) => {
+  if (gone.byUs) return removedBut(gone, "its record had changed meanwhile")
+  return result === "already_removed"
+    ? new Refused({ code: "replay_no_op", message: "the record is already removed" })
+    : new Refused({ code: "record_moved", message: "the record changed meanwhile" })
+}
+
+/** When an attempt ends and in which trace. */
+const present = Effect.gen(function* () {
+  const span = yield* Effect.option(Effect.currentSpan)
+  return {
+    finishedAt: yield* Clock.currentTimeMillis,
+    traceId: Option.getOrNull(Option.map(span, ({ traceId }) => traceId))
+  }
+})

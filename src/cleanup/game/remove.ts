@@ -1,0 +1,173 @@
+import { Cause, Data, Duration, Effect, Option } from "effect"
+import type { ContainerId } from "../../domain/ContainerId.ts"
+import type { Moment } from "../../domain/Expiry.ts"
+import { Refused } from "../../domain/Outcome.ts"
+import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
+import { judgeRecord } from "../../domain/Verdict.ts"
+import type { ContainerEngine, ContainerEngineError, EngineId } from "../../ports/ContainerEngine.ts"
+import type { Brake, Sighting } from "../engine/Brake.ts"
+import { type PassError, PassRefused } from "../PassRefused.ts"
+import type { Recording } from "../Recording.ts"
+import { awaitAbsence, blame, confirmAbsence, type Found, find, type Question } from "./inspect.ts"
+import type { RenewableTrust } from "./Trust.ts"
+
+/** What must be left of a lease's trust when a removal has used all of its time, so that it can still be recorded. */
+export const margin = Duration.seconds(5)
+
+/** A game's container that is gone, which is to be recorded. */
+export interface Gone {
+  readonly outcome: "removed" | "already_absent"
+  readonly containerId: ContainerId | null
+  /** The removal was ours, or may have been. */
+  readonly byUs: boolean
+  /** Those of the container, which stay. */
+  readonly anonymousVolumes: number
+}
+
+/** The steps ended like this, and the engine may still carry out a removal of ours. */
+export class Unresolved extends Data.TaggedError("Unresolved")<{
+  readonly cause: Cause.Cause<Refused | PassError>
+}> {}
+
+/** A game whose lease we hold. */
+export interface HeldGame {
+  readonly gameId: string
+  readonly record: RuntimeRecord | undefined
+  readonly moment: Moment
+  readonly maxClockSkew: Duration.Duration
+  readonly aside: Question["aside"]
+  readonly engineId: EngineId
+  readonly trust: RenewableTrust
+  readonly brake: Brake
+  readonly recording: Recording
+  /** Whoever held the lease before may have removed the container and not come to record it. */
+  readonly leftBehind: boolean
+}
+
+type Engine = ContainerEngine["Service"]
+
+/**
+ * Steps 2 to 5, the only place that removes a container. `Refused` is this game's trouble alone, a `PassError` means that
+ * no game can be cleaned now. Run it uninterruptible: only its waiting can be interrupted, and what the engine has answered
+ * is always acted on.
+ */
+export const underLease = (
+  engine: Engine,
+  engineTimeout: Duration.Duration,
+  game: HeldGame
+): Effect.Effect<Gone, Refused | PassError | Unresolved> =>
+  Effect.catchTag(steps(engine, engineTimeout, game), "ContainerEngineError", blame(engine))
+
+/** A game that had to wait until others were recorded is looked at `again`: much may have changed. */
+const steps: (
+  engine: Engine,
+  engineTimeout: Duration.Duration,
+  game: HeldGame,
+  again?: "again"
+) => Effect.Effect<Gone, ContainerEngineError | Refused | PassError | Unresolved> = Effect.fnUntraced(
+  function* (engine, engineTimeout, game, again) {
+    const due = yield* Effect.fromResult(judgeRecord(game.record, game.moment))
+    const isThere = again === undefined ? sighted(game, "there") : Effect.void
+    const found = yield* find(engine, due.containerId, { ...game, patience: engineTimeout }).pipe(
+      Effect.tapErrorTag("Refused", () => isThere)
+    )
+    if (found._tag === "Absent") {
+      yield* sighted(game, game.leftBehind ? "explained" : "absent")
+      return yield* alreadyAbsent(engine, game, found.containerId)
+    }
+    yield* isThere
+    const begun = yield* Effect.interruptible(game.recording.begin(due, game.aside))
+    if (begun === "waited") return yield* steps(engine, engineTimeout, game, "again")
+    if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {
+      return yield* new Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
+    }
+    return yield* remove(engine, engineTimeout, game, found)
+  }
+)
+
+/** If nobody could be asked what else the engine should have, that is this game's trouble alone. */
+const sighted = ({ brake }: HeldGame, sighting: Sighting) =>
+  brake.count(sighting).pipe(
+    Effect.interruptible,
+    Effect.catchTag("StoreError", ({ message }) => new Refused({ code: "store_unavailable", message }))
+  )
+
+const removeSpan = Effect.withSpan("rtmanager.cleanup.remove", { kind: "client" })
+
+/** Sends the removal. Unless the engine's word is certain, it fails as `Unresolved`, whatever went wrong after the sending. */
+const remove = (
+  engine: Engine,
+  engineTimeout: Duration.Duration,
+  game: HeldGame,
+  { anonymousVolumes, containerId }: Extract<Found, { readonly _tag: "Removable" }>
+): Effect.Effect<Gone, ContainerEngineError | Refused | PassError | Unresolved> =>
+  engine.remove(containerId).pipe(
+    removeSpan,
+    // It fails only if the request certainly did not reach the engine.
+    unresolvedIf((cause) => !Cause.hasFails(cause)),
+    Effect.flatMap((result) => {
+      if (result === "removed") {
+        return Effect.succeed<Gone>({ outcome: "removed", containerId, byUs: true, anonymousVolumes })
+      }
+      if (result === "absent") return alreadyAbsent(engine, game, containerId)
+      const refused = result === "unknown" ? undefined : result
+      const lookAgain = Effect.gen(function* () {
+        yield* game.trust.lasts(Duration.sum(engineTimeout, margin))
+        const patience = Duration.min(engineTimeout, Duration.subtract(yield* game.trust.left, margin))
+        yield* awaitAbsence(engine, containerId, refused, { ...game, patience })
+      })
+      const uncertain = blame(engine, "outcome_unknown")
+      return refused?.by === "engine"
+        ? lookAgain.pipe(
+            Effect.catchTag("ContainerEngineError", uncertain),
+            unresolvedIf((cause) => !isKept(cause)),
+            Effect.andThen(alreadyAbsent(engine, game, containerId))
+          )
+        : lookAgain.pipe(
+            Effect.andThen(alreadyAbsent(engine, game, containerId, { byUs: true })),
+            Effect.catchTag("ContainerEngineError", uncertain),
+            unresolvedIf(() => true)
+          )
+    })
+  )
+
+const unresolvedIf =
+  <E extends ContainerEngineError | Refused | PassError>(isUnresolved: (cause: Cause.Cause<E>) => boolean) =>
+  <A>(self: Effect.Effect<A, E>): Effect.Effect<A, E | Unresolved> =>
+    Effect.catchCause(
+      self,
+      (cause): Effect.Effect<never, E | Unresolved> =>
+        isUnresolved(cause)
+          ? Effect.fail(new Unresolved({ cause: cause as Cause.Cause<Exclude<E, ContainerEngineError>> }))
+          : Effect.failCause(cause)
+    )
+
+/** The engine has said why the container stays. */
+const isKept = (cause: Cause.Cause<Refused | PassError>) => {
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  return error?._tag === "Refused" && error.code !== "outcome_unknown"
+}
+
+/**
+ * A fresh or wrong engine calls every container absent. So between the look that found nothing and another one, and once
+ * more after that, the engine is asked who it is: whatever one swap of engines behind the address makes of the looks, one
+ * of the two answers gives it away. A removal that may have been ours is recorded whatever other containers the game has.
+ */
+const alreadyAbsent = Effect.fnUntraced(function* (
+  engine: Engine,
+  game: HeldGame,
+  containerId: ContainerId | null,
+  { byUs } = { byUs: false }
+): Effect.fn.Return<Gone, ContainerEngineError | Refused | PassRefused> {
+  yield* isKnown(engine, game)
+  const kept = yield* confirmAbsence(engine, game.gameId, containerId).pipe(Effect.catchTag("Refused", Effect.succeed))
+  yield* isKnown(engine, game)
+  if (kept !== undefined && !(byUs && kept.code === "container_unrecorded")) return yield* kept
+  return { outcome: "already_absent", containerId, byUs, anonymousVolumes: 0 }
+})
+
+/** Fails if the engine behind the address is no longer the one that the pass began with. */
+export const isKnown = Effect.fnUntraced(function* (engine: Engine, { engineId }: Pick<HeldGame, "engineId">) {
+  const present = yield* engine.identity
+  if (present !== engineId) return yield* PassRefused.engineChanged(engineId, present)
+})
