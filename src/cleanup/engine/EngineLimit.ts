@@ -21,7 +21,7 @@ export interface EngineLimit {
   readonly withRoom: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Waits for something else in the middle of `withPermit` and `withRoom`, and lets another game have both meanwhile. */
   readonly aside: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Waits until there is room for one more game at the engine, and works there. */
+  /** Waits until there is room for one more game at the engine, and works there. The waiting can always be interrupted. */
   readonly withPermit: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
@@ -78,12 +78,10 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
             () => Effect.andThen(room.take(1), permits.take(1))
           ),
     withPermit: (work) =>
-      permits.withPermit(
-        Effect.acquireUseRelease(
-          Ref.update(ref, Level.entered),
-          () => work,
-          () => Ref.update(ref, Level.left)
-        )
+      Effect.acquireUseRelease(
+        Effect.andThen(Effect.interruptible(permits.take(1)), Ref.update(ref, Level.entered)),
+        () => work,
+        () => Effect.andThen(Ref.update(ref, Level.left), permits.release(1))
       )
   } satisfies EngineLimit
 })

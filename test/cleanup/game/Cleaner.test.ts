@@ -669,6 +669,32 @@ describe("Cleaner", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
+  it.effect("releases the lease when it is interrupted while it waits for its turn at the engine", () =>
+    Effect.gen(function* () {
+      yield* seed("game", 1)
+      yield* seed("other", 2)
+      const inspecting = yield* Deferred.make<void>()
+      const leased = yield* Deferred.make<void>()
+      yield* (yield* MemoryEngine).setIntercept(() =>
+        Effect.andThen(Deferred.succeed(inspecting, undefined), Effect.never)
+      )
+      const cleaner = yield* Cleaner
+      const first = yield* Effect.forkChild(Effect.exit(cleaner.cleanup({ ...request, gameId: "other" })), {
+        uninterruptible: true
+      })
+      yield* Deferred.await(inspecting)
+      ;(yield* StoreState).intercept = (operation) =>
+        operation === "reread" || operation === "acquire" ? Deferred.succeed(leased, undefined) : Effect.void
+      const waiting = yield* Effect.forkChild(told(cleaner), { uninterruptible: true })
+      yield* Deferred.await(leased)
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(waiting)
+      assert.strictEqual((yield* Fiber.join(waiting)).outcome, "interrupted")
+      assert.deepStrictEqual([...(yield* StoreState).leases.keys()], ["other"])
+      yield* Fiber.interrupt(first)
+    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+  )
+
   it.effect("event 25: keeps the lease when it is interrupted during a removal", () =>
     Effect.gen(function* () {
       yield* seed("game", 1)
