@@ -57,7 +57,7 @@ const end = (code: number) => {
   process.stderr.write("", exit)
 }
 
-/** Unusable arguments end with 2, an interrupted command with 130 unless it says that this is how it ends well. */
+/** Unusable arguments exit with 2. Interrupted commands exit with 130, except `serve`, which sets its own code. */
 const teardown: Runtime.Teardown = (exit) =>
   Runtime.defaultTeardown(exit, (code) => {
     const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined

@@ -53,5 +53,5 @@ export const isCannotRecord = (error: PassError | undefined): error is PassRefus
 export const passError = (error: StoreError): PassError =>
   error.reason._tag === "CannotRecord" ? PassRefused.cannotRecord(error.reason.detail) : error
 
-/** Nobody has to do anything here: the pass may work as soon as the database or the engine is back. */
+/** Nobody has to act: the pass may work as soon as the database or the engine is back. */
 export const isAway = (error: PassError): boolean => error._tag === "StoreError" || error.reason === "engine_down"

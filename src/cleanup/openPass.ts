@@ -16,7 +16,7 @@ export interface OpenOptions {
   readonly retention: Duration.Duration
   /** How far this service's clock and the database's may be apart. */
   readonly maxClockSkew: Duration.Duration
-  /** `false` for who only looks: the engine is not written down, and a brake holds nobody who touches nothing. */
+  /** `false` for read-only callers: the engine is not recorded and the brake is ignored. */
   readonly touch: boolean
   /** A person says that most containers may be absent: lets go of the brake. */
   readonly acceptAbsent?: boolean

@@ -74,7 +74,7 @@ const parseAddress = (text: string) => {
   return host === undefined || Number(port) > 65_535 ? undefined : { host, port: Number(port) }
 }
 
-/** Where to listen; port 0 is any free port. `:8080` is refused, as it would silently mean every interface. */
+/** Where to listen; port 0 is any free port. `:8080` is refused, because it would silently mean every interface. */
 export const ListenAddress = parsed(parseAddress, Schema.Struct({ host: Schema.String, port: Schema.Int })).pipe(
   accepting("host:port, such as 127.0.0.1:8080 or [::1]:8080")
 )

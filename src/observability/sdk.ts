@@ -47,7 +47,7 @@ class TraceExporter extends OTLPTraceExporter {
   override export(...[spans, done]: Parameters<OTLPTraceExporter["export"]>) {
     super.export(spans, (result) => {
       const { error } = result
-      // A number is the status of an answer that is no invitation to try again.
+      // A numeric code is an HTTP status that the exporter will not retry.
       if (error === undefined || ("code" in error && typeof error.code === "number")) return done(result)
       diag.warn("spans wait for the collector:", error)
       setTimeout(() => this.export(spans, done), offeredAgainAfter).unref()

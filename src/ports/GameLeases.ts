@@ -89,7 +89,7 @@ export class GameLeases extends Context.Service<
 
     /**
      * Does everything that recording this game's removal consists of, and takes it back: the lease, a failure row with
-     * its backoff, the commit with its success row. `false`: nothing was learned, as the record is no longer stopped with
+     * its backoff, the commit with its success row. `false`: nothing was learned, because the record is no longer stopped with
      * this container. Fails with `CannotRecord` if the database refuses any of it or silently does not write a row or move
      * the record. Whoever holds the game's lease keeps it.
      */

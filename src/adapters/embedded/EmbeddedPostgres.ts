@@ -61,7 +61,7 @@ const initialize = Effect.fnUntraced(function* (bin: string, data: string) {
 
 const remove = (path: string) => Effect.promise(() => rm(path, { recursive: true, force: true }).catch(() => undefined))
 
-/** A short path, as a socket's may have 107 bytes at most. */
+/** A short path, because a socket's may have 107 bytes at most. */
 const socketFolder = Effect.acquireRelease(
   attempt("cannot create a folder for the socket", async () => {
     const folder = await mkdtemp(join(tmpdir(), "rtmanager-pg-"))

@@ -17,7 +17,7 @@ export interface Options {
 
 /**
  * How long the first waits for others. A commit holds nothing up meanwhile; games that end together let as many begin.
- * Nobody waits whose game is the only one under way.
+ * A game that is alone never waits.
  */
 const waits = { acquire: "2 millis", commit: "20 millis" } as const
 

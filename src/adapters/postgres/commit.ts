@@ -109,8 +109,8 @@ export const commitStatements = (sql: SqlClient, quotedSchema: string) => {
 }
 
 /**
- * The fenced commit. Those that come together share one statement, which passes over every game whose rows are not just
- * as expected or that somebody else has locked. Only the statement of the game alone says that it was not committed.
+ * The fenced commit. Concurrent commits share one statement. It skips games whose rows are locked or not as expected; those
+ * are retried alone, and only that retry can report a failure.
  */
 export const makeCommit = ({ database, statements, wait }: Options) => {
   const { many, one, readBack } = statements

@@ -67,7 +67,7 @@ const failed = (error: SqlError | Migrator.MigrationError | StoreError): StoreEr
  * Tables that exist are left as they are and get what they lack; what does not fit is named in the error, all of it, and
  * then nothing has changed.
  *
- * Indexes are built while writers of their tables wait. No timeout ends it, as a large table takes its time.
+ * Indexes are built while writers of their tables wait. No timeout ends it, because a large table takes its time.
  */
 export const migrate = Effect.gen(function* () {
   const { quotedSchema, schema } = yield* Database

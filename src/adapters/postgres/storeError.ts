@@ -12,7 +12,7 @@ export const sqlStateOf = (error: SqlError): string | undefined => {
   return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
 }
 
-/** The innermost words: the server's own, or the socket's. A refused connection to two addresses has none of its own. */
+/** The innermost cause's message, the server's or the socket's. An AggregateError has none, so its first member's. */
 export const explain = (error: unknown): string => {
   if (error instanceof AggregateError && error.errors.length > 0) return explain(error.errors[0])
   if (error instanceof Error && error.cause instanceof Error) return explain(error.cause)

@@ -4,7 +4,10 @@ import type { StoreError } from "../../ports/StoreError.ts"
 import { PassRefused } from "../PassRefused.ts"
 import type { Testimony } from "./testimony.ts"
 
-/** So few say nothing yet: with a small backlog, or after somebody's `docker container prune`, most may well be gone. */
+/**
+ * Below this many games the ratio is meaningless: with a small backlog, or after somebody's `docker container prune`, most
+ * containers may well be gone.
+ */
 const fewest = 20
 
 type Unanswered = ContainerEngineError | StoreError
@@ -73,5 +76,5 @@ export const make = Effect.fnUntraced(function* (testimony: Effect.Effect<Testim
   return { count, refused: Effect.map(Ref.get(ref), ({ refusal }) => refusal !== undefined) } satisfies Brake
 })
 
-/** For a pass that a person has told to take absence as it is. */
+/** For a pass that a person has told to accept absent containers. */
 export const released: Brake = { count: () => Effect.void, refused: Effect.succeed(false) }

@@ -41,9 +41,9 @@ export interface CleanerOptions {
 export class Cleaner extends Context.Service<
   Cleaner,
   {
-    /** How many games may be at the engine at once at this moment, as its latency has it. */
+    /** The current limit of games at the engine, derived from its latency. */
     readonly atOnce: EngineLimit.EngineLimit["atOnce"]
-    /** Waits until one more game may be under way, as the engine's latency has it. For each `cleanup` of many. */
+    /** Waits until the limit lets one more game be under way. Wrap each `cleanup` of many in it. */
     readonly withRoom: EngineLimit.EngineLimit["withRoom"]
     /**
      * Fails with `GameFailed` if only this game is affected, and with `PassRefused` or `StoreError` if no game can be
@@ -54,7 +54,7 @@ export class Cleaner extends Context.Service<
     readonly cleanup: (request: CleanupRequest) => Effect.Effect<Cleaned, GameFailed | PassError>
     /** What a failed attempt on this game came to, for whoever counts it. */
     readonly summary: (gameId: string, error: GameFailed | PassError) => Effect.Effect<Summary>
-    /** Games whose lease is left to expire, and has not yet, as a removal of ours may still be carried out. */
+    /** Games whose lease has been left to expire because the engine may still carry out a removal of ours. */
     readonly unresolved: Effect.Effect<ReadonlyArray<string>>
   }
 >()("rtmanager/cleanup/Cleaner") {

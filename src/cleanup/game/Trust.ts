@@ -6,8 +6,8 @@ export interface Trust {
 }
 
 /**
- * Trust of the given length from now on. The longer of the monotonic and the wall clock's time counts as passed: the
- * one does not see a suspended machine, the other does not see a clock that is set back.
+ * Trust of the given length from now on. Elapsed time is the larger of monotonic and wall-clock time: the first misses a
+ * suspended machine, the second a clock set back.
  */
 export const start = Effect.fnUntraced(function* (length: Duration.Duration) {
   const clock = yield* Clock.Clock

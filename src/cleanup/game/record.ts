@@ -17,7 +17,7 @@ import {
 } from "./Cleaned.ts"
 import type { Gone, HeldGame } from "./remove.ts"
 
-/** How an attempt ended, as a value: it is stored first. */
+/** How an attempt ended. It is a value until it is stored, and only then succeeds or fails. */
 type Conclusion = Result.Result<Cleaned, GameFailed | PassError>
 
 /** An attempt whose steps have ended, and whose lease is still to be settled. */
@@ -53,7 +53,7 @@ export const record = Effect.fnUntraced(function* (
   const { opSource, sourceRef } = request
   const row = { opSource, sourceRef, containerId, imageRef, traceId, startedAt, finishedAt }
 
-  /** What an attempt came to is kept if it could not be stored: the lease expires by itself. */
+  /** If the result could not be stored, report it anyway; the lease expires on its own. */
   const notSettled = Effect.fnUntraced(function* (conclusion: Conclusion, error: StoreError) {
     const code = errorCodeOf(conclusion)
     const isRemovedByUs = unresolved || code === "removed_not_committed"
