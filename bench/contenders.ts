@@ -68,7 +68,7 @@ export const seed = Effect.fnUntraced(function* ({ env }: Tables, group: Group) 
   const { url } = yield* Postgres
   const { address } = yield* BenchEngine
   const retentionMillis = Number(retentionDays) * 86_400_000
-  const input = { url: Redacted.value(url), schema: env.RTMANAGER_DATABASE_SCHEMA, address, retentionMillis }
+  const input = { url: Redacted.value(url), schema: env["RTMANAGER_DATABASE_SCHEMA"], address, retentionMillis }
   const run = yield* node(plain("bench/seedProcess.ts", JSON.stringify(input)), {})
   const { removed, seconds, secondsAfterListing } = Schema.decodeUnknownSync(Seeded)(run.stdout)
   if (removed !== group.games.length) return yield* new BenchFailed({ message: `the seed removed ${removed}` })

@@ -41,7 +41,7 @@ const inherited = () => ({
       process.env[name] === undefined ? [] : [[name, process.env[name]]]
     )
   ),
-  PATH: [dirname(process.execPath), process.env.PATH].join(delimiter)
+  PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter)
 })
 
 /** Told to end with the scope, and killed if it has not after three seconds. Its standard input ends with us. */
@@ -78,7 +78,7 @@ export const start = (
 export const program = Effect.fnUntraced(function* (file: string, args: ReadonlyArray<string>, env: Environment = {}) {
   const ended = yield* Effect.scoped(Effect.flatMap(start(file, args, env), ({ ended }) => ended))
   if (ended.code === 0) return ended
-  const last = ended.log.slice(-5).map((line) => String(line.text ?? JSON.stringify(line)))
+  const last = ended.log.slice(-5).map((line) => String(line["text"] ?? JSON.stringify(line)))
   return yield* new BenchFailed({ message: [`${file} ${args[0]} ended with ${ended.code}`, ...last].join("\n") })
 })
 
@@ -102,7 +102,7 @@ export const node = Effect.fnUntraced(function* ([file, args]: Line, env: Enviro
   const { value: ended, seconds } = yield* timed(program(file, args, { ...env, ...preload }))
   const used = ended.log.findLast(({ event }) => event === "bench.usage")
   if (used === undefined) return yield* new BenchFailed({ message: `${args.join(" ")} did not say what it used` })
-  return { ...ended, wallSeconds: seconds, cpuMs: Number(used.cpuMs), rssMb: Number(used.rssMb) } satisfies Run
+  return { ...ended, wallSeconds: seconds, cpuMs: Number(used["cpuMs"]), rssMb: Number(used["rssMb"]) } satisfies Run
 })
 
 /** What was written before is on the disk, so that it is not the next measurement that waits for it. */

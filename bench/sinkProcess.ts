@@ -6,7 +6,7 @@ const received = { requests: 0, bytes: 0 }
 const server = createServer((request, response) => {
   const answer = (body: object) =>
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body))
-  if (request.method === "GET") return answer(received)
+  if (request.method === "GET") return void answer(received)
   received.requests++
   request.on("data", (chunk: Buffer) => {
     received.bytes += chunk.length

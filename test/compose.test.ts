@@ -63,7 +63,7 @@ describe("docker-compose.yml", () => {
 
   it("migrates as the owner of the tables, and lets the service log in with a role that may do less", () => {
     const users = [migrate, service].map(({ environment }) => {
-      const url = environment?.RTMANAGER_DATABASE_URL ?? ""
+      const url = environment?.["RTMANAGER_DATABASE_URL"] ?? ""
       return /^postgres:\/\/(\w+):\$\{(\w+):-\w+\}@/.exec(url)?.slice(1)
     })
     assert.deepStrictEqual(users, [
@@ -100,9 +100,9 @@ describe("docker-compose.yml", () => {
     )
     assert.isNotEmpty(urls)
     for (const url of urls) assert.isTrue(url?.endsWith(`@postgres:5432/${database}`), url ?? "")
-    assert.strictEqual(named("postgres").environment?.POSTGRES_DB, database)
-    assert.strictEqual(named("roles").environment?.PGDATABASE, database)
-    assert.strictEqual(named("grafana").environment?.POSTGRES_DATABASE, database)
+    assert.strictEqual(named("postgres").environment?.["POSTGRES_DB"], database)
+    assert.strictEqual(named("roles").environment?.["PGDATABASE"], database)
+    assert.strictEqual(named("grafana").environment?.["POSTGRES_DATABASE"], database)
     assert.include(
       await read("observability/grafana/provisioning/datasources/datasources.yaml"),
       "$POSTGRES_DATABASE\n"
@@ -112,7 +112,7 @@ describe("docker-compose.yml", () => {
 
   it.each([{ privileged: true }, { pid: "host" }, { devices: ["/dev/sda"] }])(
     "would not be read with what undoes all this: %j",
-    (extra) => assert.throws(() => decodeService({ ...Object(compose.services.grafana), ...extra }))
+    (extra) => assert.throws(() => decodeService({ ...Object(compose.services["grafana"]), ...extra }))
   )
 
   it("names a version of every image", () => {
@@ -181,6 +181,6 @@ describe("docker-compose.yml", () => {
       ["engine-proxy", "sample-games"]
     )
     const port = /presetenv LISTEN :(\d+)/.exec(proxy)?.[1]
-    assert.strictEqual(service.environment?.DOCKER_HOST, `tcp://engine-proxy:${port}`)
+    assert.strictEqual(service.environment?.["DOCKER_HOST"], `tcp://engine-proxy:${port}`)
   })
 })

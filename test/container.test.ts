@@ -50,8 +50,8 @@ describe("bin/small-heap.sh", () => {
     for (const [flag = ""] of flags.map((flag) => flag.split("="))) {
       assert.notInclude(dockerfile + JSON.stringify(manifest.scripts), flag)
     }
-    assert.match(manifest.scripts.start ?? "", /^exec sh bin\/small-heap\.sh bin\/node26\.mjs src\/main\.ts serve$/)
-    assert.match(manifest.scripts.cleanup ?? "", /^exec sh bin\/small-heap\.sh bin\/node26\.mjs src\/main\.ts$/)
+    assert.match(manifest.scripts["start"] ?? "", /^exec sh bin\/small-heap\.sh bin\/node26\.mjs src\/main\.ts serve$/)
+    assert.match(manifest.scripts["cleanup"] ?? "", /^exec sh bin\/small-heap\.sh bin\/node26\.mjs src\/main\.ts$/)
   })
 
   it("starts the Node of the PATH with them", () => {

@@ -40,7 +40,7 @@ describe("the command line", () => {
         })
         assert.strictEqual(code, 2)
         assert.strictEqual(stdout, "")
-        const text = log.map((line) => String(line.text)).join("\n")
+        const text = log.map((line) => String(line["text"])).join("\n")
         for (const variable of ["CONTAINER_RETENTION_DAYS=", "CLEANUP_INTERVAL=", "GAME_LEASE_TTL="]) {
           assert.include(text, `RTMANAGER_${variable}`)
         }
@@ -93,7 +93,7 @@ describe("the command line", () => {
         RTMANAGER_TEST_ANYTHING: "1"
       })
       const [warning, ...more] = log.filter(({ event }) => event === "settings.unknown")
-      assert.deepStrictEqual(warning?.variables, ["RTMANAGER_CLEANUP_INTERVALL"])
+      assert.deepStrictEqual(warning?.["variables"], ["RTMANAGER_CLEANUP_INTERVALL"])
       assert.deepStrictEqual(more, [])
     })
   )
@@ -105,9 +105,9 @@ describe("the command line", () => {
       const { code, stdout } = yield* command(["demo", "--json"], {})
       assert.strictEqual(code, 0)
       const games = JSON.parse(stdout).games.map((game: Record<string, string>) => [
-        game.game,
-        game.container,
-        game.error_code
+        game["game"],
+        game["container"],
+        game["error_code"]
       ])
       assert.deepStrictEqual(games, [
         ["long-expired", "removed", null],

@@ -37,14 +37,16 @@ export const difference = (known: EngineId, present: EngineId): string => {
   const is = parts.exec(present)?.groups ?? {}
   const hidden = "so what was made there is hidden, not gone, and back once that is switched back"
   const found = [
-    was.id === is.id ? null : "its ID is another (another engine, or this one upgraded in place, as from 20.10 to 29)",
-    was.none === is.none ? null : "its network none is another (its data was wiped, or is in another folder)",
-    was.driver === undefined || was.driver === is.driver
+    was["id"] === is["id"]
       ? null
-      : `its storage driver is ${printable(`${is.driver}`)}, not ${printable(was.driver)}, ${hidden}`,
-    was.root === undefined || was.root === is.root
+      : "its ID is another (another engine, or this one upgraded in place, as from 20.10 to 29)",
+    was["none"] === is["none"] ? null : "its network none is another (its data was wiped, or is in another folder)",
+    was["driver"] === undefined || was["driver"] === is["driver"]
       ? null
-      : `its data root is ${printable(`${is.root}`)}, not ${printable(was.root)}, ${hidden}`
+      : `its storage driver is ${printable(`${is["driver"]}`)}, not ${printable(was["driver"])}, ${hidden}`,
+    was["root"] === undefined || was["root"] === is["root"]
+      ? null
+      : `its data root is ${printable(`${is["root"]}`)}, not ${printable(was["root"])}, ${hidden}`
   ]
   return `What differs: ${found.filter((part) => part !== null).join("; ")}`
 }

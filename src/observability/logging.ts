@@ -42,10 +42,10 @@ const entryOf = ({ message, logLevel, cause, fiber, date }: Logger.Options<unkno
   for (const [name, value] of Object.entries(fiber.getRef(References.CurrentLogAnnotations))) {
     fields[name] = plain(value)
   }
-  if (rest.length > 0) fields.message = plain(rest.length === 1 ? rest[0] : rest)
+  if (rest.length > 0) fields["message"] = plain(rest.length === 1 ? rest[0] : rest)
   if (span !== undefined) {
-    fields.trace_id = span.traceId
-    fields.span_id = span.spanId
+    fields["trace_id"] = span.traceId
+    fields["span_id"] = span.spanId
   }
   return {
     time: date.toISOString(),

@@ -42,7 +42,7 @@ describeEngine("a service that npm started", () => {
           const { log } = yield* npm.ended
           assert.isBelow(performance.now() - since, 10_000)
           const stopped = log.find(({ event }) => event === "service.stopped")
-          assert.deepStrictEqual(stopped?.unresolved_removals, ["stuck"])
+          assert.deepStrictEqual(stopped?.["unresolved_removals"], ["stuck"])
           const leases = yield* here.sql`select game_id as "gameId" from game_leases`
           assert.deepStrictEqual(leases, [{ gameId: "stuck" }])
           assert.strictEqual((yield* here.store.log("a")).length, 1)

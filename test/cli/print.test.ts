@@ -6,7 +6,7 @@ const main = `"${process.execPath}" src/main.ts`
 /** What a shell makes of this line, without a variable of this process's but the path. */
 const shell = (line: string) => {
   const { status, stderr, stdout } = spawnSync("bash", ["--norc", "--noprofile", "-c", `set -o pipefail; ${line}`], {
-    env: { PATH: process.env.PATH },
+    env: { PATH: process.env["PATH"] },
     encoding: "utf8"
   })
   return { status, stderr, stdout }

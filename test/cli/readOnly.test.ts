@@ -12,7 +12,7 @@ const asNobody = (command: string, args: ReadonlyArray<string>) => {
   const folder = mkdtempSync(join(tmpdir(), "rtmanager-test-"))
   try {
     spawnSync("chown", [String(serverUser?.uid), folder])
-    const env = { PATH: process.env.PATH, TMPDIR: folder, HOME: "/nonexistent" }
+    const env = { PATH: process.env["PATH"], TMPDIR: folder, HOME: "/nonexistent" }
     const { status, stderr, stdout } = spawnSync(command, args, { ...serverUser, env, encoding: "utf8" })
     return { status, stderr, stdout, left: readdirSync(folder) }
   } finally {

@@ -134,7 +134,7 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
         const here = yield* world()
         const { code, log } = yield* command(["run"], { ...here.env, RTMANAGER_DATABASE_SCHEMA: "not_there" })
         assert.strictEqual(code, 3)
-        assert.isTrue(log.some((line) => /rtmanager-cleanup migrate/.test(String(line.text))))
+        assert.isTrue(log.some((line) => /rtmanager-cleanup migrate/.test(String(line["text"]))))
       })
     )
 

@@ -46,7 +46,7 @@ describeEngine("serve", () => {
         const { code, log } = yield* service.ended
         assert.strictEqual(code, 0)
         assert.include(log.at(-1), { event: "service.stopped" })
-        assert.deepStrictEqual(log.at(-1)?.unresolved_removals, [])
+        assert.deepStrictEqual(log.at(-1)?.["unresolved_removals"], [])
       })
     )
 
@@ -68,7 +68,7 @@ describeEngine("serve", () => {
         const { code, log } = yield* service.ended
         assert.strictEqual(code, 0)
         assert.isBelow(performance.now() - since, 30_000)
-        assert.deepStrictEqual(log.at(-1)?.unresolved_removals, ["stuck"])
+        assert.deepStrictEqual(log.at(-1)?.["unresolved_removals"], ["stuck"])
         assert.deepStrictEqual(yield* leases(here), ["stuck"])
         assert.deepStrictEqual(yield* here.store.log("stuck"), [])
         for (const gameId of ["a", "b", "c"]) {
@@ -88,7 +88,7 @@ describeEngine("serve", () => {
         const service = yield* start(["serve"], away)
         assert.include(yield* service.event("service.started"), { due: "unknown" })
         const ready = yield* becomes(service, "/readyz", 503)
-        assert.isString(ready.body.reasons.database)
+        assert.isString(ready.body.reasons["database"])
         assert.strictEqual((yield* get(service, "/healthz")).status, 200)
         yield* service.signal("SIGINT")
         assert.strictEqual((yield* service.ended).code, 0)
@@ -111,7 +111,7 @@ describeEngine("serve", () => {
         // On a loaded machine the engine may be late as well, and its reason come first.
         const { status } = yield* get(service, "/readyz").pipe(
           Effect.repeat({
-            until: ({ body }) => /no answer/.test(body.reasons?.database ?? ""),
+            until: ({ body }) => /no answer/.test(body.reasons?.["database"] ?? ""),
             schedule: Schedule.spaced("50 millis")
           })
         )
@@ -146,7 +146,7 @@ describeEngine("serve", () => {
         })
         const { code, log } = yield* second.ended
         assert.strictEqual(code, 2)
-        assert.match(String(log.at(-1)?.text), /RTMANAGER_HTTP_ADDR/)
+        assert.match(String(log.at(-1)?.["text"]), /RTMANAGER_HTTP_ADDR/)
         assert.strictEqual((yield* here.engine.left).length, 1)
       })
     )

@@ -390,7 +390,7 @@ describe("a password", () => {
       const settings = yield* settingsOf({})
       assert.notInclude(JSON.stringify(settings), password)
       assert.notInclude(JSON.stringify(describeSettings(settings)), password)
-      assert.strictEqual(describeSettings(settings).database, "postgres://db.internal:5433/games")
+      assert.strictEqual(describeSettings(settings)["database"], "postgres://db.internal:5433/games")
     })
   )
 })

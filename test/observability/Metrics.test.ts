@@ -14,8 +14,8 @@ describe("Metrics", () => {
       const series = yield* registered
       const games = series.filter(({ id }) => id === instruments.games.name)
       assert.strictEqual(games.length, errorCodes.length + 3)
-      const failed = games.filter(({ attributes }) => attributes?.outcome === "failed")
-      assert.isTrue(failed.every(({ attributes }) => attributes?.error_code !== "none"))
+      const failed = games.filter(({ attributes }) => attributes?.["outcome"] === "failed")
+      assert.isTrue(failed.every(({ attributes }) => attributes?.["error_code"] !== "none"))
       assert.isTrue(series.every(({ type, state }) => type === "Counter" && "count" in state && state.count === 0))
     })
   )

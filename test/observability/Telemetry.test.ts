@@ -83,7 +83,7 @@ describe("metrics", () => {
     Effect.gen(function* () {
       const sink = yield* exported(Metric.update(gamesFor("removed", null, "auto_ttl"), 3))
       const values = sink.points.flatMap(({ metric, attributes, value }) =>
-        metric === "rtmanager.cleanup.games" && attributes.outcome === "removed" ? [value] : []
+        metric === "rtmanager.cleanup.games" && attributes["outcome"] === "removed" ? [value] : []
       )
       assert.deepStrictEqual(values, [0, 3])
     })
@@ -136,7 +136,7 @@ describe("logs", () => {
       const [span] = sink.spansNamed("game")
       const [record] = sink.logs
       assert.deepStrictEqual(
-        [record?.body, record?.severity, record?.attributes.game_id],
+        [record?.body, record?.severity, record?.attributes["game_id"]],
         ["cleanup.removed", "Info", "g-1"]
       )
       assert.deepStrictEqual([record?.traceId, record?.spanId], [span?.traceId, span?.spanId])

@@ -35,7 +35,7 @@ describe("the alerts", () => {
     ({ alert, annotations, labels }) => {
       assert.include(runbooks, `\n## ${alert}\n`)
       assert.strictEqual(annotations.runbook, `docs/runbooks.md#${alert.toLowerCase()}`)
-      assert.include(["critical", "warning"], labels.severity)
+      assert.include(["critical", "warning"], labels["severity"])
     }
   )
 

@@ -35,7 +35,7 @@ describe("the SDK's complaints", () => {
     Effect.gen(function* () {
       const hints: Array<unknown> = []
       const memory = Logger.make(({ fiber }) => {
-        hints.push(fiber.getRef(References.CurrentLogAnnotations).hint)
+        hints.push(fiber.getRef(References.CurrentLogAnnotations)["hint"])
       })
       yield* Effect.gen(function* () {
         diag.error("Parse Error: Expected HTTP/, RTSP/ or ICE/")

@@ -45,16 +45,16 @@ describe("a JSON log line", () => {
         Effect.withSpan("rtmanager.cleanup.game")
       )
       const line = yield* jsonOf(log)
-      assert.match(String(line.trace_id), /^[0-9a-f]{32}$/)
-      assert.match(String(line.span_id), /^[0-9a-f]{16}$/)
+      assert.match(String(line["trace_id"]), /^[0-9a-f]{32}$/)
+      assert.match(String(line["span_id"]), /^[0-9a-f]{16}$/)
     })
   )
 
   it.effect("tells a cause as its error", () =>
     Effect.gen(function* () {
       const line = yield* jsonOf(Effect.logError("cleanup.failed", Cause.fail(new Broken({ message: "no luck" }))))
-      assert.strictEqual(line.event, "cleanup.failed")
-      assert.match(String(line.error), /^Broken: no luck/)
+      assert.strictEqual(line["event"], "cleanup.failed")
+      assert.match(String(line["error"]), /^Broken: no luck/)
     })
   )
 
@@ -63,14 +63,14 @@ describe("a JSON log line", () => {
       const line = yield* jsonOf(
         Effect.logInfo("cleanup.removed").pipe(Effect.annotateLogs({ event: "x", level: "y" }))
       )
-      assert.deepStrictEqual([line.event, line.level], ["cleanup.removed", "info"])
+      assert.deepStrictEqual([line["event"], line["level"]], ["cleanup.removed", "info"])
     })
   )
 
   it.effect("survives values that are not JSON, and shows no redacted one", () =>
     Effect.gen(function* () {
       const circular: Record<string, unknown> = {}
-      circular.self = circular
+      circular["self"] = circular
       const fields = { circular, url: Redacted.make("hunter2"), nothing: undefined, call: () => 1, map: new Map() }
       const line = yield* jsonOf(Effect.logInfo("start").pipe(Effect.annotateLogs(fields)))
       assert.notInclude(JSON.stringify(line), "hunter2")
@@ -84,7 +84,7 @@ describe("a JSON log line", () => {
       const log = Effect.logInfo("cleanup.failed").pipe(Effect.annotateLogs({ game_id: hostile }))
       const [text = ""] = yield* linesOf(log, { level: "Info", format: "json" })
       assert.notMatch(text, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
-      assert.strictEqual((yield* jsonOf(log)).game_id, hostile)
+      assert.strictEqual((yield* jsonOf(log))["game_id"], hostile)
     })
   )
 

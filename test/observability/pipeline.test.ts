@@ -99,7 +99,7 @@ const { prometheus: toPrometheus, jaeger: toJaeger } = {
 describe("otel-collector.yaml", () => {
   it("listens where the service sends", () => {
     assertServes(
-      service.environment?.OTEL_EXPORTER_OTLP_ENDPOINT ?? "",
+      service.environment?.["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? "",
       collector.receivers.otlp.protocols.http.endpoint
     )
   })
@@ -128,12 +128,12 @@ describe("otel-collector.yaml", () => {
   })
 
   it("takes the unit off every series", () => {
-    assert.deepStrictEqual(collector.service.pipelines.metrics?.processors, ["memory_limiter", "attributes/unit"])
+    assert.deepStrictEqual(collector.service.pipelines["metrics"]?.processors, ["memory_limiter", "attributes/unit"])
     assert.deepStrictEqual(collector.processors["attributes/unit"], { actions: [{ key: "unit", action: "delete" }] })
   })
 
   it("gives what it makes of traces exemplars, which Prometheus keeps", () => {
-    assert.deepInclude(collector.connectors.span_metrics, { exemplars: { enabled: true } })
+    assert.deepInclude(collector.connectors["span_metrics"], { exemplars: { enabled: true } })
     const features = named("prometheus").command?.find((flag) => flag.startsWith("--enable-feature="))
     assert.includeMembers(features?.split("=")[1]?.split(",") ?? [], [
       "exemplar-storage",

@@ -69,6 +69,6 @@ export const makePrometheus = (url: string) => ({
     Effect.gen(function* () {
       const range = { start: String(Date.now() / 1000 - 3600), end: String(Date.now() / 1000) }
       const { data } = yield* decode(Exemplars, yield* ask(`${url}/api/v1/query_exemplars`, { query, ...range }))
-      return data.flatMap(({ exemplars }) => exemplars).flatMap(({ labels }) => labels.trace_id ?? [])
+      return data.flatMap(({ exemplars }) => exemplars).flatMap(({ labels }) => labels["trace_id"] ?? [])
     })
 })

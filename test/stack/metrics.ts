@@ -33,7 +33,7 @@ export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics, sendGaug
     `${expressions.length} expressions of the dashboard: each returns data`,
     `${names.size} metrics that panels and alerts name, with their series:`,
     ...found.sort().map((line) => `  ${line}`),
-    ...losses.map(({ labels }) => `  ${labels.__name__} (born with the loss)`),
+    ...losses.map(({ labels }) => `  ${labels["__name__"]} (born with the loss)`),
     `${first(own)} series of the service, and none of any service with a label unit`
   ]
 })

@@ -80,9 +80,9 @@ export const serve = (
       wake()
       const pass = async (side: "before" | "after") => (await gate({ side, what: line, parameters: [] })) === "pass"
       try {
-        if (!(await pass("before"))) return response.destroy()
+        if (!(await pass("before"))) return void response.destroy()
         const [answer, body] = await carriedOut(method, url)
-        if (!(await pass("after"))) return response.destroy()
+        if (!(await pass("after"))) return void response.destroy()
         if (held?.test(line)) return
         const { "content-length": _, "transfer-encoding": __, ...headers } = answer.headers
         response.writeHead(answer.statusCode ?? 502, headers)

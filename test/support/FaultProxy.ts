@@ -82,8 +82,8 @@ export const serve = Effect.fnUntraced(function* (server: NetConnectOpts, networ
     for await (const chunk of upstream as AsyncIterable<Buffer>) {
       if (fault !== undefined && fault !== "hang") hits++
       if (fault === "half_open") continue
-      if (fault === "truncated") return client.end(chunk.subarray(0, chunk.length / 2))
-      if (fault === "5xx") return client.end(unavailable)
+      if (fault === "truncated") return void client.end(chunk.subarray(0, chunk.length / 2))
+      if (fault === "5xx") return void client.end(unavailable)
       if (fault === "latency") await setTimeout(lateMillis)
       if (fault === "slow") {
         for (let at = 0; at < chunk.length; at += piece) {

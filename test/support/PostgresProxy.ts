@@ -112,7 +112,7 @@ export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.R
           wake()
           const verdict = await ask(session, "before", trip)
           session.held = false
-          if (verdict === "cut") return client.destroy()
+          if (verdict === "cut") return void client.destroy()
           if (proxy.frozen) continue
           unanswered.push(trip)
           upstream.write(trip.bytes)
@@ -138,7 +138,7 @@ export const makePostgresProxy = Effect.fnUntraced(function* (server: Redacted.R
           // Ready for the next query: what was asked is carried out and committed.
           if (typeOf(message) !== "Z") continue
           const trip = unanswered.shift()
-          if (trip !== undefined && (await ask(session, "after", trip)) === "cut") return client.destroy()
+          if (trip !== undefined && (await ask(session, "after", trip)) === "cut") return void client.destroy()
           pass()
           wake()
         }

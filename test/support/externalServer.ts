@@ -7,7 +7,7 @@ import * as Database from "../../src/adapters/postgres/Database.ts"
 import { serverAt } from "../../src/config/databaseUrl.ts"
 
 /** A superuser's URL of a server that the tests may use, in place of one that they start. */
-export const externalUrl = process.env.RTMANAGER_TEST_DATABASE_URL || undefined
+export const externalUrl = process.env["RTMANAGER_TEST_DATABASE_URL"] || undefined
 
 /** The same user's URL of another database, or of another way to the server. */
 export const urlWith = (

@@ -7,7 +7,7 @@ import { describeWith } from "./needs.ts"
 import { temporaryFolder } from "./postgres.ts"
 
 /** Debian puts it where only root looks. */
-const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }
+const env = { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin` }
 
 const missing = spawnSync("haproxy", ["-v"], { env }).status === 0 ? undefined : "no haproxy on the path"
 

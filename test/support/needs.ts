@@ -13,7 +13,7 @@ export const skip = (why: string, name: string, body: () => void): void => {
 export const describeWith = (missing: string | undefined, name: string, body: () => void): void => {
   if (missing === undefined) {
     describe(name, body)
-  } else if (process.env.RTMANAGER_TEST_REQUIRE_DOCKER === "1") {
+  } else if (process.env["RTMANAGER_TEST_REQUIRE_DOCKER"] === "1") {
     describe(name, () => it("needs what is missing here", () => assert.fail(missing)))
   } else {
     skip(missing, name, body)

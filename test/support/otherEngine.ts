@@ -16,7 +16,7 @@ const answers = (socketPath: string) =>
       .end()
   })
 
-const hasDockerd = (process.env.PATH ?? "").split(":").some((folder) => existsSync(join(folder, "dockerd")))
+const hasDockerd = (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, "dockerd")))
 
 /** Tests that run an engine of their own: `dockerd` from Debian's `docker.io`, as root, and what else may be `missing`. */
 export const describeOwnEngine = (name: string, missing: string | undefined, body: () => void): void =>

@@ -12,7 +12,7 @@ import { describeWith } from "./needs.ts"
 import { layerDatabase, PostgresServer, temporaryFolder } from "./postgres.ts"
 
 /** Debian puts it where only root looks. */
-const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }
+const env = { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin` }
 
 const missing = spawnSync("pgbouncer", ["--version"], { env }).status === 0 ? undefined : "no pgbouncer on the path"
 

@@ -38,7 +38,7 @@ export const launch = (
     Effect.sync(() => {
       const child = spawn(program, args, {
         ...user,
-        env: { PATH: process.env.PATH, ...env },
+        env: { PATH: process.env["PATH"], ...env },
         stdio: ["ignore", "pipe", "pipe"]
       })
       const log: Array<Record<string, unknown>> = []
@@ -53,14 +53,14 @@ export const launch = (
       const closed = new Promise<number | null>((resolve) => child.once("close", resolve))
       const ended = Promise.all([closed, text(child.stdout)]).then(([code, stdout]): Ended => ({ code, stdout, log }))
       let over = false
-      ended.then(() => {
+      void ended.then(() => {
         over = true
         wake()
       })
       const event = (name: string) =>
         Effect.callback<Record<string, unknown>>((resume) => {
           const look = () => {
-            const line = log.find((line) => line.event === name)
+            const line = log.find((line) => line["event"] === name)
             if (line !== undefined) return resume(Effect.succeed(line))
             if (over)
               return resume(Effect.die(new Error(`no ${name} in:\n${log.map((l) => JSON.stringify(l)).join("\n")}`)))

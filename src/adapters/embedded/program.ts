@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { EmbeddedError } from "./EmbeddedError.ts"
 import type { ServerUser } from "./serverUser.ts"
 
-const environment = { PATH: process.env.PATH, LC_ALL: "C", TZ: "UTC" }
+const environment = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" }
 
 /** A started program, the last lines that it wrote to stderr, and promises of what becomes of it. */
 export interface Program {

@@ -57,6 +57,7 @@ export const doubt = ({ absences, anyThere, games }: Sightings, said: Testimony 
   if (games >= fewest && absences * 2 > games) {
     return `${absences} of the ${games} containers looked for are not on the engine`
   }
+  return undefined
 }
 
 export const make = Effect.fnUntraced(function* (testimony: Effect.Effect<Testimony, PassRefused | Unanswered>) {

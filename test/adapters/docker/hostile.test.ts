@@ -129,7 +129,7 @@ describe("the Docker engine's adapter before a hostile engine", () => {
     Effect.gen(function* () {
       const used = new WeakSet<Socket>()
       const { server, engine } = yield* engineAnswering((socket) => {
-        if (used.has(socket)) return socket.destroy()
+        if (used.has(socket)) return void socket.destroy()
         used.add(socket)
         socket.write(ok(described))
       })
@@ -144,7 +144,7 @@ describe("the Docker engine's adapter before a hostile engine", () => {
       const { server, engine } = yield* engineAnswering((socket, request) => {
         const isKept = used.has(socket)
         used.add(socket)
-        if (!request.startsWith("DELETE")) return socket.write(ok(described))
+        if (!request.startsWith("DELETE")) return void socket.write(ok(described))
         assert.isFalse(isKept)
         socket.destroy()
       })

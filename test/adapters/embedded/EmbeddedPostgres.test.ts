@@ -32,7 +32,7 @@ const owner = Effect.fnUntraced(function* (
 ) {
   const child = spawn(process.execPath, [ownerScript, folder, String(options.umask ?? process.umask())], {
     ...options.user,
-    env: { PATH: options.path ?? process.env.PATH },
+    env: { PATH: options.path ?? process.env["PATH"] },
     stdio: ["ignore", "pipe", "inherit"]
   })
   const exited = new Promise<void>((done) => child.once("exit", () => done()))

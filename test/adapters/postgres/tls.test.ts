@@ -152,12 +152,12 @@ describeWith(TlsServer.missing, "TLS to a server with a private authority", () =
 
     it.effect("event 30: a variable of Node's cannot turn verification off", () =>
       Effect.gen(function* () {
-        process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"
+        process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0"
         assert.match(yield* session(`${here}?sslmode=verify-full&${other}`), untrusted)
       }).pipe(
         Effect.ensuring(
           Effect.sync(() => {
-            delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+            delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"]
           })
         )
       )
@@ -173,7 +173,7 @@ describeWith(TlsServer.missing, "TLS to a server with a private authority", () =
           server.on("error", () => client.destroy())
           client.on("data", (chunk: Buffer) => {
             const isRequest = chunk.length === 8 && chunk.readInt32BE(4) === 80_877_103
-            if (isRequest) return client.write("N")
+            if (isRequest) return void client.write("N")
             heard.push(chunk)
             server.write(chunk)
           })
