@@ -10,6 +10,7 @@ import { judge } from "./CleanupPlan.ts"
 import { dueGames } from "./dueGames.ts"
 import * as Brake from "./engine/Brake.ts"
 import { testimony } from "./engine/testimony.ts"
+import { summaryOf } from "./game/Cleaned.ts"
 import { Cleaner } from "./game/Cleaner.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { backlogMeasured, LinesLogged, logLimited, passEnded, passGoesOn } from "./observe.ts"
@@ -68,13 +69,22 @@ export class CleanupPass extends Context.Service<
 /** The counts of one pass while it is under way. */
 const makeCounting = Effect.fnUntraced(function* (trigger: Trigger, dryRun: boolean) {
   const ref = yield* Ref.make(Report.empty(trigger, dryRun))
+  const isEnding = yield* Ref.make(false)
+  const interruptedAt = yield* Ref.make<bigint | undefined>(undefined)
   return {
     trigger,
     tally: Ref.get(ref),
     update: (change: (tally: Report.Tally) => Report.Tally) => Ref.update(ref, change),
     game: (ended: Parameters<typeof Report.withGame>[1]) => Ref.update(ref, (tally) => Report.withGame(tally, ended)),
     /** A game found that nothing more can be cleaned. */
-    isEnding: yield* Ref.make(false)
+    isEnding,
+    /** How much longer the games in flight may go on: the grace counts from the first interruption of any. */
+    patience: Effect.gen(function* () {
+      if (yield* Ref.get(isEnding)) return Duration.zero
+      const now = yield* Clock.monotonicTimeNanos
+      const since = (yield* Ref.updateAndGet(interruptedAt, (at) => at ?? now)) ?? now
+      return Duration.max(Duration.zero, Duration.subtract(grace, Duration.nanos(now - since)))
+    })
   }
 })
 type Counting = Effect.Success<ReturnType<typeof makeCounting>>
@@ -124,15 +134,15 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       } as const
       const attempt = cleaner.cleanup(request).pipe(
         Effect.tap(counting.game),
-        Effect.tapError((error) => Effect.flatMap(cleaner.summary(gameId, error), counting.game)),
+        Effect.tapError((error) => counting.game(summaryOf(error))),
         Effect.catchReason("GameFailed", "StoreTrouble", ({ away }) =>
           away === undefined ? Effect.void : Effect.fail(away)
         ),
         Effect.catchTag("GameFailed", () => Effect.void),
+        Effect.unwrapReason("CutShort"),
         Effect.tapError(() => Ref.set(counting.isEnding, true))
       )
-      const patience = Effect.map(Ref.get(counting.isEnding), (isEnding) => (isEnding ? Duration.zero : grace))
-      yield* withGrace(attempt, patience)
+      yield* withGrace(attempt, counting.patience)
     })
 
   const tryOut = ({ moment }: OpenedPass, recording: Recording.Recording, counting: Counting) =>

@@ -9,26 +9,29 @@ export interface UnresolvedRemovals {
   readonly list: Effect.Effect<ReadonlyArray<string>>
 }
 
-export const make = Effect.fnUntraced(function* (leaseTtl: Duration.Duration) {
-  const ref = yield* Ref.make<ReadonlyMap<string, Trust.Trust>>(new Map())
+/** Each with when its lease began to run. */
+type Leases = ReadonlyMap<string, Trust.Reading>
 
-  const dropExpired = Effect.gen(function* () {
-    const leases = [...(yield* Ref.get(ref))]
-    const unexpired = yield* Effect.filter(leases, ([, { left }]) => Effect.map(left, Duration.isPositive))
-    yield* Ref.set(ref, new Map(unexpired))
-  })
+const without = (leases: Leases, gameId: string): Leases =>
+  leases.has(gameId) ? new Map([...leases].filter(([other]) => other !== gameId)) : leases
+
+export const make = Effect.fnUntraced(function* (leaseTtl: Duration.Duration) {
+  const ref = yield* Ref.make<Leases>(new Map())
+  const ttl = Duration.toMillis(leaseTtl)
+  const unexpired = (leases: Leases, now: Trust.Reading): Leases =>
+    new Map([...leases].filter(([, since]) => Trust.elapsed(since, now) < ttl))
 
   return {
-    add: Effect.fnUntraced(function* (gameId) {
-      yield* dropExpired
-      const lease = yield* Trust.start(leaseTtl)
-      yield* Ref.update(ref, (leases) => new Map([...leases, [gameId, lease]]))
-    }),
-    delete: (gameId) =>
-      Ref.update(ref, (leases) => (leases.has(gameId) ? new Map([...leases].filter(([id]) => id !== gameId)) : leases)),
-    list: Effect.andThen(
-      dropExpired,
-      Effect.map(Ref.get(ref), (leases) => [...leases.keys()])
+    add: (gameId) =>
+      Effect.flatMap(Trust.now, (now) =>
+        Ref.update(ref, (leases) => new Map([...unexpired(without(leases, gameId), now), [gameId, now]]))
+      ),
+    delete: (gameId) => Ref.update(ref, (leases) => without(leases, gameId)),
+    list: Effect.flatMap(Trust.now, (now) =>
+      Effect.map(
+        Ref.updateAndGet(ref, (leases) => unexpired(leases, now)),
+        (leases) => [...leases.keys()]
+      )
     )
   } satisfies UnresolvedRemovals
 })

@@ -1,10 +1,16 @@
-import { Clock, Context, Effect, type LogLevel, Metric, Record as Rec, Ref } from "effect"
+import { Clock, Context, Effect, type LogLevel, Metric, Record as Rec, Ref, Result } from "effect"
 import { rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import * as Metrics from "../observability/Metrics.ts"
 import type { Backlog } from "../ports/RuntimeRecords.ts"
-import type { CleanupRequest, GameFailed, Summary } from "./game/Cleaned.ts"
-import type { PassError } from "./PassRefused.ts"
+import {
+  type Cleaned,
+  type CleanupRequest,
+  type CutShort,
+  type GameFailed,
+  type Summary,
+  summaryOf
+} from "./game/Cleaned.ts"
 import type { PassReport } from "./PassReport.ts"
 import { type Progress, rate, secondsLeft } from "./Progress.ts"
 
@@ -17,17 +23,22 @@ export const LinesLogged = Context.Reference<Ref.Ref<ReadonlyMap<string, number>
   { defaultValue: () => undefined }
 )
 
-/** The one place where an ended attempt becomes a span, a log line and counters. A failed game fails its span. */
+/**
+ * The one place where an ended attempt becomes a span, a log line and counters. A failed game fails its span; one that was
+ * cut short does not, because nothing is wrong with it.
+ */
 export const observed =
-  (request: CleanupRequest, summary: (error: GameFailed | PassError) => Effect.Effect<Summary>) =>
-  <A extends Summary>(attempt: Effect.Effect<A, GameFailed | PassError>) =>
+  (request: CleanupRequest) =>
+  (attempt: Effect.Effect<Cleaned, GameFailed | CutShort>): Effect.Effect<Cleaned, GameFailed | CutShort> =>
     Effect.gen(function* () {
       const started = yield* Clock.monotonicTimeNanos
       yield* Metric.update(Metrics.inFlight, 1)
       const told = (ended: Summary) => Effect.all([annotate(ended), log(ended), count(request, ended, started)])
       return yield* attempt.pipe(
         Effect.tap(told),
-        Effect.tapError((error) => Effect.flatMap(summary(error), told))
+        Effect.tapError((error) => told(summaryOf(error))),
+        Effect.map(Result.succeed),
+        Effect.catchTag("CutShort", (cutShort) => Effect.succeed(Result.fail(cutShort)))
       )
     }).pipe(
       Effect.withSpan(
@@ -39,7 +50,8 @@ export const observed =
           }
         },
         { captureStackTrace: false }
-      )
+      ),
+      Effect.flatMap(Effect.fromResult)
     )
 
 const count = Effect.fnUntraced(function* (

@@ -256,6 +256,29 @@ describe("CleanupPass", () => {
     }).pipe(Effect.provide(layerWorld()))
   )
 
+  it.effect("gives the games in flight one grace, however many batches they are of, and those that wait none", () =>
+    Effect.gen(function* () {
+      // Of the second batch some wait for the place of the last game of the first one.
+      yield* Effect.forEach(Array.from({ length: 120 }), (_, i) => seed(`game-${String(i).padStart(3, "0")}`, i))
+      const hangs: ReadonlyArray<string> = [containerId(99), containerId(100)]
+      const hanging = yield* Effect.all([Deferred.make<void>(), Deferred.make<void>()])
+      yield* (yield* MemoryEngine).setIntercept((operation, id) => {
+        const reached = operation === "inspect" && id !== undefined ? hanging[hangs.indexOf(id)] : undefined
+        return reached === undefined ? Effect.void : Effect.andThen(Deferred.succeed(reached, undefined), Effect.never)
+      })
+      const fiber = yield* Effect.forkChild(runOnce)
+      yield* Effect.forEach(hanging, Deferred.await)
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
+      yield* TestClock.adjust("3 seconds")
+      assert.isUndefined(interrupting.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      const isOver = interrupting.pollUnsafe() !== undefined
+      yield* TestClock.adjust("1 minute")
+      assert.isTrue(isOver)
+      assert.strictEqual((yield* StoreState).leases.size, 0)
+    }).pipe(Effect.provide(layerWorld({ concurrency: 2, pageSize: 120 })))
+  )
+
   it.effect("puts at most a hundred games into one trace and links the others to the pass", () => {
     const spans: Array<Tracer.Span> = []
     const tracer = Tracer.make({

@@ -417,6 +417,27 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: ["test/adapters/postgres/pooler.test.ts"]
   },
   {
+    name: "a game that waits for its turn at the engine cannot be interrupted",
+    file: "src/cleanup/engine/EngineLimit.ts",
+    from: "Effect.interruptible(permits.take(1))",
+    to: "permits.take(1)",
+    tests: cleaner
+  },
+  {
+    name: "each batch of an interrupted pass has a grace of its own",
+    file: "src/cleanup/CleanupPass.ts",
+    from: "return Duration.max(Duration.zero, Duration.subtract(grace, Duration.nanos(now - since)))",
+    to: "return since === now ? grace : grace",
+    tests: pass
+  },
+  {
+    name: "removals that are unresolved at the same time are forgotten",
+    file: "src/cleanup/UnresolvedRemovals.ts",
+    from: "Ref.update(ref, (leases) => new Map([...unexpired(without(leases, gameId), now), [gameId, now]]))",
+    to: "Effect.flatMap(Effect.tap(Ref.get(ref), () => Effect.yieldNow), (leases) => Ref.set(ref, new Map([...unexpired(without(leases, gameId), now), [gameId, now]])))",
+    tests: ["test/cleanup/UnresolvedRemovals.test.ts"]
+  },
+  {
     name: "a rehearsal whose failure row was swallowed works",
     file: "src/adapters/postgres/rehearse.ts",
     from: "return seen.failures < errorCodes.length",

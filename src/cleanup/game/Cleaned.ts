@@ -95,6 +95,11 @@ export const concluded = (
 export const storeFailed = (known: Known, message: string, away?: PassError) =>
   new GameFailed({ ...known, reason: new StoreTrouble({ code: "store_unavailable", message, away }) })
 
+/** An attempt that was cut short because no game can be cleaned now. This one is not charged for it: it was interrupted. */
+export class CutShort extends Data.TaggedError("CutShort")<
+  Known & { readonly message: string; readonly reason: PassError }
+> {}
+
 /** An ended attempt as the pass counts it and as telemetry tells it. */
 export interface Summary extends Known {
   readonly outcome: Outcome
@@ -104,11 +109,10 @@ export interface Summary extends Known {
   readonly anonymousVolumes: number
 }
 
-/** A game that was cut short because none can be cleaned now has failed in nothing: it was interrupted. */
-export const summaryOf = (game: Pick<Known, "gameId" | "unresolved">, error: GameFailed | PassError): Summary => {
-  const none = { errorCode: null, lag: undefined, anonymousVolumes: 0, message: error.message }
-  if (error._tag !== "GameFailed")
-    return { ...game, ...none, containerId: null, imageRef: null, outcome: "interrupted" }
-  const { containerId, gameId, imageRef, reason, unresolved } = error
-  return { gameId, containerId, imageRef, unresolved, ...none, outcome: "failed", errorCode: reason.code }
+export const summaryOf = (error: GameFailed | CutShort): Summary => {
+  const { containerId, gameId, imageRef, message, unresolved } = error
+  const summary = { gameId, containerId, imageRef, unresolved, message, lag: undefined, anonymousVolumes: 0 }
+  return error._tag === "CutShort"
+    ? { ...summary, outcome: "interrupted", errorCode: null }
+    : { ...summary, outcome: "failed", errorCode: error.reason.code }
 }

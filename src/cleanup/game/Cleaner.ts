@@ -13,12 +13,11 @@ import * as UnresolvedRemovals from "../UnresolvedRemovals.ts"
 import {
   type Cleaned,
   type CleanupRequest,
+  CutShort,
   concluded,
   type GameFailed,
   type Known,
-  type Summary,
-  storeFailed,
-  summaryOf
+  storeFailed
 } from "./Cleaned.ts"
 import { defect, record } from "./record.ts"
 import { type Gone, type HeldGame, margin, type Unresolved, underLease } from "./remove.ts"
@@ -46,14 +45,12 @@ export class Cleaner extends Context.Service<
     /** Waits until the limit lets one more game be under way. Wrap each `cleanup` of many in it. */
     readonly withRoom: EngineLimit.EngineLimit["withRoom"]
     /**
-     * Fails with `GameFailed` if only this game is affected, and with `PassRefused` or `StoreError` if no game can be
-     * cleaned now; this one was not charged for it. Interruption ends the waiting for the engine; then the lease is
+     * Fails with `GameFailed` if only this game is affected, and with `CutShort` if no game can be cleaned now, for its
+     * reason. Interruption ends the waiting for the engine; then the lease is
      * released, or left to expire if a removal is on its way, and the outcome is `interrupted`. The rest is not
      * interruptible, and bounded by the ports' timeouts.
      */
-    readonly cleanup: (request: CleanupRequest) => Effect.Effect<Cleaned, GameFailed | PassError>
-    /** What a failed attempt on this game came to, for whoever counts it. */
-    readonly summary: (gameId: string, error: GameFailed | PassError) => Effect.Effect<Summary>
+    readonly cleanup: (request: CleanupRequest) => Effect.Effect<Cleaned, GameFailed | CutShort>
     /** Games whose lease has been left to expire because the engine may still carry out a removal of ours. */
     readonly unresolved: Effect.Effect<ReadonlyArray<string>>
   }
@@ -64,8 +61,8 @@ export class Cleaner extends Context.Service<
 const leaseSpan = Effect.withSpan("rtmanager.cleanup.lease")
 
 const make = Effect.fnUntraced(function* (options: CleanerOptions) {
-  const limit = yield* EngineLimit.make(yield* ContainerEngine, options.concurrency)
-  const engine = interruptibly(limit.engine)
+  const limit = yield* EngineLimit.make(interruptibly(yield* ContainerEngine), options.concurrency)
+  const { engine } = limit
   const leases = yield* GameLeases
   const records = yield* RuntimeRecords
   const length = Duration.subtract(options.leaseTtl, margin)
@@ -82,12 +79,14 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     if (Result.isSuccess(acquired)) return acquired.success
     const { message } = acquired.failure
     const away = yield* awayBy(acquired.failure)
-    return yield* away ?? storeFailed(nothing, message)
+    return yield* away === undefined
+      ? storeFailed(nothing, message)
+      : new CutShort({ ...nothing, message, reason: away })
   })
 
   const attempt = Effect.fnUntraced(function* (
     request: CleanupRequest
-  ): Effect.fn.Return<Cleaned, GameFailed | PassError> {
+  ): Effect.fn.Return<Cleaned, GameFailed | CutShort> {
     const nothing = nothingOf(request)
     const startedAt = yield* Clock.currentTimeMillis
     const first = yield* Trust.start(length)
@@ -121,9 +120,6 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     return yield* record({ leases, awayBy }, { request, lease, game, known, startedAt }, ended)
   })
 
-  const summary = (gameId: string, error: GameFailed | PassError) =>
-    Effect.map(unresolved.list, (gameIds) => summaryOf({ gameId, unresolved: gameIds.includes(gameId) }, error))
-
   const cleanup = (request: CleanupRequest) =>
     attempt(request).pipe(
       Effect.catchCause((cause) =>
@@ -138,10 +134,10 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
           isRecorded: Exit.isSuccess(exit) && isGone(exit.value.outcome)
         })
       ),
-      observed(request, (error) => summary(request.gameId, error)),
+      observed(request),
       Effect.uninterruptible
     )
-  return Cleaner.of({ atOnce: limit.atOnce, withRoom: limit.withRoom, cleanup, summary, unresolved: unresolved.list })
+  return Cleaner.of({ atOnce: limit.atOnce, withRoom: limit.withRoom, cleanup, unresolved: unresolved.list })
 })
 
 const nothingOf = ({ gameId }: CleanupRequest): Known => ({

@@ -5,19 +5,33 @@ export interface Trust {
   readonly left: Effect.Effect<Duration.Duration>
 }
 
+/** Both clocks, read at once. */
+export interface Reading {
+  readonly monotonic: bigint
+  readonly wall: number
+}
+
+const readingOf = (clock: Clock.Clock): Reading => ({
+  monotonic: clock.monotonicTimeNanosUnsafe(),
+  wall: clock.currentTimeMillisUnsafe()
+})
+
+export const now: Effect.Effect<Reading> = Effect.map(Clock.Clock, readingOf)
+
 /**
- * Trust of the given length from now on. Elapsed time is the larger of monotonic and wall-clock time: the first misses a
- * suspended machine, the second a clock set back.
+ * Milliseconds from one reading to another: the larger of monotonic and wall-clock time. The first misses a suspended
+ * machine, the second a clock set back.
  */
+export const elapsed = (from: Reading, to: Reading): number =>
+  Math.max(Number(to.monotonic - from.monotonic) / 1e6, to.wall - from.wall)
+
+/** Trust of the given length from now on. */
 export const start = Effect.fnUntraced(function* (length: Duration.Duration) {
   const clock = yield* Clock.Clock
-  const monotonic = clock.monotonicTimeNanosUnsafe()
-  const wall = clock.currentTimeMillisUnsafe()
-  const left = Effect.sync(() => {
-    const nanos = clock.monotonicTimeNanosUnsafe() - monotonic
-    const passed = Math.max(Number(nanos) / 1e6, clock.currentTimeMillisUnsafe() - wall)
-    return Duration.millis(Math.max(0, Duration.toMillis(length) - passed))
-  })
+  const begun = readingOf(clock)
+  const left = Effect.sync(() =>
+    Duration.millis(Math.max(0, Duration.toMillis(length) - elapsed(begun, readingOf(clock))))
+  )
   return { left } satisfies Trust
 })
 

@@ -9,6 +9,7 @@ import { type PassError, PassRefused, passError } from "../PassRefused.ts"
 import {
   type Cleaned,
   type CleanupRequest,
+  CutShort,
   cleaned,
   concluded,
   type GameFailed,
@@ -18,7 +19,7 @@ import {
 import type { Gone, HeldGame } from "./remove.ts"
 
 /** How an attempt ended. It is a value until it is stored, and only then succeeds or fails. */
-type Conclusion = Result.Result<Cleaned, GameFailed | PassError>
+type Conclusion = Result.Result<Cleaned, GameFailed | CutShort>
 
 /** An attempt whose steps have ended, and whose lease is still to be settled. */
 export interface Attempt {
@@ -46,7 +47,7 @@ export const record = Effect.fnUntraced(function* (
   { awayBy, leases }: Dependencies,
   { game, known, lease, request, startedAt }: Attempt,
   ended: Exit.Exit<Gone, Refused | PassError>
-): Effect.fn.Return<Cleaned, GameFailed | PassError> {
+): Effect.fn.Return<Cleaned, GameFailed | CutShort> {
   const { recording } = request
   const { containerId, imageRef, unresolved } = known
   const { finishedAt, traceId } = yield* present
@@ -59,11 +60,14 @@ export const record = Effect.fnUntraced(function* (
     const isRemovedByUs = unresolved || code === "removed_not_committed"
     if (isRemovedByUs) yield* recording.fail(game, passError(error))
     const away = yield* awayBy(error)
-    if (Result.isFailure(conclusion) && conclusion.failure._tag !== "GameFailed") return conclusion
+    if (Result.isFailure(conclusion) && conclusion.failure._tag === "CutShort") return conclusion
     const { message } = Result.merge(conclusion)
     if (code === "removed_not_committed") return concluded(known, { code, message }, away)
-    if (away !== undefined) return Result.fail(away)
     const isInterrupted = Result.isSuccess(conclusion) && conclusion.success.outcome === "interrupted"
+    if (away !== undefined) {
+      const what = isInterrupted ? error.message : notStored(message, error).message
+      return Result.fail(new CutShort({ ...known, message: what, reason: away }))
+    }
     return isInterrupted ? conclusion : Result.fail(notStored(message, error))
   })
 
@@ -126,7 +130,9 @@ export const record = Effect.fnUntraced(function* (
   if (Exit.isSuccess(ended)) return yield* commit(ended.value)
   const error = Option.getOrUndefined(Exit.findErrorOption(ended))
   if (error?._tag === "Refused") return yield* refuse(error)
-  if (error !== undefined) return yield* settle(Result.fail(error))
+  if (error !== undefined) {
+    return yield* settle(Result.fail(new CutShort({ ...known, message: error.message, reason: error })))
+  }
   return Cause.hasInterruptsOnly(ended.cause)
     ? yield* settle(Result.succeed(cleaned(known, "interrupted", "interrupted")))
     : yield* refuse(yield* defect(ended.cause))

@@ -3,7 +3,7 @@ import { Context, Deferred, Duration, Effect, Fiber, Layer, Metric, Tracer } fro
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
 import * as Brake from "../../../src/cleanup/engine/Brake.ts"
-import type { Summary } from "../../../src/cleanup/game/Cleaned.ts"
+import { type Summary, summaryOf } from "../../../src/cleanup/game/Cleaned.ts"
 import { Cleaner } from "../../../src/cleanup/game/Cleaner.ts"
 import type { PassError } from "../../../src/cleanup/PassRefused.ts"
 import type { Container } from "../../../src/domain/Container.ts"
@@ -47,12 +47,10 @@ const request = {
 const told = (cleaner: Cleaner["Service"]) =>
   cleaner.cleanup(request).pipe(
     Effect.map((cleaned): Summary & { readonly ends?: PassError | undefined } => cleaned),
-    Effect.catch((error) =>
-      Effect.map(cleaner.summary(request.gameId, error), (summary) => ({
-        ...summary,
-        ends: error._tag !== "GameFailed" ? error : error.reason._tag === "StoreTrouble" ? error.reason.away : undefined
-      }))
-    )
+    Effect.catch((error) => {
+      const away = error._tag === "GameFailed" && error.reason._tag === "StoreTrouble" ? error.reason.away : undefined
+      return Effect.succeed({ ...summaryOf(error), ends: error._tag === "CutShort" ? error.reason : away })
+    })
   )
 
 const cleanup = Effect.flatMap(Cleaner, told)

@@ -1,6 +1,6 @@
 import { Effect, Layer } from "effect"
 import { CleanupPass } from "../../../src/cleanup/CleanupPass.ts"
-import type { Summary } from "../../../src/cleanup/game/Cleaned.ts"
+import { type Summary, summaryOf } from "../../../src/cleanup/game/Cleaned.ts"
 import { Cleaner } from "../../../src/cleanup/game/Cleaner.ts"
 import type { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
 import type { GameLeases } from "../../../src/ports/GameLeases.ts"
@@ -102,7 +102,7 @@ export const layerCleaner = (witness: Witness, process: Process) =>
             const ends = (summary: Summary) => tell(() => witness.passes.ends(process, summary))
             return cleaner.cleanup(request).pipe(
               Effect.tap(ends),
-              Effect.tapError((error) => Effect.flatMap(cleaner.summary(request.gameId, error), ends))
+              Effect.tapError((error) => ends(summaryOf(error)))
             )
           })
       })
