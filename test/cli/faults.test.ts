@@ -120,14 +120,23 @@ const survives = Effect.fnUntraced(
       DOCKER_HOST: `unix://${engine.address}`
     }
     const proxy = { database, engine }[faulty]
-    for (const moment of momentsOf(faulty, fault)) {
+    const faultyPass = Effect.fnUntraced(function* (moment: FaultProxy.Moment | undefined) {
       proxy.inject(fault, moment)
       const { report } = yield* pass({ ...env, ...impatient[faulty] })
-      assert.isAbove(proxy.hits(), 0, `the fault did not strike: ${JSON.stringify(report)}`)
+      const isStruck = proxy.hits() > 0
       yield* Effect.all([database.idle, engine.idle, here.proxy.idle])
       yield* check(here, games)
       proxy.heal()
       yield* later(here)
+      return { isStruck, report }
+    })
+    for (const moment of momentsOf(faulty, fault)) {
+      // On a loaded machine the impatient pass may give up before its moment has come.
+      const { isStruck, report } = yield* Effect.repeat(faultyPass(moment), {
+        until: ({ isStruck }) => isStruck,
+        times: 5
+      })
+      assert.isTrue(isStruck, `the fault did not strike: ${JSON.stringify(report)}`)
     }
     const { code, report } = yield* pass(env)
     assert.deepStrictEqual(report.error_codes, { container_running: 1, identity_mismatch: 1 })
