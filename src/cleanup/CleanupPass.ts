@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Ref, Result, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, Ref, Result, Stream } from "effect"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
@@ -10,19 +10,16 @@ import { judge } from "./CleanupPlan.ts"
 import { dueGames } from "./dueGames.ts"
 import * as Brake from "./engine/Brake.ts"
 import { testimony } from "./engine/testimony.ts"
+import * as Grace from "./Grace.ts"
 import { summaryOf } from "./game/Cleaned.ts"
 import { Cleaner } from "./game/Cleaner.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { backlogMeasured, LinesLogged, logLimited, passEnded, passGoesOn } from "./observe.ts"
 import { braked, type OpenedPass, openPass } from "./openPass.ts"
 import { isCannotRecord, type PassError, PassRefused } from "./PassRefused.ts"
-import type { PassReport, Trigger } from "./PassReport.ts"
 import * as Report from "./PassReport.ts"
 import type { Progress } from "./Progress.ts"
 import * as Recording from "./Recording.ts"
-
-/** How long the games in flight may go on when a pass is interrupted. */
-const grace = Duration.seconds(4)
 
 /** How often the log of a long pass says how far it has come. */
 const progressEvery = Duration.minutes(1)
@@ -42,7 +39,7 @@ export interface CleanupPassOptions {
 }
 
 export interface RunOptions {
-  readonly trigger: Trigger
+  readonly trigger: Report.Trigger
   /** A person says that most containers may be absent: the brake is let go of, and this pass has none. */
   readonly acceptAbsent?: boolean
   readonly onProgress?: (progress: Progress) => Effect.Effect<void>
@@ -58,7 +55,7 @@ export class CleanupPass extends Context.Service<
      * on, ends the pass early. When interrupted it claims nothing more and lets the games in flight go on for 4 seconds.
      * `onProgress` runs after each game.
      */
-    readonly runOnce: (options: RunOptions) => Effect.Effect<PassReport>
+    readonly runOnce: (options: RunOptions) => Effect.Effect<Report.PassReport>
     /** Why the last pass found that removals would not be recorded; `undefined` if it did not. */
     readonly cannotRecord: Effect.Effect<string | undefined>
   }
@@ -67,41 +64,17 @@ export class CleanupPass extends Context.Service<
 }
 
 /** The counts of one pass while it is under way. */
-const makeCounting = Effect.fnUntraced(function* (trigger: Trigger, dryRun: boolean) {
+const makeCounting = Effect.fnUntraced(function* (trigger: Report.Trigger, dryRun: boolean) {
   const ref = yield* Ref.make(Report.empty(trigger, dryRun))
-  const isEnding = yield* Ref.make(false)
-  const interruptedAt = yield* Ref.make<bigint | undefined>(undefined)
   return {
     trigger,
     tally: Ref.get(ref),
     update: (change: (tally: Report.Tally) => Report.Tally) => Ref.update(ref, change),
     game: (ended: Parameters<typeof Report.withGame>[1]) => Ref.update(ref, (tally) => Report.withGame(tally, ended)),
-    /** A game found that nothing more can be cleaned. */
-    isEnding,
-    /** How much longer the games in flight may go on: the grace counts from the first interruption of any. */
-    patience: Effect.gen(function* () {
-      if (yield* Ref.get(isEnding)) return Duration.zero
-      const now = yield* Clock.monotonicTimeNanos
-      const since = (yield* Ref.updateAndGet(interruptedAt, (at) => at ?? now)) ?? now
-      return Duration.max(Duration.zero, Duration.subtract(grace, Duration.nanos(now - since)))
-    })
+    grace: yield* Grace.make
   }
 })
 type Counting = Effect.Success<ReturnType<typeof makeCounting>>
-
-/** Interruption leaves this work the time of `patience` to end by itself, and then interrupts it too. */
-const withGrace = <A, E>(work: Effect.Effect<A, E>, patience: Effect.Effect<Duration.Duration>) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const fiber = yield* Effect.forkDetach(work, { uninterruptible: true })
-      const waited = yield* Effect.exit(restore(Fiber.await(fiber)))
-      if (Exit.isFailure(waited)) {
-        const late = yield* Effect.timeoutOption(Fiber.await(fiber), yield* patience)
-        if (Option.isNone(late)) fiber.interruptUnsafe()
-      }
-      return yield* Fiber.join(fiber)
-    })
-  )
 
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
@@ -140,9 +113,9 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
         ),
         Effect.catchTag("GameFailed", () => Effect.void),
         Effect.unwrapReason("CutShort"),
-        Effect.tapError(() => Ref.set(counting.isEnding, true))
+        Effect.tapError(() => counting.grace.forfeit)
       )
-      yield* withGrace(attempt, counting.patience)
+      yield* counting.grace.allow(attempt)
     })
 
   const tryOut = ({ moment }: OpenedPass, recording: Recording.Recording, counting: Counting) =>

@@ -96,8 +96,8 @@ export const conclusion = ({ failure }: State): PassRefused | undefined =>
  * Whether this database records what the pass does: what cannot be recorded is not removed. A pass rehearses before its
  * first game. Should a removal fail to be recorded all the same, no other begins until a commit works; if none is left
  * that could, the pass is refused. So at most the removals under way at that moment go unrecorded, and at most one in the next
- * pass, whose removals go one by one at first. As a database may
- * refuse some games alone, from then on, and once a rehearsal has failed, each game is rehearsed before its own removal.
+ * pass, whose removals go one by one at first. Because a database may refuse some games alone, from then on, and once a
+ * rehearsal has failed, each game is rehearsed before its own removal.
  */
 export interface Recording {
   /**

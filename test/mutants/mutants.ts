@@ -425,9 +425,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "each batch of an interrupted pass has a grace of its own",
-    file: "src/cleanup/CleanupPass.ts",
-    from: "return Duration.max(Duration.zero, Duration.subtract(grace, Duration.nanos(now - since)))",
-    to: "return since === now ? grace : grace",
+    file: "src/cleanup/Grace.ts",
+    from: "return Duration.max(Duration.zero, Duration.subtract(length, Duration.nanos(now - since)))",
+    to: "return since === now ? length : length",
     tests: pass
   },
   {

@@ -27,16 +27,21 @@ export interface Known {
   readonly unresolved: boolean
 }
 
-/** How an attempt ended that did not fail. */
-export interface Cleaned extends Known {
-  readonly outcome: Exclude<Outcome, "failed">
-  /** Why nothing was removed; `null` for `removed`, `already_absent` and `interrupted`. */
+/** An ended attempt as the pass counts it and as telemetry tells it. */
+export interface Summary extends Known {
+  readonly outcome: Outcome
+  /** Why nothing was removed or recorded; `null` for `removed`, `already_absent` and `interrupted`. */
   readonly errorCode: ErrorCode | null
   readonly message: string
   /** Seconds from due to removed, if the record moved to `removed`. */
   readonly lag: number | undefined
   /** Of the container that we removed. */
   readonly anonymousVolumes: number
+}
+
+/** How an attempt ended that did not fail. */
+export interface Cleaned extends Summary {
+  readonly outcome: Exclude<Outcome, "failed">
 }
 
 interface Why {
@@ -99,15 +104,6 @@ export const storeFailed = (known: Known, message: string, away?: PassError) =>
 export class CutShort extends Data.TaggedError("CutShort")<
   Known & { readonly message: string; readonly reason: PassError }
 > {}
-
-/** An ended attempt as the pass counts it and as telemetry tells it. */
-export interface Summary extends Known {
-  readonly outcome: Outcome
-  readonly errorCode: ErrorCode | null
-  readonly message: string
-  readonly lag: number | undefined
-  readonly anonymousVolumes: number
-}
 
 export const summaryOf = (error: GameFailed | CutShort): Summary => {
   const { containerId, gameId, imageRef, message, unresolved } = error

@@ -46,9 +46,8 @@ export class Cleaner extends Context.Service<
     readonly withRoom: EngineLimit.EngineLimit["withRoom"]
     /**
      * Fails with `GameFailed` if only this game is affected, and with `CutShort` if no game can be cleaned now, for its
-     * reason. Interruption ends the waiting for the engine; then the lease is
-     * released, or left to expire if a removal is on its way, and the outcome is `interrupted`. The rest is not
-     * interruptible, and bounded by the ports' timeouts.
+     * reason. Interruption ends the waiting for the engine; then the lease is released, or left to expire if a removal is
+     * on its way, and the outcome is `interrupted`. The rest is not interruptible, and bounded by the ports' timeouts.
      */
     readonly cleanup: (request: CleanupRequest) => Effect.Effect<Cleaned, GameFailed | CutShort>
     /** Games whose lease has been left to expire because the engine may still carry out a removal of ours. */

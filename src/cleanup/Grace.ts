@@ -1,0 +1,41 @@
+import { Clock, Duration, Effect, Exit, Fiber, Option, Ref } from "effect"
+
+/** How long the games in flight may go on when a pass is interrupted. */
+const length = Duration.seconds(4)
+
+/** The one grace of a pass, for all of its games. */
+export interface Grace {
+  /** Work that an interruption leaves what remains of the grace to end by itself, and then interrupts too. */
+  readonly allow: <A, E>(work: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** A game found that nothing more can be cleaned: whatever is interrupted from now on has no grace. */
+  readonly forfeit: Effect.Effect<void>
+}
+
+export const make = Effect.gen(function* () {
+  const isForfeit = yield* Ref.make(false)
+  const interruptedAt = yield* Ref.make<bigint | undefined>(undefined)
+
+  /** Counts from the first interruption of any of the games. */
+  const left = Effect.gen(function* () {
+    if (yield* Ref.get(isForfeit)) return Duration.zero
+    const now = yield* Clock.monotonicTimeNanos
+    const since = (yield* Ref.updateAndGet(interruptedAt, (at) => at ?? now)) ?? now
+    return Duration.max(Duration.zero, Duration.subtract(length, Duration.nanos(now - since)))
+  })
+
+  return {
+    allow: (work) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          const fiber = yield* Effect.forkDetach(work, { uninterruptible: true })
+          const waited = yield* Effect.exit(restore(Fiber.await(fiber)))
+          if (Exit.isFailure(waited)) {
+            const late = yield* Effect.timeoutOption(Fiber.await(fiber), yield* left)
+            if (Option.isNone(late)) fiber.interruptUnsafe()
+          }
+          return yield* Fiber.join(fiber)
+        })
+      ),
+    forfeit: Ref.set(isForfeit, true)
+  } satisfies Grace
+})
