@@ -1,7 +1,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect } from "effect"
-import { CleanupPass } from "../src/cleanup/CleanupPass.ts"
+import { CleanupPass } from "../src/cleanup/pass/CleanupPass.ts"
 import * as layers from "../src/layers.ts"
 import * as MemoryEngine from "./memoryEngine.ts"
 import { timed } from "./progress.ts"

@@ -45,6 +45,18 @@ describe("the layout", () => {
     assert.deepStrictEqual(wrong, [])
   })
 
+  it("lets the rooms of cleanup know one another one way only: the loop, a pass, a game, the engine", () => {
+    const rooms = ["loop", "pass", "game", "engine"]
+    const roomOf = (path: string) => /^src\/cleanup\/(?:(\w+)\/)?\w+\.ts$/.exec(path)?.[1] ?? "loop"
+    const inside = imports.flatMap(({ file, target }) => {
+      const path = target.startsWith(".") ? join(dirname(file), target) : target
+      return file.startsWith("src/cleanup/") && path.startsWith("src/cleanup/") ? [{ file, path }] : []
+    })
+    const wrong = inside.filter(({ file, path }) => rooms.indexOf(roomOf(file)) > rooms.indexOf(roomOf(path)))
+    assert.deepStrictEqual(wrong, [])
+    assert.isAbove(inside.length, 30)
+  })
+
   it("keeps one adapter from another", () => {
     const adapter = (path: string) => /^src\/adapters\/([^/]+)\//.exec(path)?.[1]
     const wrong = imports.filter(

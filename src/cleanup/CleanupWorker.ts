@@ -1,8 +1,8 @@
 import { Duration, Effect, Layer, Ref, Schedule } from "effect"
-import { CleanupPass } from "./CleanupPass.ts"
-import { Heartbeat } from "./Heartbeat.ts"
-import { isAway } from "./PassRefused.ts"
-import type { Trigger } from "./PassReport.ts"
+import { isAway } from "../domain/PassRefused.ts"
+import type { Trigger } from "../domain/PassReport.ts"
+import { CleanupPass } from "./pass/CleanupPass.ts"
+import { Heartbeat } from "./pass/Heartbeat.ts"
 
 const longestWait = Duration.minutes(1)
 
@@ -29,7 +29,7 @@ export const layer = (options: { readonly interval: Duration.Duration }) =>
         Effect.flatMap((trigger) => pass.runOnce({ trigger })),
         Effect.tap(() => heartbeat.sleep(longestWait)),
         Effect.repeat({
-          while: ({ error }) => error !== undefined && isAway(error),
+          while: ({ message, reason }) => message !== null && isAway(reason),
           schedule: sooner(options.interval)
         }),
         Effect.catchCause((cause) => Effect.logError("cleanup.pass.defect", cause)),

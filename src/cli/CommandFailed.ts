@@ -1,6 +1,7 @@
 import { Runtime, Schema } from "effect"
-import { isAway, type PassError } from "../cleanup/PassRefused.ts"
-import type { PassReport } from "../cleanup/PassReport.ts"
+import { isAway, type Refusal, refusalOf } from "../domain/PassRefused.ts"
+import type { PassReport } from "../domain/PassReport.ts"
+import type { PassError } from "../ports/StoreError.ts"
 
 /** The process's exit codes, besides 130 for an interrupted command. */
 export const exitCode = { someGameFailed: 1, unusable: 2, dependency: 3, refused: 4 } as const
@@ -14,15 +15,15 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
 }
 
 /** A store that is away or not migrated and an engine that is down are dependencies; other refusals are a guard's. */
-export const commandFailed = (error: PassError) =>
-  new CommandFailed({
-    code: isAway(error) ? exitCode.dependency : exitCode.refused,
-    message: error.message
-  })
+export const commandFailed = (error: PassError) => passFailed(refusalOf(error), error.message)
+
+/** Why a pass ended before its time, as its report has it. */
+export const passFailed = (refusal: Refusal | null, message: string) =>
+  new CommandFailed({ code: isAway(refusal) ? exitCode.dependency : exitCode.refused, message })
 
 /** How `run` ends after a pass with this report: `undefined` is success. */
-export const failureOf = (report: PassReport): CommandFailed | undefined => {
-  if (report.error !== undefined) return commandFailed(report.error)
-  if (report.outcomes.failed > 0) return new CommandFailed({ code: exitCode.someGameFailed, message: "" })
+export const failureOf = ({ message, outcomes, reason }: PassReport): CommandFailed | undefined => {
+  if (message !== null) return passFailed(reason, message)
+  if (outcomes.failed > 0) return new CommandFailed({ code: exitCode.someGameFailed, message: "" })
   return undefined
 }

@@ -1,5 +1,5 @@
 import { Clock, Effect, Result } from "effect"
-import { openPass } from "../cleanup/openPass.ts"
+import { openPass } from "../cleanup/pass/openPass.ts"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
 import { isExposed } from "../config/DatabaseSettings.ts"
 import { describe } from "../config/describe.ts"

@@ -1,9 +1,9 @@
 import { Clock, Context, Effect } from "effect"
 import { Command } from "effect/cli"
-import { CleanupPass } from "../cleanup/CleanupPass.ts"
+import { CleanupPass } from "../cleanup/pass/CleanupPass.ts"
 import { printable } from "../domain/printable.ts"
 import type { StoreError } from "../ports/StoreError.ts"
-import { commandFailed } from "./CommandFailed.ts"
+import { commandFailed, passFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import * as Report from "./report.ts"
 import { json } from "./run.ts"
@@ -60,8 +60,11 @@ export const demo = Command.make("demo", { json }, ({ json }) =>
     const set = samples(yield* Clock.currentTimeMillis)
     yield* Effect.forEach(set, games.put, { discard: true })
     const report = yield* pass.runOnce({ trigger: "manual" })
-    if (report.error !== undefined) return yield* report.error
+    if (report.message !== null) return yield* passFailed(report.reason, report.message)
     const rows = yield* Effect.forEach(set, (sample) => Effect.map(games.look(sample), (state) => row(sample, state)))
     return json ? JSON.stringify({ games: rows }) : `${table(rows)}\n\n${Report.toText(report)}`
-  }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
+  }).pipe(
+    Effect.catchTag("StoreError", (error) => Effect.fail(commandFailed(error))),
+    Effect.flatMap(print)
+  )
 ).pipe(Command.withDescription("Show the main job on sample games: what is removed, what is kept, and why"))

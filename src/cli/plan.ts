@@ -1,28 +1,18 @@
-import { Effect, Stream } from "effect"
+import { Effect, Schema, Stream } from "effect"
 import { Command } from "effect/cli"
-import * as CleanupPlan from "../cleanup/CleanupPlan.ts"
+import * as CleanupPlan from "../cleanup/pass/CleanupPlan.ts"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
+import { PlannedGame } from "../domain/PlannedGame.ts"
 import { printable } from "../domain/printable.ts"
 import { commandFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
 
-const actionOf = ({ outcome }: CleanupPlan.Planned) =>
-  outcome === "removed" ? "remove" : outcome === "already_absent" ? "mark_removed" : "keep"
+const toJson = Schema.encodeSync(Schema.fromJsonString(PlannedGame))
 
-const toJson = (planned: CleanupPlan.Planned) =>
-  JSON.stringify({
-    game_id: planned.gameId,
-    container_id: planned.containerId,
-    action: actionOf(planned),
-    error_code: planned.errorCode,
-    stuck: planned.stuck,
-    message: planned.message
-  })
-
-const toText = (planned: CleanupPlan.Planned) =>
+const toText = (planned: PlannedGame) =>
   [
-    actionOf(planned).padEnd(12),
+    planned.action.padEnd(12),
     printable(planned.gameId).padEnd(24),
     planned.stuck ? "stuck" : null,
     planned.errorCode,
@@ -39,8 +29,7 @@ export const plan = Command.make("plan", { json }, ({ json }) =>
   Effect.gen(function* () {
     const settings = yield* CurrentSettings
     let count = 0
-    const line = (planned: CleanupPlan.Planned) =>
-      json ? `${count++ === 0 ? "[" : ","}${toJson(planned)}` : toText(planned)
+    const line = (planned: PlannedGame) => (json ? `${count++ === 0 ? "[" : ","}${toJson(planned)}` : toText(planned))
     yield* CleanupPlan.plan(settings).pipe(
       Stream.mapError(commandFailed),
       Stream.runForEachWhile((planned) => print(line(planned)))

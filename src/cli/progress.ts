@@ -1,5 +1,5 @@
 import { Clock, Duration, Effect } from "effect"
-import { type Progress, rate, secondsLeft } from "../cleanup/Progress.ts"
+import { type Progress, rate, secondsLeft } from "../domain/Progress.ts"
 
 const everyMillis = 100
 

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { CleanupPass } from "../cleanup/CleanupPass.ts"
+import { CleanupPass } from "../cleanup/pass/CleanupPass.ts"
 import { announce } from "./announce.ts"
 import { failureOf } from "./CommandFailed.ts"
 import { print } from "./print.ts"

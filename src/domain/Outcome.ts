@@ -5,7 +5,8 @@ export const outcomes = ["removed", "already_absent", "replay_no_op", "conflict"
 export type Outcome = (typeof outcomes)[number]
 
 /** Who asked for a cleaning: `operation_log.op_source`. */
-export type OpSource = "auto_ttl"
+export const opSources = ["auto_ttl"] as const
+export type OpSource = (typeof opSources)[number]
 
 interface Rule {
   readonly outcome: Outcome
@@ -56,6 +57,24 @@ export const rules = {
 
 export type ErrorCode = keyof typeof rules
 export const errorCodes = Object.keys(rules) as ReadonlyArray<ErrorCode>
+
+/** An ended attempt on one game, as a pass counts it and telemetry tells it. */
+export interface EndedAttempt {
+  readonly gameId: string
+  /** `null` also if the record's id is not a container id. */
+  readonly containerId: string | null
+  readonly imageRef: string | null
+  /** The engine may still carry out our removal, so the game's lease is left to expire. */
+  readonly unresolved: boolean
+  readonly outcome: Outcome
+  /** Why nothing was removed or recorded; `null` for `removed`, `already_absent` and `interrupted`. */
+  readonly errorCode: ErrorCode | null
+  readonly message: string
+  /** Seconds from due to removed, if the record moved to `removed`. */
+  readonly lag: number | undefined
+  /** Those of the container that we removed. */
+  readonly anonymousVolumes: number
+}
 
 /** Why a container was not removed, or its removal not recorded: a code and a sentence for people. */
 export class Refused extends Data.TaggedError("Refused")<{

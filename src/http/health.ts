@@ -1,6 +1,6 @@
 import { Effect, Layer } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerResponse } from "effect/http"
-import { Heartbeat } from "../cleanup/Heartbeat.ts"
+import { Heartbeat } from "../cleanup/pass/Heartbeat.ts"
 import { Readiness } from "./Readiness.ts"
 
 /** 200 as long as the loop makes progress or sleeps as it should, whatever state database and engine are in. */

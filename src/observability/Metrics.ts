@@ -1,23 +1,21 @@
 import { Effect, Metric } from "effect"
-import { type ErrorCode, errorCodes, type OpSource, type Outcome, outcomes, rules } from "../domain/Outcome.ts"
+import {
+  type ErrorCode,
+  errorCodes,
+  type OpSource,
+  type Outcome,
+  opSources,
+  outcomes,
+  rules
+} from "../domain/Outcome.ts"
+import { type Refusal, refusals } from "../domain/PassRefused.ts"
+import { type PassResult, passResults } from "../domain/PassReport.ts"
 
-const passResults = ["success", "partial", "failure", "refused", "interrupted"] as const
 const backlogStates = ["due", "backing_off", "held", "stuck"] as const
 const unusableReasons = ["undecodable", "no_time", "future"] as const
-const refusalReasons = [
-  "engine_changed",
-  "engine_down",
-  "clock_skew",
-  "absent_brake",
-  "cannot_record",
-  "paused"
-] as const
-const opSources: ReadonlyArray<OpSource> = ["auto_ttl"]
 
-export type PassResult = (typeof passResults)[number]
 export type BacklogState = (typeof backlogStates)[number]
 export type UnusableReason = (typeof unusableReasons)[number]
-export type PassRefusal = (typeof refusalReasons)[number]
 
 /** `error_code` of an outcome without one: a label that is empty would be no label at all to Prometheus. */
 const noCode = "none"
@@ -115,7 +113,7 @@ export const instruments = {
     type: "counter",
     unit: "{pass}",
     description: "Passes that were refused",
-    attributes: { reason: refusalReasons }
+    attributes: { reason: refusals }
   },
   leaseTakeovers: {
     name: "rtmanager.cleanup.lease_takeovers",
@@ -158,7 +156,7 @@ export const gamesFor = (outcome: Outcome, errorCode: ErrorCode | null, opSource
   Metric.withAttributes(games, { outcome, error_code: errorCode ?? noCode, op_source: opSource })
 export const backlogFor = (state: BacklogState) => Metric.withAttributes(backlog, { state })
 export const unusableRowsFor = (reason: UnusableReason) => Metric.withAttributes(unusableRows, { reason })
-export const passesRefusedFor = (reason: PassRefusal) => Metric.withAttributes(passesRefused, { reason })
+export const passesRefusedFor = (reason: Refusal) => Metric.withAttributes(passesRefused, { reason })
 
 /**
  * Brings every counter to life at 0, in each combination of attributes that can occur: `increase()` does not see a
@@ -171,7 +169,7 @@ export const registerAll: Effect.Effect<void> = Effect.forEach(
       ...errorCodes.map((code) => gamesFor(rules[code].outcome, code, source))
     ]),
     ...unusableReasons.map(unusableRowsFor),
-    ...refusalReasons.map(passesRefusedFor),
+    ...refusals.map(passesRefusedFor),
     leaseTakeovers,
     inFlight
   ],

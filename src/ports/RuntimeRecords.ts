@@ -1,4 +1,5 @@
 import { Context, type Effect } from "effect"
+import type { Backlog } from "../domain/Backlog.ts"
 import type { ContainerId } from "../domain/ContainerId.ts"
 import type { Moment } from "../domain/Expiry.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
@@ -16,25 +17,6 @@ export interface Page {
   readonly undecodable: ReadonlyArray<string>
   /** Where the next page starts; absent after the last one. */
   readonly next: Cursor | undefined
-}
-
-/** The stopped records at one moment. A held or a stuck game may be due too, so the counts do not add up. */
-export interface Backlog {
-  readonly due: number
-  /** Expired, but not to be tried again yet, and not stuck. */
-  readonly backingOff: number
-  /** Due, but somebody's lease on the game has not expired. */
-  readonly held: number
-  /** Expired, and failed so often that a person is needed. */
-  readonly stuck: number
-  /** Up to five of the stuck games, those that failed most often first. */
-  readonly stuckGames: ReadonlyArray<string>
-  /** Seconds since the oldest due record became due; 0 when nothing is due. */
-  readonly oldestDueAge: number
-  /** Stopped, but with a NULL or infinite `last_op_at`: never due. */
-  readonly noTime: number
-  /** Stopped, with a `last_op_at` after the database's clock: not due. */
-  readonly future: number
 }
 
 /** Containers that should be on the engine. */

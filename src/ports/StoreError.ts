@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { PassRefused } from "../domain/PassRefused.ts"
 
 /** The statement could not be carried out or its answer was lost; it may work later. */
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
@@ -57,3 +58,10 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
     return `${this.operation}: ${this.reason.message}`
   }
 }
+
+/** What can end a pass before its time. */
+export type PassError = PassRefused | StoreError
+
+/** What a database's failure means for the pass: one that does not record needs a person, any other may come back. */
+export const passError = (error: StoreError): PassError =>
+  error.reason._tag === "CannotRecord" ? PassRefused.cannotRecord(error.reason.detail) : error

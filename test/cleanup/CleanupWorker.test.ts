@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect, Exit, Fiber, Layer, Random, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
 import * as CleanupWorker from "../../src/cleanup/CleanupWorker.ts"
-import { Heartbeat } from "../../src/cleanup/Heartbeat.ts"
-import { type PassError, PassRefused } from "../../src/cleanup/PassRefused.ts"
-import { empty, type PassReport, report, type Trigger } from "../../src/cleanup/PassReport.ts"
+import { CleanupPass } from "../../src/cleanup/pass/CleanupPass.ts"
+import { Heartbeat } from "../../src/cleanup/pass/Heartbeat.ts"
+import { PassRefused } from "../../src/domain/PassRefused.ts"
+import { empty, type PassReport, report, type Trigger } from "../../src/domain/PassReport.ts"
 import { ContainerEngineError, Unreachable } from "../../src/ports/ContainerEngine.ts"
+import type { PassError } from "../../src/ports/StoreError.ts"
 import { layerHeartbeat } from "../support/world.ts"
 
 const interval = Duration.hours(1)

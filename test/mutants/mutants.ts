@@ -13,7 +13,7 @@ export interface Mutant {
 
 const cleaner = ["test/cleanup/game/Cleaner.test.ts"]
 const dockerAdapter = ["test/adapters/docker"]
-const pass = ["test/cleanup/CleanupPass.test.ts"]
+const pass = ["test/cleanup/pass/CleanupPass.test.ts"]
 const records = [
   "test/domain",
   "test/adapters/postgres/Stores.test.ts",
@@ -24,7 +24,7 @@ const leases = [
   "test/adapters/postgres/GameLeases.test.ts",
   "test/adapters/postgres/sharing.test.ts"
 ]
-const gauges = ["test/cleanup/BacklogGauges.test.ts"]
+const gauges = ["test/cleanup/pass/BacklogGauges.test.ts"]
 const migrations = ["test/adapters/postgres/migrations.test.ts"]
 const encodings = ["test/adapters/postgres/encodings.test.ts"]
 const settings = ["test/config"]
@@ -131,17 +131,17 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "404 without the engine's pin, in mid-pass",
-    file: "src/cleanup/game/remove.ts",
+    file: "src/cleanup/engine/expectedEngine.ts",
     from: "if (present !== engineId) return",
     to: "if (present === undefined) return",
     tests: cleaner
   },
   {
     name: "404 without the engine's pin, at the start",
-    file: "src/cleanup/openPass.ts",
+    file: "src/cleanup/engine/expectedEngine.ts",
     from: "if (expected.id !== present) return",
     to: "if (expected.id === undefined) return",
-    tests: ["test/cleanup/openPass.test.ts"]
+    tests: ["test/cleanup/pass/openPass.test.ts"]
   },
   {
     name: "404 without the engine's own header",
@@ -208,7 +208,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "paging that stops at a failing page",
-    file: "src/cleanup/CleanupPass.ts",
+    file: "src/cleanup/pass/CleanupPass.ts",
     from: 'Effect.catchTag("GameFailed", () => Effect.void)',
     to: 'Effect.catchTag("GameFailed", () => Effect.fail(PassRefused.paused))',
     tests: pass
@@ -355,10 +355,10 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "clocks believed whatever they say",
-    file: "src/cleanup/openPass.ts",
+    file: "src/cleanup/pass/openPass.ts",
     from: "if (Math.abs(ahead) > Duration.toMillis(maxClockSkew))",
     to: "if (Math.abs(ahead) > Infinity)",
-    tests: ["test/cleanup/openPass.test.ts"]
+    tests: ["test/cleanup/pass/openPass.test.ts"]
   },
   {
     name: "a removal after the lease's trust",
@@ -369,24 +369,24 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "nothing is rehearsed before the first game",
-    file: "src/cleanup/dueGames.ts",
+    file: "src/cleanup/pass/dueGames.ts",
     from: "Effect.tap((page) => recording.rehearse(page.records)),\n",
     to: "",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "removals go on after one that was not recorded",
-    file: "src/cleanup/Recording.ts",
+    file: "src/cleanup/game/Recording.ts",
     from: 'return !isOpen && state.removing.size > 0 ? "wait" : (state.failure ?? "go")',
     to: 'return state.removing.size > 0 ? "go" : (state.failure ?? "go")',
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "a game whose own rehearsal failed is removed all the same",
-    file: "src/cleanup/Recording.ts",
+    file: "src/cleanup/game/Recording.ts",
     from: "if (why !== undefined || !state.rehearsed)",
     to: "if (!state.rehearsed)",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "a rehearsal that does not ask what is checked at the end of a transaction",
@@ -425,17 +425,17 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "each batch of an interrupted pass has a grace of its own",
-    file: "src/cleanup/Grace.ts",
+    file: "src/cleanup/pass/Grace.ts",
     from: "return Duration.max(Duration.zero, Duration.subtract(length, Duration.nanos(now - since)))",
     to: "return since === now ? length : length",
     tests: pass
   },
   {
     name: "removals that are unresolved at the same time are forgotten",
-    file: "src/cleanup/UnresolvedRemovals.ts",
+    file: "src/cleanup/game/UnresolvedRemovals.ts",
     from: "Ref.update(ref, (leases) => new Map([...unexpired(without(leases, gameId), now), [gameId, now]]))",
     to: "Effect.flatMap(Effect.tap(Ref.get(ref), () => Effect.yieldNow), (leases) => Ref.set(ref, new Map([...unexpired(without(leases, gameId), now), [gameId, now]])))",
-    tests: ["test/cleanup/UnresolvedRemovals.test.ts"]
+    tests: ["test/cleanup/game/UnresolvedRemovals.test.ts"]
   },
   {
     name: "a rehearsal whose failure row was swallowed works",
@@ -467,21 +467,21 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "gauges by a clock that is no number",
-    file: "src/cleanup/BacklogGauges.ts",
+    file: "src/cleanup/pass/BacklogGauges.ts",
     from: "momentOf({ service, database }, retention)",
     to: "momentOf({ service, database: Number.NaN }, retention)",
     tests: gauges
   },
   {
     name: "gauges that fail in silence",
-    file: "src/cleanup/BacklogGauges.ts",
+    file: "src/cleanup/pass/BacklogGauges.ts",
     from: 'isQuiet ? "Debug" : "Warn"',
     to: '"Debug"',
     tests: gauges
   },
   {
     name: "a warning for each minute without gauges",
-    file: "src/cleanup/BacklogGauges.ts",
+    file: "src/cleanup/pass/BacklogGauges.ts",
     from: "if (!isQuiet) yield* Ref.set(quietUntil, now + warnEvery)",
     to: "yield* Ref.set(quietUntil, now)",
     tests: gauges
@@ -489,14 +489,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a second swap of engines is not asked for after an absence",
     file: "src/cleanup/game/remove.ts",
-    from: 'Effect.catchTag("Refused", Effect.succeed))\n  yield* isKnown(engine, game)\n',
+    from: 'Effect.catchTag("Refused", Effect.succeed))\n  yield* expectUnchanged(engine, game.engineId)\n',
     to: 'Effect.catchTag("Refused", Effect.succeed))\n',
     tests: cleaner
   },
   {
     name: "an absence is not questioned before it is confirmed",
     file: "src/cleanup/game/remove.ts",
-    from: "  yield* isKnown(engine, game)\n  const kept",
+    from: "  yield* expectUnchanged(engine, game.engineId)\n  const kept",
     to: "  const kept",
     tests: cleaner
   },
@@ -537,7 +537,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "games that failed before come first under a limit",
-    file: "src/cleanup/dueGames.ts",
+    file: "src/cleanup/pass/dueGames.ts",
     from: "backoff !== null && maxRemovals !== undefined",
     to: "backoff !== null && maxRemovals === 0",
     tests: pass
@@ -601,7 +601,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "another engine behind the address blamed on the known one",
     file: "src/cleanup/engine/testimony.ts",
-    from: "  yield* isKnown(engine, { engineId })\n  const isAfterAll = yield* isVouchedFor\n  yield* isKnown(engine, { engineId })\n",
+    from: "  yield* expectUnchanged(engine, engineId)\n  const isAfterAll = yield* isVouchedFor\n  yield* expectUnchanged(engine, engineId)\n",
     to: "  const isAfterAll = yield* isVouchedFor\n",
     tests: pass
   },
@@ -698,52 +698,52 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a game that waits for others' recording keeps the place that they need",
-    file: "src/cleanup/Recording.ts",
+    file: "src/cleanup/game/Recording.ts",
     from: "yield* aside(known(record.gameId))",
     to: "yield* known(record.gameId)",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "games are not rehearsed themselves once one was not recorded",
-    file: "src/cleanup/Recording.ts",
+    file: "src/cleanup/game/Recording.ts",
     from: "if (unrecordable.size > 0) yield* rehearseOne(record)",
     to: "",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "a pass whose last removals were not recorded ends like any other",
-    file: "src/cleanup/CleanupPass.ts",
+    file: "src/cleanup/pass/CleanupPass.ts",
     from: "    yield* recording.conclude\n",
     to: "",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "what the database refused is forgotten when something else waits in vain",
-    file: "src/cleanup/Recording.ts",
+    file: "src/cleanup/game/Recording.ts",
     from: 'failure: state.failure?._tag === "PassRefused" ? state.failure : failure',
     to: "failure",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "the pass after one that did not record removes as many at once as any other",
-    file: "src/cleanup/Recording.ts",
+    file: "src/cleanup/game/Recording.ts",
     from: "const isOpen = state.failure === undefined && !state.isProbing",
     to: "const isOpen = state.failure === undefined",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "a refused commit of what was already gone says nothing",
-    file: "src/cleanup/Recording.ts",
+    file: "src/cleanup/game/Recording.ts",
     from: 'state.removing.has(gameId) || failure._tag === "PassRefused"',
     to: "state.removing.has(gameId)",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "one game that is gone and would not be recorded refuses the pass",
-    file: "src/cleanup/Recording.ts",
+    file: "src/cleanup/game/Recording.ts",
     from: "Result.isFailure(yield* Effect.result(leases.rehearse(record)))",
     to: "false",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "a rehearsal refused because its record was deleted meanwhile refuses the pass",
@@ -757,7 +757,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: "src/cleanup/game/record.ts",
     from: "yield* recording.fail(game, passError(error))\n      if",
     to: "yield* recording.fail(game, PassRefused.cannotRecord(error.message))\n      if",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "a removal whose commit the database refuses leaves no row",
@@ -771,27 +771,27 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: "src/cleanup/game/record.ts",
     from: "{ keep: true, ",
     to: "{ keep: false, ",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "only the oldest games are rehearsed with",
-    file: "src/cleanup/Recording.ts",
+    file: "src/cleanup/game/Recording.ts",
     from: "...(yield* Random.shuffle(others))",
     to: "...others",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "a dry run does not say which games would not be recorded",
-    file: "src/cleanup/CleanupPlan.ts",
+    file: "src/cleanup/pass/CleanupPlan.ts",
     from: "Effect.tap(() => recording.check(record))",
     to: "Effect.tap(() => Effect.void)",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "a game that waited for others is not looked at again",
     file: "src/cleanup/game/remove.ts",
     from: 'return yield* steps(engine, engineTimeout, game, "again")',
     to: "yield* game.recording.begin(verdict.record, game.aside)",
-    tests: ["test/cleanup/Recording.test.ts"]
+    tests: ["test/cleanup/game/Recording.test.ts"]
   }
 ]

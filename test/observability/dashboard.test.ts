@@ -167,7 +167,7 @@ describe("the dashboard's links", () => {
     )
     const ui = readFileSync("observability/jaeger/ui.json", "utf8")
     const attribute = "rtmanager.game.id"
-    assert.include(readFileSync("src/cleanup/observe.ts", "utf8"), `"${attribute}": `)
+    assert.include(readFileSync("src/observability/gameTelemetry.ts", "utf8"), `"${attribute}": `)
     assert.include(ui, `"key": "${attribute}"`)
     assert.include(ui, `:3000${pathname}?${variable}=#{${attribute}}"`)
   })

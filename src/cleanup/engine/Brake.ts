@@ -1,7 +1,7 @@
 import { Effect, Ref } from "effect"
+import { PassRefused } from "../../domain/PassRefused.ts"
 import type { ContainerEngineError } from "../../ports/ContainerEngine.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
-import { PassRefused } from "../PassRefused.ts"
 import type { Testimony } from "./testimony.ts"
 
 /**

@@ -1,11 +1,12 @@
 import { Effect } from "effect"
 import type { ContainerId } from "../../domain/ContainerId.ts"
+import type { EngineId } from "../../domain/EngineId.ts"
+import type { Moment } from "../../domain/Expiry.ts"
+import type { PassRefused } from "../../domain/PassRefused.ts"
 import type { ContainerEngine, ContainerEngineError } from "../../ports/ContainerEngine.ts"
 import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
-import { isKnown } from "../game/remove.ts"
-import type { OpenedPass } from "../openPass.ts"
-import type { PassRefused } from "../PassRefused.ts"
+import { expectUnchanged } from "./expectedEngine.ts"
 
 /** A single due game may well have had the only container on the engine. */
 const fewest = 2
@@ -28,16 +29,16 @@ export type Testimony =
 export const testimony = Effect.fnUntraced(function* (
   engine: ContainerEngine["Service"],
   records: RuntimeRecords["Service"],
-  { moment, engineId }: OpenedPass
+  { moment, engineId }: { readonly moment: Moment; readonly engineId: EngineId }
 ): Effect.fn.Return<Testimony, ContainerEngineError | StoreError | PassRefused> {
   const { others, due } = yield* records.witnesses(moment)
   const named = others.length > 0
   if (!named && due < fewest) return { _tag: "seen" }
   const isVouchedFor = named ? anyThere(engine, others) : Effect.map(engine.count, (containers) => containers > 0)
   if (yield* isVouchedFor) return { _tag: "seen" }
-  yield* isKnown(engine, { engineId })
+  yield* expectUnchanged(engine, engineId)
   const isAfterAll = yield* isVouchedFor
-  yield* isKnown(engine, { engineId })
+  yield* expectUnchanged(engine, engineId)
   if (isAfterAll) return { _tag: "seen" }
   return named ? { _tag: "none", asked: others.length } : { _tag: "empty" }
 })

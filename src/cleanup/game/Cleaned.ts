@@ -1,10 +1,10 @@
 import { Data, Result } from "effect"
 import type { Moment } from "../../domain/Expiry.ts"
-import { type ErrorCode, type OpSource, type Outcome, rules } from "../../domain/Outcome.ts"
+import { type EndedAttempt, type ErrorCode, type OpSource, type Outcome, rules } from "../../domain/Outcome.ts"
 import type { EngineId } from "../../ports/ContainerEngine.ts"
+import type { PassError } from "../../ports/StoreError.ts"
 import type { Brake } from "../engine/Brake.ts"
-import type { PassError } from "../PassRefused.ts"
-import type { Recording } from "../Recording.ts"
+import type { Recording } from "./Recording.ts"
 
 export interface CleanupRequest {
   readonly gameId: string
@@ -18,31 +18,13 @@ export interface CleanupRequest {
   readonly sourceRef: string
 }
 
-/** What is known of a game at the end of an attempt. */
-export interface Known {
-  readonly gameId: string
-  readonly containerId: string | null
-  readonly imageRef: string | null
-  /** A removal that the engine may still carry out: the game's lease is left to expire. */
-  readonly unresolved: boolean
-}
-
-/** An ended attempt as the pass counts it and as telemetry tells it. */
-export interface Summary extends Known {
-  readonly outcome: Outcome
-  /** Why nothing was removed or recorded; `null` for `removed`, `already_absent` and `interrupted`. */
-  readonly errorCode: ErrorCode | null
-  readonly message: string
-  /** Seconds from due to removed, if the record moved to `removed`. */
-  readonly lag: number | undefined
-  /** Of the container that we removed. */
-  readonly anonymousVolumes: number
-}
-
 /** How an attempt ended that did not fail. */
-export interface Cleaned extends Summary {
+export interface Cleaned extends EndedAttempt {
   readonly outcome: Exclude<Outcome, "failed">
 }
+
+/** What is known of a game at the end of an attempt. */
+export type Known = Pick<EndedAttempt, "gameId" | "containerId" | "imageRef" | "unresolved">
 
 interface Why {
   readonly code: ErrorCode
@@ -70,6 +52,11 @@ export class GameFailed extends Data.TaggedError("GameFailed")<
   }
 }
 
+/** An attempt that was cut short because no game can be cleaned now. It is not this game's failure. */
+export class CutShort extends Data.TaggedError("CutShort")<
+  Known & { readonly message: string; readonly reason: PassError }
+> {}
+
 const reasons = {
   Mismatch: (why: Why) => new Mismatch(why),
   EngineTrouble: (why: Why) => new EngineTrouble(why),
@@ -84,31 +71,24 @@ export const cleaned = (
   more?: Partial<Pick<Cleaned, "errorCode" | "lag" | "anonymousVolumes">>
 ): Cleaned => ({ ...known, outcome, errorCode: null, message, lag: undefined, anonymousVolumes: 0, ...more })
 
-/** What a refusal means for the game, by the table of `rules`. */
-export const concluded = (
-  known: Known,
-  { code, message }: Why,
-  away?: PassError
-): Result.Result<Cleaned, GameFailed> => {
+/** What a refusal means for the game, by the table of `rules`. `away`: why the database is, if it is. */
+export const concluded = (known: Known, why: Why, away?: PassError): Result.Result<Cleaned, GameFailed> => {
+  const { code, message } = why
   const rule = rules[code]
   return rule.outcome === "failed"
     ? Result.fail(new GameFailed({ ...known, reason: reasons[rule.trouble]({ code, message }, away) }))
     : Result.succeed(cleaned(known, rule.outcome, message, { errorCode: code }))
 }
 
-/** The database failed this game. `away`: it does not answer at all, so the pass ends. */
+/** The database failed this game. */
 export const storeFailed = (known: Known, message: string, away?: PassError) =>
-  new GameFailed({ ...known, reason: new StoreTrouble({ code: "store_unavailable", message, away }) })
+  new GameFailed({ ...known, reason: reasons.StoreTrouble({ code: "store_unavailable", message }, away) })
 
-/** An attempt that was cut short because no game can be cleaned now. This one is not charged for it: it was interrupted. */
-export class CutShort extends Data.TaggedError("CutShort")<
-  Known & { readonly message: string; readonly reason: PassError }
-> {}
-
-export const summaryOf = (error: GameFailed | CutShort): Summary => {
+/** The attempt that one of these errors ended. */
+export const attemptOf = (error: GameFailed | CutShort): EndedAttempt => {
   const { containerId, gameId, imageRef, message, unresolved } = error
-  const summary = { gameId, containerId, imageRef, unresolved, message, lag: undefined, anonymousVolumes: 0 }
+  const attempt = { gameId, containerId, imageRef, unresolved, message, lag: undefined, anonymousVolumes: 0 }
   return error._tag === "CutShort"
-    ? { ...summary, outcome: "interrupted", errorCode: null }
-    : { ...summary, outcome: "failed", errorCode: error.reason.code }
+    ? { ...attempt, outcome: "interrupted", errorCode: null }
+    : { ...attempt, outcome: "failed", errorCode: error.reason.code }
 }

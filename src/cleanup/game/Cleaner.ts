@@ -1,16 +1,15 @@
 import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result } from "effect"
 import { isContainerId } from "../../domain/ContainerId.ts"
 import type { Outcome, Refused } from "../../domain/Outcome.ts"
+import { gameBegan, gameSpan } from "../../observability/gameTelemetry.ts"
 import * as Metrics from "../../observability/Metrics.ts"
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
-import type { StoreError } from "../../ports/StoreError.ts"
+import { type PassError, passError, type StoreError } from "../../ports/StoreError.ts"
 import * as EngineLimit from "../engine/EngineLimit.ts"
-import { observed } from "../observe.ts"
-import { type PassError, passError } from "../PassRefused.ts"
-import * as UnresolvedRemovals from "../UnresolvedRemovals.ts"
 import {
+  attemptOf,
   type Cleaned,
   type CleanupRequest,
   CutShort,
@@ -22,6 +21,7 @@ import {
 import { defect, record } from "./record.ts"
 import { type Gone, type HeldGame, margin, type Unresolved, underLease } from "./remove.ts"
 import * as Trust from "./Trust.ts"
+import * as UnresolvedRemovals from "./UnresolvedRemovals.ts"
 
 export interface CleanerOptions {
   /** That of the leases behind the port. */
@@ -119,7 +119,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     return yield* record({ leases, awayBy }, { request, lease, game, known, startedAt }, ended)
   })
 
-  const cleanup = (request: CleanupRequest) =>
+  const concludedAttempt = (request: CleanupRequest) =>
     attempt(request).pipe(
       Effect.catchCause((cause) =>
         Cause.hasFails(cause)
@@ -132,10 +132,19 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
           gameId: request.gameId,
           isRecorded: Exit.isSuccess(exit) && isGone(exit.value.outcome)
         })
-      ),
-      observed(request),
-      Effect.uninterruptible
+      )
     )
+
+  const cleanup = (request: CleanupRequest) =>
+    Effect.flatMap(gameBegan(request), (ended) =>
+      concludedAttempt(request).pipe(
+        Effect.tap(ended),
+        Effect.tapError((error) => ended(attemptOf(error))),
+        Effect.map(Result.succeed),
+        // Nothing is wrong with a game that was cut short, so its span does not fail.
+        Effect.catchTag("CutShort", (error) => Effect.succeed(Result.fail(error)))
+      )
+    ).pipe(gameSpan(request), Effect.flatMap(Effect.fromResult), Effect.uninterruptible)
   return Cleaner.of({ atOnce: limit.atOnce, withRoom: limit.withRoom, cleanup, unresolved: unresolved.list })
 })
 

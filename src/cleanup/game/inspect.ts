@@ -2,9 +2,9 @@ import { Clock, Data, Duration, Effect, Schedule } from "effect"
 import type { ContainerId } from "../../domain/ContainerId.ts"
 import type { Moment } from "../../domain/Expiry.ts"
 import { type ErrorCode, Refused } from "../../domain/Outcome.ts"
+import { PassRefused } from "../../domain/PassRefused.ts"
 import { judgeContainer } from "../../domain/Verdict.ts"
 import type { ContainerEngine, ContainerEngineError, RemovalRefused } from "../../ports/ContainerEngine.ts"
-import { PassRefused } from "../PassRefused.ts"
 
 /** What the engine has of a game: a container that may be removed, or none at all. */
 export type Found = Data.TaggedEnum<{

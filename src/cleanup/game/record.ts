@@ -2,10 +2,10 @@ import { Cause, Clock, Effect, Exit, Option, Random, Result } from "effect"
 import { afterFailure } from "../../domain/Backoff.ts"
 import { lagSeconds } from "../../domain/Expiry.ts"
 import { Refused, rules } from "../../domain/Outcome.ts"
+import { PassRefused } from "../../domain/PassRefused.ts"
 import { printable } from "../../domain/printable.ts"
 import type { CommitResult, GameLeases, Lease, SettledEnd } from "../../ports/GameLeases.ts"
-import type { StoreError } from "../../ports/StoreError.ts"
-import { type PassError, PassRefused, passError } from "../PassRefused.ts"
+import { type PassError, passError, type StoreError } from "../../ports/StoreError.ts"
 import {
   type Cleaned,
   type CleanupRequest,
@@ -57,18 +57,14 @@ export const record = Effect.fnUntraced(function* (
   /** If the result could not be stored, report it anyway; the lease expires on its own. */
   const notSettled = Effect.fnUntraced(function* (conclusion: Conclusion, error: StoreError) {
     const code = errorCodeOf(conclusion)
-    const isRemovedByUs = unresolved || code === "removed_not_committed"
-    if (isRemovedByUs) yield* recording.fail(game, passError(error))
+    if (unresolved || code === "removed_not_committed") yield* recording.fail(game, passError(error))
     const away = yield* awayBy(error)
     if (Result.isFailure(conclusion) && conclusion.failure._tag === "CutShort") return conclusion
     const { message } = Result.merge(conclusion)
     if (code === "removed_not_committed") return concluded(known, { code, message }, away)
-    const isInterrupted = Result.isSuccess(conclusion) && conclusion.success.outcome === "interrupted"
-    if (away !== undefined) {
-      const what = isInterrupted ? error.message : notStored(message, error).message
-      return Result.fail(new CutShort({ ...known, message: what, reason: away }))
-    }
-    return isInterrupted ? conclusion : Result.fail(notStored(message, error))
+    const why = notStored(message, error)
+    if (away !== undefined) return Result.fail(new CutShort({ ...known, message: why.message, reason: away }))
+    return isInterrupted(conclusion) ? conclusion : Result.fail(why)
   })
 
   const notStored = (message: string, error: StoreError, away?: PassError) =>
@@ -148,6 +144,9 @@ const errorCodeOf = (conclusion: Conclusion) => {
   if (Result.isSuccess(conclusion)) return conclusion.success.errorCode
   return conclusion.failure._tag === "GameFailed" ? conclusion.failure.reason.code : undefined
 }
+
+const isInterrupted = (conclusion: Conclusion) =>
+  Result.isSuccess(conclusion) && conclusion.success.outcome === "interrupted"
 
 const swallowed = "a trigger or a row security policy of the database lets the record stay as it is"
 

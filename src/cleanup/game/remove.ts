@@ -2,13 +2,15 @@ import { Cause, Data, Duration, Effect, Option } from "effect"
 import type { ContainerId } from "../../domain/ContainerId.ts"
 import type { Moment } from "../../domain/Expiry.ts"
 import { Refused } from "../../domain/Outcome.ts"
+import type { PassRefused } from "../../domain/PassRefused.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 import { judgeRecord } from "../../domain/Verdict.ts"
 import type { ContainerEngine, ContainerEngineError, EngineId } from "../../ports/ContainerEngine.ts"
+import type { PassError } from "../../ports/StoreError.ts"
 import type { Brake, Sighting } from "../engine/Brake.ts"
-import { type PassError, PassRefused } from "../PassRefused.ts"
-import type { Recording } from "../Recording.ts"
+import { expectUnchanged } from "../engine/expectedEngine.ts"
 import { awaitAbsence, blame, confirmAbsence, type Found, find, type Question } from "./inspect.ts"
+import type { Recording } from "./Recording.ts"
 import type { RenewableTrust } from "./Trust.ts"
 
 /** What must be left of a lease's trust when a removal has used all of its time, so that it can still be recorded. */
@@ -159,15 +161,9 @@ const alreadyAbsent = Effect.fnUntraced(function* (
   containerId: ContainerId | null,
   { byUs } = { byUs: false }
 ): Effect.fn.Return<Gone, ContainerEngineError | Refused | PassRefused> {
-  yield* isKnown(engine, game)
+  yield* expectUnchanged(engine, game.engineId)
   const kept = yield* confirmAbsence(engine, game.gameId, containerId).pipe(Effect.catchTag("Refused", Effect.succeed))
-  yield* isKnown(engine, game)
+  yield* expectUnchanged(engine, game.engineId)
   if (kept !== undefined && !(byUs && kept.code === "container_unrecorded")) return yield* kept
   return { outcome: "already_absent", containerId, byUs, anonymousVolumes: 0 }
-})
-
-/** Fails if the engine behind the address is no longer the one that the pass began with. */
-export const isKnown = Effect.fnUntraced(function* (engine: Engine, { engineId }: Pick<HeldGame, "engineId">) {
-  const present = yield* engine.identity
-  if (present !== engineId) return yield* PassRefused.engineChanged(engineId, present)
 })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Ref, Result, Schema } from "effect"
 import * as Brake from "../../../src/cleanup/engine/Brake.ts"
 import type { Testimony } from "../../../src/cleanup/engine/testimony.ts"
-import { PassRefused } from "../../../src/cleanup/PassRefused.ts"
+import { PassRefused } from "../../../src/domain/PassRefused.ts"
 import { StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
 
 const seen: Testimony = { _tag: "seen" }

@@ -3,11 +3,10 @@ import { Context, Deferred, Duration, Effect, Fiber, Layer, Metric, Tracer } fro
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
 import * as Brake from "../../../src/cleanup/engine/Brake.ts"
-import { type Summary, summaryOf } from "../../../src/cleanup/game/Cleaned.ts"
+import { attemptOf } from "../../../src/cleanup/game/Cleaned.ts"
 import { Cleaner } from "../../../src/cleanup/game/Cleaner.ts"
-import type { PassError } from "../../../src/cleanup/PassRefused.ts"
 import type { Container } from "../../../src/domain/Container.ts"
-import type { ErrorCode, Outcome } from "../../../src/domain/Outcome.ts"
+import type { EndedAttempt, ErrorCode, Outcome } from "../../../src/domain/Outcome.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import * as Metrics from "../../../src/observability/Metrics.ts"
 import {
@@ -18,6 +17,7 @@ import {
   UnexpectedAnswer,
   Unreachable
 } from "../../../src/ports/ContainerEngine.ts"
+import type { PassError } from "../../../src/ports/StoreError.ts"
 import { StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
 import { StoreState } from "../../adapters/memory/StoreState.ts"
 import {
@@ -46,10 +46,10 @@ const request = {
 /** However the attempt ends: as it is counted, and what ends the pass. */
 const told = (cleaner: Cleaner["Service"]) =>
   cleaner.cleanup(request).pipe(
-    Effect.map((cleaned): Summary & { readonly ends?: PassError | undefined } => cleaned),
+    Effect.map((cleaned): EndedAttempt & { readonly ends?: PassError | undefined } => cleaned),
     Effect.catch((error) => {
       const away = error._tag === "GameFailed" && error.reason._tag === "StoreTrouble" ? error.reason.away : undefined
-      return Effect.succeed({ ...summaryOf(error), ends: error._tag === "CutShort" ? error.reason : away })
+      return Effect.succeed({ ...attemptOf(error), ends: error._tag === "CutShort" ? error.reason : away })
     })
   )
 

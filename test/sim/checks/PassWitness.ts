@@ -1,6 +1,5 @@
-import type { Summary } from "../../../src/cleanup/game/Cleaned.ts"
-import type { PassReport } from "../../../src/cleanup/PassReport.ts"
-import { outcomes, rules } from "../../../src/domain/Outcome.ts"
+import { type EndedAttempt, outcomes, rules } from "../../../src/domain/Outcome.ts"
+import type { PassReport } from "../../../src/domain/PassReport.ts"
 import type { Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { Process } from "../kernel/Process.ts"
 import { type Evidence, newPass } from "./Evidence.ts"
@@ -48,7 +47,7 @@ export class PassWitness {
     this.evidence.known(process).begun++
   }
 
-  ends(process: Process, cleaned: Summary) {
+  ends(process: Process, cleaned: EndedAttempt) {
     const { evidence } = this
     const { gameId, outcome, errorCode, message } = cleaned
     evidence.universe.note(process.name, gameId, outcome, errorCode ?? "", message)
@@ -75,9 +74,9 @@ export class PassWitness {
 
   passEnded(process: Process, report: PassReport) {
     const { evidence } = this
-    const { result, listed, undecodable, notAttempted, error } = report
-    evidence.universe.note(process.name, "pass", result, error?.message ?? "", report.outcomes)
-    if (error !== undefined) evidence.count(`pass ended: ${error._tag === "PassRefused" ? error.reason : error._tag}`)
+    const { result, listed, undecodable, notAttempted, message, reason } = report
+    evidence.universe.note(process.name, "pass", result, message ?? "", report.outcomes)
+    if (message !== null) evidence.count(`pass ended: ${reason ?? "StoreError"}`)
     const known = evidence.known(process)
     const sum = Object.values(report.outcomes).reduce((total, count) => total + count, 0)
     if (listed !== undecodable + notAttempted + sum || notAttempted < 0) {

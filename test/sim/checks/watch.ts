@@ -1,7 +1,8 @@
 import { Effect, Layer } from "effect"
-import { CleanupPass } from "../../../src/cleanup/CleanupPass.ts"
-import { type Summary, summaryOf } from "../../../src/cleanup/game/Cleaned.ts"
+import { attemptOf } from "../../../src/cleanup/game/Cleaned.ts"
 import { Cleaner } from "../../../src/cleanup/game/Cleaner.ts"
+import { CleanupPass } from "../../../src/cleanup/pass/CleanupPass.ts"
+import type { EndedAttempt } from "../../../src/domain/Outcome.ts"
 import type { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
 import type { GameLeases } from "../../../src/ports/GameLeases.ts"
 import type { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
@@ -99,10 +100,10 @@ export const layerCleaner = (witness: Witness, process: Process) =>
         cleanup: (request) =>
           Effect.suspend(() => {
             witness.passes.begins(process)
-            const ends = (summary: Summary) => tell(() => witness.passes.ends(process, summary))
+            const ends = (summary: EndedAttempt) => tell(() => witness.passes.ends(process, summary))
             return cleaner.cleanup(request).pipe(
               Effect.tap(ends),
-              Effect.tapError((error) => ends(summaryOf(error)))
+              Effect.tapError((error) => ends(attemptOf(error)))
             )
           })
       })

@@ -1,4 +1,5 @@
 import { Duration } from "effect"
+import type { Backlog } from "../../../src/domain/Backlog.ts"
 import { isStuck } from "../../../src/domain/Backoff.ts"
 import { isContainerId } from "../../../src/domain/ContainerId.ts"
 import { isBackedOff, isDue, isExpired, lagSeconds, type Moment } from "../../../src/domain/Expiry.ts"
@@ -6,7 +7,7 @@ import { printable } from "../../../src/domain/printable.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow, Lease, SettledEnd } from "../../../src/ports/GameLeases.ts"
-import type { Backlog, Cursor, Page, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
+import type { Cursor, Page, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { LogRow, RecordRow, Tables } from "./Tables.ts"
 
 /** What each SQL statement of the PostgreSQL adapter does, in one step. `now` is the database's clock. */

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import * as UnresolvedRemovals from "../../src/cleanup/UnresolvedRemovals.ts"
+import * as UnresolvedRemovals from "../../../src/cleanup/game/UnresolvedRemovals.ts"
 
 const ttl = Duration.minutes(1)
 

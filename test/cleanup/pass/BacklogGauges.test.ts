@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Metric, References } from "effect"
 import { TestClock } from "effect/testing"
-import * as BacklogGauges from "../../src/cleanup/BacklogGauges.ts"
-import * as CleanupWorker from "../../src/cleanup/CleanupWorker.ts"
-import * as Metrics from "../../src/observability/Metrics.ts"
-import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
-import { StoreState } from "../adapters/memory/StoreState.ts"
-import { layerWorld, seed, settings } from "../support/world.ts"
+import * as CleanupWorker from "../../../src/cleanup/CleanupWorker.ts"
+import * as BacklogGauges from "../../../src/cleanup/pass/BacklogGauges.ts"
+import * as Metrics from "../../../src/observability/Metrics.ts"
+import { StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
+import { StoreState } from "../../adapters/memory/StoreState.ts"
+import { layerWorld, seed, settings } from "../../support/world.ts"
 
 const down = new StoreError({ operation: "backlog", reason: new Unavailable({ cause: new Error("down") }) })
 const due = Effect.map(Metric.value(Metrics.backlogFor("due")), ({ value }) => value)

@@ -1,25 +1,27 @@
-import { Clock, Context, Duration, Effect, Exit, Layer, Option, Ref, Result, Stream } from "effect"
-import { printable } from "../domain/printable.ts"
-import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
-import { ContainerEngine } from "../ports/ContainerEngine.ts"
-import { GameLeases } from "../ports/GameLeases.ts"
-import { KnownEngine } from "../ports/KnownEngine.ts"
-import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, Ref, Stream } from "effect"
+import type { EndedAttempt } from "../../domain/Outcome.ts"
+import { PassRefused } from "../../domain/PassRefused.ts"
+import * as Report from "../../domain/PassReport.ts"
+import type { Progress } from "../../domain/Progress.ts"
+import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
+import { LinesLogged, logGame } from "../../observability/gameTelemetry.ts"
+import { passBegan, passEnded, passGoesOn } from "../../observability/passTelemetry.ts"
+import { ContainerEngine } from "../../ports/ContainerEngine.ts"
+import { GameLeases } from "../../ports/GameLeases.ts"
+import { KnownEngine } from "../../ports/KnownEngine.ts"
+import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import type { PassError } from "../../ports/StoreError.ts"
+import * as Brake from "../engine/Brake.ts"
+import { testimony } from "../engine/testimony.ts"
+import { attemptOf } from "../game/Cleaned.ts"
+import { Cleaner } from "../game/Cleaner.ts"
+import * as Recording from "../game/Recording.ts"
 import { measure } from "./BacklogGauges.ts"
 import { judge } from "./CleanupPlan.ts"
 import { dueGames } from "./dueGames.ts"
-import * as Brake from "./engine/Brake.ts"
-import { testimony } from "./engine/testimony.ts"
 import * as Grace from "./Grace.ts"
-import { summaryOf } from "./game/Cleaned.ts"
-import { Cleaner } from "./game/Cleaner.ts"
 import { Heartbeat } from "./Heartbeat.ts"
-import { backlogMeasured, LinesLogged, logLimited, passEnded, passGoesOn } from "./observe.ts"
 import { braked, type OpenedPass, openPass } from "./openPass.ts"
-import { isCannotRecord, type PassError, PassRefused } from "./PassRefused.ts"
-import * as Report from "./PassReport.ts"
-import type { Progress } from "./Progress.ts"
-import * as Recording from "./Recording.ts"
 
 /** How often the log of a long pass says how far it has come. */
 const progressEvery = Duration.minutes(1)
@@ -63,18 +65,16 @@ export class CleanupPass extends Context.Service<
   static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
 }
 
-/** The counts of one pass while it is under way. */
-const makeCounting = Effect.fnUntraced(function* (trigger: Report.Trigger, dryRun: boolean) {
-  const ref = yield* Ref.make(Report.empty(trigger, dryRun))
-  return {
-    trigger,
-    tally: Ref.get(ref),
-    update: (change: (tally: Report.Tally) => Report.Tally) => Ref.update(ref, change),
-    game: (ended: Parameters<typeof Report.withGame>[1]) => Ref.update(ref, (tally) => Report.withGame(tally, ended)),
-    grace: yield* Grace.make
-  }
-})
-type Counting = Effect.Success<ReturnType<typeof makeCounting>>
+/** What the games of one pass share. */
+interface Shared {
+  readonly opened: OpenedPass
+  readonly brake: Brake.Brake
+  readonly recording: Recording.Recording
+  readonly grace: Grace.Grace
+  readonly tally: Ref.Ref<Report.Tally>
+}
+
+const counted = ({ tally }: Shared, ended: EndedAttempt) => Ref.update(tally, (now) => Report.withGame(now, ended))
 
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
@@ -89,42 +89,29 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const cannotRecord = yield* Ref.make<string | undefined>(undefined)
 
   /** A game's failure is counted and the pass goes on; only what concerns every game ends it. */
-  const clean = (
-    { moment, engineId }: OpenedPass,
-    brake: Brake.Brake,
-    recording: Recording.Recording,
-    counting: Counting
-  ) =>
-    Effect.fnUntraced(function* ({ gameId }: RuntimeRecord) {
-      const request = {
-        gameId,
-        moment,
-        engineId,
-        brake,
-        recording,
-        opSource: "auto_ttl",
-        sourceRef: counting.trigger
-      } as const
-      const attempt = cleaner.cleanup(request).pipe(
-        Effect.tap(counting.game),
-        Effect.tapError((error) => counting.game(summaryOf(error))),
-        Effect.catchReason("GameFailed", "StoreTrouble", ({ away }) =>
-          away === undefined ? Effect.void : Effect.fail(away)
-        ),
-        Effect.catchTag("GameFailed", () => Effect.void),
-        Effect.unwrapReason("CutShort"),
-        Effect.tapError(() => counting.grace.forfeit)
-      )
-      yield* counting.grace.allow(attempt)
-    })
+  const clean = Effect.fnUntraced(function* ({ gameId }: RuntimeRecord, shared: Shared) {
+    const { brake, grace, opened, recording, tally } = shared
+    const sourceRef = (yield* Ref.get(tally)).trigger
+    const attempt = cleaner.cleanup({ gameId, ...opened, brake, recording, opSource: "auto_ttl", sourceRef }).pipe(
+      Effect.tap((cleaned) => counted(shared, cleaned)),
+      Effect.tapError((error) => counted(shared, attemptOf(error))),
+      Effect.catchReason("GameFailed", "StoreTrouble", ({ away }) =>
+        away === undefined ? Effect.void : Effect.fail(away)
+      ),
+      Effect.catchTag("GameFailed", () => Effect.void),
+      Effect.unwrapReason("CutShort"),
+      Effect.tapError(() => grace.forfeit)
+    )
+    yield* grace.allow(attempt)
+  })
 
-  const tryOut = ({ moment }: OpenedPass, recording: Recording.Recording, counting: Counting) =>
-    Effect.fnUntraced(function* (record: RuntimeRecord) {
-      const { gameId, outcome, errorCode, message } = yield* judge(engine, recording, record, { ...options, moment })
-      yield* counting.game({ gameId, outcome, errorCode, unresolved: false, anonymousVolumes: 0 })
-      const line = { game_id: printable(gameId), outcome, error_code: errorCode, message }
-      yield* logLimited(errorCode ?? outcome, "Info", "cleanup.game.dry_run", line)
-    })
+  const tryOut = Effect.fnUntraced(function* (record: RuntimeRecord, shared: Shared) {
+    const { containerId, gameId, imageRef } = record
+    const judged = yield* judge(engine, shared.recording, record, { ...options, moment: shared.opened.moment })
+    const nothing = { unresolved: false, lag: undefined, anonymousVolumes: 0 }
+    yield* counted(shared, { gameId, containerId, imageRef, ...judged, ...nothing })
+    yield* logGame({ gameId, ...judged, event: "cleanup.game.dry_run", level: "Info" })
+  })
 
   /** A brake that could not be stored holds this process all the same, and is stored by its next pass. */
   const isUnstored = yield* Ref.make(false)
@@ -135,11 +122,12 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   })
 
   const work = Effect.fnUntraced(function* (
-    counting: Counting,
+    tally: Ref.Ref<Report.Tally>,
     { acceptAbsent = false, onProgress = () => Effect.void }: RunOptions
   ) {
     const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent })
-    yield* counting.update((tally) => ({ ...tally, cutoff: opened.moment.cutoff }))
+    const { moment } = opened
+    yield* Ref.update(tally, (now) => ({ ...now, cutoff: new Date(moment.cutoff) }))
     if (acceptAbsent) yield* Ref.set(isUnstored, false)
     if ((yield* Ref.get(isUnstored)) && !dryRun) {
       yield* storeBrake(opened)
@@ -147,40 +135,39 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     }
     yield* heartbeat.beat
     // Counting a large backlog may take longer than a statement may. That is no reason to let it grow.
-    const backlog = Option.getOrUndefined(yield* Effect.option(measure(records, opened.moment)))
-    yield* backlogMeasured(backlog)
+    const backlog = Option.getOrUndefined(yield* Effect.option(measure(records, moment)))
+    yield* passBegan(backlog)
 
     const brake = acceptAbsent ? Brake.released : yield* Brake.make(testimony(engine, records, opened))
     const isProbing = (yield* Ref.get(cannotRecord)) !== undefined
     const recording = yield* Recording.make(leases, records, { isProbing })
-    const act: (record: RuntimeRecord) => Effect.Effect<void, PassError> = dryRun
-      ? tryOut(opened, recording, counting)
-      : clean(opened, brake, recording, counting)
+    const shared: Shared = { opened, brake, recording, grace: yield* Grace.make, tally }
+
     const started = yield* Clock.monotonicTimeNanos
     const toDo = backlog && Math.min(backlog.due, options.maxRemovals ?? Infinity)
     const progress = Effect.gen(function* (): Effect.fn.Return<Progress> {
       const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
-      return { due: toDo, done: Report.done(yield* counting.tally), seconds }
+      return { due: toDo, done: Report.done(yield* Ref.get(tally)), seconds }
     })
     yield* Effect.flatMap(Effect.all([progress, cleaner.atOnce]), passGoesOn).pipe(
       Effect.delay(progressEvery),
       Effect.forever,
       Effect.forkScoped
     )
+    const act: (record: RuntimeRecord, shared: Shared) => Effect.Effect<void, PassError> = dryRun ? tryOut : clean
     const game = (record: RuntimeRecord) =>
-      act(record).pipe(
+      act(record, shared).pipe(
         Effect.tap(() => Effect.andThen(heartbeat.beat, Effect.flatMap(progress, onProgress))),
         cleaner.withRoom
       )
-    const pass = yield* Effect.orDie(Effect.currentSpan)
-    yield* due(opened.moment, recording, (page) => counting.update((tally) => Report.withPage(tally, page))).pipe(
+    const links = [{ span: yield* Effect.orDie(Effect.currentSpan), attributes: {} }]
+    yield* due(moment, recording, (page) => Ref.update(tally, (now) => Report.withPage(now, page))).pipe(
       Stream.rechunk(gamesPerTrace),
       Stream.chunks,
       Stream.zipWithIndex,
       Stream.mapEffect(
         ([batch, index]) => {
           const games = Effect.forEach(batch, game, { concurrency: "unbounded", discard: true })
-          const links = [{ span: pass, attributes: {} }]
           return index === 0 ? games : Effect.withSpan(games, "rtmanager.cleanup.batch", { root: true, links })
         },
         { concurrency: 2 }
@@ -196,27 +183,28 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     )
     yield* recording.conclude
     // The work is done: gauges that cannot be set now are set within a minute.
-    if (Report.done(yield* counting.tally) > 0) yield* Effect.ignore(measure(records, opened.moment))
+    if (Report.done(yield* Ref.get(tally)) > 0) yield* Effect.ignore(measure(records, moment))
   }, Effect.scoped)
 
   const runOnce: CleanupPass["Service"]["runOnce"] = Effect.fnUntraced(function* (runOptions) {
-    const counting = yield* makeCounting(runOptions.trigger, dryRun)
-    const reported = (exit: Exit.Exit<void, PassError>) =>
-      Effect.map(counting.tally, (tally) => Report.report(tally, exit))
+    const tally = yield* Ref.make(Report.empty(runOptions.trigger, dryRun))
     const started = yield* Clock.monotonicTimeNanos
-    if (options.mode === "paused") {
-      const paused = yield* reported(Exit.fail(PassRefused.paused))
-      yield* passEnded(paused, started)
-      return paused
-    }
-    const worked = yield* work(counting, runOptions).pipe(
-      Effect.onExit((exit) => Effect.flatMap(reported(exit), (report) => passEnded(report, started))),
-      Effect.withSpan("rtmanager.cleanup.pass", { root: true }),
-      Effect.provideService(LinesLogged, yield* Ref.make<ReadonlyMap<string, number>>(new Map())),
-      Effect.result
-    )
-    const report = yield* reported(Result.isFailure(worked) ? Exit.fail(worked.failure) : Exit.void)
-    yield* Ref.set(cannotRecord, isCannotRecord(report.error) ? report.error.message : undefined)
+    const reported = (exit: Exit.Exit<void, PassError>) => Effect.map(Ref.get(tally), (now) => Report.report(now, exit))
+    const tell = (exit: Exit.Exit<void, PassError>) =>
+      Effect.flatMap(reported(exit), (report) => passEnded(report, started))
+    const worked =
+      options.mode === "paused"
+        ? Effect.onExit(Effect.fail(PassRefused.paused), tell)
+        : work(tally, runOptions).pipe(
+            Effect.onExit(tell),
+            Effect.withSpan("rtmanager.cleanup.pass", { root: true }),
+            Effect.provideServiceEffect(LinesLogged, Ref.make<ReadonlyMap<string, number>>(new Map()))
+          )
+    const report = yield* Effect.matchEffect(worked, {
+      onSuccess: () => reported(Exit.void),
+      onFailure: (error) => reported(Exit.fail(error))
+    })
+    yield* Ref.set(cannotRecord, report.reason === "cannot_record" ? (report.message ?? undefined) : undefined)
     return report
   })
   return CleanupPass.of({ runOnce, cannotRecord: Ref.get(cannotRecord) })

@@ -1,9 +1,9 @@
 import { Effect, Option, Stream } from "effect"
-import type { Moment } from "../domain/Expiry.ts"
-import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
-import { type Cursor, type Page, RuntimeRecords } from "../ports/RuntimeRecords.ts"
+import type { Moment } from "../../domain/Expiry.ts"
+import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
+import { type Cursor, type Page, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import type { Recording } from "../game/Recording.ts"
 import { Heartbeat } from "./Heartbeat.ts"
-import type { Recording } from "./Recording.ts"
 
 interface DueGamesOptions {
   readonly pageSize: number

@@ -1,5 +1,5 @@
 import { Duration, Effect, Ref } from "effect"
-import * as Trust from "./game/Trust.ts"
+import * as Trust from "./Trust.ts"
 
 /** Games whose lease is left to expire, and has not yet, because the engine may still carry out a removal of ours. */
 export interface UnresolvedRemovals {

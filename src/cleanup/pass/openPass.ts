@@ -1,10 +1,12 @@
 import { Clock, Duration, Effect } from "effect"
-import { type EngineId, isOldFormOf } from "../domain/EngineId.ts"
-import { type Moment, momentOf } from "../domain/Expiry.ts"
-import { ContainerEngine } from "../ports/ContainerEngine.ts"
-import { KnownEngine } from "../ports/KnownEngine.ts"
-import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
-import { PassRefused, passError } from "./PassRefused.ts"
+import type { EngineId } from "../../domain/EngineId.ts"
+import { type Moment, momentOf } from "../../domain/Expiry.ts"
+import { PassRefused } from "../../domain/PassRefused.ts"
+import { ContainerEngine } from "../../ports/ContainerEngine.ts"
+import { KnownEngine } from "../../ports/KnownEngine.ts"
+import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import { passError } from "../../ports/StoreError.ts"
+import { expectedEngine } from "../engine/expectedEngine.ts"
 
 /** What a pass may rely on: its one moment and the engine that the records' containers live on. */
 export interface OpenedPass {
@@ -33,24 +35,6 @@ export const believableClocks = Effect.fnUntraced(function* (
   const ahead = before > database ? before - database : Math.min(0, after - database)
   if (Math.abs(ahead) > Duration.toMillis(maxClockSkew)) return yield* PassRefused.clockSkew(ahead, maxClockSkew)
   return { service: Math.min(before, after), database }
-})
-
-/** The engine, if it is the known one, or the first that is seen. What an earlier version wrote of it is completed. */
-export const expectedEngine = Effect.fnUntraced(function* (
-  engine: ContainerEngine["Service"],
-  known: KnownEngine["Service"],
-  options: { readonly remember: boolean }
-) {
-  const present = yield* Effect.mapError(engine.identity, PassRefused.engineDown)
-  const stored =
-    (yield* known.read) ?? (options.remember ? yield* known.remember(present) : { id: present, braked: false })
-  const expected = !isOldFormOf(stored.id, present)
-    ? stored
-    : options.remember
-      ? yield* known.widen(stored.id, present)
-      : { ...stored, id: present }
-  if (expected.id !== present) return yield* PassRefused.engineChanged(expected.id, present)
-  return expected
 })
 
 /** What refuses every pass over a braked engine. */

@@ -1,19 +1,12 @@
-import { Cause, Clock, Duration, Effect, Layer, Metric, Option, Ref, Schedule } from "effect"
-import { type Moment, momentOf } from "../domain/Expiry.ts"
-import * as Metrics from "../observability/Metrics.ts"
-import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
-import type { StoreError } from "../ports/StoreError.ts"
+import { Cause, Clock, Duration, Effect, Layer, Option, Ref, Schedule } from "effect"
+import { type Moment, momentOf } from "../../domain/Expiry.ts"
+import { backlogMeasured } from "../../observability/passTelemetry.ts"
+import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import type { StoreError } from "../../ports/StoreError.ts"
 
 /** Counts the backlog in one statement and sets the gauges by it. */
-export const measure = Effect.fnUntraced(function* (records: RuntimeRecords["Service"], moment: Moment) {
-  const backlog = yield* records.backlog(moment)
-  yield* Metric.update(Metrics.backlogFor("due"), backlog.due)
-  yield* Metric.update(Metrics.backlogFor("backing_off"), backlog.backingOff)
-  yield* Metric.update(Metrics.backlogFor("held"), backlog.held)
-  yield* Metric.update(Metrics.backlogFor("stuck"), backlog.stuck)
-  yield* Metric.update(Metrics.oldestDueAge, backlog.oldestDueAge)
-  return backlog
-})
+export const measure = (records: RuntimeRecords["Service"], moment: Moment) =>
+  Effect.tap(records.backlog(moment), backlogMeasured)
 
 /** A failure is one warning an hour at most, and a debug line besides: a database that is away must not fill the log. */
 const warnEvery = Duration.toNanosUnsafe(Duration.hours(1))

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
-import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
-import { openPass } from "../../src/cleanup/openPass.ts"
-import { EngineId } from "../../src/ports/ContainerEngine.ts"
-import { StoreState } from "../adapters/memory/StoreState.ts"
-import { layerWorld, maxClockSkew, now, retention } from "../support/world.ts"
+import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
+import { openPass } from "../../../src/cleanup/pass/openPass.ts"
+import { EngineId } from "../../../src/ports/ContainerEngine.ts"
+import { StoreState } from "../../adapters/memory/StoreState.ts"
+import { layerWorld, maxClockSkew, now, retention } from "../../support/world.ts"
 
 const open = (options?: { readonly touch?: boolean; readonly acceptAbsent?: boolean }) =>
   Effect.flatMap(openPass, (open) => open({ retention, maxClockSkew, touch: true, ...options }))

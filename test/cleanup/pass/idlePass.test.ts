@@ -1,11 +1,11 @@
 import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Layer } from "effect"
-import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
-import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
-import * as Circuits from "../../src/cleanup/circuits.ts"
-import { Cleaner } from "../../src/cleanup/game/Cleaner.ts"
-import { StoreFixture } from "../ports/StoreFixture.ts"
-import { makePostgresProxy } from "../support/PostgresProxy.ts"
+import * as Memory from "../../../src/adapters/memory/ContainerEngine.ts"
+import * as Circuits from "../../../src/cleanup/circuits.ts"
+import { Cleaner } from "../../../src/cleanup/game/Cleaner.ts"
+import { CleanupPass } from "../../../src/cleanup/pass/CleanupPass.ts"
+import { StoreFixture } from "../../ports/StoreFixture.ts"
+import { makePostgresProxy } from "../../support/PostgresProxy.ts"
 import {
   freshSchema,
   layerDatabase,
@@ -13,9 +13,9 @@ import {
   layerStores,
   PostgresServer,
   postgresServer
-} from "../support/postgres.ts"
-import { micros, stopped } from "../support/records.ts"
-import { engineTimeout, layerHeartbeat, leaseTtl, maxClockSkew, retention } from "../support/world.ts"
+} from "../../support/postgres.ts"
+import { micros, stopped } from "../../support/records.ts"
+import { engineTimeout, layerHeartbeat, leaseTtl, maxClockSkew, retention } from "../../support/world.ts"
 
 const schema = freshSchema()
 const layer = Layer.provideMerge(layerStores({ schema }), postgresServer())

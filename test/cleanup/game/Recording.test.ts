@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Random, Ref } from "effect"
 import { TestClock } from "effect/testing"
-import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
-import { CleanupPass, type RunOptions } from "../../src/cleanup/CleanupPass.ts"
-import { PassRefused } from "../../src/cleanup/PassRefused.ts"
-import { began, conclusion, ended, failed, initial, type State, verdict } from "../../src/cleanup/Recording.ts"
-import { ContainerEngineError, UnexpectedAnswer } from "../../src/ports/ContainerEngine.ts"
-import { CannotRecord, StoreError, Unavailable } from "../../src/ports/StoreError.ts"
-import { type Intercept, StoreState } from "../adapters/memory/StoreState.ts"
-import { containerId, layerWorld, leaseTtl, now, seed, seedOnEngine } from "../support/world.ts"
+import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
+import { began, conclusion, ended, failed, initial, type State, verdict } from "../../../src/cleanup/game/Recording.ts"
+import { CleanupPass, type RunOptions } from "../../../src/cleanup/pass/CleanupPass.ts"
+import { PassRefused } from "../../../src/domain/PassRefused.ts"
+import { ContainerEngineError, UnexpectedAnswer } from "../../../src/ports/ContainerEngine.ts"
+import { CannotRecord, StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
+import { type Intercept, StoreState } from "../../adapters/memory/StoreState.ts"
+import { containerId, layerWorld, leaseTtl, now, seed, seedOnEngine } from "../../support/world.ts"
 
 const denied = (operation: string) =>
   new StoreError({ operation, reason: new CannotRecord({ detail: "permission denied (42501, as role cleanup)" }) })
@@ -83,17 +83,14 @@ const removals = Effect.gen(function* () {
   return calls.flatMap(({ operation, id }) => (operation === "remove" ? [id] : []))
 })
 
-const reasonOf = ({ error }: Effect.Success<ReturnType<typeof runOnce>>) =>
-  error?._tag === "PassRefused" ? error.reason : error?.reason._tag
-
 describe("a pass over a database that does not record", () => {
   it.effect("event 26: refuses before its first game, with the server's words, and takes no lease", () =>
     Effect.gen(function* () {
       yield* seedMany(20)
       yield* intercept(failing(denied, ["rehearse"]))
       const report = yield* runOnce()
-      assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
-      assert.match(report.error?.message ?? "", /permission denied \(42501, as role cleanup\)/)
+      assert.deepStrictEqual([report.result, report.reason], ["refused", "cannot_record"])
+      assert.match(report.message ?? "", /permission denied \(42501, as role cleanup\)/)
       assert.deepStrictEqual([report.listed, report.notAttempted], [20, 20])
       assert.isEmpty(yield* removals)
       assert.strictEqual((yield* StoreState).leases.size, 0)
@@ -107,7 +104,7 @@ describe("a pass over a database that does not record", () => {
       for (const gameId of state.records.keys())
         state.setLease(gameId, { owner: "other", token: 1n, expiresAt: Infinity })
       yield* intercept(failing(denied, ["rehearse"]))
-      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+      assert.strictEqual((yield* runOnce()).reason, "cannot_record")
     }).pipe(Effect.provide(layerWorld()))
   )
 
@@ -115,7 +112,7 @@ describe("a pass over a database that does not record", () => {
     Effect.gen(function* () {
       yield* seedMany(3)
       yield* intercept(failing(denied, ["rehearse"]))
-      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+      assert.strictEqual((yield* runOnce()).reason, "cannot_record")
     }).pipe(Effect.provide(layerWorld({ mode: "dry_run" })))
   )
 
@@ -127,7 +124,7 @@ describe("a pass over a database that does not record", () => {
         assert.strictEqual((yield* runOnce()).result, "success")
         yield* seedMany(3)
         const report = yield* runOnce()
-        assert.deepStrictEqual([report.result, reasonOf(report)], ["failure", "Unavailable"])
+        assert.deepStrictEqual([report.result, report.reason], ["failure", null])
         assert.isEmpty(yield* removals)
       }).pipe(Effect.provide(layerWorld()))
   )
@@ -167,7 +164,7 @@ describe("a pass over a database that does not record", () => {
         yield* seedMany(40)
         yield* intercept(failing(denied, ["commit"]))
         const report = yield* runOnce()
-        assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
+        assert.deepStrictEqual([report.result, report.reason], ["refused", "cannot_record"])
         assert.isAtMost((yield* removals).length, 8)
         assert.strictEqual(report.errorCodes.removed_not_committed, (yield* removals).length)
       }).pipe(Effect.provide(layerWorld({ concurrency: 8 })))
@@ -182,7 +179,7 @@ describe("a pass over a database that does not record", () => {
           state.swallows = operation === "commit"
         })
       const report = yield* runOnce()
-      assert.strictEqual(reasonOf(report), "cannot_record")
+      assert.strictEqual(report.reason, "cannot_record")
       assert.isAtMost((yield* removals).length, 8)
       const rows = state.log.filter(({ errorCode }) => errorCode === "removed_not_committed")
       assert.lengthOf(rows, (yield* removals).length)
@@ -288,7 +285,7 @@ describe("a pass over a database that does not record", () => {
         yield* intercept(failing(denied, ["commit"]))
         const lost: Array<number> = []
         for (let pass = 0; pass < 4; pass++) {
-          assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+          assert.strictEqual((yield* runOnce()).reason, "cannot_record")
           assert.isDefined(yield* (yield* CleanupPass).cannotRecord)
           lost.push((yield* removals).length)
           yield* TestClock.adjust("1 hour")
@@ -307,7 +304,7 @@ describe("a pass over a database that does not record", () => {
       yield* seedMany(1)
       yield* intercept(failing(denied, ["commit"]))
       for (let pass = 0; pass < 3; pass++) {
-        assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+        assert.strictEqual((yield* runOnce()).reason, "cannot_record")
         yield* TestClock.adjust("1 hour")
       }
       assert.lengthOf(yield* removals, 1)
@@ -332,7 +329,7 @@ describe("a pass over a database that does not record", () => {
         if (operation === "commit") return Effect.fail(denied(operation))
         return operation === "settle" ? Effect.fail(locked(operation)) : Effect.void
       })
-      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+      assert.strictEqual((yield* runOnce()).reason, "cannot_record")
     }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
   )
 
@@ -358,7 +355,7 @@ describe("a pass over a database that does not record", () => {
           if (call === "settle game-1") yield* Deferred.succeed(failed, undefined)
         })
       )
-      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+      assert.strictEqual((yield* runOnce()).reason, "cannot_record")
       assert.deepStrictEqual(yield* removals, [containerId(1)])
     }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
   )
@@ -368,7 +365,7 @@ describe("a pass over a database that does not record", () => {
       yield* seedMany(5)
       yield* intercept(failing(denied, ["commit"], ["game-4"]))
       const report = yield* runOnce()
-      assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
+      assert.deepStrictEqual([report.result, report.reason], ["refused", "cannot_record"])
       assert.deepStrictEqual([report.outcomes.removed, report.outcomes.failed], [4, 1])
     }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
   )
@@ -380,7 +377,7 @@ describe("a pass over a database that does not record", () => {
         yield* seedMany(5)
         yield* intercept(failing(locked, ["commit"], ["game-2", "game-4"]))
         const report = yield* runOnce()
-        assert.deepStrictEqual([report.result, reasonOf(report)], ["failure", "Unavailable"])
+        assert.deepStrictEqual([report.result, report.reason], ["failure", null])
         assert.lengthOf(yield* removals, 3)
         yield* TestClock.adjust(Duration.sum(leaseTtl, Duration.seconds(1)))
         yield* intercept(failing(locked, ["commit"], ["game-4"]))
@@ -403,7 +400,7 @@ describe("a pass over a database that does not record", () => {
     Effect.gen(function* () {
       yield* seed("odd\u0007game", 1)
       yield* intercept(failing(denied, ["rehearse"]))
-      assert.match((yield* runOnce()).error?.message ?? "", /as role cleanup\); tried with game odd\\u\{7\}game$/)
+      assert.match((yield* runOnce()).message ?? "", /as role cleanup\); tried with game odd\\u\{7\}game$/)
     }).pipe(Effect.provide(layerWorld()))
   )
 
@@ -450,7 +447,7 @@ describe("a pass over a database that does not record", () => {
       const pass = yield* Effect.forkChild(runOnce())
       while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
       const report = yield* Fiber.join(pass)
-      assert.strictEqual(reasonOf(report), "cannot_record")
+      assert.strictEqual(report.reason, "cannot_record")
       assert.isAtMost((yield* removals).length, 3)
     }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
   )

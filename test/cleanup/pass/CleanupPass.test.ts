@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Logger, Metric, Random, References, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
-import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
-import type { Progress } from "../../src/cleanup/Progress.ts"
-import * as Metrics from "../../src/observability/Metrics.ts"
-import { ContainerEngineError, EngineId, Unreachable } from "../../src/ports/ContainerEngine.ts"
-import { GameLeases } from "../../src/ports/GameLeases.ts"
-import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
-import { StoreState } from "../adapters/memory/StoreState.ts"
-import { containerId, cutoff, layerWorld, now, seed, seedOnEngine } from "../support/world.ts"
+import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
+import { CleanupPass } from "../../../src/cleanup/pass/CleanupPass.ts"
+import type { Progress } from "../../../src/domain/Progress.ts"
+import * as Metrics from "../../../src/observability/Metrics.ts"
+import { ContainerEngineError, EngineId, Unreachable } from "../../../src/ports/ContainerEngine.ts"
+import { GameLeases } from "../../../src/ports/GameLeases.ts"
+import { StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
+import { StoreState } from "../../adapters/memory/StoreState.ts"
+import { containerId, cutoff, layerWorld, now, seed, seedOnEngine } from "../../support/world.ts"
 
 const runOnce = Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual" }))
 const seedMany = (count: number) => Effect.forEach(Array.from({ length: count }), (_, i) => seed(`game-${i}`, i))
@@ -85,7 +85,7 @@ describe("CleanupPass", () => {
       yield* seed("one", 1, { container: { anonymousVolumes: 1 } })
       yield* seed("two", 2, { container: { anonymousVolumes: 2 } })
       yield* seed("running", 3, { container: { anonymousVolumes: 4, state: "running" } })
-      assert.strictEqual((yield* runOnce).anonymousVolumes, 3)
+      assert.strictEqual((yield* runOnce).anonymousVolumesLeft, 3)
     }).pipe(Effect.provide(layerWorld()))
   )
 
@@ -129,7 +129,7 @@ describe("CleanupPass", () => {
       yield* engine.setIdentity(EngineId.make("other/none"))
       const report = yield* runOnce
       assert.strictEqual(report.result, "refused")
-      assert.strictEqual(report.error?._tag === "PassRefused" && report.error.reason, "engine_changed")
+      assert.strictEqual(report.reason, "engine_changed")
       assert.strictEqual((yield* engine.containers).length, 2)
       assert.deepStrictEqual((yield* StoreState).log, [])
       assert.strictEqual((yield* Metric.value(Metrics.passesRefusedFor("engine_changed"))).count, 1)
@@ -211,7 +211,7 @@ describe("CleanupPass", () => {
     Effect.gen(function* () {
       yield* seedMany(1)
       const report = yield* runOnce
-      assert.strictEqual(report.error?._tag === "PassRefused" && report.error.reason, "paused")
+      assert.strictEqual(report.reason, "paused")
       assert.deepStrictEqual(yield* (yield* MemoryEngine).calls, [])
     }).pipe(Effect.provide(layerWorld({ mode: "paused" })))
   )
@@ -316,13 +316,13 @@ describe("CleanupPass", () => {
     Effect.gen(function* () {
       yield* seedGone
       const first = yield* runOnce
-      assert.strictEqual(first.error?._tag === "PassRefused" && first.error.reason, "absent_brake")
+      assert.strictEqual(first.reason, "absent_brake")
       assert.deepStrictEqual([first.outcomes.already_absent, first.outcomes.failed], [19, 0])
       const engine = yield* MemoryEngine
       const asked = (yield* engine.calls).length
       const second = yield* runOnce
       assert.deepStrictEqual([second.result, second.listed], ["refused", 0])
-      assert.match(second.error?.message ?? "", /run --accept-absent/)
+      assert.match(second.message ?? "", /run --accept-absent/)
       assert.isFalse((yield* engine.calls).slice(asked).some(({ operation }) => operation === "inspect"))
     }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
   )
@@ -335,7 +335,7 @@ describe("CleanupPass", () => {
         const state = yield* StoreState
         state.intercept = (operation) => (operation === "brakeEngine" ? storeDown : Effect.void)
         const first = yield* runOnce
-        assert.strictEqual(first.error?._tag === "PassRefused" && first.error.reason, "absent_brake")
+        assert.strictEqual(first.reason, "absent_brake")
         const second = yield* runOnce
         assert.deepStrictEqual([second.result, second.listed, state.known?.braked], ["failure", 0, false])
         state.intercept = () => Effect.void
@@ -466,7 +466,7 @@ describe("CleanupPass", () => {
           : Effect.void
       )
       const report = yield* runOnce
-      assert.strictEqual(report.error?._tag === "PassRefused" && report.error.reason, "engine_changed")
+      assert.strictEqual(report.reason, "engine_changed")
       assert.isFalse((yield* StoreState).known?.braked)
     }).pipe(Effect.provide(layerWorld()))
   )

@@ -1,12 +1,12 @@
 import { Effect, Random, Result, TxRef } from "effect"
-import { isContainerId } from "../domain/ContainerId.ts"
-import { Refused } from "../domain/Outcome.ts"
-import { printable } from "../domain/printable.ts"
-import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
-import type { GameLeases } from "../ports/GameLeases.ts"
-import type { RuntimeRecords } from "../ports/RuntimeRecords.ts"
-import type { StoreError } from "../ports/StoreError.ts"
-import { type PassError, PassRefused, passError } from "./PassRefused.ts"
+import { isContainerId } from "../../domain/ContainerId.ts"
+import { Refused } from "../../domain/Outcome.ts"
+import { PassRefused } from "../../domain/PassRefused.ts"
+import { printable } from "../../domain/printable.ts"
+import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
+import type { GameLeases } from "../../ports/GameLeases.ts"
+import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import { type PassError, passError, type StoreError } from "../../ports/StoreError.ts"
 
 /** Lets other games have this one's turn at the engine while it waits. */
 type Aside = <A, E>(wait: Effect.Effect<A, E>) => Effect.Effect<A, E>

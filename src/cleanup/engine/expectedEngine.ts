@@ -1,0 +1,29 @@
+import { Effect } from "effect"
+import { type EngineId, isOldFormOf } from "../../domain/EngineId.ts"
+import { PassRefused } from "../../domain/PassRefused.ts"
+import type { ContainerEngine } from "../../ports/ContainerEngine.ts"
+import type { KnownEngine } from "../../ports/KnownEngine.ts"
+
+/** The engine, if it is the known one, or the first that is seen. What an earlier version wrote of it is completed. */
+export const expectedEngine = Effect.fnUntraced(function* (
+  engine: ContainerEngine["Service"],
+  known: KnownEngine["Service"],
+  options: { readonly remember: boolean }
+) {
+  const present = yield* Effect.mapError(engine.identity, PassRefused.engineDown)
+  const stored =
+    (yield* known.read) ?? (options.remember ? yield* known.remember(present) : { id: present, braked: false })
+  const expected = !isOldFormOf(stored.id, present)
+    ? stored
+    : options.remember
+      ? yield* known.widen(stored.id, present)
+      : { ...stored, id: present }
+  if (expected.id !== present) return yield* PassRefused.engineChanged(expected.id, present)
+  return expected
+})
+
+/** Fails if the engine behind the address is no longer the one that the pass began with. */
+export const expectUnchanged = Effect.fnUntraced(function* (engine: ContainerEngine["Service"], engineId: EngineId) {
+  const present = yield* engine.identity
+  if (present !== engineId) return yield* PassRefused.engineChanged(engineId, present)
+})

@@ -1,0 +1,18 @@
+/** The stopped records at one moment. A held or a stuck game may be due too, so the counts do not add up. */
+export interface Backlog {
+  readonly due: number
+  /** Expired, but not to be tried again yet, and not stuck. */
+  readonly backingOff: number
+  /** Due, but somebody's lease on the game has not expired. */
+  readonly held: number
+  /** Expired, and failed so often that a person is needed. */
+  readonly stuck: number
+  /** Up to five of the stuck games, those that failed most often first. */
+  readonly stuckGames: ReadonlyArray<string>
+  /** Seconds since the oldest due record became due; 0 when nothing is due. */
+  readonly oldestDueAge: number
+  /** Stopped, but with a NULL or infinite `last_op_at`: never due. */
+  readonly noTime: number
+  /** Stopped, with a `last_op_at` after the database's clock: not due. */
+  readonly future: number
+}

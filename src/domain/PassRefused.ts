@@ -1,0 +1,55 @@
+import { Duration, Schema } from "effect"
+import { difference, type EngineId } from "./EngineId.ts"
+
+/** Why a guard refuses a pass: the closed set, also the attribute `reason` of `rtmanager.cleanup.pass.refused`. */
+export const refusals = [
+  "engine_changed",
+  "engine_down",
+  "clock_skew",
+  "absent_brake",
+  "cannot_record",
+  "paused"
+] as const
+export type Refusal = (typeof refusals)[number]
+
+/** The whole pass stops, without a row and without charging any game. */
+export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused", {
+  reason: Schema.Literals(refusals),
+  message: Schema.String
+}) {
+  static paused = new PassRefused({ reason: "paused", message: "RTMANAGER_CLEANUP_MODE is paused" })
+
+  static engineChanged = (known: EngineId, present: EngineId) =>
+    new PassRefused({
+      reason: "engine_changed",
+      message: `the engine is ${present}, but the records' containers live on ${known}. ${difference(known, present)}. Only if those containers are gone for good, or all on this engine, run: engine accept`
+    })
+
+  static engineDown = ({ message }: Error) => new PassRefused({ reason: "engine_down", message })
+
+  /** `ahead`: of the database's clock, in milliseconds; negative if the service's clock is behind. */
+  static clockSkew = (ahead: number, limit: Duration.Duration) =>
+    new PassRefused({
+      reason: "clock_skew",
+      message: `this service's clock is ${Duration.format(Duration.millis(Math.abs(ahead)))} ${ahead > 0 ? "ahead of" : "behind"} the database's, more than RTMANAGER_CLEANUP_MAX_CLOCK_SKEW (${Duration.format(limit)}) allows`
+    })
+
+  static cannotRecord = (why: string) =>
+    new PassRefused({
+      reason: "cannot_record",
+      message: `no further container is removed, because the database would not record it: ${why}`
+    })
+
+  static absentBrake = (why: string) =>
+    new PassRefused({
+      reason: "absent_brake",
+      message: `${why}; see what became of them, then run: run --accept-absent`
+    })
+}
+
+/** The refusal that an error is; `null` for any other error, which is the database's. */
+export const refusalOf = (error: PassRefused | Error): Refusal | null =>
+  error instanceof PassRefused ? error.reason : null
+
+/** Nobody has to act: a pass may work as soon as the engine or the database (`null`) is back. */
+export const isAway = (refusal: Refusal | null): boolean => refusal === null || refusal === "engine_down"

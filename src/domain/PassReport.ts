@@ -1,0 +1,113 @@
+import { Cause, Exit, Option, Schema } from "effect"
+import { type EndedAttempt, errorCodes, outcomes } from "./Outcome.ts"
+import { type PassRefused, refusalOf, refusals } from "./PassRefused.ts"
+
+/** What started a pass. */
+export type Trigger = PassReport["trigger"]
+
+/**
+ * `success`: all that was due has ended well. `partial`: but for some games or rows. `failure`: the database ended the
+ * pass. `refused`: a guard did.
+ */
+export const passResults = ["success", "partial", "failure", "refused", "interrupted"] as const
+export type PassResult = (typeof passResults)[number]
+
+/**
+ * What one pass came to. `listed = undecodable + notAttempted + the sum of outcomes`, always. Its encoding is the JSON that
+ * people and programs get.
+ */
+export const PassReport = Schema.Struct({
+  trigger: Schema.Literals(["startup", "schedule", "manual"]),
+  /** Nothing was touched: the outcomes are those that a pass would have had. */
+  dryRun: Schema.Boolean,
+  result: Schema.Literals(passResults),
+  /** Which guard ended the pass. */
+  reason: Schema.NullOr(Schema.Literals(refusals)),
+  /** Why nothing, or nothing more, could be done. */
+  message: Schema.NullOr(Schema.String),
+  /** `null` if the pass did not get that far. */
+  cutoff: Schema.NullOr(Schema.DateFromString),
+  listed: Schema.Int,
+  undecodable: Schema.Int,
+  /** Listed, but the pass ended before their turn, or they were more than it may attempt. */
+  notAttempted: Schema.Int,
+  outcomes: Schema.Record(Schema.Literals(outcomes), Schema.Int),
+  /** Only those that occurred. */
+  errorCodes: Schema.Record(Schema.Literals(errorCodes), Schema.optionalKey(Schema.Int)),
+  /** Games whose removal the engine may still carry out; their leases are left to expire. */
+  unresolved: Schema.Array(Schema.String),
+  /** Those of the removed containers. They stay until the engine is told to prune them. */
+  anonymousVolumesLeft: Schema.Int
+}).pipe(
+  Schema.encodeKeys({
+    dryRun: "dry_run",
+    notAttempted: "not_attempted",
+    errorCodes: "error_codes",
+    anonymousVolumesLeft: "anonymous_volumes_left"
+  })
+)
+export type PassReport = typeof PassReport.Type
+
+/** What a pass has counted so far, page by page and game by game. */
+export interface Tally extends Omit<PassReport, "result" | "reason" | "message" | "notAttempted"> {
+  /** The first five, each named with what is wrong. */
+  readonly undecodableRows: ReadonlyArray<string>
+}
+
+export const empty = (trigger: Trigger, dryRun: boolean): Tally => ({
+  trigger,
+  dryRun,
+  cutoff: null,
+  listed: 0,
+  undecodable: 0,
+  undecodableRows: [],
+  outcomes: { removed: 0, already_absent: 0, replay_no_op: 0, conflict: 0, failed: 0, interrupted: 0 },
+  errorCodes: {},
+  unresolved: [],
+  anonymousVolumesLeft: 0
+})
+
+export const withPage = (
+  tally: Tally,
+  { records, undecodable }: { readonly records: ReadonlyArray<unknown>; readonly undecodable: ReadonlyArray<string> }
+): Tally => ({
+  ...tally,
+  listed: tally.listed + records.length + undecodable.length,
+  undecodable: tally.undecodable + undecodable.length,
+  undecodableRows: [...tally.undecodableRows, ...undecodable].slice(0, 5)
+})
+
+export const withGame = (tally: Tally, ended: EndedAttempt): Tally => {
+  const { anonymousVolumes, errorCode, gameId, outcome, unresolved } = ended
+  return {
+    ...tally,
+    outcomes: { ...tally.outcomes, [outcome]: tally.outcomes[outcome] + 1 },
+    errorCodes:
+      errorCode === null
+        ? tally.errorCodes
+        : { ...tally.errorCodes, [errorCode]: (tally.errorCodes[errorCode] ?? 0) + 1 },
+    unresolved: unresolved ? [...tally.unresolved, gameId] : tally.unresolved,
+    anonymousVolumesLeft: tally.anonymousVolumesLeft + anonymousVolumes
+  }
+}
+
+/** Games that have ended, in whatever way. */
+export const done = ({ outcomes }: Tally): number => Object.values(outcomes).reduce((sum, count) => sum + count, 0)
+
+export const report = (tally: Tally, exit: Exit.Exit<void, PassRefused | Error>): PassReport & Tally => {
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  return {
+    ...tally,
+    result: resultOf(tally, exit),
+    reason: error === undefined ? null : refusalOf(error),
+    message: error?.message ?? null,
+    notAttempted: tally.listed - tally.undecodable - done(tally)
+  }
+}
+
+const resultOf = ({ outcomes, undecodable }: Tally, exit: Exit.Exit<void, PassRefused | Error>): PassResult => {
+  if (Exit.isSuccess(exit)) return outcomes.failed > 0 || undecodable > 0 ? "partial" : "success"
+  if (Cause.hasInterruptsOnly(exit.cause)) return "interrupted"
+  const isRefused = Option.exists(Exit.findErrorOption(exit), (error) => refusalOf(error) !== null)
+  return isRefused ? "refused" : "failure"
+}

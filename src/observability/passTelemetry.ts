@@ -1,0 +1,78 @@
+import { Clock, Effect, Metric, Record as Rec } from "effect"
+import type { Backlog } from "../domain/Backlog.ts"
+import type { PassReport, Tally } from "../domain/PassReport.ts"
+import { type Progress, rate, secondsLeft } from "../domain/Progress.ts"
+import { printable } from "../domain/printable.ts"
+import * as Metrics from "./Metrics.ts"
+
+/** The backlog as gauges. */
+export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog) {
+  yield* Metric.update(Metrics.backlogFor("due"), backlog.due)
+  yield* Metric.update(Metrics.backlogFor("backing_off"), backlog.backingOff)
+  yield* Metric.update(Metrics.backlogFor("held"), backlog.held)
+  yield* Metric.update(Metrics.backlogFor("stuck"), backlog.stuck)
+  yield* Metric.update(Metrics.oldestDueAge, backlog.oldestDueAge)
+})
+
+/** What a pass finds at its start, besides the gauges: rows that it cannot use, and games that need a person. */
+export const passBegan = Effect.fnUntraced(function* (backlog: Backlog | undefined) {
+  if (backlog === undefined) return yield* Effect.logInfo("cleanup.pass.backlog_unknown")
+  yield* Metric.update(Metrics.unusableRowsFor("no_time"), backlog.noTime)
+  yield* Metric.update(Metrics.unusableRowsFor("future"), backlog.future)
+  if (backlog.stuck > 0) {
+    yield* Effect.logWarning("cleanup.pass.stuck_games").pipe(
+      Effect.annotateLogs({ games: backlog.stuck, first: backlog.stuckGames.map(printable) })
+    )
+  }
+})
+
+/** A long pass as one log line now and then, with how many games may be at the engine at once. */
+export const passGoesOn = ([progress, atOnce]: readonly [Progress, number]) =>
+  Effect.annotateLogs(Effect.logInfo("cleanup.pass.progress"), {
+    done: progress.done,
+    due: progress.due ?? "unknown",
+    games_per_second: Number(rate(progress).toPrecision(3)),
+    seconds_left: secondsLeft(progress) ?? "unknown",
+    games_at_once: atOnce
+  })
+
+/** An ended pass as span attributes, instruments and one log line, which is a warning if something ended the pass early. */
+export const passEnded = Effect.fnUntraced(function* (report: PassReport & Tally, started: bigint) {
+  const { message, reason, result } = report
+  const errorType = reason ?? (result === "failure" ? "store_unavailable" : undefined)
+  const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
+  yield* Effect.annotateCurrentSpan({
+    "rtmanager.cleanup.trigger": report.trigger,
+    "rtmanager.cleanup.result": result,
+    "rtmanager.cleanup.listed": report.listed,
+    "rtmanager.cleanup.dry_run": report.dryRun,
+    ...Rec.mapKeys(report.outcomes, (outcome) => `rtmanager.cleanup.games.${outcome}`),
+    ...(errorType !== undefined && { "error.type": errorType })
+  })
+  yield* Metric.update(Metrics.passDurationFor(result), seconds)
+  yield* Metric.update(Metrics.unusableRowsFor("undecodable"), report.undecodable)
+  if (reason !== null) yield* Metric.update(Metrics.passesRefusedFor(reason), 1)
+  if (result === "success" || result === "partial") {
+    yield* Metric.update(Metrics.lastSuccess, (yield* Clock.currentTimeMillis) / 1000)
+  }
+  if (report.undecodable > 0) {
+    yield* Effect.logWarning("cleanup.pass.undecodable_rows").pipe(
+      Effect.annotateLogs({ rows: report.undecodable, first: report.undecodableRows })
+    )
+  }
+  const level = message !== null ? "Warn" : report.listed > 0 || result === "interrupted" ? "Info" : "Debug"
+  yield* Effect.logWithLevel(level)(`cleanup.pass.${result}`).pipe(
+    Effect.annotateLogs({
+      trigger: report.trigger,
+      dry_run: report.dryRun,
+      ...(report.cutoff !== null && { cutoff: report.cutoff.toISOString() }),
+      listed: report.listed,
+      undecodable: report.undecodable,
+      not_attempted: report.notAttempted,
+      outcomes: report.outcomes,
+      error_codes: report.errorCodes,
+      seconds,
+      ...(message !== null && { reason: errorType, message })
+    })
+  )
+})
