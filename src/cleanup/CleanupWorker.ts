@@ -6,16 +6,16 @@ import { Heartbeat } from "./pass/Heartbeat.ts"
 
 const longestWait = Duration.minutes(1)
 
-/** While database or engine are away: the times from one pass to the next. */
+/** From one pass to the next while database or engine are away. */
 const sooner = (interval: Duration.Duration) =>
   Schedule.min([Schedule.exponential("5 seconds"), Schedule.spaced(Duration.min(interval, longestWait))]).pipe(
     Schedule.jittered
   )
 
 /**
- * The loop: a pass at once, then the next one `interval` after the last has ended, so passes never overlap. Where one
- * could not be done because database or engine were away, the next comes sooner, by backoff with jitter. Whatever
- * becomes of a pass, the loop goes on; it ends with the layer's scope, which waits for the games in flight.
+ * The loop: a pass at once, then the next one `interval` after the last has ended, so passes never overlap. If database or
+ * engine were away, the next pass comes sooner, by backoff with jitter. The loop goes on whatever becomes of a pass; it
+ * ends with the layer's scope, which waits for the games in flight.
  */
 export const layer = (options: { readonly interval: Duration.Duration }) =>
   Layer.effectDiscard(

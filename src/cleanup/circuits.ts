@@ -6,7 +6,7 @@ import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { StoreError, Withheld as StoreWithheld } from "../ports/StoreError.ts"
 
-/** How long an open circuit lets nothing through: longer after each probe that failed. */
+/** How long an open circuit lets nothing through: longer after each failed probe. */
 const openDuration = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("1 minute")]).pipe(
   Schedule.jittered
 )
@@ -16,11 +16,11 @@ interface Dependency<E> {
   /** The failure of a call that was not sent. */
   readonly rejected: (operation: string, detail: string) => E
   readonly explain: (error: E) => string
-  /** Whether it says that the dependency is away, rather than that it answers something unwelcome. */
+  /** Whether the dependency is away, rather than answering something unwelcome. */
   readonly isAway: (error: E) => boolean
 }
 
-/** What `breaker` says too, at hand for the many calls that are no probes. */
+/** A copy of the state of `breaker`, so that the many calls that are no probes need not ask it. */
 interface Known {
   readonly isClosed: boolean
   readonly lastFailure: string
@@ -32,7 +32,7 @@ const circuit = Effect.fnUntraced(function* <E>(
 ) {
   const known = yield* Ref.make<Known>({ isClosed: true, lastFailure: "" })
   return {
-    /** A question to the dependency as a whole: failing opens the circuit, an answer closes it again. */
+    /** A question to the dependency as a whole: a failure opens the circuit, an answer closes it. */
     probe: <A>(operation: string, question: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       question.pipe(
         Effect.tapError((error) => Ref.update(known, (now) => ({ ...now, lastFailure: explain(error) }))),
@@ -58,7 +58,7 @@ const circuit = Effect.fnUntraced(function* <E>(
           )
         })
       ),
-    /** Any other call is not sent unless the circuit is closed. Its own failure may be one container's, or one row's. */
+    /** Any other call is sent only while the circuit is closed. Its failure may concern one container or one row alone. */
     call: <A>(operation: string, call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.flatMap(Ref.get(known), ({ isClosed, lastFailure }) =>
         isClosed ? call : Effect.fail(rejected(operation, lastFailure))
@@ -110,7 +110,7 @@ const make = Effect.gen(function* () {
       backlog: (moment) => toDatabase.call("backlog", records.backlog(moment)),
       witnesses: (moment) => toDatabase.call("witnesses", records.witnesses(moment))
     }),
-    // What ends an attempt is always tried: a removal must not stay unrecorded because of a probe.
+    // What ends an attempt is always sent: a removal must not stay unrecorded because of a probe.
     Context.add(GameLeases, {
       ...leases,
       acquire: (gameId) => toDatabase.call("acquire", leases.acquire(gameId)),
@@ -120,7 +120,7 @@ const make = Effect.gen(function* () {
   )
 })
 
-/** An open circuit waits by monotonic time: a wall clock that is set back would keep it open for as long. */
+/** An open circuit waits by monotonic time: a wall clock that is set back would keep it open longer. */
 const layerStore = Layer.effect(
   CircuitBreaker.CircuitBreakerStore,
   Effect.gen(function* () {
@@ -144,7 +144,7 @@ const layerStore = Layer.effect(
 ).pipe(Layer.provide(CircuitBreaker.layerStoreMemory()))
 
 /**
- * The same ports, but while engine or database are away their calls fail at once, with the reason, and only a probe now
- * and then gets through. A probe is what asks the whole: the engine's identity or a ping, the database's clock.
+ * The same ports, but while engine or database are away their calls fail at once with the reason, and only an occasional
+ * probe gets through. The probes are the engine's identity and ping, and the database's clock.
  */
 export const layer = Layer.effectContext(make).pipe(Layer.provide(layerStore))

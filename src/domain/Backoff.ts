@@ -2,7 +2,7 @@ import { Duration, Schema } from "effect"
 
 /**
  * How often a game has failed since its last success, and when it may be tried again (Unix milliseconds). Only a success
- * ends it, so a game that is started and stopped once more keeps its count.
+ * resets it: a game that is started and stopped again keeps its count.
  */
 export const Backoff = Schema.Struct({
   attempts: Schema.Int,
@@ -12,7 +12,7 @@ export const Backoff = Schema.Struct({
 })
 export type Backoff = typeof Backoff.Type
 
-/** So many failures without a success, and the game is listed as stuck: it waits for a person. */
+/** After this many failures without a success, a game is listed as stuck: a person is needed. */
 export const stuckAfter = 10
 
 export const isStuck = (backoff: Backoff | null): boolean => backoff !== null && backoff.attempts >= stuckAfter
@@ -21,8 +21,8 @@ const shortest = Duration.toMillis("1 minute")
 const longest = Duration.toMillis("24 hours")
 
 /**
- * What one more failure makes of it: anywhere up to 2, 4, 8 … minutes later, at most a day, so that games which failed
- * together do not come back together. `random` is in [0, 1).
+ * The backoff after one more failure. The next attempt comes at a random time within 2, 4, 8 … minutes, at most a day, so
+ * that games that failed together do not come back together. `random` is in [0, 1).
  */
 export const afterFailure = (
   before: Backoff | null,

@@ -13,7 +13,7 @@ export const ContainerState = Schema.Literals([
 ])
 export type ContainerState = typeof ContainerState.Type
 
-/** What the engine says of one container. Times are Unix milliseconds, rounded down; `null` means never. */
+/** One container as the engine describes it. Times are Unix milliseconds, rounded down; `null` means never. */
 export interface Container {
   readonly id: ContainerId
   readonly state: ContainerState
@@ -22,6 +22,6 @@ export interface Container {
   readonly createdAt: number
   readonly startedAt: number | null
   readonly finishedAt: number | null
-  /** How many volumes the engine has made for it alone. They stay when it goes. Absent: none. */
+  /** How many anonymous volumes it has. They stay when it is removed. Absent: none. */
   readonly anonymousVolumes?: number
 }

@@ -3,8 +3,8 @@ import { printable } from "./printable.ts"
 
 /**
  * Which engine this is, and which of its containers it can see: `ID/none/driver:root`. The `/info` ID alone survives a
- * wiped engine, so the id of its network `none` is beside it. An engine hides, without a word, the containers of any other
- * storage driver and of any other data folder; with user namespaces that is a subfolder.
+ * wiped engine, so the id of its network `none` is beside it. An engine silently hides the containers of any other storage
+ * driver and of any other data folder; user namespaces have a subfolder.
  */
 export const EngineId = Schema.NonEmptyString.pipe(Schema.brand("EngineId"))
 export type EngineId = typeof EngineId.Type
@@ -15,7 +15,7 @@ export interface EngineParts {
   /** The id of the network `none`. */
   readonly none: string
   readonly driver: string
-  /** Where the layers are if containerd keeps them: drivers of both kinds have the same names. */
+  /** Where containerd keeps the layers, if it does: its drivers have the same names as Docker's own. */
   readonly containerd: { readonly namespace: string; readonly address: string } | undefined
   readonly root: string
 }
@@ -31,7 +31,7 @@ export const isOldFormOf = (known: EngineId, present: EngineId): boolean =>
 
 const parts = /^(?<id>[^/]+)\/(?<none>[^/]+)(?:\/(?<driver>[^:(]+(?:\([^)]*\))?):(?<root>.+))?$/s
 
-/** In which parts the present engine is not the known one, and what may have happened: a sentence for people. */
+/** How the present engine differs from the known one and what may have happened, as a sentence for people. */
 export const difference = (known: EngineId, present: EngineId): string => {
   const was = parts.exec(known)?.groups ?? {}
   const is = parts.exec(present)?.groups ?? {}

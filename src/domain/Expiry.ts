@@ -1,10 +1,10 @@
 import { Duration } from "effect"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
 
-/** The one moment that a pass goes by, Unix milliseconds. */
+/** The one moment by which a pass judges, Unix milliseconds. */
 export interface Moment {
   readonly now: number
-  /** A game must have ended strictly before it for its container to go: `now` minus retention. */
+  /** `now` minus retention. Only games that ended strictly before it are due. */
   readonly cutoff: number
 }
 
@@ -28,11 +28,11 @@ export const isBackedOff = ({ backoff }: RuntimeRecord, { now }: Moment): boolea
 export const isDue = (record: RuntimeRecord, moment: Moment): boolean =>
   isExpired(record, moment) && !isBackedOff(record, moment)
 
-/** Seconds from the time when the record became due to `at` (Unix milliseconds): how late we are. */
+/** How late we are: seconds from when the record became due to `at` (Unix milliseconds). */
 export const lagSeconds = (lastOpAt: bigint, { now, cutoff }: Moment, at: number): number =>
   (at - now + cutoff) / 1000 - Number(lastOpAt) / 1_000_000
 
-/** When a record with this `lastOpAt` becomes due, for people; years that a `Date` cannot hold are called never. */
+/** When a record with this `lastOpAt` becomes due, as text for people; `never` if a `Date` cannot hold the year. */
 export const dueAt = (lastOpAt: bigint, retention: Duration.Duration): string => {
   const at = new Date(Number(lastOpAt / 1000n) + Duration.toMillis(retention))
   return Number.isNaN(at.getTime()) ? "never" : at.toISOString()

@@ -4,14 +4,14 @@ import { Data, type LogLevel } from "effect"
 export const outcomes = ["removed", "already_absent", "replay_no_op", "conflict", "failed", "interrupted"] as const
 export type Outcome = (typeof outcomes)[number]
 
-/** Who asked for a cleaning: `operation_log.op_source`. */
+/** Who asked for an attempt: `operation_log.op_source`. */
 export const opSources = ["auto_ttl"] as const
 export type OpSource = (typeof opSources)[number]
 
 interface Rule {
   readonly outcome: Outcome
   readonly level: LogLevel.Severity
-  /** What `operation_log.error_code` says of it; `null` if no row is written. */
+  /** The row's `operation_log.error_code`; `null` if no row is written. */
   readonly logged: string | null
 }
 
@@ -35,7 +35,7 @@ const failure = (trouble: Trouble, level: LogLevel.Severity, logged: string | nu
   trouble
 })
 
-/** Every error code with what it means for the outcome, the log's level and the audit row: one table for all of them. */
+/** The one table of error codes: what each means for the outcome, the log level and the audit row. */
 export const rules = {
   replay_no_op: rule("replay_no_op", "Debug", null),
   lease_busy: rule("conflict", "Debug", null),
@@ -58,7 +58,7 @@ export const rules = {
 export type ErrorCode = keyof typeof rules
 export const errorCodes = Object.keys(rules) as ReadonlyArray<ErrorCode>
 
-/** An ended attempt on one game, as a pass counts it and telemetry tells it. */
+/** An ended attempt on one game, as passes count it and telemetry shows it. */
 export interface EndedAttempt {
   readonly gameId: string
   /** `null` also if the record's id is not a container id. */
@@ -76,7 +76,7 @@ export interface EndedAttempt {
   readonly anonymousVolumes: number
 }
 
-/** Why a container was not removed, or its removal not recorded: a code and a sentence for people. */
+/** Why a container was not removed, or why its removal was not recorded: a code and a sentence for people. */
 export class Refused extends Data.TaggedError("Refused")<{
   readonly code: ErrorCode
   readonly message: string

@@ -12,7 +12,7 @@ export const refusals = [
 ] as const
 export type Refusal = (typeof refusals)[number]
 
-/** The whole pass stops, without a row and without charging any game. */
+/** The whole pass stops. No row is written and no game is charged. */
 export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused", {
   reason: Schema.Literals(refusals),
   message: Schema.String
@@ -47,9 +47,9 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
     })
 }
 
-/** The refusal that an error is; `null` for any other error, which is the database's. */
+/** The error as a refusal; `null` for a failure of the database. */
 export const refusalOf = (error: PassRefused | Error): Refusal | null =>
   error instanceof PassRefused ? error.reason : null
 
-/** Nobody has to act: a pass may work as soon as the engine or the database (`null`) is back. */
+/** Whether a pass may work as soon as the engine or the database (`null`) is back, without anybody acting. */
 export const isAway = (refusal: Refusal | null): boolean => refusal === null || refusal === "engine_down"

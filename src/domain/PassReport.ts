@@ -6,8 +6,8 @@ import { type PassRefused, refusalOf, refusals } from "./PassRefused.ts"
 export type Trigger = PassReport["trigger"]
 
 /**
- * `success`: all that was due has ended well. `partial`: but for some games or rows. `failure`: the database ended the
- * pass. `refused`: a guard did.
+ * `success`: every due game ended well. `partial`: some games failed, or some rows did not decode. `failure`: the database
+ * ended the pass. `refused`: a guard did.
  */
 export const passResults = ["success", "partial", "failure", "refused", "interrupted"] as const
 export type PassResult = (typeof passResults)[number]
@@ -18,7 +18,7 @@ export type PassResult = (typeof passResults)[number]
  */
 export const PassReport = Schema.Struct({
   trigger: Schema.Literals(["startup", "schedule", "manual"]),
-  /** Nothing was touched: the outcomes are those that a pass would have had. */
+  /** Nothing was touched: these are the outcomes that a pass would have had. */
   dryRun: Schema.Boolean,
   result: Schema.Literals(passResults),
   /** Which guard ended the pass. */
@@ -91,7 +91,7 @@ export const withGame = (tally: Tally, ended: EndedAttempt): Tally => {
   }
 }
 
-/** Games that have ended, in whatever way. */
+/** How many games have ended, with whatever outcome. */
 export const done = ({ outcomes }: Tally): number => Object.values(outcomes).reduce((sum, count) => sum + count, 0)
 
 export const report = (tally: Tally, exit: Exit.Exit<void, PassRefused | Error>): PassReport & Tally => {

@@ -14,8 +14,8 @@ export interface DueRecord extends RuntimeRecord {
 const refuse = (code: ErrorCode, message: string) => Result.fail(new Refused({ code, message }))
 
 /**
- * Steps 2 and 3 for a record read under the lease. `undefined` means that the record is gone. Only a record that is
- * stopped and due, and whose container id is NULL or 64 hex digits, passes.
+ * Steps 2 and 3 for a record read under the lease; `undefined` if the record is gone. A record passes only if it is stopped
+ * and due, and if its container id is NULL or 64 hex digits.
  */
 export const judgeRecord = (record: RuntimeRecord | undefined, moment: Moment): Result.Result<DueRecord, Refused> => {
   if (record === undefined) return refuse("record_moved", "the record is gone")
@@ -32,9 +32,9 @@ export const judgeRecord = (record: RuntimeRecord | undefined, moment: Moment): 
 }
 
 /**
- * Step 4 for a container that the engine described. Only a container that carries this game's label, does not run and
- * last changed before the cutoff passes: it may be removed, or is being removed. `now` is this service's clock; all times are Unix milliseconds. A container
- * that changed later than `maxClockSkew` from now means that one of the two clocks is wrong.
+ * Step 4 for a container that the engine described. It passes only if it carries this game's label, does not run and last
+ * changed before the cutoff. `now` is this service's clock; all times are Unix milliseconds. If a container changed later than
+ * `maxClockSkew` from now, one of the two clocks is wrong.
  */
 export const judgeContainer = (
   container: Container,

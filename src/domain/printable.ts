@@ -13,8 +13,8 @@ export const printable = (text: string): string => {
 }
 
 /**
- * The same for an explanation, of which at most twice `half` characters are kept: those of both ends, because it begins with
- * what was done and ends with what went wrong.
+ * The same for an explanation, of which the first and last `half` characters are kept, because it begins with what was done and
+ * ends with what went wrong.
  */
 export const printableEnds =
   (half: number) =>

@@ -17,7 +17,7 @@ const unusableReasons = ["undecodable", "no_time", "future"] as const
 export type BacklogState = (typeof backlogStates)[number]
 export type UnusableReason = (typeof unusableReasons)[number]
 
-/** `error_code` of an outcome without one: a label that is empty would be no label at all to Prometheus. */
+/** The `error_code` of an outcome without one, because Prometheus drops an empty label. */
 const noCode = "none"
 
 const minute = 60
@@ -34,12 +34,12 @@ interface Instrument {
   readonly type: "counter" | "up_down_counter" | "gauge" | "histogram"
   readonly unit: string
   readonly description: string
-  /** Every attribute with every value that it can take. */
+  /** Every attribute with all of its values. */
   readonly attributes: Readonly<Record<string, ReadonlyArray<string>>>
   readonly boundaries?: ReadonlyArray<number>
 }
 
-/** Every instrument of this service. What is below is made from it, and dashboards are checked against it. */
+/** Every instrument of this service. The metrics below are made from this table, and dashboards are checked against it. */
 export const instruments = {
   passDuration: {
     name: "rtmanager.cleanup.pass.duration",
@@ -159,8 +159,8 @@ export const unusableRowsFor = (reason: UnusableReason) => Metric.withAttributes
 export const passesRefusedFor = (reason: Refusal) => Metric.withAttributes(passesRefused, { reason })
 
 /**
- * Brings every counter to life at 0, in each combination of attributes that can occur: `increase()` does not see a
- * counter that is born at 1. Gauges and histograms come with their first value, as 0 would be a claim.
+ * Starts every counter at 0, in each combination of attributes that can occur, because `increase()` misses a counter that
+ * appears with 1. Gauges and histograms come with their first value, because a 0 would be a claim.
  */
 export const registerAll: Effect.Effect<void> = Effect.forEach(
   [

@@ -2,9 +2,9 @@ import { Effect, Layer } from "effect"
 import type { TelemetryOptions } from "./sdk.ts"
 
 /**
- * Traces, metrics and logs over OTLP/HTTP, each only where it has an endpoint; the OpenTelemetry SDK is not even loaded
- * where none has. Work never fails or waits for the collector: queues are bounded and what does not fit is dropped.
- * What is left is sent when the scope closes, for 2 seconds at most. Stands on the log layer, whose loggers it keeps.
+ * Traces, metrics and logs over OTLP/HTTP, each only if it has an endpoint; without any, the OpenTelemetry SDK is not even
+ * loaded. Work never fails because of the collector or waits for it: queues are bounded, and what does not fit is dropped.
+ * When the scope closes, the rest is sent for 2 seconds at most. Keeps the loggers of the log layer below it.
  */
 export const layer = (options: TelemetryOptions): Layer.Layer<never> => {
   const { traces, metrics, logs } = options.otel

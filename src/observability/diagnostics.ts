@@ -3,13 +3,13 @@ import { Clock, Effect, Layer } from "effect"
 
 const quietMillis = 60_000
 
-/** What Node says of an answer that is not HTTP/1.1. */
+/** Node's words for an answer that is not HTTP/1.1. */
 const notHttp = /Parse Error|HPE_/
 const grpcHint = "this looks like a gRPC port, such as 4317; OTLP/HTTP, which is what is sent, usually listens on 4318"
 
 /**
- * Tells what the OpenTelemetry SDK complains of, as one warning a minute at most: a collector that is away must be
- * noticed but not fill the log. Written to the loggers below telemetry, so no warning is itself sent to the collector.
+ * Logs what the OpenTelemetry SDK complains about, as one warning a minute at most: a collector that is away must be noticed
+ * but must not fill the log. Uses the loggers below telemetry, so no warning is itself sent to the collector.
  */
 export const layer: Layer.Layer<never> = Layer.effectDiscard(
   Effect.gen(function* () {

@@ -3,7 +3,7 @@ import { type EndedAttempt, type OpSource, rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import * as Metrics from "./Metrics.ts"
 
-/** Lines of one kind (an outcome with its code) that a pass logs; the rest go to debug, and the pass sums them up. */
+/** A pass logs this many lines of one kind (an error code or an outcome). The rest go to debug, and the pass sums them up. */
 const linesPerKind = 200
 
 /** How many lines of each kind the present pass has logged. Outside a pass every line is logged. */
@@ -51,7 +51,7 @@ export const gameSpan = ({ gameId, opSource }: Request) =>
     { captureStackTrace: false }
   )
 
-/** Counts an attempt as in flight. The one place where it becomes span attributes, a log line and counters when it ends. */
+/** Counts an attempt as in flight. When it ends, the result makes span attributes, a log line and counters of it. */
 export const gameBegan = Effect.fnUntraced(function* ({ opSource }: Request) {
   const started = yield* Clock.monotonicTimeNanos
   yield* Metric.update(Metrics.inFlight, 1)

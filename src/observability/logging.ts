@@ -1,12 +1,12 @@
 import { styleText } from "node:util"
 import { Array as Arr, Cause, Context, Formatter, Layer, Logger, type LogLevel, References, Tracer } from "effect"
 
-/** Most characters of one value, and of an error with its stack. */
+/** The most characters of one value, and of an error with its stack. */
 const limits = { value: 1024, error: 8192 }
 
 const cut = (text: string, limit: number) => (text.length > limit ? `${text.slice(0, limit)}…` : text)
 
-/** Escapes what a terminal obeys or hides: control, formatting and separator characters, lone surrogates. */
+/** Escapes what a terminal obeys or does not show: control, formatting and separator characters, lone surrogates. */
 const visible = (text: string) =>
   text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (char) =>
     char
@@ -56,7 +56,7 @@ const entryOf = ({ message, logLevel, cause, fiber, date }: Logger.Options<unkno
   }
 }
 
-/** One JSON object in one line. What the line itself says wins over a field of the same name. */
+/** One JSON object in one line. The line's own fields win over an annotation of the same name. */
 export const json: Logger.Logger<unknown, string> = Logger.make((options) => {
   const { time, level, event, fields, error } = entryOf(options)
   const head = { timestamp: time, level: level.toLowerCase(), event }
@@ -74,7 +74,7 @@ const colors = {
   None: "gray"
 } as const
 
-/** For people: the time, the level, the event and its fields, then the error in lines of its own. */
+/** For people: time, level, event and fields, then the error in lines of its own. */
 export const pretty: Logger.Logger<unknown, string> = Logger.make((options) => {
   const { time, level, event, fields, error } = entryOf(options)
   const show = (value: unknown) =>

@@ -12,7 +12,7 @@ import { layer as diagnostics } from "./diagnostics.ts"
 import { registerAll } from "./Metrics.ts"
 
 export interface TelemetryOptions {
-  /** As `config/OtelSettings.ts` reads it: the endpoint of each signal, what the operator says of the resource. */
+  /** As `config/OtelSettings.ts` reads it: the endpoint of each signal, and the operator's resource attributes. */
   readonly otel: {
     readonly traces: string | undefined
     readonly metrics: string | undefined
@@ -27,21 +27,21 @@ export interface TelemetryOptions {
   readonly instanceId: string
 }
 
-/** Most characters of an attribute, such as an error's stack. */
+/** The most characters of an attribute, such as an error's stack. */
 const attributeValueLengthLimit = 8192
 
-/** Log lines that wait for the collector: a pass may write thousands at once, and the default of 2048 loses them. */
+/** How many log lines may wait for the collector. A pass may write thousands at once, more than the default of 2048. */
 const logQueue = 16_384
 
-/** Milliseconds from the end of the exporter's own tries to the next ones. */
+/** Milliseconds from the exporter's last own try to the next round of tries. */
 const offeredAgainAfter = 1000
 
-/** The most that a timer takes: a batch is given up when the collector refuses it, not when it is away for long. */
+/** The longest that a timer allows: a batch is dropped when the collector refuses it, not when it is away for long. */
 const noTimeout = 2 ** 31 - 1
 
 /**
- * Offers a batch until the collector takes it, or refuses it for good. The others wait in the processor's bounded queue, so a
- * collector that was away costs only the spans that did not fit in there.
+ * Offers a batch until the collector takes it or refuses it for good. Other batches wait in the processor's bounded queue, so
+ * a collector that was away costs only what did not fit in the queue.
  */
 class TraceExporter extends OTLPTraceExporter {
   override export(...[spans, done]: Parameters<OTLPTraceExporter["export"]>) {
@@ -56,8 +56,8 @@ class TraceExporter extends OTLPTraceExporter {
 }
 
 /**
- * Leaves the status of a success unset and names the type of a failure, neither of which Effect does. A flush that the
- * collector refuses is reported and no more: as a rejection it would become a defect and the exit code of the process.
+ * Leaves the status of a success unset and names the type of a failure; Effect does neither. A flush that the collector refuses
+ * is only reported: as a rejection it would become a defect and decide the exit code of the process.
  */
 class SpanProcessor extends BatchSpanProcessor {
   override onEnd(span: ReadableSpan) {
@@ -78,7 +78,7 @@ class SpanProcessor extends BatchSpanProcessor {
   }
 }
 
-/** The unit is in its own field by now: as an attribute it would be one more label on every series. */
+/** The unit has its own field by now. As an attribute it would be one more label on every series. */
 class MetricExporter extends OTLPMetricExporter {
   override export(...[metrics, done]: Parameters<OTLPMetricExporter["export"]>) {
     for (const { attributes } of metrics.scopeMetrics
@@ -109,7 +109,7 @@ const makeMetrics = (url: string, interval: Duration.Duration) => {
     exportIntervalMillis,
     exportTimeoutMillis: Math.min(exportIntervalMillis, 30_000)
   })
-  /** Apart from the reader's own exports, which it would hold up. */
+  /** Kept apart from the reader's own exports, which it would hold up. */
   const sendNow = () =>
     reader
       .collect()
@@ -142,16 +142,16 @@ export const layer = (options: TelemetryOptions): Layer.Layer<never> => {
     loggerProviderConfig: { logRecordLimits: { attributeValueLengthLimit } },
     shutdownTimeout: "2 seconds"
   }))
-  // Sent at 0 before anything is counted, or `increase()` would see the first counts only as where the counters begin.
+  // Sent at 0 before anything is counted, or `increase()` would take the first counts for where the counters begin.
   const counters = registerAll.pipe(
     Effect.andThen(Effect.sync(() => void ofMetrics?.sendNow())),
-    // They are collected when this fiber goes on; nobody waits until they are sent.
+    // The values are collected when this fiber goes on. Nothing waits until they are sent.
     Effect.andThen(Effect.yieldNow)
   )
   return Layer.effectDiscard(counters).pipe(
     Layer.provideMerge(sdk),
     Layer.provide(diagnostics),
-    // What the environment says of the resource is in `options` already, checked.
+    // The resource attributes of the environment are already in `options`, checked.
     Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: {} })))
   )
 }

@@ -5,26 +5,25 @@ import type { StoreError } from "../../ports/StoreError.ts"
 import type { Testimony } from "./testimony.ts"
 
 /**
- * Below this many games the ratio is meaningless: with a small backlog, or after somebody's `docker container prune`, most
- * containers may well be gone.
+ * Below this many games the ratio is meaningless: in a small backlog, or after a `docker container prune`, most containers may
+ * really be gone.
  */
 const fewest = 20
 
 type Unanswered = ContainerEngineError | StoreError
 
-/** What was found of a game's container; `explained`: it is absent, and a lease that was left behind says why. */
+/** What was found of a game's container. `explained`: it is absent, and a lease that was left behind explains why. */
 export type Sighting = "there" | "absent" | "explained"
 
 /**
- * Absence is not taken on trust: an engine that has lost or hides its containers, but has kept its identity, would have
- * the whole backlog marked `removed`. One pass's count of the games whose containers it looked for.
+ * One pass's count of the containers that it looked for. Absence is not taken on trust: an engine that kept its identity but
+ * lost or hides its containers would have the whole backlog marked `removed`.
  */
 export interface Brake {
   /**
-   * Counts one more. The first absence asks what else the engine has, and all of them wait for that answer. Fails with
-   * `PassRefused`, then and from then on, if nothing speaks for the engine, or once at least 20 were looked for and
-   * over half of them were absent; with another error while the question is unanswered. Asked before the game's record
-   * moves.
+   * Counts one more, before the game's record moves. The first absence asks what else the engine has, and every absence
+   * waits for that answer. Fails with `PassRefused` from the moment when nothing speaks for the engine, or when over half of
+   * at least 20 containers were absent; with another error while the question is unanswered.
    */
   readonly count: (sighting: Sighting) => Effect.Effect<void, PassRefused | Unanswered>
   /** Whether it has refused. */

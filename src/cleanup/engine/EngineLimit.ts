@@ -4,7 +4,7 @@ import * as Level from "./engineLevel.ts"
 
 type Engine = ContainerEngine["Service"]
 
-/** What a call's end says of the engine's latency. */
+/** What the end of a call means for the engine's latency. */
 type Meaning = "worked" | "failed" | "nothing"
 
 /** A removal that is rejected or finds nothing returns immediately, so it is not a latency sample. */
@@ -17,15 +17,15 @@ export interface EngineLimit {
   readonly engine: Engine
   /** The current limit of games at the engine. */
   readonly atOnce: Effect.Effect<number>
-  /** Waits until one more game may be under way: at the engine, or with the database before and after. */
+  /** Waits until there is room for one more game, at the engine or with the database before and after. */
   readonly withRoom: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Waits for something else in the middle of `withPermit` and `withRoom`, and lets another game have both meanwhile. */
+  /** Waits for something else inside `withPermit` and `withRoom`, and lends both to another game meanwhile. */
   readonly aside: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Waits until there is room for one more game at the engine, and works there. The waiting can always be interrupted. */
+  /** Waits for a place at the engine, and works there. Only the waiting is always interruptible. */
   readonly withPermit: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
-/** Holds the games at the engine to the level that `engineLevel.ts` derives from its latency. */
+/** Limits the games at the engine to the level that `engineLevel.ts` derives from its latency. */
 export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number) {
   const clock = yield* Clock.Clock
   const ref = yield* Ref.make(Level.initial(ceiling))
@@ -69,7 +69,7 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
     atOnce: Effect.map(Ref.get(ref), ({ atOnce }) => atOnce),
     withRoom: room.withPermit,
     aside: (wait) =>
-      // One game after the other: a game that waits has begun.
+      // At a ceiling of 1 games go one after the other, and a game that waits has begun.
       ceiling === 1
         ? wait
         : Effect.acquireUseRelease(

@@ -1,17 +1,17 @@
-/** Above this multiple of the fastest time, on average, a window was too slow and the level backs off. */
+/** If calls took longer than this multiple of the fastest time on average, the window was too slow and the level backs off. */
 const tolerance = 6
 
 /** The level grows while fewer games than `least` queue in the engine, and shrinks while more than `most` do. */
 const queue = { least: 6, most: 8 }
 
-/** What remains of the level after a window that was too slow. */
+/** The level is multiplied by this after a window that was too slow. */
 const backOff = 0.75
 
 /** The initial level, and the lowest: a single call that hangs must not hold up every other game. */
 const first = 4
 const lowest = 2
 
-/** The fewest calls that make a window. */
+/** A window has at least this many calls. */
 const fewestCalls = 8
 
 /**
@@ -23,7 +23,7 @@ const decay = 0.005
 /** How many games may be with the database, before and after their turn at the engine, while others have theirs. */
 const mostBeside = 16
 
-/** How long a game may wait for its turn at the engine, in milliseconds: it holds its lease meanwhile. */
+/** How long a game may wait for its turn at the engine, in milliseconds, because it holds its lease meanwhile. */
 const longestWait = 10_000
 
 /** The calls of one kind in the present window, and the fastest of any window. Milliseconds. */
@@ -35,11 +35,11 @@ interface Pace {
 
 const unknownPace: Pace = { calls: 0, total: 0, fastest: Infinity }
 
-/** How many games may be at the engine at once, and what that number was drawn from. */
+/** How many games may be at the engine at once, and what that number is derived from. */
 export interface EngineLevel {
   readonly atOnce: number
   readonly ceiling: number
-  /** The level has only grown so far. */
+  /** The level has only grown until now. */
   readonly isDoubling: boolean
   /** Grows by one whenever the level changes, so that calls from before the change can be told apart. */
   readonly epoch: number
@@ -80,20 +80,20 @@ export const entered = (level: EngineLevel): EngineLevel => {
 
 export const left = (level: EngineLevel): EngineLevel => ({ ...level, atEngine: level.atEngine - 1 })
 
-/** A call that has ended and is a sample of the engine's latency. */
+/** An ended call as a sample of the engine's latency. */
 export interface Sample {
   readonly kind: "inspect" | "remove"
-  /** That of the level when the call began. */
+  /** The epoch of the level when the call began. */
   readonly epoch: number
   readonly millis: number
   readonly failed: boolean
 }
 
 /**
- * The level after one more sample. It follows TCP Vegas: the time that a window of calls took beyond the fastest times
- * seen says how many of the games only queue in the engine. While few do, the level grows by one (it doubles at first),
- * and while many do, it shrinks by one. It does not grow while it is not used up. After a window in which calls took more
- * than 6 times as long as the fastest, or in which one failed, it loses a quarter.
+ * The level after one more sample. It follows TCP Vegas: how much longer a window of calls took than the fastest calls shows
+ * how many games only queue in the engine. The level grows by one (at first it doubles) while few do, and shrinks by one
+ * while many do. It does not grow unless it is used up. It loses a quarter after a window in which a call failed, or in which
+ * calls took more than 6 times as long as the fastest.
  */
 export const sampled = (level: EngineLevel, { epoch, failed, kind, millis }: Sample): EngineLevel => {
   if (!failed && epoch !== level.epoch) return level

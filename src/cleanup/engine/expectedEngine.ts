@@ -4,7 +4,7 @@ import { PassRefused } from "../../domain/PassRefused.ts"
 import type { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import type { KnownEngine } from "../../ports/KnownEngine.ts"
 
-/** The engine, if it is the known one, or the first that is seen. What an earlier version wrote of it is completed. */
+/** The engine, if it is the known one or the first one seen. An identity that an earlier version stored is completed. */
 export const expectedEngine = Effect.fnUntraced(function* (
   engine: ContainerEngine["Service"],
   known: KnownEngine["Service"],

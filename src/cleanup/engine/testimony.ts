@@ -8,12 +8,12 @@ import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
 import { expectUnchanged } from "./expectedEngine.ts"
 
-/** A single due game may well have had the only container on the engine. */
+/** The only container on an engine may really have been that of a single due game. */
 const fewest = 2
 
 /**
- * What the engine has besides the games that are looked for: `seen` if anything speaks for it, else why not. `none` of
- * the containers that should be there is, or no record names one and the engine is `empty`.
+ * What the engine has besides the games that are looked for. `seen`: something speaks for the engine. `none`: not one of the
+ * containers that should be there is. `empty`: no record names such a container, and the engine has none at all.
  */
 export type Testimony =
   | { readonly _tag: "seen" }
@@ -21,10 +21,10 @@ export type Testimony =
   | { readonly _tag: "empty" }
 
 /**
- * Asks for the containers of up to ten games that are not due, or how many there are if there are no such games. Where
- * nothing is there, the engine is asked who it is, then the same once more, then again who it is, so that this engine is
- * not blamed for another one behind its address. A failure means that nothing is known; one container that cannot be
- * asked for is a failure unless another one is there.
+ * Looks for the containers of up to ten games that are not due, or counts all containers if there are no such games. If
+ * nothing is there, checks the engine's identity, looks again, and checks the identity again, so that this engine is not
+ * blamed for another one behind its address. A failure means that nothing is known; a container that cannot be looked for
+ * is a failure unless another one is there.
  */
 export const testimony = Effect.fnUntraced(function* (
   engine: ContainerEngine["Service"],

@@ -18,7 +18,7 @@ export interface CleanupRequest {
   readonly sourceRef: string
 }
 
-/** How an attempt ended that did not fail. */
+/** An attempt that did not fail. */
 export interface Cleaned extends EndedAttempt {
   readonly outcome: Exclude<Outcome, "failed">
 }
@@ -34,7 +34,7 @@ interface Why {
 /** The record and its container disagree, so the container is kept: somebody has to look at what writes the records. */
 export class Mismatch extends Data.TaggedError("Mismatch")<Why> {}
 
-/** The engine failed this game alone, or its answer does not tell what became of the container. */
+/** The engine failed this game alone, or what became of the container cannot be told from its answer. */
 export class EngineTrouble extends Data.TaggedError("EngineTrouble")<Why> {}
 
 /** The database failed this game. `away`: it does not answer at all, so the pass ends. */
@@ -71,7 +71,7 @@ export const cleaned = (
   more?: Partial<Pick<Cleaned, "errorCode" | "lag" | "anonymousVolumes">>
 ): Cleaned => ({ ...known, outcome, errorCode: null, message, lag: undefined, anonymousVolumes: 0, ...more })
 
-/** What a refusal means for the game, by the table of `rules`. `away`: why the database is, if it is. */
+/** What a refusal means for the game, by the table of `rules`. `away`: why the database is away, if it is. */
 export const concluded = (known: Known, why: Why, away?: PassError): Result.Result<Cleaned, GameFailed> => {
   const { code, message } = why
   const rule = rules[code]
@@ -84,7 +84,7 @@ export const concluded = (known: Known, why: Why, away?: PassError): Result.Resu
 export const storeFailed = (known: Known, message: string, away?: PassError) =>
   new GameFailed({ ...known, reason: reasons.StoreTrouble({ code: "store_unavailable", message }, away) })
 
-/** The attempt that one of these errors ended. */
+/** The attempt that ended in this error. */
 export const attemptOf = (error: GameFailed | CutShort): EndedAttempt => {
   const { containerId, gameId, imageRef, message, unresolved } = error
   const attempt = { gameId, containerId, imageRef, unresolved, message, lag: undefined, anonymousVolumes: 0 }

@@ -24,9 +24,9 @@ import * as Trust from "./Trust.ts"
 import * as UnresolvedRemovals from "./UnresolvedRemovals.ts"
 
 export interface CleanerOptions {
-  /** That of the leases behind the port. */
+  /** The TTL of the leases behind the port. */
   readonly leaseTtl: Duration.Duration
-  /** The bound of one call to the engine. */
+  /** The longest that one call to the engine takes. */
   readonly engineTimeout: Duration.Duration
   readonly maxClockSkew: Duration.Duration
   /** The most games that are at the engine at once. */
@@ -34,23 +34,23 @@ export interface CleanerOptions {
 }
 
 /**
- * One game: lease, re-read, identity, inspect, remove, commit, in this order, which is the safety argument of the whole
- * service. Every attempt ends in exactly one conclusion, also by a defect or an interruption.
+ * One game: lease, re-read, identity, inspect, remove, commit. This order is the safety argument of the whole service. Every
+ * attempt ends in exactly one conclusion, even by a defect or an interruption.
  */
 export class Cleaner extends Context.Service<
   Cleaner,
   {
     /** The current limit of games at the engine, derived from its latency. */
     readonly atOnce: EngineLimit.EngineLimit["atOnce"]
-    /** Waits until the limit lets one more game be under way. Wrap each `cleanup` of many in it. */
+    /** Waits until there is room for one more game. When cleaning many, wrap each `cleanup` in it. */
     readonly withRoom: EngineLimit.EngineLimit["withRoom"]
     /**
-     * Fails with `GameFailed` if only this game is affected, and with `CutShort` if no game can be cleaned now, for its
-     * reason. Interruption ends the waiting for the engine; then the lease is released, or left to expire if a removal is
-     * on its way, and the outcome is `interrupted`. The rest is not interruptible, and bounded by the ports' timeouts.
+     * Fails with `GameFailed` if only this game is affected, and with `CutShort` if no game can be cleaned now. An
+     * interruption ends only the waiting for the engine: then the lease is released, or left to expire if a removal is on
+     * its way, and the outcome is `interrupted`. The rest is not interruptible, and the ports' timeouts bound it.
      */
     readonly cleanup: (request: CleanupRequest) => Effect.Effect<Cleaned, GameFailed | CutShort>
-    /** Games whose lease has been left to expire because the engine may still carry out a removal of ours. */
+    /** Games whose lease is left to expire because the engine may still carry out a removal of ours. */
     readonly unresolved: Effect.Effect<ReadonlyArray<string>>
   }
 >()("rtmanager/cleanup/Cleaner") {
@@ -67,7 +67,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
   const length = Duration.subtract(options.leaseTtl, margin)
   const unresolved = yield* UnresolvedRemovals.make(options.leaseTtl)
 
-  /** One statement's trouble is that game's alone; a database that does not answer at all ends the pass. */
+  /** Why the database is away. A failed statement alone is that game's trouble; a database that is away ends the pass. */
   const awayBy = (error: StoreError): Effect.Effect<PassError | undefined> =>
     error.reason._tag === "Withheld"
       ? Effect.succeed(error)
@@ -157,7 +157,7 @@ const nothingOf = ({ gameId }: CleanupRequest): Known => ({
 
 const isGone = (outcome: Outcome) => outcome === "removed" || outcome === "already_absent"
 
-/** Only the waiting for the engine can be interrupted: what it has answered is always acted on. */
+/** Only the waiting for the engine can be interrupted: every answer is acted on. */
 const interruptibly = (engine: ContainerEngine["Service"]): ContainerEngine["Service"] => ({
   ping: Effect.interruptible(engine.ping),
   identity: Effect.interruptible(engine.identity),

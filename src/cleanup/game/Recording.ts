@@ -8,23 +8,23 @@ import type { GameLeases } from "../../ports/GameLeases.ts"
 import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { type PassError, passError, type StoreError } from "../../ports/StoreError.ts"
 
-/** Lets other games have this one's turn at the engine while it waits. */
+/** Waits, and lends this game's place at the engine to another one meanwhile. */
 type Aside = <A, E>(wait: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
-/** So many games whose rehearsal fails, without one that succeeds, and it is not these games: the pass ends. */
+/** After this many failed rehearsals and no success, the games are not to blame: the pass ends. */
 const mostFailures = 5
 
-/** What one pass knows of whether removals are recorded. */
+/** What one pass knows about whether removals are recorded. */
 export interface State {
   /** A rehearsal has succeeded. */
   readonly rehearsed: boolean
-  /** Games that were not recorded or whose own rehearsal failed: why. With one of them, others are rehearsed themselves. */
+  /** Why, for each game that was not recorded or whose rehearsal failed. Once there is one, each other game is rehearsed. */
   readonly unrecordable: ReadonlyMap<string, string>
-  /** Games that may remove and have not ended. */
+  /** Games that were allowed to remove their container and have not ended. */
   readonly removing: ReadonlySet<string>
   /** Why a removal was not recorded, until a later one is. */
   readonly failure: PassError | undefined
-  /** The last pass found that removals are not recorded: they go one by one until one is. */
+  /** The last pass found that removals are not recorded, so they go one by one until one is. */
   readonly isProbing: boolean
 }
 
@@ -37,8 +37,8 @@ export const initial: State = {
 }
 
 /**
- * Whether a game may remove its container now. `wait`: a removal was not recorded, and whether those under way will be
- * is about to be known.
+ * Whether a game may remove its container now. `wait`: a removal was not recorded, and the removals under way will show
+ * whether others are.
  */
 export const verdict = (state: State, gameId: string): "go" | "wait" | Refused | PassError => {
   const why = state.unrecordable.get(gameId)
@@ -55,7 +55,7 @@ export const began = (state: State, gameId: string): State => ({
   removing: new Set([...state.removing, gameId])
 })
 
-/** An attempt that has ended: whether its commit worked. */
+/** Whether the commit of an ended attempt worked. */
 interface Ended {
   readonly gameId: string
   readonly isRecorded: boolean
@@ -67,8 +67,8 @@ const markedUnrecordable = (state: State, gameId: string, { message }: PassError
 })
 
 /**
- * What a game came to could not be recorded. It matters if its container was removed by us, or if the database refused what
- * it had let pass in a rehearsal. What it refused is not forgotten because something else only waited in vain.
+ * The end of an attempt could not be recorded. That matters if we removed the container, or if the database refused what it
+ * had accepted in a rehearsal. A later failure that is no refusal does not replace a refusal.
  */
 export const failed = (state: State, gameId: string, failure: PassError): State =>
   state.removing.has(gameId) || failure._tag === "PassRefused"
@@ -86,41 +86,41 @@ export const ended = (state: State, { gameId, isRecorded }: Ended): State => ({
 })
 
 /**
- * How a pass ends whose games have all had their turn: with a removal that the database refuses to record, unless a later
- * one was recorded. One that it may record the next time is that game's trouble alone.
+ * How a pass ends after its last game: refused if the database refused to record a removal and has recorded none since. A
+ * removal that it may record the next time is that game's trouble alone.
  */
 export const conclusion = ({ failure }: State): PassRefused | undefined =>
   failure?._tag === "PassRefused" ? failure : undefined
 
 /**
  * Whether this database records what the pass does: what cannot be recorded is not removed. A pass rehearses before its
- * first game. Should a removal fail to be recorded all the same, no other begins until a commit works; if none is left
- * that could, the pass is refused. So at most the removals under way at that moment go unrecorded, and at most one in the next
- * pass, whose removals go one by one at first. Because a database may refuse some games alone, from then on, and once a
- * rehearsal has failed, each game is rehearsed before its own removal.
+ * first game. If a removal is not recorded after all, no other begins until a commit works; if no commit is left that could,
+ * the pass is refused. So at most the removals under way at that moment go unrecorded, and at most one in the next pass,
+ * because its removals go one by one at first. A database may refuse some games alone, so each game is rehearsed before its
+ * own removal once a removal was not recorded or a rehearsal has failed.
  */
 export interface Recording {
   /**
-   * Rehearses with the first of these due games, unless that has succeeded before. A game whose rehearsal fails is not
-   * removed in this pass, and another one is drawn at random; when five fail, or all of a page, the pass fails.
+   * Rehearses with the first of these due games, unless a rehearsal has succeeded before. A game whose rehearsal fails keeps
+   * its container in this pass, and another game is drawn at random. After five failures, or all of a page, the pass fails.
    */
   readonly rehearse: (due: ReadonlyArray<RuntimeRecord>) => Effect.Effect<void, PassError>
   /**
-   * Right before a removal: waits, `aside`, while it is open whether removals are recorded. `Refused` is this game's alone.
-   * Waiting in place could keep a game from ending that others wait for. `waited`: what was seen of the game is too old by
-   * now, so look again and then ask again.
+   * Right before a removal. While it is open whether removals are recorded, waits `aside`, because waiting in place could keep
+   * a game from ending that others wait for. `waited`: what was seen of the game is out of date, so look again and ask again.
+   * `Refused` concerns this game alone.
    */
   readonly begin: (record: RuntimeRecord, aside: Aside) => Effect.Effect<"begun" | "waited", Refused | PassError>
-  /** For those who only look: fails if this game's removal would not be recorded. */
+  /** For read-only callers: fails if this game's removal would not be recorded. */
   readonly check: (record: RuntimeRecord) => Effect.Effect<void, Refused>
-  /** What a game's attempt came to could not be written. */
+  /** The end of a game's attempt could not be written. */
   readonly fail: (
     game: { readonly gameId: string; readonly record: RuntimeRecord | undefined },
     why: PassError
   ) => Effect.Effect<void>
-  /** An attempt has ended, whether it had begun a removal or not. */
+  /** An attempt has ended, with or without a removal. */
   readonly end: (ended: Ended) => Effect.Effect<void>
-  /** After the last game: fails if the database refused to record a removal, and has recorded none since. */
+  /** After the last game: fails if the database refused to record a removal and has recorded none since. */
   readonly conclude: Effect.Effect<void, PassRefused>
 }
 
@@ -131,7 +131,7 @@ export const make = Effect.fnUntraced(function* (
 ) {
   const ref = yield* TxRef.make({ ...initial, isProbing })
 
-  /** Why no pass is possible: the database is away, does not record, or (all were held up) may do so later. */
+  /** Fails with why no pass is possible: the database is away, does not record, or (all were held up) may do so later. */
   const because = Effect.fnUntraced(function* (tried: ReadonlyArray<readonly [gameId: string, error: StoreError]>) {
     yield* Effect.mapError(records.clock, passError)
     for (const [gameId, { reason }] of tried) {
@@ -163,7 +163,7 @@ export const make = Effect.fnUntraced(function* (
     yield* TxRef.update(ref, (state) => ({ ...state, unrecordable }))
   }, Effect.withSpan("rtmanager.cleanup.rehearse"))
 
-  /** What is to become of a removal at this moment; one that may begin has begun. */
+  /** The verdict on a removal at this moment. If it may begin, it has begun. */
   const begin = (gameId: string) =>
     TxRef.modify(ref, (state) => {
       const now = verdict(state, gameId)
@@ -175,7 +175,7 @@ export const make = Effect.fnUntraced(function* (
     if (!works) return yield* new Refused({ code: "record_moved", message: "the record has just changed" })
   })
 
-  /** A rehearsal of one game says nothing of another once one of them has failed. */
+  /** Once one game's rehearsal has failed, another game's success proves nothing for this one. */
   const check = Effect.fnUntraced(function* (record: RuntimeRecord) {
     const { unrecordable } = yield* TxRef.get(ref)
     const why = unrecordable.get(record.gameId)
@@ -183,7 +183,7 @@ export const make = Effect.fnUntraced(function* (
     if (unrecordable.size > 0) yield* rehearseOne(record)
   })
 
-  /** Until waiting is over. */
+  /** Waits until there is a verdict. */
   const known = (gameId: string) =>
     Effect.tx(
       Effect.flatMap(TxRef.get(ref), (state) => (verdict(state, gameId) === "wait" ? Effect.txRetry : Effect.void))
@@ -205,7 +205,7 @@ export const make = Effect.fnUntraced(function* (
     check,
     fail: Effect.fnUntraced(function* ({ gameId, record }, why) {
       const { removing } = yield* TxRef.get(ref)
-      // A container that was absent already: if the game's own rehearsal is refused too, it is this game's trouble alone.
+      // If the container was already absent and the game's own rehearsal is refused too, it is this game's trouble alone.
       const isItsOwn =
         !removing.has(gameId) &&
         why._tag === "PassRefused" &&

@@ -1,11 +1,11 @@
 import { Clock, Duration, Effect, Ref } from "effect"
 
-/** How long what we were told may still be relied on; never negative. */
+/** How long we may still rely on what we were told; never negative. */
 export interface Trust {
   readonly left: Effect.Effect<Duration.Duration>
 }
 
-/** Both clocks, read at once. */
+/** Both clocks at one moment. */
 export interface Reading {
   readonly monotonic: bigint
   readonly wall: number
@@ -36,7 +36,7 @@ export const start = Effect.fnUntraced(function* (length: Duration.Duration) {
 })
 
 export interface RenewableTrust extends Trust {
-  /** Whether so much is left, if need be after a renewal. */
+  /** Whether this much is left; renews first if it is not. */
   readonly lasts: (needed: Duration.Duration) => Effect.Effect<boolean>
 }
 

@@ -1,7 +1,7 @@
 import { Duration, Effect, Ref } from "effect"
 import * as Trust from "./Trust.ts"
 
-/** Games whose lease is left to expire, and has not yet, because the engine may still carry out a removal of ours. */
+/** Games whose lease is left to expire, and has not yet expired, because the engine may still carry out a removal of ours. */
 export interface UnresolvedRemovals {
   readonly add: (gameId: string) => Effect.Effect<void>
   /** The game's container is known to be gone. */
@@ -9,7 +9,7 @@ export interface UnresolvedRemovals {
   readonly list: Effect.Effect<ReadonlyArray<string>>
 }
 
-/** Each with when its lease began to run. */
+/** When each lease began to run. */
 type Leases = ReadonlyMap<string, Trust.Reading>
 
 const without = (leases: Leases, gameId: string): Leases =>

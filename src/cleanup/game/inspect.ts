@@ -6,7 +6,7 @@ import { PassRefused } from "../../domain/PassRefused.ts"
 import { judgeContainer } from "../../domain/Verdict.ts"
 import type { ContainerEngine, ContainerEngineError, RemovalRefused } from "../../ports/ContainerEngine.ts"
 
-/** What the engine has of a game: a container that may be removed, or none at all. */
+/** What the engine has for a game: a container that may be removed, or none at all. */
 export type Found = Data.TaggedEnum<{
   Absent: { readonly containerId: ContainerId | null }
   Removable: { readonly containerId: ContainerId; readonly anonymousVolumes: number }
@@ -20,7 +20,7 @@ export interface Question {
   readonly maxClockSkew: Duration.Duration
   /** How long to keep looking at a container that is neither gone nor certain to stay. */
   readonly patience: Duration.Duration
-  /** Waits, and lets other games have this one's turn at the engine meanwhile. */
+  /** Waits, and lends this game's place at the engine to another one meanwhile. */
   readonly aside: <A, E>(wait: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
@@ -38,7 +38,7 @@ export const find = Effect.fnUntraced(function* (
   return seen._tag === "Removing" ? yield* unknown("a removal by someone else is still in progress") : seen
 })
 
-/** Asks again for a container that was not there, and for any other that the game may have. */
+/** Looks again for a container that was not there, and for any other container of the game. */
 export const confirmAbsence = Effect.fnUntraced(function* (
   engine: Engine,
   gameId: string,
@@ -54,8 +54,8 @@ export const confirmAbsence = Effect.fnUntraced(function* (
 })
 
 /**
- * After a removal whose answer was not certain: keeps looking until the container is gone, or it is clear why it stays. If
- * the answer was a refusal, a container that is as it was needs no second look.
+ * After a removal without a certain answer: looks until the container is gone, or until it is clear why it stays. If the
+ * answer was a refusal, an unchanged container needs no second look.
  */
 export const awaitAbsence = Effect.fnUntraced(function* (
   engine: Engine,
@@ -73,8 +73,8 @@ export const awaitAbsence = Effect.fnUntraced(function* (
 })
 
 /**
- * Pings the engine after a call that failed. If it answers, the trouble is this game's alone, under the given code or that
- * of the failure; if not, no game can be cleaned now.
+ * Pings the engine after a failed call. If it answers, the failure concerns this game alone, under the given code or the code
+ * of the failure. If not, no game can be cleaned now.
  */
 export const blame = (engine: Engine, code?: ErrorCode) =>
   Effect.fnUntraced(function* (error: ContainerEngineError): Effect.fn.Return<never, Refused | PassRefused> {
@@ -87,7 +87,7 @@ export const blame = (engine: Engine, code?: ErrorCode) =>
 
 const unknown = (message: string) => new Refused({ code: "outcome_unknown", message })
 
-/** A game without its recorded container may still have another one, which nobody would look for once it is `removed`. */
+/** A game without its recorded container may have another one, which nobody would look for once the record is `removed`. */
 const noOther = Effect.fnUntraced(function* (
   engine: Engine,
   gameId: string,
@@ -100,7 +100,7 @@ const noOther = Effect.fnUntraced(function* (
   return yield* new Refused({ code: "container_unrecorded", message })
 })
 
-/** The steps' spans are made once: making one takes a stack trace. */
+/** Made once, because making a span takes a stack trace. */
 const inspectSpan = Effect.withSpan("rtmanager.cleanup.inspect", { kind: "client" })
 
 type Seen = Found | { readonly _tag: "Removing" }

@@ -18,7 +18,7 @@ import {
 } from "./Cleaned.ts"
 import type { Gone, HeldGame } from "./remove.ts"
 
-/** How an attempt ended. It is a value until it is stored, and only then succeeds or fails. */
+/** The end of an attempt. It is a value until it is stored, and only then succeeds or fails. */
 type Conclusion = Result.Result<Cleaned, GameFailed | CutShort>
 
 /** An attempt whose steps have ended, and whose lease is still to be settled. */
@@ -40,8 +40,8 @@ interface Dependencies {
 }
 
 /**
- * Step 6: stores how the steps ended, and releases the lease or leaves it to expire. A container that is gone is committed;
- * anything else is settled, with its row and backoff if `rules` says so.
+ * Step 6: stores how the steps ended, and releases the lease or leaves it to expire. If the container is gone, that is
+ * committed. Any other end is settled, with a row and a backoff if `rules` says so.
  */
 export const record = Effect.fnUntraced(function* (
   { awayBy, leases }: Dependencies,
@@ -105,8 +105,8 @@ export const record = Effect.fnUntraced(function* (
       const error = committed.failure
       yield* recording.fail(game, passError(error))
       if (error.reason._tag === "CannotRecord") {
-        // The lease that is left behind says to its next holder why the container is gone. Without a backoff the game comes
-        // first in the next pass.
+        // The lease that is left behind tells its next holder why the container is gone. Without a backoff the game comes first
+        // in the next pass.
         return yield* refuse(notRecorded(gone, error.message), { keep: true, isRetriedSoon: true })
       }
       return yield* notStored(message, error, yield* awayBy(error))

@@ -20,9 +20,9 @@ export const margin = Duration.seconds(5)
 export interface Gone {
   readonly outcome: "removed" | "already_absent"
   readonly containerId: ContainerId | null
-  /** The removal was ours, or may have been. */
+  /** We removed it, or may have. */
   readonly byUs: boolean
-  /** Those of the container, which stay. */
+  /** Those of the container. They stay. */
   readonly anonymousVolumes: number
 }
 
@@ -87,7 +87,7 @@ const steps: (
   }
 )
 
-/** If nobody could be asked what else the engine should have, that is this game's trouble alone. */
+/** If the database does not say what else the engine should have, that is this game's trouble alone. */
 const sighted = ({ brake }: HeldGame, sighting: Sighting) =>
   brake.count(sighting).pipe(
     Effect.interruptible,

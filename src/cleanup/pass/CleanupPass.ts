@@ -23,7 +23,7 @@ import * as Grace from "./Grace.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { braked, type OpenedPass, openPass } from "./openPass.ts"
 
-/** How often the log of a long pass says how far it has come. */
+/** How often a long pass logs its progress. */
 const progressEvery = Duration.minutes(1)
 
 /** A larger trace can be exported but not read: each further hundred games get a trace of their own. */
@@ -42,7 +42,7 @@ export interface CleanupPassOptions {
 
 export interface RunOptions {
   readonly trigger: Report.Trigger
-  /** A person says that most containers may be absent: the brake is let go of, and this pass has none. */
+  /** A person says that most containers may be absent: releases the brake, and this pass has none. */
   readonly acceptAbsent?: boolean
   readonly onProgress?: (progress: Progress) => Effect.Effect<void>
 }
@@ -52,10 +52,10 @@ export class CleanupPass extends Context.Service<
   CleanupPass,
   {
     /**
-     * Never fails: what went wrong is in the report. A game's failure is that game's; only an engine or a database that
-     * does not answer, a database that does not record removals, another engine, or one that most containers are absent
-     * on, ends the pass early. When interrupted it claims nothing more and lets the games in flight go on for 4 seconds.
-     * `onProgress` runs after each game.
+     * Never fails: what went wrong is in the report. A game's failure is that game's alone. Only this ends the pass early: an
+     * engine or a database that does not answer, a database that does not record removals, another engine, or an engine on
+     * which most containers are absent. When interrupted, the pass claims nothing more and lets the games in flight go on for
+     * 4 seconds. `onProgress` runs after each game.
      */
     readonly runOnce: (options: RunOptions) => Effect.Effect<Report.PassReport>
     /** Why the last pass found that removals would not be recorded; `undefined` if it did not. */

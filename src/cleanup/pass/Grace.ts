@@ -3,11 +3,11 @@ import { Clock, Duration, Effect, Exit, Fiber, Option, Ref } from "effect"
 /** How long the games in flight may go on when a pass is interrupted. */
 const length = Duration.seconds(4)
 
-/** The one grace of a pass, for all of its games. */
+/** The one grace of a pass, shared by all of its games. */
 export interface Grace {
-  /** Work that an interruption leaves what remains of the grace to end by itself, and then interrupts too. */
+  /** When interrupted, lets the work go on for what is left of the grace, and then interrupts it too. */
   readonly allow: <A, E>(work: Effect.Effect<A, E>) => Effect.Effect<A, E>
-  /** A game found that nothing more can be cleaned: whatever is interrupted from now on has no grace. */
+  /** Nothing more can be cleaned, so whatever is interrupted from now on has no grace. */
   readonly forfeit: Effect.Effect<void>
 }
 

@@ -37,9 +37,9 @@ const handOut = (place: Place, page: Page, maxRemovals: number | undefined) => {
 }
 
 /**
- * The games that a pass is to attempt, page by page, oldest first. Under a limit those that failed before come last, or
- * they would use it up for the others. Each page is reported and is a sign of life. No game is handed out before the
- * recording of removals is rehearsed.
+ * The games that a pass attempts, page by page, oldest first. If there is a limit, games that failed before come last, or they
+ * would use it up. Each page is reported and is a sign of life. No game is handed out before the recording of removals has
+ * been rehearsed.
  */
 export const dueGames = Effect.fnUntraced(function* ({ maxRemovals, pageSize }: DueGamesOptions) {
   const records = yield* RuntimeRecords

@@ -20,11 +20,11 @@ export interface OpenOptions {
   readonly maxClockSkew: Duration.Duration
   /** `false` for read-only callers: the engine is not recorded and the brake is ignored. */
   readonly touch: boolean
-  /** A person says that most containers may be absent: lets go of the brake. */
+  /** A person says that most containers may be absent: releases the brake. */
   readonly acceptAbsent?: boolean
 }
 
-/** Both clocks, Unix milliseconds. Refused where they are too far apart to judge by, however long the answer took. */
+/** Both clocks, Unix milliseconds. Refused if they are too far apart, however long the answer took. */
 export const believableClocks = Effect.fnUntraced(function* (
   records: RuntimeRecords["Service"],
   maxClockSkew: Duration.Duration
@@ -43,8 +43,8 @@ export const braked = PassRefused.absentBrake(
 )
 
 /**
- * Asks the database's clock and who the engine is. Refused where the clocks disagree, the engine does not answer, is not
- * the known one, or an earlier pass has put the brake on.
+ * Asks the database for its clock and the engine for its identity. Refused if the clocks disagree, if the engine does not
+ * answer or is not the known one, or if an earlier pass has put the brake on.
  */
 export const openPass = Effect.gen(function* () {
   const records = yield* RuntimeRecords

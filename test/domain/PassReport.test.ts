@@ -1,0 +1,94 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Exit, Schema } from "effect"
+import type { EndedAttempt } from "../../src/domain/Outcome.ts"
+import { PassRefused } from "../../src/domain/PassRefused.ts"
+import * as Report from "../../src/domain/PassReport.ts"
+import { PlannedGame } from "../../src/domain/PlannedGame.ts"
+import { containerId } from "../support/records.ts"
+
+const removed: EndedAttempt = {
+  gameId: "one",
+  containerId: containerId("1"),
+  imageRef: null,
+  unresolved: false,
+  outcome: "removed",
+  errorCode: null,
+  message: "the container was removed",
+  lag: 1,
+  anonymousVolumes: 2
+}
+
+const kept: EndedAttempt = {
+  ...removed,
+  gameId: "two",
+  outcome: "failed",
+  errorCode: "outcome_unknown",
+  unresolved: true
+}
+
+const page = { records: [1, 2, 3], undecodable: ["game_id=odd: no status"] }
+
+const tally = [removed, kept, kept].reduce(
+  Report.withGame,
+  Report.withPage({ ...Report.empty("schedule", false), cutoff: new Date(0) }, page)
+)
+
+describe("a report", () => {
+  it("is encoded under the names of the audit log, with only those error codes that occurred", () => {
+    const refused = Report.report(tally, Exit.fail(PassRefused.absentBrake("19 of 20")))
+    assert.deepStrictEqual(Schema.encodeSync(Report.PassReport)(refused), {
+      trigger: "schedule",
+      dry_run: false,
+      result: "refused",
+      reason: "absent_brake",
+      message: "19 of 20; see what became of them, then run: run --accept-absent",
+      cutoff: "1970-01-01T00:00:00.000Z",
+      listed: 4,
+      undecodable: 1,
+      not_attempted: 0,
+      outcomes: { removed: 1, already_absent: 0, replay_no_op: 0, conflict: 0, failed: 2, interrupted: 0 },
+      error_codes: { outcome_unknown: 2 },
+      unresolved: ["two", "two"],
+      anonymous_volumes_left: 6
+    })
+  })
+
+  it("comes back from its JSON", () => {
+    const json = Schema.fromJsonString(Report.PassReport)
+    const report = Schema.decodeSync(json)(Schema.encodeSync(json)(Report.report(tally, Exit.void)))
+    assert.deepStrictEqual(report.cutoff, new Date(0))
+    assert.deepStrictEqual([report.result, report.reason, report.message], ["partial", null, null])
+  })
+
+  it.each([
+    ["nothing was wrong", Report.empty("manual", false), Exit.void, "success"],
+    ["a game failed", tally, Exit.void, "partial"],
+    ["a row does not decode", Report.withPage(Report.empty("manual", false), page), Exit.void, "partial"],
+    ["a guard refused it", tally, Exit.fail(PassRefused.paused), "refused"],
+    ["the database failed", tally, Exit.fail(new Error("down")), "failure"],
+    ["it was interrupted", tally, Exit.interrupt(), "interrupted"]
+  ] as const)("where %s has its result", (_, counted, exit, result) => {
+    assert.strictEqual(Report.report(counted, exit).result, result)
+  })
+})
+
+describe("a planned game", () => {
+  it("is encoded under the names of the audit log", () => {
+    const planned: PlannedGame = {
+      gameId: "one",
+      containerId: null,
+      action: "keep",
+      errorCode: "too_recent",
+      stuck: false,
+      message: "the container changed"
+    }
+    assert.deepStrictEqual(Schema.encodeSync(PlannedGame)(planned), {
+      game_id: "one",
+      container_id: null,
+      action: "keep",
+      error_code: "too_recent",
+      stuck: false,
+      message: "the container changed"
+    })
+  })
+})
