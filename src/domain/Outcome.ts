@@ -15,12 +15,10 @@ interface Rule {
   readonly logged: string | null
 }
 
-/** Who has to act on a failed game, as the runbook groups them. */
-export type Trouble = "Mismatch" | "EngineTrouble" | "StoreTrouble" | "Defect"
-
 interface Failure extends Rule {
   readonly outcome: "failed"
-  readonly trouble: Trouble
+  /** Who has to act, as the runbook groups them. */
+  readonly trouble: "Mismatch" | "EngineTrouble" | "StoreTrouble" | "Defect"
 }
 
 const rule = <O extends Exclude<Outcome, "failed">>(outcome: O, level: LogLevel.Severity, logged: string | null) => ({
@@ -28,7 +26,7 @@ const rule = <O extends Exclude<Outcome, "failed">>(outcome: O, level: LogLevel.
   level,
   logged
 })
-const failure = (trouble: Trouble, level: LogLevel.Severity, logged: string | null): Failure => ({
+const failure = (trouble: Failure["trouble"], level: LogLevel.Severity, logged: string | null): Failure => ({
   outcome: "failed",
   level,
   logged,

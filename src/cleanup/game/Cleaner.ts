@@ -127,12 +127,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
           : Effect.flatMap(defect(cause), (refused) => Effect.fromResult(concluded(nothingOf(request), refused)))
       ),
       Effect.tap(({ gameId, outcome }) => (isGone(outcome) ? unresolved.delete(gameId) : Effect.void)),
-      Effect.onExit((exit) =>
-        request.recording.end({
-          gameId: request.gameId,
-          isRecorded: Exit.isSuccess(exit) && isGone(exit.value.outcome)
-        })
-      )
+      Effect.onExit((exit) => request.recording.end(request.gameId, Exit.isSuccess(exit) && isGone(exit.value.outcome)))
     )
 
   const cleanup = (request: CleanupRequest) =>

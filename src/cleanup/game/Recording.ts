@@ -55,12 +55,6 @@ export const began = (state: State, gameId: string): State => ({
   removing: new Set([...state.removing, gameId])
 })
 
-/** Whether the commit of an ended attempt worked. */
-interface Ended {
-  readonly gameId: string
-  readonly isRecorded: boolean
-}
-
 const markedUnrecordable = (state: State, gameId: string, { message }: PassError): State => ({
   ...state,
   unrecordable: new Map([...state.unrecordable, [gameId, message]])
@@ -78,7 +72,8 @@ export const failed = (state: State, gameId: string, failure: PassError): State 
       }
     : state
 
-export const ended = (state: State, { gameId, isRecorded }: Ended): State => ({
+/** An attempt has ended. `isRecorded`: its commit worked. */
+export const ended = (state: State, gameId: string, isRecorded: boolean): State => ({
   ...state,
   removing: new Set([...state.removing].filter((other) => other !== gameId)),
   failure: isRecorded ? undefined : state.failure,
@@ -119,7 +114,7 @@ export interface Recording {
     why: PassError
   ) => Effect.Effect<void>
   /** An attempt has ended, with or without a removal. */
-  readonly end: (ended: Ended) => Effect.Effect<void>
+  readonly end: (gameId: string, isRecorded: boolean) => Effect.Effect<void>
   /** After the last game: fails if the database refused to record a removal and has recorded none since. */
   readonly conclude: Effect.Effect<void, PassRefused>
 }
@@ -215,7 +210,7 @@ export const make = Effect.fnUntraced(function* (
         isItsOwn ? markedUnrecordable(state, gameId, why) : failed(state, gameId, why)
       )
     }),
-    end: (attempt) => TxRef.update(ref, (state) => ended(state, attempt)),
+    end: (gameId, isRecorded) => TxRef.update(ref, (state) => ended(state, gameId, isRecorded)),
     conclude: Effect.flatMap(TxRef.get(ref), (state) => conclusion(state) ?? Effect.void)
   } satisfies Recording
 })

@@ -1,7 +1,7 @@
 import { Duration, Effect, identity, Option, Stream } from "effect"
 import { isStuck } from "../../domain/Backoff.ts"
 import { dueAt, isDue, isExpired, type Moment } from "../../domain/Expiry.ts"
-import { type ErrorCode, type Outcome, type Refused, rules } from "../../domain/Outcome.ts"
+import { type EndedAttempt, type Outcome, type Refused, rules } from "../../domain/Outcome.ts"
 import type { PassRefused } from "../../domain/PassRefused.ts"
 import type { PlannedGame } from "../../domain/PlannedGame.ts"
 import { printable } from "../../domain/printable.ts"
@@ -14,14 +14,8 @@ import { blame, type Found, find } from "../game/inspect.ts"
 import * as Recording from "../game/Recording.ts"
 import { openPass } from "./openPass.ts"
 
-/** The outcome that a pass would come to. */
-interface Judgement {
-  readonly outcome: Outcome
-  readonly errorCode: ErrorCode | null
-  readonly message: string
-}
-
-const judgement = (found: Found | Refused): Judgement => {
+/** How the attempt of a pass would end. */
+const endOf = (found: Found | Refused): Pick<EndedAttempt, "outcome" | "errorCode" | "message"> => {
   switch (found._tag) {
     case "Removable":
       return { outcome: "removed", errorCode: null, message: "its retention is over" }
@@ -45,7 +39,7 @@ export const judge = (
     Effect.tap(() => recording.check(record)),
     Effect.catchTag("ContainerEngineError", blame(engine)),
     Effect.catchTag("Refused", Effect.succeed),
-    Effect.map(judgement)
+    Effect.map(endOf)
   )
 }
 

@@ -16,8 +16,6 @@ const locked = (operation: string) =>
   new StoreError({ operation, reason: new Unavailable({ cause: new Error("lock timeout") }) })
 
 const rehearsed: State = { ...initial, rehearsed: true }
-const removed = (gameId: string) => ({ gameId, isRecorded: true })
-const failedOf = (gameId: string) => ({ gameId, isRecorded: false })
 const codeOf = (answer: ReturnType<typeof verdict>) =>
   typeof answer === "string" ? answer : answer._tag === "Refused" ? answer.code : answer._tag
 
@@ -32,23 +30,23 @@ describe("whether a game may remove its container", () => {
     ["its own rehearsal failed", { ...rehearsed, unrecordable: new Map([["game", "denied"]]) }, "store_unavailable"],
     ["that of another game failed", { ...rehearsed, unrecordable: new Map([["other", "denied"]]) }, "go"],
     ["others are under way", oneUnderWay, "go"],
-    ["one was not recorded, and another is under way", ended(oneFailed, failedOf("a")), "wait"],
-    ["one was not recorded, and another was", ended(ended(oneFailed, failedOf("a")), removed("b")), "go"],
-    ["none was recorded", ended(ended(oneFailed, failedOf("a")), failedOf("b")), "PassRefused"],
-    ["none could be recorded now", ended(ended(oneHeldUp, failedOf("a")), failedOf("b")), "StoreError"],
+    ["one was not recorded, and another is under way", ended(oneFailed, "a", false), "wait"],
+    ["one was not recorded, and another was", ended(ended(oneFailed, "a", false), "b", true), "go"],
+    ["none was recorded", ended(ended(oneFailed, "a", false), "b", false), "PassRefused"],
+    ["none could be recorded now", ended(ended(oneHeldUp, "a", false), "b", false), "StoreError"],
     ["what failed was not a removal", failed(rehearsed, "c", locked("commit")), "go"],
     ["it was refused all the same", failed(rehearsed, "c", PassRefused.cannotRecord("denied")), "PassRefused"],
     ["the last pass did not record, and none is under way", { ...rehearsed, isProbing: true }, "go"],
     ["the last pass did not record, and one is under way", { ...oneUnderWay, isProbing: true }, "wait"],
-    ["the last pass did not record, and this one has", ended({ ...two, isProbing: true }, removed("a")), "go"]
+    ["the last pass did not record, and this one has", ended({ ...two, isProbing: true }, "a", true), "go"]
   ] as const)("when %s: %s", (_, state, expected) => {
     assert.strictEqual(codeOf(verdict(state, "game")), expected)
   })
 
   it.each([
-    ["every removal was recorded", ended(two, removed("a")), undefined],
+    ["every removal was recorded", ended(two, "a", true), undefined],
     ["one was refused, and none recorded since", oneFailed, "PassRefused"],
-    ["one was refused, and another recorded since", ended(oneFailed, removed("b")), undefined],
+    ["one was refused, and another recorded since", ended(oneFailed, "b", true), undefined],
     ["one could not be recorded now", oneHeldUp, undefined],
     ["one was refused, and another could not be recorded now", failed(oneFailed, "b", locked("commit")), "PassRefused"]
   ] as const)("and how a pass ends when %s: %s", (_, state, expected) => {
