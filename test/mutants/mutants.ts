@@ -363,8 +363,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a removal after the lease's trust",
     file: "src/cleanup/game/remove.ts",
-    from: "    if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {\n",
-    to: "    if (!(yield* game.trust.lasts(Duration.zero))) {\n",
+    from: "    if (!(yield* game.trust.ensure(Duration.sum(engineTimeout, margin)))) {\n",
+    to: "    if (!(yield* game.trust.ensure(Duration.zero))) {\n",
     tests: cleaner
   },
   {

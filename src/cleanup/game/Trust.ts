@@ -36,8 +36,8 @@ export const start = Effect.fnUntraced(function* (length: Duration.Duration) {
 })
 
 export interface RenewableTrust extends Trust {
-  /** Whether this much is left; renews first if it is not. */
-  readonly lasts: (needed: Duration.Duration) => Effect.Effect<boolean>
+  /** Renews if less than this is left. Whether this much is left now. */
+  readonly ensure: (needed: Duration.Duration) => Effect.Effect<boolean>
 }
 
 /** `renew` says whether it was granted; what it grants counts from before it was asked. */
@@ -51,7 +51,7 @@ export const renewable = Effect.fnUntraced(function* (
     Effect.map(left, (left) => Duration.isGreaterThanOrEqualTo(left, needed))
   return {
     left,
-    lasts: Effect.fnUntraced(function* (needed) {
+    ensure: Effect.fnUntraced(function* (needed) {
       if (yield* covers(needed)) return true
       const renewed = yield* start(options.length)
       if (!(yield* options.renew)) return false

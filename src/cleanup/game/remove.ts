@@ -80,7 +80,7 @@ const steps: (
     yield* isThere
     const begun = yield* Effect.interruptible(game.recording.begin(due, game.aside))
     if (begun === "waited") return yield* steps(engine, engineTimeout, game, "again")
-    if (!(yield* game.trust.lasts(Duration.sum(engineTimeout, margin)))) {
+    if (!(yield* game.trust.ensure(Duration.sum(engineTimeout, margin)))) {
       return yield* new Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
     }
     return yield* remove(engine, engineTimeout, game, found)
@@ -114,7 +114,7 @@ const remove = (
       if (result === "absent") return alreadyAbsent(engine, game, containerId)
       const refused = result === "unknown" ? undefined : result
       const lookAgain = Effect.gen(function* () {
-        yield* game.trust.lasts(Duration.sum(engineTimeout, margin))
+        yield* game.trust.ensure(Duration.sum(engineTimeout, margin))
         const patience = Duration.min(engineTimeout, Duration.subtract(yield* game.trust.left, margin))
         yield* awaitAbsence(engine, containerId, refused, { ...game, patience })
       })

@@ -46,16 +46,16 @@ describe("trust that can be renewed", () => {
     )
     const trust = yield* Trust.renewable(yield* Trust.start(length), { length, renew })
     yield* TestClock.adjust(Duration.seconds(passed))
-    const asked = yield* Effect.forkChild(trust.lasts(needed), { startImmediately: true })
+    const asked = yield* Effect.forkChild(trust.ensure(needed), { startImmediately: true })
     yield* TestClock.adjust("3 seconds")
-    return { lasts: yield* Fiber.join(asked), left: Duration.toSeconds(yield* trust.left), renewals }
+    return { ensured: yield* Fiber.join(asked), left: Duration.toSeconds(yield* trust.left), renewals }
   })
 
   it.effect.each([
-    { name: "enough is left", passed: 35, granted: true, expected: { lasts: true, left: 17, renewals: 0 } },
-    { name: "too little is left", passed: 36, granted: true, expected: { lasts: true, left: 52, renewals: 1 } },
-    { name: "the lease is lost", passed: 36, granted: false, expected: { lasts: false, left: 16, renewals: 1 } },
-    { name: "all of it has passed", passed: 80, granted: true, expected: { lasts: true, left: 52, renewals: 1 } }
+    { name: "enough is left", passed: 35, granted: true, expected: { ensured: true, left: 17, renewals: 0 } },
+    { name: "too little is left", passed: 36, granted: true, expected: { ensured: true, left: 52, renewals: 1 } },
+    { name: "the lease is lost", passed: 36, granted: false, expected: { ensured: false, left: 16, renewals: 1 } },
+    { name: "all of it has passed", passed: 80, granted: true, expected: { ensured: true, left: 52, renewals: 1 } }
   ])("counts from before the renewal was asked for: $name", ({ passed, granted, expected }) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* after(passed, granted), expected)
