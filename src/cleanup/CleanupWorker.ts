@@ -1,20 +1,19 @@
 import { Duration, Effect, Layer, Ref, Schedule } from "effect"
-import { isAway } from "../domain/PassRefused.ts"
-import type { Trigger } from "../domain/PassReport.ts"
+import { isAway, type Trigger } from "../domain/PassReport.ts"
 import { CleanupPass } from "./pass/CleanupPass.ts"
 import { Heartbeat } from "./pass/Heartbeat.ts"
 
 const longestWait = Duration.minutes(1)
 
-/** From one pass to the next while database or engine are away. */
+/** The delay between passes while the database or the engine is away. */
 const sooner = (interval: Duration.Duration) =>
   Schedule.min([Schedule.exponential("5 seconds"), Schedule.spaced(Duration.min(interval, longestWait))]).pipe(
     Schedule.jittered
   )
 
 /**
- * The loop: a pass at once, then the next one `interval` after the last has ended, so passes never overlap. If database or
- * engine were away, the next pass comes sooner, by backoff with jitter. The loop goes on whatever becomes of a pass; it
+ * The loop: a pass at once, then the next one `interval` after the last has ended, so passes never overlap. If the database
+ * or the engine was away, the next pass comes sooner, by backoff with jitter. The loop goes on whatever becomes of a pass; it
  * ends with the layer's scope, which waits for the games in flight.
  */
 export const layer = (options: { readonly interval: Duration.Duration }) =>
@@ -29,7 +28,7 @@ export const layer = (options: { readonly interval: Duration.Duration }) =>
         Effect.flatMap((trigger) => pass.runOnce({ trigger })),
         Effect.tap(() => heartbeat.sleep(longestWait)),
         Effect.repeat({
-          while: ({ message, reason }) => message !== null && isAway(reason),
+          while: isAway,
           schedule: sooner(options.interval)
         }),
         Effect.catchCause((cause) => Effect.logError("cleanup.pass.defect", cause)),

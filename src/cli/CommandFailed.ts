@@ -1,6 +1,6 @@
 import { Runtime, Schema } from "effect"
-import { isAway, type Refusal, refusalOf } from "../domain/PassRefused.ts"
-import type { PassReport } from "../domain/PassReport.ts"
+import { type Refusal, refusalOf } from "../domain/PassRefused.ts"
+import { isAway, type PassReport } from "../domain/PassReport.ts"
 import type { PassError } from "../ports/StoreError.ts"
 
 /** The process's exit codes, besides 130 for an interrupted command. */
@@ -14,12 +14,15 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
   override readonly [Runtime.errorExitCode] = this.code
 }
 
-/** A store that is away or not migrated and an engine that is down are dependencies; other refusals are a guard's. */
-export const commandFailed = (error: PassError) => passFailed(refusalOf(error), error.message)
+/**
+ * How a command ends whose pass ended early. A store that is away or not migrated and an engine that is down are
+ * dependencies; other refusals are a guard's.
+ */
+export const passFailed = (reason: Refusal | null, message: string) =>
+  new CommandFailed({ code: isAway({ reason, message }) ? exitCode.dependency : exitCode.refused, message })
 
-/** Why a pass ended before its time, as its report has it. */
-export const passFailed = (refusal: Refusal | null, message: string) =>
-  new CommandFailed({ code: isAway(refusal) ? exitCode.dependency : exitCode.refused, message })
+/** The same for an error that has not become a report. */
+export const commandFailed = (error: PassError) => passFailed(refusalOf(error), error.message)
 
 /** How `run` ends after a pass with this report: `undefined` is success. */
 export const failureOf = ({ message, outcomes, reason }: PassReport): CommandFailed | undefined => {

@@ -21,8 +21,8 @@ const shortest = Duration.toMillis("1 minute")
 const longest = Duration.toMillis("24 hours")
 
 /**
- * The backoff after one more failure. The next attempt comes at a random time within 2, 4, 8 … minutes, at most a day, so
- * that games that failed together do not come back together. `random` is in [0, 1).
+ * The backoff after one more failure. The game may be tried again after a random time of up to 2, 4, 8 … minutes, at most a
+ * day, so that games that failed together do not come back together. `random` is in [0, 1).
  */
 export const afterFailure = (
   before: Backoff | null,

@@ -4,7 +4,7 @@ import { printable } from "./printable.ts"
 /**
  * Which engine this is, and which of its containers it can see: `ID/none/driver:root`. The `/info` ID alone survives a
  * wiped engine, so the id of its network `none` is beside it. An engine silently hides the containers of any other storage
- * driver and of any other data folder; user namespaces have a subfolder.
+ * driver and of any other data folder; with user namespaces, the data folder is a subfolder.
  */
 export const EngineId = Schema.NonEmptyString.pipe(Schema.brand("EngineId"))
 export type EngineId = typeof EngineId.Type

@@ -1,7 +1,7 @@
 import { Duration } from "effect"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
 
-/** The one moment by which a pass judges, Unix milliseconds. */
+/** The one moment that a pass goes by, in Unix milliseconds. */
 export interface Moment {
   readonly now: number
   /** `now` minus retention. Only games that ended strictly before it are due. */

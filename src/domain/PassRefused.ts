@@ -50,6 +50,3 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
 /** The error as a refusal; `null` for a failure of the database. */
 export const refusalOf = (error: PassRefused | Error): Refusal | null =>
   error instanceof PassRefused ? error.reason : null
-
-/** Whether a pass may work as soon as the engine or the database (`null`) is back, without anybody acting. */
-export const isAway = (refusal: Refusal | null): boolean => refusal === null || refusal === "engine_down"

@@ -6,8 +6,8 @@ import { type PassRefused, refusalOf, refusals } from "./PassRefused.ts"
 export type Trigger = PassReport["trigger"]
 
 /**
- * `success`: every due game ended well. `partial`: some games failed, or some rows did not decode. `failure`: the database
- * ended the pass. `refused`: a guard did.
+ * `success`: the pass came to its end and no game failed. `partial`: it did, but games failed or rows did not decode.
+ * `failure`: the database or a bug ended it. `refused`: a guard did. `interrupted`: it was told to stop.
  */
 export const passResults = ["success", "partial", "failure", "refused", "interrupted"] as const
 export type PassResult = (typeof passResults)[number]
@@ -18,10 +18,10 @@ export type PassResult = (typeof passResults)[number]
  */
 export const PassReport = Schema.Struct({
   trigger: Schema.Literals(["startup", "schedule", "manual"]),
-  /** Nothing was touched: these are the outcomes that a pass would have had. */
+  /** `true`: nothing was touched, and the outcomes are those that a pass would have had. */
   dryRun: Schema.Boolean,
   result: Schema.Literals(passResults),
-  /** Which guard ended the pass. */
+  /** The guard that ended the pass; `null` if none did. */
   reason: Schema.NullOr(Schema.Literals(refusals)),
   /** Why nothing, or nothing more, could be done. */
   message: Schema.NullOr(Schema.String),
@@ -36,7 +36,7 @@ export const PassReport = Schema.Struct({
   errorCodes: Schema.Record(Schema.Literals(errorCodes), Schema.optionalKey(Schema.Int)),
   /** Games whose removal the engine may still carry out; their leases are left to expire. */
   unresolved: Schema.Array(Schema.String),
-  /** Those of the removed containers. They stay until the engine is told to prune them. */
+  /** Anonymous volumes of the removed containers. They stay until the engine is told to prune them. */
   anonymousVolumesLeft: Schema.Int
 }).pipe(
   Schema.encodeKeys({
@@ -77,7 +77,10 @@ export const withPage = (
   undecodableRows: [...tally.undecodableRows, ...undecodable].slice(0, 5)
 })
 
-export const withGame = (tally: Tally, ended: EndedAttempt): Tally => {
+/** What a report says of an ended attempt. */
+export type Counted = Pick<EndedAttempt, "gameId" | "outcome" | "errorCode" | "unresolved" | "anonymousVolumes">
+
+export const withGame = (tally: Tally, ended: Counted): Tally => {
   const { anonymousVolumes, errorCode, gameId, outcome, unresolved } = ended
   return {
     ...tally,
@@ -111,3 +114,7 @@ const resultOf = ({ outcomes, undecodable }: Tally, exit: Exit.Exit<void, PassRe
   const isRefused = Option.exists(Exit.findErrorOption(exit), (error) => refusalOf(error) !== null)
   return isRefused ? "refused" : "failure"
 }
+
+/** Whether a pass ended early, and may work as soon as the database or the engine is back, without anybody acting. */
+export const isAway = ({ message, reason }: Pick<PassReport, "message" | "reason">): boolean =>
+  message !== null && (reason === null || reason === "engine_down")

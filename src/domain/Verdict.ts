@@ -33,8 +33,8 @@ export const judgeRecord = (record: RuntimeRecord | undefined, moment: Moment): 
 
 /**
  * Step 4 for a container that the engine described. It passes only if it carries this game's label, does not run and last
- * changed before the cutoff. `now` is this service's clock; all times are Unix milliseconds. If a container changed later than
- * `maxClockSkew` from now, one of the two clocks is wrong.
+ * changed before the cutoff: then it may be removed, or is being removed. `now` is this service's clock; all times are Unix
+ * milliseconds. If a container changed later than `maxClockSkew` from now, one of the two clocks is wrong.
  */
 export const judgeContainer = (
   container: Container,

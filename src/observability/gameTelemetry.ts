@@ -51,7 +51,10 @@ export const gameSpan = ({ gameId, opSource }: Request) =>
     { captureStackTrace: false }
   )
 
-/** Counts an attempt as in flight. When it ends, the result makes span attributes, a log line and counters of it. */
+/**
+ * Counts an attempt as in flight. Call the returned function once, inside `gameSpan`, when the attempt has ended: it sets the
+ * attributes of the span, logs one line and counts.
+ */
 export const gameBegan = Effect.fnUntraced(function* ({ opSource }: Request) {
   const started = yield* Clock.monotonicTimeNanos
   yield* Metric.update(Metrics.inFlight, 1)

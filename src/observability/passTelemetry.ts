@@ -5,7 +5,7 @@ import { type Progress, rate, secondsLeft } from "../domain/Progress.ts"
 import { printable } from "../domain/printable.ts"
 import * as Metrics from "./Metrics.ts"
 
-/** The backlog as gauges. */
+/** Sets the gauges from the backlog. */
 export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog) {
   yield* Metric.update(Metrics.backlogFor("due"), backlog.due)
   yield* Metric.update(Metrics.backlogFor("backing_off"), backlog.backingOff)
@@ -36,10 +36,12 @@ export const passGoesOn = ([progress, atOnce]: readonly [Progress, number]) =>
     games_at_once: atOnce
   })
 
-/** An ended pass as span attributes, instruments and one log line, which is a warning if something ended the pass early. */
-export const passEnded = Effect.fnUntraced(function* (report: PassReport & Tally, started: bigint) {
+/** Turns an ended pass into span attributes, instruments and one log line: a warning if something ended it early. */
+export const passEnded = Effect.fnUntraced(function* (
+  report: PassReport & Tally,
+  { errorType, started }: { readonly errorType: string | undefined; readonly started: bigint }
+) {
   const { message, reason, result } = report
-  const errorType = reason ?? (result === "failure" ? "store_unavailable" : undefined)
   const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
   yield* Effect.annotateCurrentSpan({
     "rtmanager.cleanup.trigger": report.trigger,

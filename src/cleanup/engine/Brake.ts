@@ -22,8 +22,8 @@ export type Sighting = "there" | "absent" | "explained"
 export interface Brake {
   /**
    * Counts one more, before the game's record moves. The first absence asks what else the engine has, and every absence
-   * waits for that answer. Fails with `PassRefused` from the moment when nothing speaks for the engine, or when over half of
-   * at least 20 containers were absent; with another error while the question is unanswered.
+   * waits for that answer; while there is none, the call fails with another error. Once nothing speaks for the engine, or once
+   * over half of at least 20 containers were absent, this and every later call fails with `PassRefused`.
    */
   readonly count: (sighting: Sighting) => Effect.Effect<void, PassRefused | Unanswered>
   /** Whether it has refused. */

@@ -21,7 +21,10 @@ export interface EngineLimit {
   readonly withRoom: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Waits for something else inside `withPermit` and `withRoom`, and lends both to another game meanwhile. */
   readonly aside: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Waits for a place at the engine, and works there. Only the waiting is always interruptible. */
+  /**
+   * Waits for a place at the engine, and works there. The waiting can always be interrupted, the work only if the caller
+   * allows it.
+   */
   readonly withPermit: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
@@ -69,7 +72,7 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
     atOnce: Effect.map(Ref.get(ref), ({ atOnce }) => atOnce),
     withRoom: room.withPermit,
     aside: (wait) =>
-      // At a ceiling of 1 games go one after the other, and a game that waits has begun.
+      // At a ceiling of 1, games go one after another, and a waiting game has already begun.
       ceiling === 1
         ? wait
         : Effect.acquireUseRelease(

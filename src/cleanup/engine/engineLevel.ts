@@ -1,4 +1,4 @@
-/** If calls took longer than this multiple of the fastest time on average, the window was too slow and the level backs off. */
+/** A window was too slow, and the level backs off, if its calls took this many times as long as the fastest on average. */
 const tolerance = 6
 
 /** The level grows while fewer games than `least` queue in the engine, and shrinks while more than `most` do. */
@@ -23,7 +23,7 @@ const decay = 0.005
 /** How many games may be with the database, before and after their turn at the engine, while others have theirs. */
 const mostBeside = 16
 
-/** How long a game may wait for its turn at the engine, in milliseconds, because it holds its lease meanwhile. */
+/** The longest that a game may wait for its turn, in milliseconds. It is short because the game holds its lease meanwhile. */
 const longestWait = 10_000
 
 /** The calls of one kind in the present window, and the fastest of any window. Milliseconds. */
@@ -39,7 +39,7 @@ const unknownPace: Pace = { calls: 0, total: 0, fastest: Infinity }
 export interface EngineLevel {
   readonly atOnce: number
   readonly ceiling: number
-  /** The level has only grown until now. */
+  /** The level has never shrunk. */
   readonly isDoubling: boolean
   /** Grows by one whenever the level changes, so that calls from before the change can be told apart. */
   readonly epoch: number
@@ -90,10 +90,10 @@ export interface Sample {
 }
 
 /**
- * The level after one more sample. It follows TCP Vegas: how much longer a window of calls took than the fastest calls shows
- * how many games only queue in the engine. The level grows by one (at first it doubles) while few do, and shrinks by one
- * while many do. It does not grow unless it is used up. It loses a quarter after a window in which a call failed, or in which
- * calls took more than 6 times as long as the fastest.
+ * The level after one more sample. It follows TCP Vegas: how much longer a window of calls took than the fastest calls
+ * shows how many games only queue in the engine. The level grows by one (at first it doubles) while few do, and shrinks by
+ * one while many do. It does not grow unless it is fully used. It loses a quarter after a window in which a call failed, or
+ * in which calls took more than 6 times as long as the fastest.
  */
 export const sampled = (level: EngineLevel, { epoch, failed, kind, millis }: Sample): EngineLevel => {
   if (!failed && epoch !== level.epoch) return level

@@ -8,7 +8,7 @@ import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
 import { expectUnchanged } from "./expectedEngine.ts"
 
-/** The only container on an engine may really have been that of a single due game. */
+/** With a single due game, its container may really have been the only one on the engine. */
 const fewest = 2
 
 /**

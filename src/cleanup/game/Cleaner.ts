@@ -45,9 +45,10 @@ export class Cleaner extends Context.Service<
     /** Waits until there is room for one more game. When cleaning many, wrap each `cleanup` in it. */
     readonly withRoom: EngineLimit.EngineLimit["withRoom"]
     /**
-     * Fails with `GameFailed` if only this game is affected, and with `CutShort` if no game can be cleaned now. An
-     * interruption ends only the waiting for the engine: then the lease is released, or left to expire if a removal is on
-     * its way, and the outcome is `interrupted`. The rest is not interruptible, and the ports' timeouts bound it.
+     * Fails with `GameFailed` if only this game is affected, and with `CutShort`, whose `reason` says why, if no game can be
+     * cleaned now. An interruption ends only waiting: for the engine, for a place at it, for the recording of others. Then the
+     * lease is released, or left to expire if a removal is on its way, and the outcome is `interrupted`. The rest is not
+     * interruptible, and the ports' timeouts bound it.
      */
     readonly cleanup: (request: CleanupRequest) => Effect.Effect<Cleaned, GameFailed | CutShort>
     /** Games whose lease is left to expire because the engine may still carry out a removal of ours. */
@@ -67,7 +68,10 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
   const length = Duration.subtract(options.leaseTtl, margin)
   const unresolved = yield* UnresolvedRemovals.make(options.leaseTtl)
 
-  /** Why the database is away. A failed statement alone is that game's trouble; a database that is away ends the pass. */
+  /**
+   * Why the database is away, if it is. A failed statement alone is that game's trouble; a database that is away ends the
+   * pass.
+   */
   const awayBy = (error: StoreError): Effect.Effect<PassError | undefined> =>
     error.reason._tag === "Withheld"
       ? Effect.succeed(error)

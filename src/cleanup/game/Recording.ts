@@ -18,7 +18,7 @@ const mostFailures = 5
 export interface State {
   /** A rehearsal has succeeded. */
   readonly rehearsed: boolean
-  /** Why, for each game that was not recorded or whose rehearsal failed. Once there is one, each other game is rehearsed. */
+  /** Games that were not recorded or whose rehearsal failed, each with the reason. Once there is one, all are rehearsed. */
   readonly unrecordable: ReadonlyMap<string, string>
   /** Games that were allowed to remove their container and have not ended. */
   readonly removing: ReadonlySet<string>
@@ -89,15 +89,16 @@ export const conclusion = ({ failure }: State): PassRefused | undefined =>
 
 /**
  * Whether this database records what the pass does: what cannot be recorded is not removed. A pass rehearses before its
- * first game. If a removal is not recorded after all, no other begins until a commit works; if no commit is left that could,
- * the pass is refused. So at most the removals under way at that moment go unrecorded, and at most one in the next pass,
- * because its removals go one by one at first. A database may refuse some games alone, so each game is rehearsed before its
- * own removal once a removal was not recorded or a rehearsal has failed.
+ * first game. If a removal is not recorded after all, no other begins until a commit works; if none is under way that still
+ * could, the pass is refused. So at most the removals under way at that moment go unrecorded, and at most one in the next
+ * pass, because its removals go one by one at first. A database may refuse some games alone, so each game is rehearsed
+ * before its own removal once a removal was not recorded or a rehearsal has failed.
  */
 export interface Recording {
   /**
-   * Rehearses with the first of these due games, unless a rehearsal has succeeded before. A game whose rehearsal fails keeps
-   * its container in this pass, and another game is drawn at random. After five failures, or all of a page, the pass fails.
+   * Rehearses with the first of these due games, unless a rehearsal has succeeded before. A game whose rehearsal fails
+   * keeps its container in this pass, and another game is drawn at random. After five failures, or if every game of a page
+   * fails, the pass fails.
    */
   readonly rehearse: (due: ReadonlyArray<RuntimeRecord>) => Effect.Effect<void, PassError>
   /**
@@ -126,7 +127,10 @@ export const make = Effect.fnUntraced(function* (
 ) {
   const ref = yield* TxRef.make({ ...initial, isProbing })
 
-  /** Fails with why no pass is possible: the database is away, does not record, or (all were held up) may do so later. */
+  /**
+   * Fails with the reason why no pass is possible: the database is away, does not record, or (all were held up) may do so
+   * later.
+   */
   const because = Effect.fnUntraced(function* (tried: ReadonlyArray<readonly [gameId: string, error: StoreError]>) {
     yield* Effect.mapError(records.clock, passError)
     for (const [gameId, { reason }] of tried) {

@@ -36,7 +36,7 @@ export const start = Effect.fnUntraced(function* (length: Duration.Duration) {
 })
 
 export interface RenewableTrust extends Trust {
-  /** Renews if less than this is left. Whether this much is left now. */
+  /** Renews if less than this is left, and says whether this much is left then. */
   readonly ensure: (needed: Duration.Duration) => Effect.Effect<boolean>
 }
 

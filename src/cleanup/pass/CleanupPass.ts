@@ -1,5 +1,4 @@
 import { Clock, Context, Duration, Effect, Exit, Layer, Option, Ref, Stream } from "effect"
-import type { EndedAttempt } from "../../domain/Outcome.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import * as Report from "../../domain/PassReport.ts"
 import type { Progress } from "../../domain/Progress.ts"
@@ -65,6 +64,11 @@ export class CleanupPass extends Context.Service<
   static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
 }
 
+const errorTypeOf = (exit: Exit.Exit<void, PassError>): string | undefined => {
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  return error?._tag === "PassRefused" ? error.reason : error?.reason._tag
+}
+
 /** What the games of one pass share. */
 interface Shared {
   readonly opened: OpenedPass
@@ -74,7 +78,7 @@ interface Shared {
   readonly tally: Ref.Ref<Report.Tally>
 }
 
-const counted = ({ tally }: Shared, ended: EndedAttempt) => Ref.update(tally, (now) => Report.withGame(now, ended))
+const counted = ({ tally }: Shared, ended: Report.Counted) => Ref.update(tally, (now) => Report.withGame(now, ended))
 
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
@@ -106,11 +110,11 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   })
 
   const tryOut = Effect.fnUntraced(function* (record: RuntimeRecord, shared: Shared) {
-    const { containerId, gameId, imageRef } = record
+    const { gameId } = record
     const judged = yield* judge(engine, shared.recording, record, { ...options, moment: shared.opened.moment })
-    const nothing = { unresolved: false, lag: undefined, anonymousVolumes: 0 }
-    yield* counted(shared, { gameId, containerId, imageRef, ...judged, ...nothing })
-    yield* logGame({ gameId, ...judged, event: "cleanup.game.dry_run", level: "Info" })
+    yield* counted(shared, { gameId, ...judged, unresolved: false, anonymousVolumes: 0 })
+    const more = { outcome: judged.outcome }
+    yield* logGame({ gameId, ...judged, event: "cleanup.game.dry_run", level: "Info", more })
   })
 
   /** A brake that could not be stored holds this process all the same, and is stored by its next pass. */
@@ -191,7 +195,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const started = yield* Clock.monotonicTimeNanos
     const reported = (exit: Exit.Exit<void, PassError>) => Effect.map(Ref.get(tally), (now) => Report.report(now, exit))
     const tell = (exit: Exit.Exit<void, PassError>) =>
-      Effect.flatMap(reported(exit), (report) => passEnded(report, started))
+      Effect.flatMap(reported(exit), (report) => passEnded(report, { errorType: errorTypeOf(exit), started }))
     const worked =
       options.mode === "paused"
         ? Effect.onExit(Effect.fail(PassRefused.paused), tell)

@@ -24,7 +24,7 @@ export interface OpenOptions {
   readonly acceptAbsent?: boolean
 }
 
-/** Both clocks, Unix milliseconds. Refused if they are too far apart, however long the answer took. */
+/** Both clocks, Unix milliseconds. Refused if they are too far apart; a slow answer alone is no reason. */
 export const believableClocks = Effect.fnUntraced(function* (
   records: RuntimeRecords["Service"],
   maxClockSkew: Duration.Duration
