@@ -28,7 +28,7 @@ const linksToStarter = (program) => {
   delete process.env.NODE26_WRAPPER
   if (wrapper !== undefined) return [[process.pid, Number(wrapper)]]
 
-  // The variable reaches all that runs below npm; only its own script names the program.
+  // Every process below npm inherits the variable; only the program's own script names the program.
   const script = process.env.npm_lifecycle_script ?? ""
   if (!script.includes(program) && !script.includes("rtmanager-cleanup")) return []
   const me = look(process.pid)

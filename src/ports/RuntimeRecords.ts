@@ -4,7 +4,10 @@ import type { Moment } from "../domain/Expiry.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import type { StoreError } from "./StoreError.ts"
 
-/** The place after a row in the order (`last_op_at`, `game_id`); exact to the microsecond. Only a store reads its id. */
+/**
+ * The place after a row in the order (`last_op_at`, `game_id`), exact to the microsecond. Only a store interprets its
+ * id.
+ */
 export interface Cursor {
   readonly lastOpAt: bigint | null
   readonly gameId: string
@@ -18,7 +21,7 @@ export interface Page {
   readonly next: Cursor | undefined
 }
 
-/** The stopped records at one moment. A held or a stuck game may be due too, so the counts do not add up. */
+/** The stopped records at one moment. The counts overlap: a held or a stuck game can be due too. */
 export interface Backlog {
   readonly due: number
   /** Expired, but not to be tried again yet, and not stuck. */
@@ -29,7 +32,7 @@ export interface Backlog {
   readonly stuck: number
   /** Up to five of the stuck games, those that failed most often first. */
   readonly stuckGames: ReadonlyArray<string>
-  /** Seconds since the oldest due record became due; 0 when nothing is due. */
+  /** Seconds since the oldest due record became due; 0 if nothing is due. */
   readonly oldestDueAge: number
   /** Stopped, but with a NULL or infinite `last_op_at`: never due. */
   readonly noTime: number
@@ -39,26 +42,27 @@ export interface Backlog {
 
 /** Containers that should be on the engine. */
 export interface Witnesses {
-  /** Of games that are not due: up to five that run, and the five that stopped last. */
+  /** Containers of games that are not due: up to five that run, and up to five that stopped last. */
   readonly others: ReadonlyArray<ContainerId>
-  /** How many due games name a container; counted up to a hundred. */
+  /** The number of due games that name a container, at most a hundred. */
   readonly due: number
 }
 
-/** The records that `rtmanager` keeps, read only. Rows may appear, change or vanish between any two calls. */
+/** The records that `rtmanager` keeps, read only. Rows can appear, change or vanish between any two calls. */
 export class RuntimeRecords extends Context.Service<
   RuntimeRecords,
   {
     /**
-     * The database's clock, Unix milliseconds rounded down. The first question of every pass, so it also fails with
-     * `NotMigrated` if the schema is not of the version that this build knows, with `UnsafeSession` if a pooler has dropped
-     * what sessions are started with, and with `Unavailable` on a server that takes no writes.
+     * The database's clock, in Unix milliseconds, rounded down. Every pass asks for it first, so it also fails with
+     * `NotMigrated` if the schema does not have the version that this build knows, with `UnsafeSession` if a pooler has
+     * dropped startup settings, with `CannotRecord` if row level security hides rows, and with `Unavailable` on a
+     * server that takes no writes.
      */
     readonly clock: Effect.Effect<number, StoreError>
 
     /**
-     * The records that are due at this moment, oldest first, at most `limit` rows after `after`.
-     * A page may be short or empty and still have a `next`. No row is skipped or repeated while others change.
+     * The records that are due at this moment, oldest first, at most `limit` rows after `after`. A page can be short or
+     * empty and still have a `next`. No row is skipped or repeated while others change.
      */
     readonly listDue: (page: {
       readonly moment: Moment
@@ -66,18 +70,19 @@ export class RuntimeRecords extends Context.Service<
       readonly limit: number
     }) => Effect.Effect<Page, StoreError>
 
-    /** Every stopped record, whether due or not, in the same order; those without a time come last. */
+    /** Every stopped record, due or not, in the same order; records without a time come last. */
     readonly listStopped: (page: {
       readonly after: Cursor | undefined
       readonly limit: number
     }) => Effect.Effect<Page, StoreError>
 
-    /** Counts over the stopped records; its cost depends on how many are due, not on how many are not. */
+    /** Counts the stopped records. The cost depends only on the number of due records. */
     readonly backlog: (moment: Moment) => Effect.Effect<Backlog, StoreError>
 
     /**
-     * What should be on the engine, as far as it was recorded since a person last accepted the engine. The cost does not
-     * depend on how many records there are: of more than 2000 pages, 2000 at random are searched for games that run.
+     * The containers that should be on the engine, from records changed since a person last accepted it. The cost does
+     * not depend on the number of records: if the table has more than 2000 pages, 2000 random ones are searched for
+     * running games.
      */
     readonly witnesses: (moment: Moment) => Effect.Effect<Witnesses, StoreError>
   }
