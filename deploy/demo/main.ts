@@ -1,11 +1,11 @@
 /**
- * Plays rtmanager's part, so that the dashboard is not empty at first: makes one small game after another on a real engine
- * and in the real database. For the demo only: it needs the engine's socket to create containers, and access to that
- * socket means root on the machine.
+ * Plays rtmanager's part, so that the dashboard is not empty at first: makes one small game after another on a real
+ * engine and in the real database. For the demo only: it needs the engine's socket to create containers, and access to
+ * that socket means root on the machine.
  *
- * It keeps no state. A sample container's labels say which game it is and what will happen to it, and each round updates
- * the records to match the containers. So a later round finds everything that a failed round or a killed process left
- * behind. The service removes the containers. Once it is gone, after
+ * It keeps no state. A sample container's labels say which game it is and what will happen to it, and each round
+ * updates the records to match the containers. So a later round finds everything that a failed round or a killed
+ * process left behind. The service removes the containers. Once the service is gone, after
  * `docker compose --env-file .env --env-file deploy/demo.env down --volumes`, this removes them all:
  *
  *   docker rm --force $(docker ps --all --quiet --filter label=rtmanager.sample)

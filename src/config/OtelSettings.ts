@@ -23,7 +23,10 @@ const Endpoint = Schema.optionalKey(
   )
 )
 
-/** Any other protocol is refused, because its telemetry would be lost silently. We send JSON, which every receiver takes. */
+/**
+ * Any other protocol is refused, because its telemetry would be lost silently. We send JSON, which every receiver
+ * takes.
+ */
 const Protocol = Schema.optionalKey(
   Schema.Literals(["http/protobuf", "http/json"]).pipe(accepting("http/protobuf or http/json; gRPC is not supported"))
 )
@@ -42,7 +45,10 @@ const Attributes = Schema.String.pipe(
 
 const hour = 3_600_000
 
-/** A malformed endpoint is refused, because telemetry would be lost silently. Any other malformed value is ignored and named. */
+/**
+ * A malformed endpoint is refused, because telemetry would be lost silently. Any other malformed value is ignored and
+ * named.
+ */
 export const OtelVariables = Schema.Struct({
   OTEL_SDK_DISABLED: Schema.optionalKey(Schema.String),
   OTEL_EXPORTER_OTLP_ENDPOINT: Endpoint,

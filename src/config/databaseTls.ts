@@ -5,7 +5,9 @@ import type { Connection, DatabaseProblem, Given } from "./databaseUrl.ts"
 
 /** How the server is verified, and the client's certificate for it. */
 export const DatabaseTls = Schema.Struct({
-  /** `none`: any certificate. `ca`: one from a trusted authority. `full`: one from a trusted authority, for this host. */
+  /**
+   * `none`: any certificate. `ca`: one from a trusted authority. `full`: one from a trusted authority, for this host.
+   */
   verify: Schema.Literals(["none", "ca", "full"]),
   /** The trusted authorities, as PEM. */
   ca: Schema.UndefinedOr(Schema.Array(Schema.String)),

@@ -51,7 +51,10 @@ const LeaseTimes = Schema.Struct({
   )
 )
 
-/** Every variable with its rule. Variables that are checked together form one group, so an error in one group never hides another's. */
+/**
+ * Every variable with its rule. Variables that are checked together form one group, so an error in one group never
+ * hides another's.
+ */
 export const Groups = Schema.Struct({
   database: Database,
   own: Own,
