@@ -65,7 +65,7 @@ const teardown: Runtime.Teardown = (exit) =>
     end(isUsage(error) && code !== 0 ? 2 : code)
   })
 
-/** Whatever hangs, the process ends within ten seconds of being told to. */
+/** Whatever hangs, the process ends within ten seconds of being told to stop. */
 const hardStop = () => setTimeout(() => process.exit(process.exitCode ?? 130), 9000).unref()
 process.on("SIGTERM", hardStop).on("SIGINT", hardStop)
 // A terminal that closes, or npm's end, stops the process as SIGTERM does.

@@ -27,7 +27,7 @@ const standardVariables = Object.fromEntries(
 export const DatabaseVariables = Schema.Struct({
   RTMANAGER_DATABASE_URL: Schema.optionalKey(Schema.NonEmptyString.pipe(accepting(accepted))),
   RTMANAGER_DATABASE_URL_FILE: Schema.optionalKey(
-    FileText.pipe(accepting(`the path of a readable file that holds ${accepted}, in place of RTMANAGER_DATABASE_URL`))
+    FileText.pipe(accepting(`the path of a readable file that holds ${accepted}, instead of RTMANAGER_DATABASE_URL`))
   ),
   HOME: Schema.optionalKey(Schema.String),
   ...standardVariables

@@ -17,7 +17,7 @@ const decodeNetwork = Answers.decode(Answers.Network)
 const decodeInspected = Answers.decode(Answers.Inspected)
 const decodeListed = Answers.decode(Answers.Listed)
 
-/** Every failure of a call, as the port names it. */
+/** Turns a call's failure into the port's error. */
 const as =
   (operation: ContainerEngineError["operation"]) =>
   <A>(call: Effect.Effect<A, Requests.RequestFailed | UnexpectedAnswer>): Effect.Effect<A, ContainerEngineError> =>

@@ -61,7 +61,7 @@ export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestF
 
 class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", { status: Schema.Int }) {}
 
-/** Every status is an answer, and with `isStream` it comes as Node's own response, headers and all. */
+/** Every status is an answer; with `isStream` it arrives as Node's own response, including its headers. */
 const statusCodes: Record<number, true> = Object.fromEntries(
   Array.from({ length: 900 }, (_, index) => [index + 100, true])
 )

@@ -49,7 +49,7 @@ export const recordColumns = `r.game_id as "gameId", r.status as status, r.curre
   b.attempts as attempts, b.last_error as "lastError",
   ceil(extract(epoch from least(b.next_attempt_at, timestamptz '9999-12-31')) * 1000)::float8 as "nextAttemptAt"`
 
-/** A row as it came. Only the columns' types are known: any of them may be NULL in a table that is not ours. */
+/** A row as it arrives. Only the columns' types are known: any of them can be NULL in a table that is not ours. */
 export interface RecordRow {
   readonly gameId: string
   readonly status: string | null
