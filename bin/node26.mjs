@@ -1,6 +1,6 @@
-// Runs a file on the Node that the lock file brings: `node bin/node26.mjs FILE ARGS`, under Node 20 or newer. Where npm
-// has linked that Node already, or there is a newer one, it is this process; else it is a child that gets our signals and
-// does not outlive us.
+// Runs a file on the Node that the lock file brings: `node bin/node26.mjs FILE ARGS`, under Node 20 or newer. If this
+// process already is Node 26 or newer, the file runs in it. Otherwise it runs in a child that gets our signals and does
+// not outlive us.
 import { spawn } from "node:child_process"
 import module, { createRequire } from "node:module"
 import { constants } from "node:os"
@@ -10,7 +10,7 @@ import { whenStarterIsGone } from "./starter.mjs"
 
 const [file = "", ...args] = process.argv.slice(2)
 
-// Compiled code is kept for the next start, where only those who can change the code itself can write.
+// Compiled code is cached for the next start, in a folder that only users who can change the code itself can write to.
 const compileCache = fileURLToPath(new URL("../node_modules/.cache/rtmanager-cleanup", import.meta.url))
 
 const broughtNode = () => {

@@ -1,9 +1,9 @@
-// A program that npm started ends with npm: npm passes SIGTERM only to the shell that it starts, and kill -9 to nobody.
+// Ends a program that npm started when npm ends. npm itself passes SIGTERM only to its shell, and kill -9 to nobody.
 import { readFileSync } from "node:fs"
 
 const everyMillis = 500
 
-/** From Linux's /proc; `undefined` for a process that is gone, and elsewhere. */
+/** From Linux's /proc; `undefined` if the process is gone, and on other systems. */
 const look = (pid) => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
@@ -22,13 +22,13 @@ const linksToNpm = ({ pid, parent, session }) => {
   return links && [[pid, parent], ...links]
 }
 
-/** The links that must hold. A process that leads a session was detached on purpose (`setsid`): it has none. */
+/** The links that must stay as they are. A session leader was detached on purpose (`setsid`), so it has none. */
 const linksToStarter = (program) => {
   const wrapper = process.env.NODE26_WRAPPER
   delete process.env.NODE26_WRAPPER
   if (wrapper !== undefined) return [[process.pid, Number(wrapper)]]
 
-  // The variable reaches all that runs below npm; only its own script names the program.
+  // Every process below npm inherits the variable; only the program's own script names the program.
   const script = process.env.npm_lifecycle_script ?? ""
   if (!script.includes(program) && !script.includes("rtmanager-cleanup")) return []
   const me = look(process.pid)
@@ -39,7 +39,7 @@ const linksToStarter = (program) => {
   return linksToNpm(me) ?? [[me.pid, adopted ? Number.NaN : me.parent]]
 }
 
-/** Calls `stop` once, half a second at the latest after a starter of the program is gone. */
+/** Calls `stop` once, at most half a second after a starter of the program is gone. */
 export const whenStarterIsGone = (program, stop) => {
   const links = linksToStarter(program)
   if (links.length === 0) return

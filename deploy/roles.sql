@@ -1,8 +1,8 @@
--- Who may do what with the tables of this service in the schema rtmanager. Run it after each `migrate`, as the role that
--- owns them; again it changes nothing. Nobody logs in as these roles: grant them to users of yours.
+-- The rights on this service's tables in the schema rtmanager. Run it after each `migrate`, as the role that owns the tables;
+-- a second run changes nothing. Nobody logs in as these roles: grant them to your own users.
 --
 --   rtmanager_cleanup  the service: `serve`, `run`, `plan`, `engine accept`
---   rtmanager_reader   whoever only looks, such as Grafana
+--   rtmanager_reader   read only, for example for Grafana
 begin;
 
 do $$ begin
@@ -23,7 +23,7 @@ grant insert, update, delete on rtmanager.game_leases, rtmanager.cleanup_backoff
 grant insert, update on rtmanager.cleanup_engine to rtmanager_cleanup;
 grant usage on sequence rtmanager.game_leases_token to rtmanager_cleanup;
 
--- A log that was there before may count its rows with a sequence.
+-- A log that existed before may number its rows with a sequence.
 do $$ declare
   counter text := pg_get_serial_sequence('rtmanager.operation_log', 'id');
   begin

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { version } from "../src/config/version.ts"
 
-/** Where Docker wants the version as it is written, and cannot read it from package.json: what stands before it. */
+/** Docker needs the version in these files, because it cannot read package.json; the value is the text before it. */
 const places = { Dockerfile: 'org.opencontainers.image.version="', "docker-compose.yml": "&image rtmanager-cleanup:" }
 
 // Run by `npm version`, after it has changed package.json.

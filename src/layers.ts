@@ -80,7 +80,7 @@ const layerCleanup = (options: CleanupPassOptions & CleanerOptions) => {
   )
 }
 
-/** Settings first, then logging and telemetry, then what `build` makes of the settings. */
+/** Settings first, then logging and telemetry, then the layer that `build` makes from the settings. */
 const withSettings = <A, E, R>(build: (settings: Settings) => Layer.Layer<A, E, R>) =>
   Layer.unwrap(
     Effect.map(decode(process.env, { isTerminal: process.stderr.isTTY === true }), (settings) =>
@@ -100,7 +100,7 @@ const layerPorts = (settings: Settings, engine = layerEngine(settings)) =>
 /** For `plan` and `engine accept`. */
 export const ports = withSettings(layerPorts)
 
-/** For `run`. The benchmark brings an engine of its own. */
+/** For `run`. The benchmark passes its own engine. */
 export const pass = (engine?: Layer.Layer<ContainerEngine>) =>
   withSettings((settings) => layerCleanup(settings).pipe(Layer.provideMerge(layerPorts(settings, engine))))
 

@@ -27,7 +27,7 @@ const cleanup = Command.make("rtmanager-cleanup").pipe(
 
 const isUsage = (error: unknown) => CliError.isCliError(error)
 
-/** Prints what the library says to stdout, which is help and the version, as results are printed. */
+/** Prints the library's stdout (help and the version) the same way as results. */
 const printing = Effect.fnUntraced(function* <E, R>(command: Effect.Effect<void, E, R>) {
   const said: Array<string> = []
   const listening: Console.Console = Object.assign(Object.create(yield* Console.Console), {
@@ -50,7 +50,7 @@ const main = Command.run(cleanup, { version }).pipe(
   Effect.provide(NodeServices.layer)
 )
 
-/** Ends the process once what was written to stderr has gone out, which a slow reader may delay by a second. */
+/** Ends the process once stderr is flushed; a slow reader delays that by at most a second. */
 const end = (code: number) => {
   const exit = () => process.exit(code)
   setTimeout(exit, 1000)
@@ -65,12 +65,12 @@ const teardown: Runtime.Teardown = (exit) =>
     end(isUsage(error) && code !== 0 ? 2 : code)
   })
 
-/** Whatever hangs, the process ends within ten seconds of being told to. */
+/** Whatever hangs, the process ends within ten seconds of being told to stop. */
 const hardStop = () => setTimeout(() => process.exit(process.exitCode ?? 130), 9000).unref()
 process.on("SIGTERM", hardStop).on("SIGINT", hardStop)
 // A terminal that closes, or npm's end, stops the process as SIGTERM does.
 process.on("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
-// A reader that is gone or a disk that is full must not end the process. `print` deals with it, and logs are lost.
+// A reader that is gone or a full disk must not end the process. `print` handles it for results; logs are lost.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 
 NodeRuntime.runMain(main, { teardown, disableErrorReporting: true })

@@ -1,10 +1,10 @@
 import Docker from "dockerode"
 import { Effect, Schema } from "effect"
 
-/** Tells sample containers from all others; its value is the situation. */
+/** Marks sample containers; its value is the situation. */
 const label = "rtmanager.sample"
 
-/** What a sample game shows. `still_running` is a record that calls a game stopped although its container runs on. */
+/** What a sample game shows. `still_running`: the record says stopped although the container still runs. */
 export type Situation = "ended" | "removed_by_hand" | "still_running"
 
 const seconds: Record<Situation, number> = { ended: 0, removed_by_hand: 0, still_running: 180 }
@@ -30,7 +30,7 @@ export class EngineFailed extends Schema.TaggedError<EngineFailed>()("EngineFail
 const request = <A>(operation: EngineFailed["operation"], send: (abortSignal: AbortSignal) => Promise<A>) =>
   Effect.tryPromise({ try: send, catch: (cause) => new EngineFailed({ operation, cause }) })
 
-/** The sample containers on the engine that `DOCKER_HOST` names, else on that of this machine's socket. */
+/** The sample containers on the engine at `DOCKER_HOST`, else at this machine's socket. */
 export const make = (options: { readonly image: string; readonly gameLabel: string }) => {
   const docker = new Docker()
 
@@ -43,7 +43,7 @@ export const make = (options: { readonly image: string; readonly gameLabel: stri
           id: Id,
           gameId: Labels[options.gameLabel] ?? "",
           situation: Labels[label],
-          // One that was created and never started can only be what an earlier process has left behind.
+          // Only an earlier process can have left a container that was created and never started.
           hasEnded: State === "exited" || State === "created" || State === "dead",
           createdAt: Created
         })
@@ -51,7 +51,7 @@ export const make = (options: { readonly image: string; readonly gameLabel: stri
     )
   )
 
-  /** The image needs nothing but a `sleep`. Without a network, a file to write to, or a right to anything. */
+  /** The image needs only a `sleep`. The container has no network, no writable file and no capabilities. */
   const start = (gameId: string, situation: Situation) =>
     request("start", async (abortSignal) => {
       const container = await docker.createContainer({

@@ -1,11 +1,11 @@
 /**
- * Plays rtmanager's part, so that the first look at the dashboard is not empty: makes one small game after another on a
- * real engine and in the real database. For the demo only: it needs the engine's socket itself, to create containers, and
- * whoever has that socket is root on the machine.
+ * Plays rtmanager's part, so that the dashboard is not empty at first: makes one small game after another on a real
+ * engine and in the real database. For the demo only: it needs the engine's socket to create containers, and access to
+ * that socket means root on the machine.
  *
- * It remembers nothing: a sample container says on its labels which game it is and what is to become of it, and each round
- * brings the records in line with the containers. So a round that failed, or a process that was killed in the middle of
- * one, leaves nothing behind that a later round would not find. It leaves its containers to the service. Without one, after
+ * It keeps no state. A sample container's labels say which game it is and what will happen to it, and each round
+ * updates the records to match the containers. So a later round finds everything that a failed round or a killed
+ * process left behind. The service removes the containers. Once the service is gone, after
  * `docker compose --env-file .env --env-file deploy/demo.env down --volumes`, this removes them all:
  *
  *   docker rm --force $(docker ps --all --quiet --filter label=rtmanager.sample)
@@ -22,11 +22,11 @@ const settings = Config.all({
   image: Config.NonEmptyString("IMAGE"),
   gameLabel: Config.NonEmptyString("GAME_LABEL").pipe(Config.withDefault("com.galaxy.game_id")),
   every: Config.Duration("EVERY").pipe(Config.withDefault(Duration.seconds(10))),
-  /** With so many sample containers on the engine no more are made: the service is stopped, or its retention is long. */
+  /** At this many sample containers no more are made: the service is stopped, or its retention is long. */
   mostContainers: Config.Int("MOST_CONTAINERS").pipe(Config.withDefault(50))
 })
 
-/** One game after another, over and over: the first few show each, then most end as games do. */
+/** Repeated over and over: the first three show each situation, then most games simply end. */
 const situations: ReadonlyArray<SampleContainers.Situation> = [
   "ended",
   "removed_by_hand",
@@ -43,7 +43,7 @@ const makeRound = Effect.fnUntraced(function* (options: Config.Success<typeof se
   let made = 0
   let hindrance: string | undefined
 
-  /** The record comes after the container's end, as its retention begins with it, and again changes nothing. */
+  /** Writes the record after the container's end, because the retention begins with it. Idempotent. */
   const settle = Effect.fnUntraced(function* (container: SampleContainers.SampleContainer) {
     const { createdAt, gameId, hasEnded, id, situation } = container
     if (!hasEnded && situation !== "still_running") return
@@ -62,7 +62,7 @@ const makeRound = Effect.fnUntraced(function* (options: Config.Success<typeof se
     const before = hindrance
     hindrance =
       others.length > 0
-        ? "the database has real games, which must never meet the demo's retention"
+        ? "the database has real games, and the demo's retention must never apply to them"
         : present.length >= options.mostContainers
           ? `${present.length} sample containers are enough`
           : undefined
@@ -95,7 +95,7 @@ const main = Effect.gen(function* () {
   yield* Effect.provide(games, database)
 })
 
-/** In the form of the service's own log. */
+/** In the format of the service's own log. */
 const logger = Logger.map(Logger.formatStructured, ({ annotations, level, message, timestamp }) =>
   JSON.stringify({ timestamp, level: level.toLowerCase(), event: message, ...annotations })
 )

@@ -8,8 +8,8 @@ import { momentOf } from "../domain/Expiry.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 
 /**
- * The one line that says what this process is about to do, before it removes anything: version, settings, cutoff,
- * engine and how many games are due. What cannot be asked yet is said too; this never fails.
+ * Logs one line about what this process will do, before it removes anything: version, settings, cutoff, engine and the
+ * number of due games. If database or engine cannot answer yet, the line says so. Never fails.
  */
 export const announce = (event: string, more: Readonly<Record<string, unknown>> = {}) =>
   Effect.gen(function* () {

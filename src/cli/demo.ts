@@ -9,14 +9,14 @@ import * as Report from "./report.ts"
 import { json } from "./run.ts"
 import { type Sample, samples } from "./samples.ts"
 
-/** What is left of a sample after a pass. `reason` is the audit row's, `undefined` where the pass wrote none. */
+/** The state of a sample after a pass. `reason` is the audit row's; `undefined` if the pass wrote none. */
 export interface SampleState {
   readonly status: string
   readonly containerLeft: boolean
   readonly reason: { readonly errorCode: string | null; readonly message: string } | undefined
 }
 
-/** What `demo` needs from outside: a place for its games, and a look at them afterwards. */
+/** What `demo` needs from outside: a place for its games, and a way to look at them afterwards. */
 export class SampleGames extends Context.Service<
   SampleGames,
   {

@@ -18,9 +18,9 @@ const accept = Command.make("accept", { json }, ({ json }) =>
     yield* known.accept(present)
     return json
       ? JSON.stringify({ engine_id: present, known_before: before?.id ?? null })
-      : `accepted engine ${present}${before === undefined || before.id === present ? "" : `, in place of ${before.id}`}`
+      : `accepted engine ${present}${before === undefined || before.id === present ? "" : `, replacing ${before.id}`}`
   }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
-).pipe(Command.withDescription("Take the engine that answers now as the known one, whatever was known before"))
+).pipe(Command.withDescription("Make the engine that answers now the known one, whatever was known before"))
 
 /** Commands about the engine that the records' containers live on. */
 export const engine = Command.make("engine").pipe(

@@ -9,7 +9,7 @@ import { json } from "./run.ts"
 export class Migrations extends Context.Service<
   Migrations,
   {
-    /** Brings the schema to this build's version, or changes nothing and says all that does not fit. */
+    /** Brings the schema to this build's version, or changes nothing and names everything that does not fit. */
     readonly migrate: Effect.Effect<
       { readonly schema: string; readonly version: number; readonly changes: ReadonlyArray<string> },
       StoreError
@@ -24,4 +24,4 @@ export const migrate = Command.make("migrate", { json }, ({ json }) =>
       ? JSON.stringify({ schema, version, changes })
       : [...changes, `schema ${schema} is at version ${version}`].join("\n")
   }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
-).pipe(Command.withDescription("Apply migrations; several at once are safe, and a second run changes nothing"))
+).pipe(Command.withDescription("Apply migrations; concurrent runs are safe, and a second run changes nothing"))

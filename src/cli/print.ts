@@ -3,7 +3,7 @@ import { Socket } from "node:net"
 import { Effect } from "effect"
 import { CommandFailed, exitCode } from "./CommandFailed.ts"
 
-/** Node's own stream for files drops what a nearly full disk did not take. */
+/** Node's file stream drops the bytes that a nearly full disk did not accept. */
 const writeAll = (bytes: Uint8Array) => {
   for (let written = 0; written < bytes.length; ) written += writeSync(1, bytes, written)
 }
@@ -19,8 +19,8 @@ const write = (line: string) =>
   })
 
 /**
- * Writes a line to stdout, all of it, and waits for whoever reads it. `false` if the reader is gone, which is no error:
- * nothing more needs to be printed. Fails if it cannot be written for another reason, such as a full disk.
+ * Writes a whole line to stdout and waits for the reader. `false` if the reader is gone, which is not an error: nothing
+ * more needs to be printed. Fails if the line cannot be written for another reason, such as a full disk.
  */
 export const print = (text: string): Effect.Effect<boolean, CommandFailed> =>
   write(`${text}\n`).pipe(

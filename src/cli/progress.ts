@@ -3,7 +3,7 @@ import { type Progress, rate, secondsLeft } from "../domain/Progress.ts"
 
 const everyMillis = 100
 
-/** `done/due`, the rate and the time left, as one line without its end. */
+/** `done/due`, the rate and the time left, as one line without a line break. */
 export const progressText = (progress: Progress): string => {
   const left = secondsLeft(progress)
   const time = left === undefined ? "?" : Duration.format(Duration.seconds(left))

@@ -59,7 +59,7 @@ export const samples = (now: number): ReadonlyArray<Sample> => {
       container: { gameId: "somebody-else" }
     }),
     sample("already-gone", "container was removed by hand", now - days(70), { container: "none" }),
-    sample("hostile-id", "record holds a path in place of an id", now - days(80), {
+    sample("hostile-id", "record holds a path instead of an id", now - days(80), {
       record: { containerId: "../images/galaxy?force=1" }
     })
   ]

@@ -10,12 +10,13 @@ import { Readiness } from "../http/Readiness.ts"
 import { announce } from "./announce.ts"
 
 /**
- * Loop and health until the process is told to stop. It stays up, not ready, while database or engine are away. When
- * told to stop, it lets the games in flight finish for 4 seconds, and its last line names what is still unresolved.
+ * Runs the loop and health until the process is told to stop. Stays up, but not ready, while database or engine are
+ * away. When told to stop, it gives the games in flight 4 seconds to finish. Its last log line names the removals that
+ * are still unresolved.
  */
 export const serve = Command.make("serve", {}, () =>
   Effect.gen(function* () {
-    // Being told to stop is how this command ends well.
+    // Being told to stop is this command's success.
     process.exitCode = 0
     const settings = yield* CurrentSettings
     const cleaner = yield* Cleaner
@@ -31,4 +32,4 @@ export const serve = Command.make("serve", {}, () =>
       )
     )
   })
-).pipe(Command.withDescription("Run the service: a pass at once and then at every interval, health, telemetry"))
+).pipe(Command.withDescription("Run the service: a pass at start and after every interval, health, telemetry"))

@@ -16,24 +16,24 @@ export type DatabaseLocation = typeof DatabaseLocation.Type
 
 const accepted = "postgres://user:password@host:port/database or embedded:DIR"
 
-/** What stands in for the parts that the URL does not have. */
+/** The standard variables, used for the parts that the URL leaves out. */
 const standardVariables = Object.fromEntries(
   [...parameters.values()].flatMap(({ accepted, variable }) =>
     variable === undefined ? [] : [[variable, Schema.optionalKey(Schema.String.pipe(accepting(accepted)))] as const]
   )
 )
 
-/** The two ways to say where the database is, of which exactly one is taken. `HOME` only finds `~/.postgresql`. */
+/** The two ways to name the database; exactly one must be set. `HOME` is used only to find `~/.postgresql`. */
 export const DatabaseVariables = Schema.Struct({
   RTMANAGER_DATABASE_URL: Schema.optionalKey(Schema.NonEmptyString.pipe(accepting(accepted))),
   RTMANAGER_DATABASE_URL_FILE: Schema.optionalKey(
-    FileText.pipe(accepting(`the path of a readable file that holds ${accepted}, in place of RTMANAGER_DATABASE_URL`))
+    FileText.pipe(accepting(`the path of a readable file that holds ${accepted}, instead of RTMANAGER_DATABASE_URL`))
   ),
   HOME: Schema.optionalKey(Schema.String),
   ...standardVariables
 })
 
-/** The reason is a part of the path: of an issue nothing else is ever shown. */
+/** The reason is put into the path, because only an issue's path is ever shown. */
 const issueOf = ({ reason, variable }: DatabaseProblem) =>
   new SchemaIssue.Pointer(reason === undefined ? [variable] : [variable, reason], new SchemaIssue.InvalidValue())
 
@@ -66,7 +66,7 @@ export const Database = DatabaseVariables.pipe(
   })
 )
 
-/** The server's host, port and database, or the folder: what may be shown. */
+/** The server's host, port and database, or the folder. Holds no secret. */
 export const describeLocation = (location: DatabaseLocation): string => {
   if (location._tag === "Embedded") return `embedded:${location.directory}`
   const { database, host, port } = location.server
@@ -83,6 +83,6 @@ const isLocal = (host: string) => {
   return loopback.check(host, family === 6 ? "ipv6" : "ipv4")
 }
 
-/** Whether what is said to the database, and the password, can be read on a network. */
+/** Whether the traffic to the database, including the password, can be read on a network. */
 export const isExposed = (location: DatabaseLocation): boolean =>
   location._tag === "Server" && location.server.tls === undefined && !isLocal(location.server.host)

@@ -1,14 +1,14 @@
 import { Effect, FileSystem, Redacted, Schema, SchemaGetter, SchemaIssue } from "effect"
 import { accepting, parsed } from "./codecs.ts"
 
-/** How the engine is reached, in the words of its client. */
+/** How to reach the engine, in its client's terms. */
 export const EngineAddress = Schema.Union([
   Schema.Struct({ socketPath: Schema.String }),
   Schema.Struct({
     protocol: Schema.Literals(["http", "https"]),
     host: Schema.String,
     port: Schema.Int,
-    /** What the client trusts and shows, as PEM; absent without `DOCKER_TLS_VERIFY`. */
+    /** The trusted authority and the client's certificate and key, as PEM; absent without `DOCKER_TLS_VERIFY`. */
     tls: Schema.optionalKey(
       Schema.Struct({ ca: Schema.String, cert: Schema.String, key: Schema.Redacted(Schema.String) })
     )
@@ -36,17 +36,17 @@ const parseHost = (text: string): (typeof Host)["Encoded"] | undefined => {
   return { scheme, host: host.replace(/^\[|\]$/g, ""), port: port === undefined ? undefined : Number(port) }
 }
 
-/** What Docker's own command line reads. `HOME` only finds `~/.docker` where `DOCKER_CERT_PATH` is not set. */
+/** The variables that Docker's command line reads. `HOME` only finds `~/.docker` if `DOCKER_CERT_PATH` is not set. */
 export const EngineVariables = Schema.Struct({
   DOCKER_CONTEXT: Schema.optionalKey(
-    Schema.String.pipe(accepting("default, or DOCKER_HOST beside it: contexts of Docker's command line are not read"))
+    Schema.String.pipe(accepting("default, or DOCKER_HOST as well: contexts of Docker's command line are not read"))
   ),
   DOCKER_HOST: Schema.optionalKey(
     parsed(parseHost, Host).pipe(
       accepting("unix:///path, tcp://host:port, http://host:port or https://host:port; ssh and npipe are not supported")
     )
   ),
-  DOCKER_TLS_VERIFY: Schema.optionalKey(Schema.String.pipe(accepting("anything: TLS is on when it is not empty"))),
+  DOCKER_TLS_VERIFY: Schema.optionalKey(Schema.String.pipe(accepting("anything: TLS is on if it is not empty"))),
   DOCKER_CERT_PATH: Schema.optionalKey(
     Schema.String.pipe(accepting("a folder with readable ca.pem, cert.pem and key.pem; without it ~/.docker"))
   ),
@@ -91,6 +91,6 @@ export const Engine = EngineVariables.pipe(
   })
 )
 
-/** The address without what it is reached with. */
+/** The address without certificates and keys. */
 export const describeEngine = (engine: EngineAddress): string =>
   "socketPath" in engine ? `unix://${engine.socketPath}` : `${engine.protocol}://${engine.host}:${engine.port}`

@@ -21,7 +21,7 @@ const toDuration = (nanos: bigint) =>
 
 /**
  * Reads `90s`, `1h30m`, `1.5h` or `250µs` exactly; digits below a nanosecond are dropped. `undefined` for anything
- * else, also for a sign, a space, a number without a unit and what does not fit Go's 64 bits.
+ * else, including a sign, a space, a number without a unit and a value beyond Go's 64 bits.
  */
 export const parseGoDuration = (text: string): Duration.Duration | undefined => {
   if (text.length > 100 || !shape.test(text)) return undefined

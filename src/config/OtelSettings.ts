@@ -1,7 +1,7 @@
 import { Duration, Schema, SchemaTransformation } from "effect"
 import { accepting, integer } from "./codecs.ts"
 
-/** What is read of the OpenTelemetry specification's variables here; its SDK and exporters read the others. */
+/** The OpenTelemetry variables that this service reads itself; the SDK and its exporters read the others. */
 export interface OtelSettings {
   /** Where each signal goes. A signal without an endpoint is off; so is everything with `OTEL_SDK_DISABLED`. */
   readonly traces: string | undefined
@@ -12,7 +12,7 @@ export interface OtelSettings {
   readonly metricInterval: Duration.Duration
   /** Most finished spans that wait for the collector; more are dropped. */
   readonly spanQueue: number
-  /** Variables whose value cannot be read and is ignored, as the specification asks. */
+  /** Variables whose value cannot be read and is ignored, as the specification requires. */
   readonly ignored: ReadonlyArray<string>
 }
 
@@ -23,12 +23,15 @@ const Endpoint = Schema.optionalKey(
   )
 )
 
-/** Telemetry over another protocol than ours would be silent too. JSON is what is sent, which every receiver takes. */
+/**
+ * Any other protocol is refused, because its telemetry would be lost silently. We send JSON, which every receiver
+ * takes.
+ */
 const Protocol = Schema.optionalKey(
   Schema.Literals(["http/protobuf", "http/json"]).pipe(accepting("http/protobuf or http/json; gRPC is not supported"))
 )
 
-/** A value that cannot be read stays the text that it is. */
+/** A value that cannot be read stays text. */
 const lenient = <S extends Schema.Top>(schema: S) => Schema.optionalKey(Schema.Union([schema, Schema.String]))
 
 const Exporter = lenient(Schema.Literals(["otlp", "none"]))
@@ -42,7 +45,10 @@ const Attributes = Schema.String.pipe(
 
 const hour = 3_600_000
 
-/** A malformed endpoint is refused, as telemetry would be silent; anything else malformed is ignored and named. */
+/**
+ * A malformed endpoint is refused, because telemetry would be lost silently. Any other malformed value is ignored and
+ * named.
+ */
 export const OtelVariables = Schema.Struct({
   OTEL_SDK_DISABLED: Schema.optionalKey(Schema.String),
   OTEL_EXPORTER_OTLP_ENDPOINT: Endpoint,

@@ -23,7 +23,7 @@ export interface Settings {
   readonly pageSize: number
   /** Most games attempted in one pass; `undefined` is no limit. */
   readonly maxRemovals: number | undefined
-  /** How far this service's clock and the database's may be apart. */
+  /** The largest accepted difference between this service's clock and the database's. */
   readonly maxClockSkew: Duration.Duration
   readonly leaseTtl: Duration.Duration
   /** Per engine call. */
@@ -41,20 +41,20 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 const isOurs = (name: string) => name.startsWith("RTMANAGER_")
 
-/** Docker and OpenTelemetry take an empty variable as one that is not set; an empty one of ours is an error. */
+/** For Docker and OpenTelemetry an empty variable is not set. An empty variable of ours is an error. */
 const present = (env: Environment): Environment =>
   Object.fromEntries(
     Object.entries(env).filter(([name, value]) => value !== undefined && (value !== "" || isOurs(name)))
   )
 
-/** A URL may hold a password, also one that a slip of the pen has made unreadable or put into the wrong variable. */
+/** A URL can hold a password, even a malformed URL or one in the wrong variable. */
 const shown = (variable: string, value: string | undefined) => {
   if (value === undefined) return undefined
   const isSecret = variable === "RTMANAGER_DATABASE_URL" || variable === "PGPASSWORD" || value.includes("@")
   return isSecret ? "<redacted>" : JSON.stringify(printable(value))
 }
 
-/** Of an issue only the path is taken, variable and reason: the issue itself may hold what must not be shown. */
+/** Takes only an issue's path (variable and reason), because the issue itself can hold a secret. */
 const problems = (issue: SchemaIssue.Issue, env: Environment): ReadonlyArray<Problem> => {
   const paths = SchemaIssue.makeFormatterStandardSchemaV1()(issue).issues.map(({ path = [] }) => path)
   return [...acceptedForms].flatMap(([variable, accepted]) => {
@@ -66,8 +66,8 @@ const problems = (issue: SchemaIssue.Issue, env: Environment): ReadonlyArray<Pro
 }
 
 /**
- * Reads all settings, or fails with everything that is wrong with them. Reads no file but those that variables name,
- * and changes nothing. `isTerminal` says whether the log goes to one, which decides its form where none is set.
+ * Reads all settings, or fails with everything that is wrong with them. Reads only the files that variables name, and
+ * changes nothing. `isTerminal`: the log goes to a terminal, which decides its format if none is set.
  */
 export const decode = Effect.fnUntraced(function* (
   environment: Environment,

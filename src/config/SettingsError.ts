@@ -1,6 +1,6 @@
 import { Runtime, Schema } from "effect"
 
-/** One variable that cannot be used. `value` is printable and never a secret; `undefined` where it is not set. */
+/** One variable that cannot be used. `value` is printable and never a secret; `undefined` if it is not set. */
 export const Problem = Schema.Struct({
   variable: Schema.String,
   value: Schema.UndefinedOr(Schema.String),

@@ -2,7 +2,7 @@ import { isIPv6 } from "node:net"
 import { Duration, Effect, FileSystem, Schema, SchemaGetter, SchemaIssue } from "effect"
 import { formatGoDuration, GoDuration, isBetweenDurations } from "./GoDuration.ts"
 
-/** Says in words for people what a variable takes; error messages and the README show it. */
+/** Describes the values that a variable takes; error messages show it. */
 export const accepting =
   (accepted: string) =>
   <S extends Schema.Top>(self: S): S["Rebuild"] =>
@@ -14,7 +14,7 @@ export const otherwise =
   <S extends Schema.Top & (Text extends S["Encoded"] ? unknown : never)>(self: S) =>
     self.pipe(Schema.withDecodingDefaultKey(Effect.succeed(text as S["Encoded"])))
 
-/** Text read by a function that answers `undefined` to what it does not accept. Settings are never written back. */
+/** Text read by a function that returns `undefined` for text that it does not accept. Decodes only. */
 export const parsed = <To extends Schema.Top>(parse: (text: string) => To["Encoded"] | undefined, to: To) =>
   Schema.String.pipe(
     Schema.decodeTo(to, {

@@ -2,7 +2,7 @@ import { isIP } from "node:net"
 
 /** A connection parameter of libpq. */
 export interface Parameter {
-  /** The standard variable that stands in where the URL is silent. */
+  /** The standard variable that is used if the URL leaves the parameter out. */
   readonly variable?: string
   readonly isAccepted: (value: string) => boolean
   /** What is accepted, in words that follow "needs". */
@@ -32,16 +32,16 @@ const unsupported = (variable?: string): Parameter => ({
 
 const isHost = (value: string) => value.startsWith("/") || isIP(value) !== 0 || /^[^\s/,@:%[\]]+$/.test(value)
 
-/** What SASLprep (RFC 4013) drops, and the one space that NFKC leaves. */
+/** The characters that SASLprep (RFC 4013) drops, and the one space that NFKC leaves. */
 const droppedBySaslprep = /\u034f|\ufeff|[\u00ad\u1680\u1806\u2060]|[\u180b-\u180d]|[\u200b-\u200d]|[\ufe00-\ufe0f]/
 
 /**
- * Whether the password is the same before and after SASLprep. libpq applies SASLprep for SCRAM and for nothing else, and
- * the driver never does, so only such a password is right for every method of authentication.
+ * Whether SASLprep leaves the password unchanged. libpq applies SASLprep only for SCRAM, and the driver never does, so
+ * only an unchanged password works with every method of authentication.
  */
 const isPrepared = (password: string) => password.normalize("NFKC") === password && !droppedBySaslprep.test(password)
 
-/** Every parameter that libpq knows is either done as libpq does it or refused, and so is what libpq does not know. */
+/** Every parameter of libpq: handled as libpq does, or refused. A parameter that libpq does not know is refused too. */
 export const parameters: ReadonlyMap<string, Parameter> = new Map(
   Object.entries({
     host: {
@@ -55,7 +55,7 @@ export const parameters: ReadonlyMap<string, Parameter> = new Map(
       variable: "PGPASSWORD",
       isAccepted: isPrepared,
       accepted:
-        "to be in the form that SASLprep (RFC 4013) gives it, as the driver does not apply it: normalized to NFKC, " +
+        "to be in the form that SASLprep (RFC 4013) produces, because the driver does not apply it: normalized to NFKC, " +
         "without invisible characters or unusual blanks. A password of ASCII characters always is"
     },
     dbname: text("a database", "PGDATABASE"),
@@ -64,19 +64,19 @@ export const parameters: ReadonlyMap<string, Parameter> = new Map(
     connect_timeout: {
       variable: "PGCONNECT_TIMEOUT",
       isAccepted: wholeNumber(0, 2_147_483_647),
-      accepted: "a whole number of seconds; 0 is no limit but RTMANAGER_DATABASE_TIMEOUT, which always holds"
+      accepted: "a whole number of seconds; 0 means no limit except RTMANAGER_DATABASE_TIMEOUT, which always holds"
     },
     sslmode: oneOf(
       ["disable", "require", "verify-ca", "verify-full"],
       "PGSSLMODE",
-      "; allow and prefer are not supported, as they may go on in plain text"
+      "; allow and prefer are not supported, because they can go on in plain text"
     ),
     ssl: oneOf(["true", "false", "1", "0"]),
     sslrootcert: text("the path of a readable file of PEM certificates, or system", "PGSSLROOTCERT"),
     sslcert: text("the path of a readable file with a PEM certificate", "PGSSLCERT"),
     sslkey: text("the path of a readable file with the PEM key of sslcert", "PGSSLKEY"),
 
-    // One value is what the driver does anyway.
+    // The accepted value is what the driver does anyway.
     channel_binding: oneOf(["disable", "prefer"], "PGCHANNELBINDING", "; the driver has no channel binding"),
     client_encoding: oneOf(["UTF8", "utf8", "UTF-8", "utf-8"], "PGCLIENTENCODING"),
     gssencmode: oneOf(["disable", "prefer"], "PGGSSENCMODE", "; the driver has no GSSAPI"),

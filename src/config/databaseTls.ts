@@ -3,9 +3,11 @@ import { createSecureContext, getCACertificates } from "node:tls"
 import { Effect, FileSystem, Redacted, Result, Schema } from "effect"
 import type { Connection, DatabaseProblem, Given } from "./databaseUrl.ts"
 
-/** How the server is spoken to: what it has to prove, and what is shown to it. */
+/** How the server is verified, and the client's certificate for it. */
 export const DatabaseTls = Schema.Struct({
-  /** `none`: any certificate will do. `ca`: one of a trusted authority. `full`: that, and for this host. */
+  /**
+   * `none`: any certificate. `ca`: one from a trusted authority. `full`: one from a trusted authority, for this host.
+   */
   verify: Schema.Literals(["none", "ca", "full"]),
   /** The trusted authorities, as PEM. */
   ca: Schema.UndefinedOr(Schema.Array(Schema.String)),
@@ -24,8 +26,8 @@ const attempt = <A>(given: Given, reason: string, step: () => A) =>
   Effect.fromResult(Result.try({ try: step, catch: () => problem(given, reason) }))
 
 /**
- * The mode, and what asked for it. Naming a file asks for full verification where no mode is named, and so does
- * `ssl=true`: libpq would take either for less.
+ * The mode, and the parameter that asked for it. Without an `sslmode`, naming a file means full verification, and so
+ * does `ssl=true`; libpq would accept less.
  */
 const modeOf = (all: Connection["given"]): Result.Result<readonly [Mode, Given | undefined], DatabaseProblem> => {
   const [mode, ssl] = [all.get("sslmode"), all.get("ssl")]
@@ -40,7 +42,7 @@ const modeOf = (all: Connection["given"]): Result.Result<readonly [Mode, Given |
   return Result.succeed(file === undefined ? ["disable", undefined] : ["verify-full", file])
 }
 
-/** The parameter, or the file that libpq looks for without it, if that is there. */
+/** The parameter, or without it libpq's default file, if that exists. */
 const fileOf = Effect.fnUntraced(function* (
   all: Connection["given"],
   name: string,
@@ -63,7 +65,7 @@ const read = (given: Given) =>
 
 const pem = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
-/** The machine's trusted authorities; Node's own where the machine has none, as in a slim image. */
+/** The machine's trusted authorities, or Node's own if the machine has none, for example in a slim image. */
 const systemAuthorities = () => {
   const system = getCACertificates("system")
   return system.length > 0 ? system : getCACertificates("default")
@@ -78,7 +80,7 @@ const authoritiesOf = Effect.fnUntraced(function* (given: Given) {
   return certificates
 })
 
-/** A key that others can read is refused, by libpq's rule: 0600, or 0640 if it is root's. */
+/** A key that others can read is refused, by libpq's rule: 0600, or 0640 if root owns it. */
 const keyOf = Effect.fnUntraced(function* (given: Given) {
   const text = yield* read(given)
   const fs = yield* FileSystem.FileSystem
@@ -88,7 +90,7 @@ const keyOf = Effect.fnUntraced(function* (given: Given) {
   const forbidden = uid._tag === "Some" && uid.value === 0 ? 0o037 : 0o077
   if ((mode & forbidden) !== 0)
     return yield* Effect.fail(
-      problem(given, "names a file that others can read: it needs mode 0600, or 0640 if it is root's")
+      problem(given, "names a file that others can read: it needs mode 0600, or 0640 if root owns it")
     )
   const key = yield* attempt(given, "names a file without an unencrypted PEM key", () => createPrivateKey(text))
   return { text, key }
@@ -108,8 +110,8 @@ const clientOf = Effect.fnUntraced(function* (cert: Given, key: Given | undefine
 })
 
 /**
- * TLS as libpq has it: `require` takes any certificate unless there are authorities to check it by, `verify-ca` and
- * `verify-full` need some, and a unix socket has none. Reads the files, so that what is wrong is known at the start.
+ * TLS as in libpq: `require` accepts any certificate unless there are authorities to check it with, `verify-ca` and
+ * `verify-full` need authorities, and a unix socket has no TLS. Reads the files, so that errors show at start.
  */
 export const databaseTls = Effect.fnUntraced(function* (
   { given, server }: Connection,

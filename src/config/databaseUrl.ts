@@ -7,7 +7,7 @@ export interface DatabaseProblem {
   readonly reason?: string
 }
 
-/** A server, and whom to be there. */
+/** A server, and the user to connect as. */
 export const DatabaseServer = Schema.Struct({
   /** A host, or the folder of a unix socket. */
   host: Schema.String,
@@ -16,14 +16,14 @@ export const DatabaseServer = Schema.Struct({
   password: Schema.UndefinedOr(Schema.Redacted(Schema.String)),
   database: Schema.String,
   applicationName: Schema.UndefinedOr(Schema.String),
-  /** Command-line options for the server, in each session's start. */
+  /** Command-line options for the server, sent when each session starts. */
   options: Schema.UndefinedOr(Schema.String),
-  /** The longest that one attempt to connect may take; absent is no limit of its own. */
+  /** The limit for one attempt to connect; absent means no limit of its own. */
   connectTimeout: Schema.UndefinedOr(Schema.Duration)
 })
 export type DatabaseServer = typeof DatabaseServer.Type
 
-/** A parameter's value and the variable that it comes from. */
+/** A parameter's value, and the variable that it comes from. */
 export interface Given {
   readonly name: string
   readonly value: string
@@ -39,29 +39,29 @@ export interface Connection {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** `postgres://user:password@host:port/database?name=value`, each part but the first optional, as libpq has it. */
+/** `postgres://user:password@host:port/database?name=value`. As in libpq, only the first part is required. */
 const shape = /^postgres(?:ql)?:\/\/(?:([^/?#]*)@)?(\[[^\]]*\]|[^/?#:@]*)(?::([^/?#@]*))?(?:\/([^?#]*))?(?:\?([^#]*))?$/
 
 const hint = "write / ? # @ : and % in a user or password as %2F %3F %23 %40 %3A and %25"
 
-/** The start or end of a line, or what an editor does not show. */
+/** A blank or line break at the start or end, or characters that an editor does not show. */
 const isPadded = (text: string) => /^\s|\s$|\p{Cc}/u.test(text)
 
-/** Why a text is no URL, as far as that can be told without quoting it. */
+/** Why a text is not a URL, as far as that can be said without quoting it. */
 const whyMalformed = (text: string) => {
   if (isPadded(text)) return "it has a blank or line break at its start or end, or a control character"
   if (text.includes("#")) return `it is cut off by a #: ${hint}`
   return /^postgres(?:ql)?:\/\/.*@/.test(text) ? hint : undefined
 }
 
-/** Whether what follows a `?` may be the rest of a password: then nothing of it is shown. */
+/** Whether the text after a `?` could be the rest of a password, which must not be shown. */
 const isCutOff = (text: string) => /\?.*@/.test(text)
 
-/** The parts of the URL by their parameters' names, later ones winning, still percent-encoded. */
+/** The URL's parts by parameter name, still percent-encoded. A later part wins over an earlier one. */
 const partsOf = (text: string): Result.Result<ReadonlyArray<readonly [string, string]>, string | undefined> => {
   const [matched, userinfo = "", host = "", port = "", database = "", query = ""] = shape.exec(text) ?? []
   if (matched === undefined || isPadded(text)) return Result.fail(whyMalformed(text))
-  // What a / or ? in the password leaves behind.
+  // Left behind by a / or ? in the password.
   if (database.includes("@")) return Result.fail(hint)
   const [user = "", ...password] = userinfo.split(":")
   const pairs = query === "" ? [] : query.split("&").map((pair) => pair.split("="))
@@ -89,7 +89,7 @@ const decoded = (parts: ReadonlyArray<readonly [string, string]>) =>
 const whyUnknown = (name: string, text: string) =>
   isCutOff(text) || !/^\w{1,40}$/.test(name) ? `it has an unknown parameter: ${hint}` : `it has no parameter ${name}`
 
-/** The URL's parameters, and the standard variables' where it is silent. */
+/** The URL's parameters, and the standard variables for parameters that it leaves out. */
 const given = (text: string, variable: string, env: Environment): Result.Result<Connection["given"], DatabaseProblem> =>
   partsOf(text).pipe(
     Result.flatMap(decoded),
@@ -126,8 +126,8 @@ const problemsOf = (all: Connection["given"], variable: string): ReadonlyArray<D
 ]
 
 /**
- * Reads a URL as libpq does: query parameters win over what comes before them, and the standard variables of `env` stand
- * in for what the URL does not say. `variable` is the one that holds the URL. Fails with everything that is wrong.
+ * Reads a URL as libpq does: query parameters win over the parts before them, and the standard variables of `env` fill
+ * in what the URL leaves out. `variable` is the one that holds the URL. Fails with everything that is wrong.
  */
 export const parseDatabaseUrl = (
   text: string,
@@ -157,7 +157,7 @@ export const parseDatabaseUrl = (
     })
   )
 
-/** The server of a URL that nobody has to be told about, as of one that we have made. TLS is none of its parts. */
+/** The server of a URL that we made ourselves, so errors need no readable report. Without TLS. */
 export const serverAt = (url: Redacted.Redacted): DatabaseServer & { readonly tls: undefined } => {
   const { server } = Result.getOrThrowWith(
     parseDatabaseUrl(Redacted.value(url), "url", {}),

@@ -3,7 +3,7 @@ import { describeEngine } from "./EngineSettings.ts"
 import { formatGoDuration } from "./GoDuration.ts"
 import type { Settings } from "./Settings.ts"
 
-/** What the start's log line tells of the settings. Holds no secret. */
+/** The settings for the log line at start. Holds no secret. */
 export const describe = (settings: Settings): Readonly<Record<string, string | number>> => ({
   database: describeLocation(settings.database.location),
   schema: settings.database.schema,

@@ -51,7 +51,10 @@ const LeaseTimes = Schema.Struct({
   )
 )
 
-/** Every variable with its rule. Variables that are judged together are one group, so that no group hides another. */
+/**
+ * Every variable with its rule. Variables that are checked together form one group, so an error in one group never
+ * hides another's.
+ */
 export const Groups = Schema.Struct({
   database: Database,
   own: Own,
@@ -68,7 +71,7 @@ const fields = {
   ...OtelVariables.fields
 }
 
-/** What each variable takes, in words, in the order in which problems are told. */
+/** The values that each variable takes, in words, in the order in which problems are reported. */
 export const acceptedForms: ReadonlyMap<string, string> = new Map(
   Object.entries(fields).map(([name, field]) => [name, Schema.resolveAnnotations(field)?.description ?? "any text"])
 )

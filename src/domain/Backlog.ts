@@ -1,4 +1,4 @@
-/** The stopped records at one moment. A held or a stuck game may be due too, so the counts do not add up. */
+/** The stopped records at one moment. The counts overlap: a held or a stuck game can be due too. */
 export interface Backlog {
   readonly due: number
   /** Expired, but not to be tried again yet, and not stuck. */
@@ -9,7 +9,7 @@ export interface Backlog {
   readonly stuck: number
   /** Up to five of the stuck games, those that failed most often first. */
   readonly stuckGames: ReadonlyArray<string>
-  /** Seconds since the oldest due record became due; 0 when nothing is due. */
+  /** Seconds since the oldest due record became due; 0 if nothing is due. */
   readonly oldestDueAge: number
   /** Stopped, but with a NULL or infinite `last_op_at`: never due. */
   readonly noTime: number

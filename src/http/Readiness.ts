@@ -6,15 +6,15 @@ import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 
-/** Why this service cannot clean at present; `undefined` where nothing is wrong. */
+/** Why this service cannot clean now; `undefined` if nothing is wrong. */
 export interface Reasons {
   readonly database: string | undefined
   readonly engine: string | undefined
 }
 
 /**
- * The last answers of database and engine, asked in the background, so that reading them never waits; and whether the
- * last pass found that its removals would not be recorded.
+ * The last answers of database and engine. They are asked in the background, so reading never waits. Also tells whether
+ * the last pass found that its removals would not be recorded.
  */
 export class Readiness extends Context.Service<Readiness, { readonly reasons: Effect.Effect<Reasons> }>()(
   "rtmanager/http/Readiness"
@@ -47,7 +47,7 @@ export class Readiness extends Context.Service<Readiness, { readonly reasons: Ef
 
 const patience = "5 seconds"
 
-/** Asks again 5 seconds after each answer, or after 5 seconds without one, and keeps why the last one was no success. */
+/** Probes 5 seconds after each answer or timeout (5 seconds too). The reason is `undefined` after a success. */
 const watch = Effect.fnUntraced(function* (probe: Effect.Effect<unknown, { readonly message: string }>) {
   const reason = yield* Ref.make<string | undefined>("not asked yet")
   yield* probe.pipe(

@@ -3,7 +3,7 @@ import { HttpMiddleware, HttpRouter, HttpServerResponse } from "effect/http"
 import { Heartbeat } from "../cleanup/pass/Heartbeat.ts"
 import { Readiness } from "./Readiness.ts"
 
-/** 200 as long as the loop makes progress or sleeps as it should, whatever state database and engine are in. */
+/** 200 as long as the loop makes progress or sleeps on time, whatever the state of database and engine. */
 const healthz = HttpRouter.add(
   "GET",
   "/healthz",
@@ -13,7 +13,7 @@ const healthz = HttpRouter.add(
   })
 )
 
-/** 200 if a pass could work now, else 503 with the reasons, from what was last found out in the background. */
+/** 200 if a pass could work now, else 503 with the reasons, from the last background probes. */
 const readyz = (mode: string) =>
   HttpRouter.add(
     "GET",

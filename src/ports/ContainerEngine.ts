@@ -10,13 +10,13 @@ export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable"
   detail: Schema.String
 }) {}
 
-/** An answer that is neither a success nor a refusal that we know: `status` is its HTTP status, if it had one. */
+/** An answer that is neither a success nor a known refusal. `status` is its HTTP status, if it had one. */
 export class UnexpectedAnswer extends Schema.TaggedError<UnexpectedAnswer>()("UnexpectedAnswer", {
   status: Schema.UndefinedOr(Schema.Int),
   detail: Schema.String
 }) {}
 
-/** The call was not made: the engine is known to be away at present. */
+/** The call was not made, because the engine is known to be away. */
 export class Withheld extends Schema.TaggedError<Withheld>()("Withheld", {
   detail: Schema.String
 }) {}
@@ -31,8 +31,9 @@ export class ContainerEngineError extends Schema.TaggedError<ContainerEngineErro
 }
 
 /**
- * An error status in answer to a removal. By the engine itself (it has the `Api-Version` header, 409 among them): nothing of
- * ours is in flight. By a proxy (4xx): it has most likely not passed the request on. `words` are printable.
+ * An error status in answer to a removal. `engine`: the engine itself refused (the answer has the `Api-Version` header;
+ * 409 is one of these), so no removal of ours is in flight. `proxy`: a proxy's 4xx, which has most likely not passed
+ * the request on. `words` are printable.
  */
 export class RemovalRefused extends Data.TaggedClass("RemovalRefused")<{
   readonly by: "engine" | "proxy"
@@ -40,14 +41,14 @@ export class RemovalRefused extends Data.TaggedClass("RemovalRefused")<{
 }> {}
 
 /**
- * `removed`: our request removed it (a 204). `absent`: it was not there. `unknown`: no answer, or none that says anything:
- * the engine may still carry the request out. After that and after a refusal only another look can tell.
+ * `removed`: our request removed it (a 204). `absent`: it was not there. `unknown`: no answer, or an unusable one, and
+ * the engine might still carry out the request. After `unknown` and after a refusal only another look can tell.
  */
 export type RemoveResult = "removed" | "absent" | "unknown" | RemovalRefused
 
 /**
  * The engine, asked for one thing at a time. Every call ends within the engine timeout, follows no redirect and decodes
- * its answer. Absence is said only by the engine itself: a 404 of a proxy is an `UnexpectedAnswer`.
+ * its answer. Only the engine itself can report an absence: a proxy's 404 is an `UnexpectedAnswer`.
  */
 export class ContainerEngine extends Context.Service<
   ContainerEngine,
@@ -55,15 +56,15 @@ export class ContainerEngine extends Context.Service<
     /** Succeeds if the engine answers at all. */
     readonly ping: Effect.Effect<void, ContainerEngineError>
     readonly identity: Effect.Effect<EngineId, ContainerEngineError>
-    /** How many containers the engine can see, in any state and whosever they are. */
+    /** The number of containers that the engine can see, in any state and of any owner. */
     readonly count: Effect.Effect<number, ContainerEngineError>
     /** `undefined` if the engine says that there is no such container. */
     readonly inspect: (id: ContainerId) => Effect.Effect<Container | undefined, ContainerEngineError>
     /** All containers, in any state, whose label names the game. */
     readonly findByGame: (gameId: string) => Effect.Effect<ReadonlyArray<ContainerId>, ContainerEngineError>
     /**
-     * Removes a container that does not run; without force, volumes kept. Fails only where the request certainly did
-     * not reach the engine. Interruption ends the waiting, not the removal.
+     * Removes a container that does not run, without force, and keeps its volumes. Fails only if the request certainly
+     * did not reach the engine. Interruption ends the waiting, not the removal.
      */
     readonly remove: (id: ContainerId) => Effect.Effect<RemoveResult, ContainerEngineError>
   }

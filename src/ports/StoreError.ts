@@ -10,7 +10,7 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
   }
 }
 
-/** The schema is missing or of another version: `detail` says which, and the command that mends it. */
+/** The schema is missing or has another version. `detail` says which, and the command that fixes it. */
 export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated", {
   detail: Schema.String
 }) {
@@ -20,8 +20,8 @@ export class NotMigrated extends Schema.TaggedError<NotMigrated>()("NotMigrated"
 }
 
 /**
- * The database answers, and would not record what this service does or not show all that it must see: a person has to
- * mend it. `detail` has the server's words and their SQLSTATE, and of a rehearsal the role too.
+ * The database answers, but would not record this service's work or hides rows that it must see. A person has to fix
+ * it. `detail` has the server's message and its SQLSTATE, and after a rehearsal the role too.
  */
 export class CannotRecord extends Schema.TaggedError<CannotRecord>()("CannotRecord", {
   detail: Schema.String
@@ -31,7 +31,7 @@ export class CannotRecord extends Schema.TaggedError<CannotRecord>()("CannotReco
   }
 }
 
-/** The session lacks what a pass relies on: `detail` names each setting, and the statement that mends it. */
+/** The session lacks settings that a pass relies on. `detail` names each one and the statement that sets it. */
 export class UnsafeSession extends Schema.TaggedError<UnsafeSession>()("UnsafeSession", {
   detail: Schema.String
 }) {
@@ -40,7 +40,7 @@ export class UnsafeSession extends Schema.TaggedError<UnsafeSession>()("UnsafeSe
   }
 }
 
-/** The call was not made: the database is known to be away at present. */
+/** The call was not made, because the database is known to be away. */
 export class Withheld extends Schema.TaggedError<Withheld>()("Withheld", {
   detail: Schema.String
 }) {
@@ -49,7 +49,7 @@ export class Withheld extends Schema.TaggedError<Withheld>()("Withheld", {
   }
 }
 
-/** Why a call on `RuntimeRecords`, `GameLeases` or `KnownEngine` failed. Nothing is known of its effect. */
+/** Why a call on `RuntimeRecords`, `GameLeases` or `KnownEngine` failed. Whether the call had an effect is unknown. */
 export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   operation: Schema.String,
   reason: Schema.Union([Unavailable, NotMigrated, UnsafeSession, CannotRecord, Withheld])

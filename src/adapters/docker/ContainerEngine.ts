@@ -17,7 +17,7 @@ const decodeNetwork = Answers.decode(Answers.Network)
 const decodeInspected = Answers.decode(Answers.Inspected)
 const decodeListed = Answers.decode(Answers.Listed)
 
-/** Every failure of a call, as the port names it. */
+/** Turns a call's failure into the port's error. */
 const as =
   (operation: ContainerEngineError["operation"]) =>
   <A>(call: Effect.Effect<A, Requests.RequestFailed | UnexpectedAnswer>): Effect.Effect<A, ContainerEngineError> =>
@@ -87,7 +87,7 @@ const make = (options: Options) => {
       query: { all: true, filters: { label: [`${options.gameLabel}=${gameId}`] } }
     })
     const listed = yield* decodeListed(answer)
-    // The filter is the engine's; what does not carry the label is not the game's, whoever ignored the filter.
+    // The engine applies the filter. If something ignored it, a container without the label is not the game's.
     return listed.filter(({ Labels }) => Labels?.[options.gameLabel] === gameId).map(({ Id }) => Id)
   }, as("find"))
 
@@ -98,7 +98,7 @@ const make = (options: Options) => {
       if (Answers.saysAbsent(answer, id)) return "absent"
       const words = Answers.wordsOf(answer)
       if (answer.fromEngine && answer.status >= 400) return new RemovalRefused({ by: "engine", words })
-      // A proxy's 5xx may speak of an engine that has got the request.
+      // After a proxy's 5xx the engine might have received the request.
       if (answer.status >= 400 && answer.status < 500) return new RemovalRefused({ by: "proxy", words })
       return "unknown"
     },

@@ -7,8 +7,8 @@ import { printable } from "../../domain/printable.ts"
 import { UnexpectedAnswer, Unreachable } from "../../ports/ContainerEngine.ts"
 
 /**
- * dockerode's modem follows redirects through its own `http`, and a redirect to another scheme ends the process there.
- * Node's own modules follow none, so a redirect is an answer like any other.
+ * dockerode's modem follows redirects with its own `http`, and a redirect to another scheme ends the process. Node's
+ * own modules follow none, so a redirect is an answer like any other.
  */
 const transports: { http: typeof http; https: typeof https } = createRequire(
   createRequire(import.meta.url).resolve("dockerode")
@@ -16,7 +16,7 @@ const transports: { http: typeof http; https: typeof https } = createRequire(
 transports.http = http
 transports.https = https
 
-/** Where the engine listens. With TLS its certificate is always verified: by `ca`, else by Node's own list. */
+/** Where the engine listens. With TLS its certificate is always verified, with `ca` or else with Node's own list. */
 export type DockerHost =
   | { readonly socketPath: string }
   | {
@@ -28,11 +28,11 @@ export type DockerHost =
       readonly tls?: { readonly ca: string; readonly cert: string; readonly key: Redacted.Redacted<string> }
     }
 
-/** All that is ever sent. A path is asserted against this list right before it leaves, whatever built it. */
+/** Every request that is ever sent. A path is checked against this list right before it leaves, whatever built it. */
 const allowed =
   /^(GET \/(_ping|info|networks\/none|containers\/json|containers\/[0-9a-f]{64}\/json)|DELETE \/containers\/[0-9a-f]{64})$/
 
-/** Bytes. The answers to the requests above stay far below it, and eight of them at once do no harm. */
+/** Bytes. Answers to the requests above stay far below it, and eight answers of this size at once are harmless. */
 const largestAnswer = 4 * 1024 * 1024
 
 export interface Request {
@@ -52,7 +52,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** `sent: false` means that the engine certainly did not get the request. `cut`: the connection ended without an answer. */
+/** `sent: false`: the engine certainly did not get the request. `cut`: the connection ended without an answer. */
 export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", {
   sent: Schema.Boolean,
   cut: Schema.Boolean,
@@ -61,14 +61,14 @@ export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestF
 
 class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", { status: Schema.Int }) {}
 
-/** Every status is an answer, and with `isStream` it comes as Node's own response, headers and all. */
+/** Every status is an answer; with `isStream` it arrives as Node's own response, including its headers. */
 const statusCodes: Record<number, true> = Object.fromEntries(
   Array.from({ length: 900 }, (_, index) => [index + 100, true])
 )
 
-/** dockerode for this host, whatever `DOCKER_*` says. With `fresh`, each request has a connection of its own. */
+/** dockerode for this host; it ignores `DOCKER_*`. With `fresh`, each request has a connection of its own. */
 export const connect = (host: DockerHost, options?: { readonly fresh: boolean }) => {
-  // Members that are undefined keep the modem from filling them in from the environment, which was read elsewhere.
+  // Undefined members keep the modem from reading the environment, because the settings have done that already.
   const blank = { host: undefined, port: undefined, ca: undefined, cert: undefined, key: undefined, timeout: undefined }
   const agent = options?.fresh ? { agent: freshAgent("socketPath" in host ? "http" : host.protocol) } : {}
   if ("socketPath" in host) return new Docker({ ...blank, ...agent, socketPath: host.socketPath, protocol: "http" })
@@ -85,7 +85,7 @@ export const connect = (host: DockerHost, options?: { readonly fresh: boolean })
 
 const freshAgent = (protocol: "http" | "https") => new transports[protocol].Agent({ keepAlive: false })
 
-/** TLS failures that happen before the first byte of a request may be sent. */
+/** TLS failures that happen before any byte of a request can be sent. */
 const handshake = /^ERR_(TLS|OSSL)_|CERT|SIGNATURE/
 
 const neverSent = (error: NodeJS.ErrnoException): boolean =>
@@ -148,7 +148,7 @@ const send = (docker: Docker, { method, path, query }: Request) =>
     }
   })
 
-/** A question beside the steps of a game, such as who the engine is, has no span of its own to describe. */
+/** Requests outside a game's steps, such as the engine's identity, have no client span to annotate. */
 const annotateCall = (attributes: Record<string, unknown>) =>
   Effect.currentSpan.pipe(
     Effect.flatMap(({ kind }) => (kind === "client" ? Effect.annotateCurrentSpan(attributes) : Effect.void)),
@@ -156,12 +156,12 @@ const annotateCall = (attributes: Record<string, unknown>) =>
   )
 
 /**
- * Requests to one engine. Each ends within `timeout`, its answer included; interruption closes its connection. The current
- * client span gets the attributes of an HTTP call.
+ * Requests to one engine. Each ends within `timeout`, including its answer; interruption closes its connection. The
+ * current client span gets the attributes of an HTTP call.
  *
- * Questions go on the connections that Node keeps open. A proxy may close one just as a question comes, so one that was cut
- * without an answer is asked once more on a new connection. A removal must not be sent twice, nor be lost like that, so it
- * has a new connection from the start.
+ * Questions use the connections that Node keeps open. A proxy can close one just as a question arrives, so a question
+ * that was cut without an answer is asked once more on a new connection. A removal must not be sent twice or lost like
+ * that, so it always uses a new connection.
  */
 export const make = (options: { readonly host: DockerHost; readonly timeout: Duration.Input }) => {
   const kept = connect(options.host)

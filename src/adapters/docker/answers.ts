@@ -7,7 +7,7 @@ import type { Answer } from "./Requests.ts"
 
 const rfc3339 = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})$/
 
-/** Docker's nanoseconds are cut to milliseconds, which rounds down; its year 1 means never. */
+/** Docker's nanoseconds are rounded down to milliseconds. Its year 1 means never. */
 const toMillis = (time: string): number | null => {
   const [, seconds, fraction = "", zone] = rfc3339.exec(time) ?? []
   return time.startsWith("0001-") ? null : Date.parse(`${seconds}.${fraction.padEnd(3, "0").slice(0, 3)}${zone}`)
@@ -33,7 +33,7 @@ export const Inspected = Schema.Struct({
   )
 })
 
-/** A volume that nobody has named has 64 hex digits for a name. */
+/** An anonymous volume's name is 64 hex digits. */
 export const anonymousVolumes = ({ Mounts }: typeof Inspected.Type): number =>
   (Mounts ?? []).filter(({ Name = "", Type }) => Type === "volume" && /^[0-9a-f]{64}$/.test(Name)).length
 
@@ -45,14 +45,14 @@ export const Info = Schema.Struct({
   DockerRootDir: Schema.NonEmptyString,
   Containers: Schema.Int,
   DriverStatus: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.Array(Schema.String)))),
-  /** From API 1.46 on. */
+  /** Since API 1.46. */
   Containerd: Schema.optionalKey(
     Schema.NullOr(Schema.Struct({ Address: Schema.String, Namespaces: Schema.Struct({ Containers: Schema.String }) }))
   )
 })
 export type Info = typeof Info.Type
 
-/** Where containerd keeps the layers, `undefined` where a driver of the engine's own does. */
+/** Where containerd stores the layers; `undefined` if one of the engine's own drivers does. */
 export const containerdOf = ({ DriverStatus, Containerd }: Info) =>
   DriverStatus?.some(([key, value]) => key === "driver-type" && value?.startsWith("io.containerd.snapshotter"))
     ? { namespace: Containerd?.Namespaces.Containers ?? "", address: Containerd?.Address ?? "" }
@@ -63,30 +63,38 @@ export const Network = Schema.Struct({ Id: Schema.NonEmptyString })
 const Refusal = Schema.fromJsonString(Schema.Struct({ message: Schema.String }))
 const decodeRefusal = Schema.decodeUnknownOption(Refusal)
 
-/** The engine's own words for "no such container", for exactly this id. A 404 of a proxy or for a bad path is not. */
+/**
+ * Whether this is the engine's own "no such container" for exactly this id, and not a 404 from a proxy or for a bad
+ * path.
+ */
 export const saysAbsent = (answer: Answer, id: ContainerId): boolean => {
   if (answer.status !== 404 || !answer.fromEngine) return false
   const refusal = decodeRefusal(answer.body)
   return refusal._tag === "Some" && refusal.value.message.includes(id)
 }
 
-/** Up to two full ids and a path come before what went wrong. With what stands before it an audit message is within 300. */
+/**
+ * Up to two full ids and a path precede the actual reason. With its prefix an audit message stays within 300
+ * characters.
+ */
 const explained = printableEnds(130)
 
-/** Who answered with an error, and the status and words with which: printable. */
+/** Who answered with an error, with which status and which message. Printable. */
 export const wordsOf = (answer: Answer): string => {
   const refusal = decodeRefusal(answer.body)
   const words = refusal._tag === "Some" ? `: ${explained(refusal.value.message)}` : ""
   return `${answer.fromEngine ? "the engine" : "a proxy"} answered ${answer.status}${words}`
 }
 
-/** A detail may name a place in the answer, and so hold a label's key: text from outside. */
+/** A detail can name a place in the answer, and so contain a label's key, which is text from outside. */
 export const unexpected = (answer: Answer, detail: string) =>
   new UnexpectedAnswer({ status: answer.status, detail: printable(detail) })
 
 const pathsOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The answer's body, which must be JSON of this shape with status 200. The failure says where, never what. */
+/**
+ * The answer's body, which must be JSON of this shape with status 200. The failure names the place, never the value.
+ */
 export const decode = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
   const decodeBody = Schema.decodeUnknownEffect(Schema.fromJsonString(schema))
   return (answer: Answer) =>

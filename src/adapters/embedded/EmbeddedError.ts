@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 
-/** The private PostgreSQL can not be started; `detail` is for the person who runs the service. */
+/** The private PostgreSQL cannot be started; `detail` is for the person who runs the service. */
 export class EmbeddedError extends Schema.TaggedError<EmbeddedError>()("EmbeddedError", {
   detail: Schema.String
 }) {
@@ -9,7 +9,7 @@ export class EmbeddedError extends Schema.TaggedError<EmbeddedError>()("Embedded
   }
 }
 
-/** A step on the file system, with what it was for. */
+/** A step on the file system; `what` describes the failure. */
 export const attempt = <A>(what: string, step: () => Promise<A>): Effect.Effect<A, EmbeddedError> =>
   Effect.tryPromise({
     try: step,

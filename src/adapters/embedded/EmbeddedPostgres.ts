@@ -9,7 +9,7 @@ import { clearPrevious, ownerSetting } from "./previousServer.ts"
 import { failure, running, stopProgram } from "./program.ts"
 import { blockedAt, type ServerUser, serverUser } from "./serverUser.ts"
 
-/** Readiness may include the recovery after a crash. */
+/** Long enough for recovery after a crash. */
 const startTimeout = "1 minute"
 
 const exists = (path: string) =>
@@ -30,7 +30,7 @@ const makeFolder = (path: string, user: ServerUser) =>
 const between = (first: string, last: string): ReadonlyArray<string> =>
   first === last ? [last] : [...between(first, dirname(last)), last]
 
-/** The folder of everything, created if it is missing, and reachable for the server's user whatever the umask. */
+/** Creates the folder if it is missing, and makes it reachable for the server's user whatever the umask. */
 const prepare = Effect.fnUntraced(function* (dir: string) {
   const created = yield* attempt(`cannot create ${dir}`, () => mkdir(dir, { recursive: true }))
   if (serverUser === undefined) return
@@ -43,11 +43,14 @@ const prepare = Effect.fnUntraced(function* (dir: string) {
   const blocked = yield* attempt(`cannot look at ${dir}`, () => blockedAt(dir, serverUser))
   if (blocked === undefined) return
   return yield* new EmbeddedError({
-    detail: `as root the server runs as uid ${serverUser.uid}, which may not enter ${blocked}; choose another folder than ${dir}`
+    detail: `as root the server runs as uid ${serverUser.uid}, which cannot enter ${blocked}; choose another folder than ${dir}`
   })
 })
 
-/** `initdb` beside the data folder, then renamed: an interrupted one leaves nothing that looks like data. */
+/**
+ * Runs `initdb` beside the data folder and then renames the result, so an interrupted run leaves nothing that looks
+ * like data.
+ */
 const initialize = Effect.fnUntraced(function* (bin: string, data: string) {
   const partial = `${data}.${process.pid}.new`
   yield* attempt(`cannot clear ${partial}`, () => rm(partial, { recursive: true, force: true }))
@@ -61,7 +64,7 @@ const initialize = Effect.fnUntraced(function* (bin: string, data: string) {
 
 const remove = (path: string) => Effect.promise(() => rm(path, { recursive: true, force: true }).catch(() => undefined))
 
-/** A short path, because a socket's may have 107 bytes at most. */
+/** A short path, because a socket's path is limited to 107 bytes. */
 const socketFolder = Effect.acquireRelease(
   attempt("cannot create a folder for the socket", async () => {
     const folder = await mkdtemp(join(tmpdir(), "rtmanager-pg-"))
@@ -71,7 +74,10 @@ const socketFolder = Effect.acquireRelease(
   remove
 )
 
-/** Removes what killed processes left behind. Only for the one whose server runs: the others may be starting. */
+/**
+ * Removes what killed processes left behind. Call it only once our server runs, because another process could be
+ * starting.
+ */
 const cleanUp = Effect.fnUntraced(function* (dir: string, socket: string) {
   const note = join(dir, "socket")
   const old = yield* Effect.promise(() => readFile(note, "utf8").catch(() => ""))
@@ -85,15 +91,15 @@ const cleanUp = Effect.fnUntraced(function* (dir: string, socket: string) {
   )
 })
 
-/** On Linux the server dies with us, even by `kill -9`; elsewhere the next start stops it. */
+/** On Linux the server dies with us, even after `kill -9`; elsewhere the next start stops it. */
 const withParent = (command: string, args: ReadonlyArray<string>): [string, ReadonlyArray<string>] =>
   process.platform === "linux" && spawnSync("setpriv", ["--pdeathsig=INT", "true"]).status === 0
     ? ["setpriv", ["--pdeathsig=INT", command, ...args]]
     : [command, args]
 
 /**
- * A private PostgreSQL that keeps its data in `dir` and listens on a unix socket only, until the scope closes. It is a
- * real server, so `dir` survives a kill of either process. A second process on the same `dir` is refused at once.
+ * A private PostgreSQL that keeps its data in `folder` and listens only on a unix socket, until the scope closes. It is
+ * a real server, so the data survives a kill of either process. A second process on the same folder is refused at once.
  */
 export const make = Effect.fnUntraced(function* (folder: string) {
   const dir = resolve(folder)

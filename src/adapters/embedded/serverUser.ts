@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises"
 import { dirname } from "node:path"
 
-/** Whom the server runs as; `undefined` is the user we are ourselves. */
+/** The user that the server runs as; `undefined` is our own user. */
 export type ServerUser = { readonly uid: number; readonly gid: number } | undefined
 
-/** The server refuses to run as root: then it runs as `nobody`, and the data folder belongs to that user. */
+/** The server refuses to run as root. If we are root, it runs as `nobody`, and that user owns the data folder. */
 export const serverUser: ServerUser = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : undefined
 
 const mayEnter = async (path: string, user: NonNullable<ServerUser>): Promise<boolean> => {
@@ -13,7 +13,7 @@ const mayEnter = async (path: string, user: NonNullable<ServerUser>): Promise<bo
   return ((mode >> shift) & 1) === 1
 }
 
-/** The first folder on the way to `path`, or `path` itself, that the server's user may not enter or execute. */
+/** The first folder on the way to `path`, or `path` itself, that the server's user cannot enter or execute. */
 export const blockedAt = async (path: string, user: ServerUser): Promise<string | undefined> => {
   if (user === undefined) return undefined
   const parent = dirname(path)

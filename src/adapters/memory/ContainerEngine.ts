@@ -12,7 +12,7 @@ import {
 
 export type Operation = ContainerEngineError["operation"]
 
-/** The requests that are remembered: a large backlog must not fill the memory. */
+/** How many requests are remembered, because a large backlog must not fill the memory. */
 const callsKept = 10_000
 
 /** One request that the engine received. */
@@ -22,25 +22,25 @@ export interface Call {
 }
 
 /**
- * Runs before the engine acts on a call, so it may change the containers, fail, die or never end. A `remove` that it
- * fails with `UnexpectedAnswer` ends as `unknown`, as every answer does that a real engine has cut or garbled.
+ * Runs before the engine acts on a call; it can change the containers, fail, die or never end. If it fails a `remove`
+ * with an `UnexpectedAnswer`, the removal ends as `unknown`, like a cut or garbled answer of a real engine.
  */
 export type Intercept = (operation: Operation, id?: ContainerId) => Effect.Effect<void, ContainerEngineError>
 
-/** The other side of the in-memory engine: what the demo and the tests put into it and see of it. */
+/** The other side of the in-memory engine, for the demo and the tests. */
 export class MemoryEngine extends Context.Service<
   MemoryEngine,
   {
     /** Adds a container, or replaces the one with this id. */
     readonly put: (container: Container) => Effect.Effect<void>
-    /** Takes a container away behind our back. */
+    /** Removes a container behind the service's back. */
     readonly drop: (id: ContainerId) => Effect.Effect<void>
     readonly containers: Effect.Effect<ReadonlyArray<Container>>
-    /** The last requests, 10 000 at least, in the order of arrival. */
+    /** The last requests, at least 10 000, in order of arrival. */
     readonly calls: Effect.Effect<ReadonlyArray<Call>>
     readonly setIdentity: (id: EngineId) => Effect.Effect<void>
     readonly setIntercept: (intercept: Intercept) => Effect.Effect<void>
-    /** Carries out the removes whose callers did not wait: a real engine does so too once it comes back. */
+    /** Carries out the removals whose callers did not wait, as a real engine does once it is back. */
     readonly catchUp: Effect.Effect<void>
   }
 >()("rtmanager/adapters/memory/MemoryEngine") {}
@@ -136,6 +136,6 @@ const make = (timeout: Duration.Duration) => {
   return Context.make(ContainerEngine, engine).pipe(Context.add(MemoryEngine, memory))
 }
 
-/** An empty engine in this process. It keeps to the engine's contract, with `timeout` as the engine timeout. */
+/** An empty engine in this process. It keeps the port's contract, with `timeout` as the engine timeout. */
 export const layer = (options: { readonly timeout: Duration.Input }): Layer.Layer<ContainerEngine | MemoryEngine> =>
   Layer.syncContext(() => make(Duration.fromInputUnsafe(options.timeout)))

@@ -20,13 +20,13 @@ interface BacklogRow extends Record<"due" | "held" | "backingOff" | "stuck" | "n
   readonly stuckGames: ReadonlyArray<string>
 }
 
-/** A standby answers questions as well as any server, and would fail game by game. */
+/** A standby answers reads like any server, and would then fail game by game. */
 const readOnly = new StoreError({
   operation: "clock",
   reason: new Unavailable({ cause: new Error("the database is read-only") })
 })
 
-/** An empty backlog could be a hidden one. */
+/** An empty backlog could be a hidden backlog. */
 const hidden = (tables: string, role: string) =>
   new StoreError({
     operation: "clock",
@@ -48,8 +48,8 @@ const make = Effect.gen(function* () {
   const list = makeListing(database, sql)
 
   /**
-   * Stopped, with a finite time, after the cursor: a range of the partial index, with one lower bound, as an index scan
-   * begins at the first that it is given. A row without a game's id is no game's record.
+   * Stopped, with a finite time, after the cursor. This is a range of the partial index with only one lower bound,
+   * because an index scan begins at the first bound that it is given. A row without a game id is no game's record.
    */
   const timed = (cursor?: Cursor) => sql`r.status = 'stopped' and r.last_op_at < 'infinity' and r.game_id is not null
     and ${cursor === undefined ? sql`r.last_op_at > '-infinity'` : after(cursor)}`
@@ -67,11 +67,11 @@ const make = Effect.gen(function* () {
   const afterUntimed = (cursor: Cursor | undefined) =>
     cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${idOf(sql, cursor)}`
 
-  /** The part of the table's pages that makes about two thousand, in per cent. */
+  /** The percentage of the table's pages that makes about two thousand pages. */
   const sampled = sql`least(100, 2000 * 100.0 * current_setting('block_size')::int
     / greatest(pg_relation_size(${`${database.quotedSchema}.runtime_records`}::text::regclass), 1))`
 
-  /** When a person last took the engine as it was. */
+  /** When a person last accepted the engine. */
   const accepted = sql`coalesce((select max(accepted_at) from ${schema}.cleanup_engine), '-infinity')`
 
   return RuntimeRecords.of({
@@ -135,7 +135,7 @@ const make = Effect.gen(function* () {
         .run(
           "backlog",
           "disconnected",
-          // Each count is a range of the partial index, or of a small table of ours.
+          // Each count reads a range of the partial index, or one of our small tables.
           sql<BacklogRow>`
             with due as (
               select count(*) as count, min(r.last_op_at) as oldest, count(l.game_id) as held
@@ -176,7 +176,7 @@ const make = Effect.gen(function* () {
         .run(
           "witnesses",
           "disconnected",
-          // No index leads to what runs, so of a large table a sample of its pages has to do.
+          // No index finds running games, so a large table is sampled.
           sql<{ status: string; containerId: string }>`
             (select s.status, s.current_container_id as "containerId"
               from (select * from ${schema}.runtime_records tablesample system (${sampled}) limit 200000) as s
@@ -202,5 +202,5 @@ const make = Effect.gen(function* () {
   })
 })
 
-/** The records over the partial index: what a listing costs depends on the rows it returns. */
+/** The records over the partial index: a listing's cost depends on the rows that it returns. */
 export const layer = Layer.effect(RuntimeRecords, make)

@@ -16,7 +16,7 @@ import { explain, isDenied, isPassing, isRefused } from "./storeError.ts"
 import { type Index, tables } from "./tables.ts"
 import { inTransaction, rolledBack } from "./transaction.ts"
 
-/** What was done to the schema, and what stands in the way: with any problem, everything is rolled back. */
+/** The changes made to the schema, and the problems found. With any problem everything must be rolled back. */
 export interface Adoption {
   readonly changes: ReadonlyArray<string>
   readonly problems: ReadonlyArray<string>
@@ -24,10 +24,10 @@ export interface Adoption {
 
 const loggedCodes = [...new Set(Object.values(rules).flatMap(({ logged }) => logged ?? []))]
 
-/** Printable ASCII, as other bytes may be no text. */
+/** Printable ASCII, because other bytes can be invalid text. */
 const plain = "'^[ -~]*$'"
 
-/** A stopped game to rehearse with, or one that is made up for it. `undefined`: the table takes none that is made up. */
+/** A stopped game to rehearse with, or a made-up one. `undefined`: the table does not accept a made-up one. */
 const trialRecord = Effect.fnUntraced(function* (quotedSchema: string) {
   const sql = yield* SqlClient
   const records = sql.literal(`${quotedSchema}.runtime_records`)
@@ -49,9 +49,9 @@ const trialRecord = Effect.fnUntraced(function* (quotedSchema: string) {
 })
 
 /**
- * Why the tables do not take what a pass would write, whatever their own constraints and triggers are: rehearsed as before a
- * pass, with every error code, and taken back. Such a schema would let containers be removed that can never be recorded.
- * This role's rights say nothing of the service's.
+ * Why the tables do not accept the rows that a pass would write, whatever constraints and triggers they have. The rows
+ * are rehearsed as before a pass, with every error code, and rolled back. With such a schema, removals could never be
+ * recorded. A missing right is not a problem here, because this role is not the service's.
  */
 const recordingProblems = Effect.gen(function* () {
   const database = yield* Database
@@ -80,7 +80,7 @@ const recordingProblems = Effect.gen(function* () {
   )
 })
 
-/** The first five keys that more than one row has. */
+/** The first five keys that more than one row shares. */
 const duplicates = Effect.fnUntraced(function* (schema: string, index: Index) {
   const sql = yield* SqlClient
   const keys = sql.literal(index.keys.join(", "))
@@ -96,7 +96,7 @@ const duplicates = Effect.fnUntraced(function* (schema: string, index: Index) {
   ]
 })
 
-/** What has come of a step: its change, or why the server refuses it. */
+/** Runs a step: returns its change, or why the server refuses it. */
 const carryOut = Effect.fnUntraced(function* ({
   done,
   statement,
@@ -110,8 +110,8 @@ const carryOut = Effect.fnUntraced(function* ({
 })
 
 /**
- * Adds what the schema lacks, and changes nothing that exists. With any problem the caller must roll back. Where nothing
- * is missing it locks nothing but the rows of the game that it rehearses with.
+ * Adds what the schema lacks, and changes nothing that exists. With any problem the caller must roll back. If nothing
+ * is missing, it locks only the rows of the game that it rehearses with.
  */
 export const adopt = Effect.fnUntraced(function* (schema: string, relations: Relations) {
   const indexes = yield* readIndexes(

@@ -12,18 +12,18 @@ export interface FoundColumn {
   readonly generated: boolean
 }
 
-/** A relation of any kind, as a name stands for one of them only. */
+/** A relation of any kind, because all kinds share one namespace. */
 export interface Found {
   readonly name: string
   /** `pg_class.relkind`. */
   readonly kind: string
   /** Emptied by the server after a crash. */
   readonly unlogged: boolean
-  /** Has children other than partitions, whose rows no index of it covers. */
+  /** Has children other than partitions. No index of the table covers their rows. */
   readonly inherited: boolean
   /** The columns of the partition key, empty for an expression. */
   readonly partitionKey: ReadonlyArray<string>
-  /** A sequence that counts on through all of `bigint`. */
+  /** A sequence that counts up through all of `bigint`. */
   readonly endless: boolean
   readonly columns: ReadonlyArray<FoundColumn>
 }
@@ -41,7 +41,7 @@ export interface FoundIndex {
   readonly definition: string
 }
 
-/** The relations of these names, by name. It reads the system's tables only, and so waits for nobody. */
+/** The relations with these names, by name. Reads only system tables, so it never waits for a lock. */
 export const readRelations = Effect.fnUntraced(function* (schema: string, names: ReadonlyArray<string>) {
   const sql = yield* SqlClient
   const relations = yield* sql<Omit<Found, "columns">>`

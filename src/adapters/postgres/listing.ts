@@ -8,7 +8,7 @@ import type { Database } from "./Database.ts"
 import { decodeRecord, type RecordRow } from "./rows.ts"
 import { explain, isNoText } from "./storeError.ts"
 
-/** A row's place, which can be sent whatever the row's bytes are. */
+/** A row's place, in a form that can be sent whatever the row's bytes are. */
 interface KeyRow {
   /** The id's bytes in hex. */
   readonly key: string
@@ -20,10 +20,10 @@ interface KeyRow {
 const bytes = "convert_to(r.game_id, 'SQL_ASCII')"
 const key = `encode(${bytes}, 'hex') as key`
 
-/** The columns of a `KeyRow`, but for the time. */
+/** The columns of a `KeyRow`, except the time. */
 export const keyColumns = `${key}, encode(${bytes}, 'escape') as name`
 
-/** No text in PostgreSQL has one, so an id after it is in hex. */
+/** Marks an id in hex: no text in PostgreSQL contains this character. */
 const mark = "\0"
 
 /** The id of a cursor, as an expression. */
@@ -34,7 +34,7 @@ interface Listing {
   readonly page: Effect.Effect<ReadonlyArray<RecordRow>, SqlError>
   /** The same page in bytes. */
   readonly keys: Effect.Effect<ReadonlyArray<KeyRow>, SqlError>
-  /** Those of the page that are still to be listed and that the condition holds for, with more columns. */
+  /** The rows that still match the listing and the condition, with additional columns. */
   readonly among: (
     condition: Fragment,
     more: Fragment
@@ -44,7 +44,7 @@ interface Listing {
 
 type Decoded = ReturnType<typeof decodeRecord>
 
-/** A row that does not decode still moves the cursor, else it would end the listing. */
+/** A row that does not decode still moves the cursor, or it would end the listing. */
 const toPage = (decoded: ReadonlyArray<Decoded>, full: boolean, last: Cursor | undefined): Page => ({
   records: decoded.filter(Result.isSuccess).map((row) => row.success),
   undecodable: decoded.filter(Result.isFailure).map((row) => row.failure),
@@ -54,9 +54,9 @@ const toPage = (decoded: ReadonlyArray<Decoded>, full: boolean, last: Cursor | u
 const timeOf = ({ lastOpAt }: { readonly lastOpAt: string | null }) => (lastOpAt === null ? null : BigInt(lastOpAt))
 
 /**
- * Pages of records. The server refuses a whole page for one row whose bytes it cannot send as text, as a SQL_ASCII
- * database takes any. Such a page is listed by its bytes and read in halves, down to the rows that are no text: these do
- * not decode, and the others do.
+ * Pages of records. A SQL_ASCII database accepts any bytes, and the server refuses a whole page for one row that it
+ * cannot send as text. That page is listed by its bytes and read in halves, down to the rows that are not valid text:
+ * these do not decode, and the others do.
  */
 export const makeListing = (database: Database["Service"], sql: SqlClient) => {
   const read = <A>(operation: string, statement: Effect.Effect<A, SqlError>) =>

@@ -14,20 +14,20 @@ import { inTransaction } from "./transaction.ts"
 /** The version of the schema that this build knows. */
 export const version = 2
 
-/** Where versions are recorded, in the schema of this name, quoted or not. */
+/** The table of versions in the schema of this name, quoted or not. */
 const versionsIn = (schema: string) => `${schema}.${versions.name}`
 
 export interface MigrationReport {
   readonly schema: string
   readonly version: number
-  /** What was done, in order; empty where the schema was up to date. */
+  /** What was done, in order; empty if the schema was up to date. */
   readonly changes: ReadonlyArray<string>
 }
 
 const refuse = (operation: string, detail: string) =>
   Effect.fail(new StoreError({ operation, reason: new NotMigrated({ detail }) }))
 
-/** Fails unless the recorded version, `null` where none is, is the one that this build knows. */
+/** Fails unless the recorded version (`null` if there is none) is the one that this build knows. */
 export const requireVersion = (operation: string, recorded: number | null): Effect.Effect<void, StoreError> =>
   recorded === version
     ? Effect.void
@@ -62,25 +62,24 @@ const failed = (error: SqlError | Migrator.MigrationError | StoreError): StoreEr
 }
 
 /**
- * Brings the schema to this build's version, creating it where it is missing, all in one transaction. Several may run at
- * once: the others wait, then find nothing to do. Whatever version is recorded, all that must be there is looked at.
- * Tables that exist are left as they are and get what they lack; what does not fit is named in the error, all of it, and
- * then nothing has changed.
+ * Brings the schema to this build's version, or creates it, in one transaction. Several can run at once: the others
+ * wait, then find nothing to do. Whatever version is recorded, everything is checked. Existing tables keep what they
+ * have and get what they lack. If something does not fit, the error names all of it and nothing has changed.
  *
- * Indexes are built while writers of their tables wait. No timeout ends it, because a large table takes its time.
+ * While an index is built, writers of its table wait. There is no timeout, because a large table takes long.
  */
 export const migrate = Effect.gen(function* () {
   const { quotedSchema, schema } = yield* Database
   const sql = yield* SqlClient
 
-  // Whatever a pooler has made of the session's settings.
+  // Overrides the session's settings, which a pooler could have changed.
   yield* sql`set transaction isolation level read committed`
   yield* sql`set local statement_timeout = 0`
   yield* sql`set local lock_timeout = 0`
   yield* sql`set local idle_in_transaction_session_timeout = 0`
   yield* sql`select pg_advisory_xact_lock(hashtext('rtmanager.migrate'), hashtext(${schema}))`
   const [found] = yield* sql`select 1 from pg_namespace where nspname = ${schema}`
-  // Even with `if not exists` it takes the right to create schemas.
+  // Even `if not exists` needs the right to create schemas.
   if (found === undefined) yield* sql`create schema ${sql(schema)}`
   const relations = yield* readRelations(schema, names)
   const readable = relations.has(versions.name) && versionProblems(schema, relations).length === 0
@@ -88,10 +87,10 @@ export const migrate = Effect.gen(function* () {
   if ((recorded ?? 0) > version) yield* requireVersion("migrate", recorded)
   const { changes, problems } = yield* adopt(schema, relations)
   if (problems.length > 0) return yield* refuse("migrate", `the schema does not fit: ${problems.join("; ")}`)
-  // It locks the versions, which every pass reads.
+  // The Migrator locks the versions, which every pass reads.
   if (recorded !== version) {
     yield* Migrator.make({})({
-      // The dot parts the two names, which is right because no schema of ours has one in its name.
+      // The dot separates the two names; no schema of ours has a dot in its name.
       table: versionsIn(schema),
       loader: Migrator.fromRecord({ "0001_tables": Effect.void, "0002_backoff": Effect.void })
     })

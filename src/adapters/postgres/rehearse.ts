@@ -22,7 +22,7 @@ interface Options {
 /** How long a rehearsal waits for a row that somebody else has locked: milliseconds. */
 const patience = 100
 
-/** What a rehearsal has shown. `Refused`: by the server, in its words. `Swallowed`: it said nothing, and did not do it. */
+/** A rehearsal's result. `Refused`: the server raised an error. `Swallowed`: it raised none, but did not write. */
 type Outcome = Data.TaggedEnum<{
   Works: object
   MovedOn: object
@@ -48,10 +48,10 @@ const rows = (record: RuntimeRecord, now: number): { readonly success: AuditRow;
 }
 
 /**
- * The very statements that record a removal, and a refusal with each of these error codes, one after another in a transaction
- * that is always rolled back. What the server checks only at the end of a transaction it checks after each of them. The lease
- * is taken whoever holds it, because nobody sees that. Behind a transaction pooler this session may not have the statements
- * that others have prepared.
+ * Runs the very statements that record a removal, and a refusal with each of these error codes, in a transaction that
+ * is always rolled back. Checks that the server would make at the end of a transaction are made after each statement.
+ * The lease is taken whoever holds it, because nobody else sees that. The statements are not prepared, because behind a
+ * transaction pooler this session might lack statements that others have prepared.
  */
 export const rehearsal = Effect.fnUntraced(function* (
   { commits, leases, owner, quotedSchema, sql }: Options,
@@ -69,7 +69,7 @@ export const rehearsal = Effect.fnUntraced(function* (
   const now = yield* Clock.currentTimeMillis
   const { failure, success } = rows(record, now)
   for (const [i, errorCode] of errorCodes.entries()) {
-    // No two rows of a game are ever of the same moment, and a log that was adopted may know them by it.
+    // A game never has two rows with the same time, and an adopted log can identify its rows by it.
     const moment = now - 1 - i
     const row = { ...failure, errorCode, startedAt: moment, finishedAt: moment }
     const backoff = { attempts: 1, nextAttemptAt: now, lastError: errorCode }
@@ -99,7 +99,7 @@ export const rehearsal = Effect.fnUntraced(function* (
 export const makeRehearse = (database: Database["Service"], options: Options) => {
   const { sql } = options
 
-  /** A record that was changed or deleted meanwhile may have been the reason, as with a foreign key to it. */
+  /** A record that was changed or deleted meanwhile can be the reason, for example through a foreign key to it. */
   const hasMovedOn = ({ gameId, containerId }: RuntimeRecord) =>
     database
       .run(
@@ -137,7 +137,7 @@ export const makeRehearse = (database: Database["Service"], options: Options) =>
       case "MovedOn":
         return false
       case "Refused": {
-        const hint = isMissing(outcome.error) ? `; where it is one of this service's own, ${migrateHint}` : ""
+        const hint = isMissing(outcome.error) ? `; if it is one of this service's own, ${migrateHint}` : ""
         return yield* cannotRecord(record, `${explain(outcome.error)} (${sqlStateOf(outcome.error)})${hint}`)
       }
       case "Swallowed":

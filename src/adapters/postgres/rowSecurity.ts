@@ -2,7 +2,7 @@ import { tables } from "./tables.ts"
 
 const names = tables.map(({ name }) => `'${name}'`).join(", ")
 
-/** Policies for this role to read the table's rows, of those that widen (or narrow) what it may see. */
+/** Whether a permissive (or restrictive) policy with this condition applies when this role reads the table. */
 const policies = (kind: "polpermissive" | "not polpermissive", condition: string) => `exists (
         select from pg_policy as p where p.polrelid = c.oid and ${kind} and p.polcmd in ('r', '*') and ${condition}
           and exists (select from unnest(p.polroles) as role where role = 0 or pg_has_role(role, 'usage'))
@@ -11,8 +11,8 @@ const policies = (kind: "polpermissive" | "not polpermissive", condition: string
 const qualification = "pg_get_expr(p.polqual, p.polrelid)"
 
 /**
- * The tables of this schema whose rows a policy may hide from this role, as text; NULL if there is none. What a policy says
- * is not judged: unless it is `true`, it hides something or may do so tomorrow.
+ * The tables of this schema whose rows a policy could hide from this role, as text; NULL if there is none. A policy's
+ * condition is not evaluated: unless it is `true`, it hides something now or could later.
  */
 export const hiddenTables = (schema: string) => `(
       select string_agg(c.relname, ', ' order by c.relname)

@@ -8,37 +8,39 @@ const microsPerDay = 86_400_000_000n
 
 /**
  * Microseconds since 1970 as a `timestamptz`, exact over PostgreSQL's whole range and in any session's time zone. Days
- * and the rest go separately: an `interval` of that many microseconds would overflow, and its product is a float.
+ * and the rest are passed separately, because an `interval` of that many microseconds would overflow and is computed as
+ * a float.
  */
 export const timestamp = (sql: SqlClient, micros: bigint): Fragment =>
   sql`((timestamp 'epoch' + make_interval(days => ${Number(micros / microsPerDay)}::int)
     + ${Number(micros % microsPerDay)}::float8 * interval '1 microsecond') at time zone 'UTC')`
 
 /**
- * A `timestamptz` as microseconds since 1970, exact too: `extract` rounds in PostgreSQL's last years, but not the
- * distance from 2000, where its own count starts. It goes as text, since a `bigint` ends earlier than those years, and
- * a cast that fails on one row fails its page.
+ * A `timestamptz` as microseconds since 1970, exact too: `extract` rounds in PostgreSQL's last years, but it does not
+ * round the distance from 2000, where PostgreSQL's own count starts. The result is text, because a `bigint` ends before
+ * those years, and a cast that fails on one row fails its page.
  */
 export const microsOf = (expression: string): string =>
   `trunc(extract(epoch from ${expression} - timestamptz '2000-01-01 00:00:00+00') * 1000000 + 946684800000000)::text`
 
-/** With every other character escaped. */
+/** Escapes every character beyond ASCII. */
 export const ascii = (text: string): string =>
   text.replaceAll(/[^\0-~]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`)
 
-/** Text that can be sent in any case: outside of a UTF8 database its bytes beyond ASCII come escaped. */
+/** Text that can always be sent: outside a UTF8 database its bytes beyond ASCII are escaped. */
 export const sendable = (expression: string): string =>
   `case when current_setting('server_encoding') = 'UTF8' then ${expression}
     else encode(convert_to(${expression}, 'SQL_ASCII'), 'escape') end`
 
 /**
- * What `recordColumns` are columns of, in the schema of this quoted name: the record as `r`, and what our failures left of it as `b`. Lateral, and with an
- * `offset` that keeps it so: of a plain join the planner may make a hash of the whole backlog, sorted again for each page.
+ * The tables of `recordColumns`, in the schema of this quoted name: the record as `r`, and its backoff as `b`. The join
+ * is lateral, and the `offset` keeps it so. For a plain join the planner could hash the whole backlog and sort it again
+ * for each page.
  */
 export const recordTables = (schema: string): string => `${schema}.runtime_records as r
   left join lateral (select * from ${schema}.cleanup_backoff where game_id = r.game_id offset 0) as b on true`
 
-/** NULL for a time that is none, as an infinite one. */
+/** NULL for an infinite time. */
 export const lastOpAt = `case when isfinite(r.last_op_at) then ${microsOf("r.last_op_at")} end as "lastOpAt"`
 
 /** The columns of a `RecordRow`. */
@@ -47,7 +49,7 @@ export const recordColumns = `r.game_id as "gameId", r.status as status, r.curre
   b.attempts as attempts, b.last_error as "lastError",
   ceil(extract(epoch from least(b.next_attempt_at, timestamptz '9999-12-31')) * 1000)::float8 as "nextAttemptAt"`
 
-/** A row as it came. Only the columns' types are known: any of them may be NULL in a table that is not ours. */
+/** A row as it arrives. Only the columns' types are known: any of them can be NULL in a table that is not ours. */
 export interface RecordRow {
   readonly gameId: string
   readonly status: string | null

@@ -4,7 +4,7 @@ import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 import { Database } from "./Database.ts"
 import { timestamp } from "./rows.ts"
 
-/** Writes and reads what the demo shows; the service itself never creates a record. */
+/** Writes and reads the demo's games; the service itself never creates a record. */
 export const sampleRecords = Effect.gen(function* () {
   const database = yield* Database
   const sql = yield* SqlClient

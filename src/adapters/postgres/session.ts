@@ -1,21 +1,22 @@
 import { Duration } from "effect"
 
-/** Settings that decide how fast our statements are, and nothing else. Every one of them goes by an index. */
+/** Settings that affect only the speed of our statements. Every statement uses an index. */
 const planning = {
-  // Without statistics, as after a restore or a large import, the planner would rather read or sort the whole backlog.
+  // Without statistics, for example after a restore or a large import, the planner would read or sort the whole
+  // backlog.
   enable_seqscan: "off",
   enable_bitmapscan: "off",
   enable_sort: "off",
-  // What is switched off is priced so high that the planner would compile a statement that takes a millisecond.
+  // Switched-off plan steps cost so much that the planner would compile a statement that takes a millisecond.
   jit: "off"
 } as const
 
-/** The settings that each session is started with; `timeout` bounds a statement. */
+/** The settings that each session starts with; `timeout` bounds a statement. */
 export const settingsFor = (timeout: Duration.Duration) => {
   const millis = Math.ceil(Duration.toMillis(timeout))
   return {
     statement_timeout: String(millis),
-    // Given up before the statement itself, so that the error says which it was.
+    // Shorter than the statement's timeout, so that the error shows which one expired.
     lock_timeout: String(Math.ceil(millis * 0.8)),
     idle_in_transaction_session_timeout: String(millis),
     default_transaction_isolation: "read committed",
@@ -26,7 +27,7 @@ export const settingsFor = (timeout: Duration.Duration) => {
 
 type Settings = ReturnType<typeof settingsFor>
 
-/** What a session really has: the server's spelling of each setting, and the role that it was started for. */
+/** A session's real settings, in the server's spelling, and the role that it was started for. */
 export type Session = Record<keyof Settings | "role", string>
 
 /** The columns of a `Session`. */
@@ -45,7 +46,7 @@ const millisOf = (text: string): number => {
 
 const isUtc = (zone: string) => /^(etc\/)?(utc|uct|gmt|universal|zulu)$/i.test(zone)
 
-/** Whether it is as strict as what was asked for. A timeout may be shorter, but not switched off. */
+/** Whether the setting is at least as strict as requested. A timeout can be shorter, but not switched off. */
 const isAsAsked = (name: keyof Settings, actual: string, asked: string): boolean => {
   if (name === "TimeZone") return isUtc(actual)
   if (!name.endsWith("_timeout")) return actual === asked
@@ -55,8 +56,8 @@ const isAsAsked = (name: keyof Settings, actual: string, asked: string): boolean
 const mend = `a pooler may have dropped them: give them to the role itself, as docs/pgbouncer.md shows`
 
 /**
- * What of a session is not as it was asked for, as a sentence that names each setting and the statement that mends it:
- * `unsafe` if a pass must not rely on it, `slow` if it only costs time.
+ * The session's settings that are not as requested, as a sentence that names each one and the statement that corrects
+ * it: `unsafe` if a pass must not rely on the session, `slow` if they only cost time.
  */
 export const judge = (session: Session, timeout: Duration.Duration) => {
   const asked = settingsFor(timeout)

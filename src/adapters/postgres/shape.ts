@@ -8,11 +8,11 @@ export interface Step {
   readonly what: string
   readonly done: "created" | "added"
   readonly statement: string
-  /** A unique index of a table that may have duplicates. */
+  /** A unique index of a table that could have duplicates. */
   readonly unique?: Index
 }
 
-/** What differs from the tables that we know and cannot be added to, and what is missing, in order. */
+/** The differences that we cannot repair, and the steps that add what is missing, in order. */
 export interface Shape {
   readonly problems: ReadonlyArray<string>
   readonly steps: ReadonlyArray<Step>
@@ -20,7 +20,7 @@ export interface Shape {
 
 export type Relations = ReadonlyMap<string, Found>
 
-/** Every name that must stand for what we mean by it, or for nothing. */
+/** Every name that must belong to our own relation, or to none. */
 export const names = [...tables, ...indexes, versions, { name: sequence }].map(({ name }) => name)
 
 const problem = (text: string): Shape => ({ problems: [text], steps: [] })
@@ -53,7 +53,7 @@ const isTable = ({ kind }: Found) => kind === "r" || kind === "p"
 
 const volatile = (what: string) => problem(`${what} is unlogged: after a crash the server empties it`)
 
-/** Rows that exist, and writers that do not know the column, have no value for it. */
+/** Nullable unless it has a default, because existing rows and older writers have no value for it. */
 const added = (schema: string, table: string, name: string, { type, rest }: Column) =>
   step(
     `column ${table}.${name}`,
@@ -65,7 +65,7 @@ const isNumbered = ({ rest }: Column) => rest?.includes("identity") ?? false
 
 const needsValue = ({ hasDefault, identity, notNull }: FoundColumn) => notNull && !hasDefault && identity === ""
 
-/** A column that is there and that we know. */
+/** The problems of an existing column that we know. */
 const columnProblems = (table: Table, column: Column, found: FoundColumn): ReadonlyArray<string> => {
   const what = `column ${table.name}.${found.name}`
   const written = table.inserted ? !isNumbered(column) : column.updated
@@ -82,7 +82,7 @@ const columnProblems = (table: Table, column: Column, found: FoundColumn): Reado
   ].filter((text) => typeof text === "string")
 }
 
-/** The table as it must be created, or the columns that an existing one lacks. */
+/** Creates the table, or adds the columns that an existing one lacks. */
 export const shapeOfTable = (schema: string, table: Table, found: Found | undefined): Shape => {
   if (found === undefined) {
     const columns = Object.entries(table.columns).map(([name, { type, rest = "" }]) => `${name} ${type} ${rest}`.trim())
@@ -125,7 +125,7 @@ const shapeOfSequence = (schema: string, found: Found | undefined): Shape => {
   return found.endless ? nothing : problem(`sequence ${sequence} does not count through all of bigint`)
 }
 
-/** A condition or a key as we write it and as the server prints it: without casts and parentheses, in any order. */
+/** Normalizes a condition or a key, ours or as the server prints it: no casts, no parentheses, terms sorted. */
 const terms = (expression: string | null | undefined): string =>
   (expression ?? "")
     .replaceAll(/::(character varying|[a-z]+)(\(\d+\))?|[()]/g, "")
@@ -144,11 +144,11 @@ const fits = (index: Index, found: FoundIndex): boolean =>
 
 const kindOf = ({ unique }: Index) => (unique ? "unique index" : "index")
 
-/** What an index is on, as it stands in `create index`. */
+/** An index's keys and condition, as in `create index`. */
 export const onWhat = ({ keys, where }: Index): string =>
   `(${keys.join(", ")})${where === undefined ? "" : ` where ${where}`}`
 
-/** The index as it must be created, unless there is one of the same shape, whatever its name. */
+/** Creates the index, unless there is one of the same shape, whatever its name. */
 export const shapeOfIndex = (
   schema: string,
   index: Index,
@@ -168,7 +168,7 @@ export const shapeOfIndex = (
   if (namesake !== undefined) {
     return problem(
       fits(index, namesake)
-        ? `${what} is invalid or deferrable: drop it or build it anew`
+        ? `${what} is invalid or deferrable: drop it or build it again`
         : `${what} must be on ${index.table} ${onWhat(index)}, but there is: ${printable(namesake.definition)}`
     )
   }
@@ -196,7 +196,7 @@ const essentials = (table: string): ReadonlyArray<string> =>
     column.essential ? [name] : []
   )
 
-/** All of the schema, apart from the table of versions where it is missing, as the Migrator makes that. */
+/** The whole schema, except a missing table of versions, which the Migrator makes. */
 export const shapeOf = (schema: string, relations: Relations, found: ReadonlyArray<FoundIndex>): Shape =>
   join([
     ...tables.map((table) => shapeOfTable(schema, table, relations.get(table.name))),

@@ -1,10 +1,10 @@
 import type { SqlError } from "effect/sql/SqlError"
 import { CannotRecord, NotMigrated, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
 
-/** PgBouncer's words for what it would rather drop in silence, if it were told to. */
+/** PgBouncer's error for a startup parameter that it is not configured to drop. */
 const refusedParameter = /unsupported startup parameter/
 
-/** What to say where the schema does not fit this build. */
+/** The advice if the schema does not fit this build. */
 export const migrateHint = "run `rtmanager-cleanup migrate`"
 
 export const sqlStateOf = (error: SqlError): string | undefined => {
@@ -32,7 +32,7 @@ export const storeError =
     return new StoreError({ operation, reason: reasonFor(operation, error, state, detail) })
   }
 
-/** What writes a game's rows. */
+/** The operations that write a game's rows. */
 const recording = new Set(["commit", "settle"])
 
 const reasonFor = (
@@ -52,20 +52,23 @@ const reasonFor = (
   return new Unavailable({ cause: new Error(message, { cause: error }) })
 }
 
-/** Bytes that are no text in UTF-8, or text that the database's encoding does not have: the same again would fail again. */
+/**
+ * Bytes that are not valid UTF-8, or characters that the database's encoding lacks. The same statement would fail
+ * again.
+ */
 export const isNoText = (error: SqlError): boolean => ["22021", "22P05"].includes(sqlStateOf(error) ?? "")
 
-/** The role has no right to it. */
+/** The role lacks a right. */
 export const isDenied = (error: SqlError): boolean => sqlStateOf(error) === "42501"
 
-/** The server rolled the statement back because of another one: it has certainly had no effect. */
+/** The server rolled the statement back because of another one, so it certainly had no effect. */
 export const isRolledBack = ({ reason }: SqlError): boolean =>
   reason._tag === "DeadlockError" || reason._tag === "SerializationError"
 
 /** Shut down, crashed, starting up, or no connection free for us. */
 const disconnected = new Set(["57P01", "57P02", "57P03", "53300"])
 
-/** The server's own word that it failed: it has had no effect. */
+/** The server itself reported the failure, so the statement had no effect. */
 export const isRefused = (error: SqlError): boolean => sqlStateOf(error) !== undefined && !isDisconnected(error)
 
 /** The connection was cut or could not be made: whether the statement had an effect is unknown. */
@@ -77,12 +80,13 @@ export const isTimedOut = ({ reason }: SqlError): boolean =>
   reason._tag === "StatementTimeoutError" || reason._tag === "LockTimeoutError"
 
 /**
- * Lost or refused connections, rollbacks for another's sake, exhausted resources, time-outs, a server on its way down, a
- * standby, trouble of the server's own, and what comes after any of these in a transaction.
+ * Lost or refused connections, rollbacks because of another statement, exhausted resources, timeouts, a server that
+ * shuts down, a standby, the server's internal errors, and later errors of a transaction in which one of these
+ * happened.
  */
 const passing = /^(08|28|40|53|57|58|XX)|^(55P03|25006|25P02)$/
 
-/** It may work later without anybody's doing; anything else that the server says, a person has to mend. */
+/** It may work later by itself; any other error of the server needs a person to fix it. */
 export const isPassing = (error: SqlError): boolean => {
   const state = sqlStateOf(error)
   return state === undefined || passing.test(state)

@@ -1,4 +1,4 @@
-/** `format_type`'s spellings of the types that will do where the column exists already. */
+/** The types that an existing column can have, as `format_type` spells them. */
 export const accepted = {
   text: /^(text|character varying(\(\d+\))?)$/,
   uuid: /^uuid$/,
@@ -9,7 +9,7 @@ export const accepted = {
 
 export interface Column {
   readonly type: keyof typeof accepted
-  /** What follows the type when we create the table. */
+  /** The text after the type when we create the table. */
   readonly rest?: string
   /** A table without this column is not the table we mean, so the column is never added to an existing one. */
   readonly essential?: true
@@ -20,7 +20,7 @@ export interface Column {
 export interface Table {
   readonly name: string
   readonly columns: Readonly<Record<string, Column>>
-  /** We insert rows, so no column that we do not know may need a value. */
+  /** We insert rows, so no unknown column can require a value. */
   readonly inserted: boolean
 }
 
@@ -41,7 +41,7 @@ const key: Column = { type: "text", rest: "primary key", essential: true }
 const essential = (column: Column): Column => ({ ...column, essential: true })
 const updated = (column: Column): Column => ({ ...column, updated: true })
 
-/** The versions of the schema, as Effect's Migrator records them. It makes the table itself. */
+/** The versions of the schema, as Effect's Migrator records them. The Migrator creates the table itself. */
 export const versions: Table = {
   name: "cleanup_migrations",
   inserted: true,
@@ -121,7 +121,7 @@ export const tables: ReadonlyArray<Table> = [
 ]
 
 export const indexes: ReadonlyArray<Index> = [
-  // An existing table may lack its primary key: two records of one game would both be moved by one commit.
+  // An existing table can lack its primary key. Then one commit would move both records of a game that has two.
   { name: "runtime_records_game_id", table: "runtime_records", unique: true, keys: ["game_id"] },
   { name: "game_leases_game_id", table: "game_leases", unique: true, keys: ["game_id"] },
   { name: "cleanup_backoff_game_id", table: "cleanup_backoff", unique: true, keys: ["game_id"] },
@@ -147,6 +147,6 @@ export const indexes: ReadonlyArray<Index> = [
     keys: ["game_id", "id"],
     where: "op_kind = 'cleanup_container'"
   },
-  // At most one engine is known, so two replicas that remember one at the same time agree on it.
+  // At most one engine is known, so two replicas that remember an engine at the same time agree on one.
   { name: "cleanup_engine_one", table: "cleanup_engine", unique: true, keys: ["(true)"] }
 ]

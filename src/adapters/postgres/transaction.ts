@@ -3,8 +3,8 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 
 /**
- * In a transaction, or a savepoint of the open one. The driver reports a rollback on a lost connection as a defect, and
- * then what the work failed with as one too: the lost connection is the failure.
+ * Runs the work in a transaction, or in a savepoint of the open one. If the connection is lost, the driver reports the
+ * failed rollback as a defect, and the work's own failure as one too; this fails with the lost connection instead.
  */
 export const inTransaction = <A, E, R>(
   sql: SqlClient,
@@ -31,9 +31,9 @@ const savepointRolledBack = <A, E, R>(
   )
 
 /**
- * The driver prepares the statements that control a transaction. Behind a transaction pooler the session may lack its
- * `rollback`, so that the transaction stays open and aborted for whoever is given the connection next. These are not prepared.
- * The work must not open a transaction of its own.
+ * The driver prepares the statements that control a transaction. Behind a transaction pooler the session might lack the
+ * prepared `rollback`; then the transaction stays open and aborted for the next user of the connection. So these
+ * statements are not prepared. The work must not open a transaction of its own.
  */
 const transactionRolledBack = <A, E, R>(
   sql: SqlClient,
@@ -50,7 +50,7 @@ const transactionRolledBack = <A, E, R>(
     })
   )
 
-/** In a transaction, or a savepoint of the open one, of which nothing is kept, whatever it ends with. */
+/** Runs the work in a transaction, or in a savepoint of the open one, and always rolls it back, whatever its result. */
 export const rolledBack = <A, E, R>(sql: SqlClient, work: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError, R> =>
   Effect.flatMap(Effect.serviceOption(sql.transactionService), (open) =>
     Option.isSome(open) ? savepointRolledBack(sql, work) : transactionRolledBack(sql, work)
