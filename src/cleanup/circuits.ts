@@ -21,7 +21,7 @@ interface Dependency<E> {
 }
 
 /** A copy of the state of `breaker`, so that the many calls that are no probes need not ask it. */
-interface Known {
+interface Seen {
   readonly isClosed: boolean
   readonly lastFailure: string
 }
@@ -30,12 +30,12 @@ const circuit = Effect.fnUntraced(function* <E>(
   breaker: CircuitBreaker.CircuitBreaker,
   { key, rejected, explain, isAway }: Dependency<E>
 ) {
-  const known = yield* Ref.make<Known>({ isClosed: true, lastFailure: "" })
+  const seen = yield* Ref.make<Seen>({ isClosed: true, lastFailure: "" })
   return {
     /** A question to the dependency as a whole: a failure opens the circuit, an answer closes it. */
     probe: <A>(operation: string, question: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       question.pipe(
-        Effect.tapError((error) => Ref.update(known, (now) => ({ ...now, lastFailure: explain(error) }))),
+        Effect.tapError((error) => Ref.update(seen, (now) => ({ ...now, lastFailure: explain(error) }))),
         breaker.execute({
           key,
           classify: (exit) =>
@@ -45,7 +45,7 @@ const circuit = Effect.fnUntraced(function* <E>(
         }),
         Effect.ensuring(
           Effect.flatMap(Effect.orDie(breaker.state(key)), ({ _tag }) =>
-            Ref.update(known, (now) => ({ ...now, isClosed: _tag === "Closed" }))
+            Ref.update(seen, (now) => ({ ...now, isClosed: _tag === "Closed" }))
           )
         ),
         Effect.catch((error) => {
@@ -53,14 +53,14 @@ const circuit = Effect.fnUntraced(function* <E>(
           const { reason } = error
           const when =
             reason._tag === "CircuitOpen" ? `again in ${Math.ceil(Duration.toSeconds(reason.retryAfter))}s` : "just now"
-          return Effect.flatMap(Ref.get(known), ({ lastFailure }) =>
+          return Effect.flatMap(Ref.get(seen), ({ lastFailure }) =>
             Effect.fail(rejected(operation, `${lastFailure} (asked ${when})`))
           )
         })
       ),
     /** Any other call is sent only while the circuit is closed. Its failure may concern one container or one row alone. */
     call: <A>(operation: string, call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.flatMap(Ref.get(known), ({ isClosed, lastFailure }) =>
+      Effect.flatMap(Ref.get(seen), ({ isClosed, lastFailure }) =>
         isClosed ? call : Effect.fail(rejected(operation, lastFailure))
       )
   }

@@ -1,6 +1,9 @@
 import { Data, type LogLevel } from "effect"
 
-/** How an attempt on one game can end: the closed set, also the value of `rtmanager.cleanup.outcome`. */
+/**
+ * How an attempt on one game can end: the closed set, also the value of `rtmanager.cleanup.outcome`. `interrupted`: it was told
+ * to stop, or no game could be cleaned any more.
+ */
 export const outcomes = ["removed", "already_absent", "replay_no_op", "conflict", "failed", "interrupted"] as const
 export type Outcome = (typeof outcomes)[number]
 

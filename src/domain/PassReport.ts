@@ -7,7 +7,8 @@ export type Trigger = PassReport["trigger"]
 
 /**
  * `success`: the pass came to its end and no game failed. `partial`: it did, but games failed or rows did not decode.
- * `failure`: the database or a bug ended it. `refused`: a guard did. `interrupted`: it was told to stop.
+ * `failure`: the database or a bug ended it. `refused`: a guard did. `interrupted`: it was told to stop, which only
+ * telemetry shows.
  */
 export const passResults = ["success", "partial", "failure", "refused", "interrupted"] as const
 export type PassResult = (typeof passResults)[number]
@@ -115,6 +116,6 @@ const resultOf = ({ outcomes, undecodable }: Tally, exit: Exit.Exit<void, PassRe
   return isRefused ? "refused" : "failure"
 }
 
-/** Whether a pass ended early, and may work as soon as the database or the engine is back, without anybody acting. */
+/** Whether a pass ended early because of the database or the engine, so the next one comes soon. */
 export const isAway = ({ message, reason }: Pick<PassReport, "message" | "reason">): boolean =>
   message !== null && (reason === null || reason === "engine_down")

@@ -1,7 +1,7 @@
 import { Context, type Duration, Effect, Layer, Ref, Schedule } from "effect"
 import { expectedEngine } from "../cleanup/engine/expectedEngine.ts"
 import { CleanupPass } from "../cleanup/pass/CleanupPass.ts"
-import { believableClocks, braked } from "../cleanup/pass/openPass.ts"
+import { believableClocks, brakeIsOn } from "../cleanup/pass/openPass.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
@@ -30,7 +30,7 @@ export class Readiness extends Context.Service<Readiness, { readonly reasons: Ef
         const database = yield* watch(believableClocks(records, options.maxClockSkew))
         const engines = yield* watch(
           Effect.flatMap(expectedEngine(engine, known, { remember: false }), (expected) =>
-            expected.braked ? Effect.fail(braked) : Effect.void
+            expected.braked ? Effect.fail(brakeIsOn) : Effect.void
           )
         )
         return Readiness.of({

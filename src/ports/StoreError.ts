@@ -62,6 +62,6 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
 /** What can end a pass before its time. */
 export type PassError = PassRefused | StoreError
 
-/** What a database's failure means for the pass: one that does not record needs a person, any other may come back. */
+/** What a database's failure means for the pass: one that does not record refuses it. */
 export const passError = (error: StoreError): PassError =>
   error.reason._tag === "CannotRecord" ? PassRefused.cannotRecord(error.reason.detail) : error

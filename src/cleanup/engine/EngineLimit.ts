@@ -12,6 +12,9 @@ const meanings = { removed: "worked", absent: "nothing", refused: "nothing", unk
 
 const meaningOf = (result: RemoveResult): Meaning => meanings[typeof result === "string" ? result : "refused"]
 
+/** Waits, and lends this game's place at the engine to another one meanwhile. */
+export type Aside = <A, E>(wait: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
 export interface EngineLimit {
   /** The same engine, with its inspections and removals timed. */
   readonly engine: Engine
@@ -20,7 +23,7 @@ export interface EngineLimit {
   /** Waits until there is room for one more game, at the engine or with the database before and after. */
   readonly withRoom: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Waits for something else inside `withPermit` and `withRoom`, and lends both to another game meanwhile. */
-  readonly aside: <A, E, R>(wait: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly aside: Aside
   /**
    * Waits for a place at the engine, and works there. The waiting can always be interrupted, the work only if the caller
    * allows it.

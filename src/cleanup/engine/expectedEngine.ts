@@ -22,8 +22,22 @@ export const expectedEngine = Effect.fnUntraced(function* (
   return expected
 })
 
-/** Fails if the engine behind the address is no longer the one that the pass began with. */
-export const expectUnchanged = Effect.fnUntraced(function* (engine: ContainerEngine["Service"], engineId: EngineId) {
+const expectUnchanged = Effect.fnUntraced(function* (engine: ContainerEngine["Service"], engineId: EngineId) {
   const present = yield* engine.identity
   if (present !== engineId) return yield* PassRefused.engineChanged(engineId, present)
+})
+
+/**
+ * A look at the engine between two questions for its identity. If the engine behind the address is swapped once, before the
+ * look or after it, one of the two answers is not the identity that the pass began with, and this fails.
+ */
+export const onSameEngine = Effect.fnUntraced(function* <A, E>(
+  engine: ContainerEngine["Service"],
+  engineId: EngineId,
+  look: Effect.Effect<A, E>
+) {
+  yield* expectUnchanged(engine, engineId)
+  const seen = yield* look
+  yield* expectUnchanged(engine, engineId)
+  return seen
 })

@@ -6,7 +6,7 @@ import type { PassRefused } from "../../domain/PassRefused.ts"
 import type { ContainerEngine, ContainerEngineError } from "../../ports/ContainerEngine.ts"
 import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
-import { expectUnchanged } from "./expectedEngine.ts"
+import { onSameEngine } from "./expectedEngine.ts"
 
 /** With a single due game, its container may really have been the only one on the engine. */
 const fewest = 2
@@ -34,12 +34,9 @@ export const testimony = Effect.fnUntraced(function* (
   const { others, due } = yield* records.witnesses(moment)
   const named = others.length > 0
   if (!named && due < fewest) return { _tag: "seen" }
-  const isVouchedFor = named ? anyThere(engine, others) : Effect.map(engine.count, (containers) => containers > 0)
-  if (yield* isVouchedFor) return { _tag: "seen" }
-  yield* expectUnchanged(engine, engineId)
-  const isAfterAll = yield* isVouchedFor
-  yield* expectUnchanged(engine, engineId)
-  if (isAfterAll) return { _tag: "seen" }
+  const anySpeaksFor = named ? anyThere(engine, others) : Effect.map(engine.count, (containers) => containers > 0)
+  if (yield* anySpeaksFor) return { _tag: "seen" }
+  if (yield* onSameEngine(engine, engineId, anySpeaksFor)) return { _tag: "seen" }
   return named ? { _tag: "none", asked: others.length } : { _tag: "empty" }
 })
 

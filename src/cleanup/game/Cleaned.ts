@@ -23,8 +23,8 @@ export interface Cleaned extends EndedAttempt {
   readonly outcome: Exclude<Outcome, "failed">
 }
 
-/** What is known of a game at the end of an attempt. */
-export type Known = Pick<EndedAttempt, "gameId" | "containerId" | "imageRef" | "unresolved">
+/** What is known about a game at the end of an attempt. */
+export type GameFacts = Pick<EndedAttempt, "gameId" | "containerId" | "imageRef" | "unresolved">
 
 interface Why {
   readonly code: ErrorCode
@@ -45,7 +45,7 @@ export class Defect extends Data.TaggedError("Defect")<Why> {}
 
 /** An attempt that failed. Its reasons are grouped by who has to act, as in the runbook. */
 export class GameFailed extends Data.TaggedError("GameFailed")<
-  Known & { readonly reason: Mismatch | EngineTrouble | StoreTrouble | Defect }
+  GameFacts & { readonly reason: Mismatch | EngineTrouble | StoreTrouble | Defect }
 > {
   override get message() {
     return this.reason.message
@@ -54,7 +54,7 @@ export class GameFailed extends Data.TaggedError("GameFailed")<
 
 /** An attempt that was cut short because no game can be cleaned now. It is not this game's failure. */
 export class CutShort extends Data.TaggedError("CutShort")<
-  Known & { readonly message: string; readonly reason: PassError }
+  GameFacts & { readonly message: string; readonly reason: PassError }
 > {}
 
 const reasons = {
@@ -65,24 +65,24 @@ const reasons = {
 }
 
 export const cleaned = (
-  known: Known,
+  facts: GameFacts,
   outcome: Cleaned["outcome"],
   message: string,
   more?: Partial<Pick<Cleaned, "errorCode" | "lag" | "anonymousVolumes">>
-): Cleaned => ({ ...known, outcome, errorCode: null, message, lag: undefined, anonymousVolumes: 0, ...more })
+): Cleaned => ({ ...facts, outcome, errorCode: null, message, lag: undefined, anonymousVolumes: 0, ...more })
 
 /** What a refusal means for the game, by the table of `rules`. `away`: why the database is away, if it is. */
-export const concluded = (known: Known, why: Why, away?: PassError): Result.Result<Cleaned, GameFailed> => {
+export const concluded = (facts: GameFacts, why: Why, away?: PassError): Result.Result<Cleaned, GameFailed> => {
   const { code, message } = why
   const rule = rules[code]
   return rule.outcome === "failed"
-    ? Result.fail(new GameFailed({ ...known, reason: reasons[rule.trouble]({ code, message }, away) }))
-    : Result.succeed(cleaned(known, rule.outcome, message, { errorCode: code }))
+    ? Result.fail(new GameFailed({ ...facts, reason: reasons[rule.trouble]({ code, message }, away) }))
+    : Result.succeed(cleaned(facts, rule.outcome, message, { errorCode: code }))
 }
 
 /** The database failed this game. */
-export const storeFailed = (known: Known, message: string, away?: PassError) =>
-  new GameFailed({ ...known, reason: reasons.StoreTrouble({ code: "store_unavailable", message }, away) })
+export const storeFailed = (facts: GameFacts, message: string, away?: PassError) =>
+  new GameFailed({ ...facts, reason: reasons.StoreTrouble({ code: "store_unavailable", message }, away) })
 
 /** The attempt that ended in this error. */
 export const attemptOf = (error: GameFailed | CutShort): EndedAttempt => {

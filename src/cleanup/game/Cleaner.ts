@@ -14,8 +14,8 @@ import {
   type CleanupRequest,
   CutShort,
   concluded,
+  type GameFacts,
   type GameFailed,
-  type Known,
   storeFailed
 } from "./Cleaned.ts"
 import { defect, record } from "./record.ts"
@@ -77,7 +77,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       ? Effect.succeed(error)
       : Effect.match(records.clock, { onSuccess: () => undefined, onFailure: passError })
 
-  const acquire = Effect.fnUntraced(function* (nothing: Known) {
+  const acquire = Effect.fnUntraced(function* (nothing: GameFacts) {
     const acquired = yield* leases.acquire(nothing.gameId).pipe(leaseSpan, Effect.result)
     if (Result.isSuccess(acquired)) return acquired.success
     const { message } = acquired.failure
@@ -105,22 +105,24 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     const renew = Effect.interruptible(Effect.orElseSucceed(leases.renew(lease), () => false))
     const game: HeldGame = {
       ...request,
+      lease,
+      startedAt,
       record: acquired.record,
       maxClockSkew: options.maxClockSkew,
       aside: limit.aside,
       trust: yield* Trust.renewable(first, { length, renew }),
       leftBehind: leftBy !== undefined
     }
-    const exit = yield* Effect.exit(limit.withPermit(underLease(engine, options.engineTimeout, game)))
-    const { ended, isUnresolved } = resolved(exit)
-    const known: Known = {
+    const steps = limit.withPermit(underLease(engine, options.engineTimeout, game))
+    const { exit, isUnresolved } = resolved(yield* Effect.exit(steps))
+    const facts: GameFacts = {
       gameId: request.gameId,
       containerId: isContainerId(game.record?.containerId) ? game.record.containerId : null,
       imageRef: game.record?.imageRef ?? null,
       unresolved: isUnresolved
     }
     if (isUnresolved) yield* unresolved.add(request.gameId)
-    return yield* record({ leases, awayBy }, { request, lease, game, known, startedAt }, ended)
+    return yield* record({ leases, awayBy }, game, facts, exit)
   })
 
   const concludedAttempt = (request: CleanupRequest) =>
@@ -135,10 +137,10 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     )
 
   const cleanup = (request: CleanupRequest) =>
-    Effect.flatMap(gameBegan(request), (ended) =>
+    Effect.flatMap(gameBegan(request), (tellEnd) =>
       concludedAttempt(request).pipe(
-        Effect.tap(ended),
-        Effect.tapError((error) => ended(attemptOf(error))),
+        Effect.tap(tellEnd),
+        Effect.tapError((error) => tellEnd(attemptOf(error))),
         Effect.map(Result.succeed),
         // Nothing is wrong with a game that was cut short, so its span does not fail.
         Effect.catchTag("CutShort", (error) => Effect.succeed(Result.fail(error)))
@@ -147,7 +149,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
   return Cleaner.of({ atOnce: limit.atOnce, withRoom: limit.withRoom, cleanup, unresolved: unresolved.list })
 })
 
-const nothingOf = ({ gameId }: CleanupRequest): Known => ({
+const nothingOf = ({ gameId }: CleanupRequest): GameFacts => ({
   gameId,
   containerId: null,
   imageRef: null,
@@ -169,9 +171,9 @@ const interruptibly = (engine: ContainerEngine["Service"]): ContainerEngine["Ser
 /** How the steps ended, and whether the engine may still carry out a removal of ours. */
 const resolved = (
   exit: Exit.Exit<Gone, Refused | PassError | Unresolved>
-): { readonly ended: Exit.Exit<Gone, Refused | PassError>; readonly isUnresolved: boolean } => {
+): { readonly exit: Exit.Exit<Gone, Refused | PassError>; readonly isUnresolved: boolean } => {
   const error = Option.getOrUndefined(Exit.findErrorOption(exit))
   return error?._tag === "Unresolved"
-    ? { ended: Exit.failCause(error.cause), isUnresolved: true }
-    : { ended: exit as Exit.Exit<Gone, Refused | PassError>, isUnresolved: false }
+    ? { exit: Exit.failCause(error.cause), isUnresolved: true }
+    : { exit: exit as Exit.Exit<Gone, Refused | PassError>, isUnresolved: false }
 }

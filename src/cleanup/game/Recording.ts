@@ -7,9 +7,7 @@ import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 import type { GameLeases } from "../../ports/GameLeases.ts"
 import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { type PassError, passError, type StoreError } from "../../ports/StoreError.ts"
-
-/** Waits, and lends this game's place at the engine to another one meanwhile. */
-type Aside = <A, E>(wait: Effect.Effect<A, E>) => Effect.Effect<A, E>
+import type { Aside } from "../engine/EngineLimit.ts"
 
 /** After this many failed rehearsals and no success, the games are not to blame: the pass ends. */
 const mostFailures = 5
@@ -138,10 +136,11 @@ export const make = Effect.fnUntraced(function* (
       const others = tried.length === 1 ? "" : ` and ${tried.length - 1} more`
       return yield* PassRefused.cannotRecord(`${reason.detail}; tried with game ${printable(gameId)}${others}`)
     }
-    for (const [, error] of tried) return yield* passError(error)
+    const [first] = tried
+    if (first !== undefined) return yield* passError(first[1])
   })
 
-  const rehearse = Effect.fnUntraced(function* (due: ReadonlyArray<RuntimeRecord>) {
+  const rehearseFirst = Effect.fnUntraced(function* (due: ReadonlyArray<RuntimeRecord>) {
     const unrecordable = new Map((yield* TxRef.get(ref)).unrecordable)
     const errors: Array<readonly [gameId: string, error: StoreError]> = []
     const [first, ...others] = due
@@ -163,7 +162,7 @@ export const make = Effect.fnUntraced(function* (
   }, Effect.withSpan("rtmanager.cleanup.rehearse"))
 
   /** The verdict on a removal at this moment. If it may begin, it has begun. */
-  const begin = (gameId: string) =>
+  const tryToBegin = (gameId: string) =>
     TxRef.modify(ref, (state) => {
       const now = verdict(state, gameId)
       return [now, now === "go" ? began(state, gameId) : state]
@@ -183,19 +182,21 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** Waits until there is a verdict. */
-  const known = (gameId: string) =>
+  const untilVerdict = (gameId: string) =>
     Effect.tx(
       Effect.flatMap(TxRef.get(ref), (state) => (verdict(state, gameId) === "wait" ? Effect.txRetry : Effect.void))
     )
 
   return {
     rehearse: (due) =>
-      Effect.flatMap(TxRef.get(ref), ({ rehearsed }) => (rehearsed || due.length === 0 ? Effect.void : rehearse(due))),
+      Effect.flatMap(TxRef.get(ref), ({ rehearsed }) =>
+        rehearsed || due.length === 0 ? Effect.void : rehearseFirst(due)
+      ),
     begin: Effect.fnUntraced(function* (record, aside) {
       if (verdict(yield* TxRef.get(ref), record.gameId) === "go") yield* check(record)
-      const now = yield* begin(record.gameId)
+      const now = yield* tryToBegin(record.gameId)
       if (now === "wait") {
-        yield* aside(known(record.gameId))
+        yield* aside(untilVerdict(record.gameId))
         return "waited"
       }
       if (now !== "go") return yield* now

@@ -5,6 +5,7 @@ import { type ErrorCode, Refused } from "../../domain/Outcome.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import { judgeContainer } from "../../domain/Verdict.ts"
 import type { ContainerEngine, ContainerEngineError, RemovalRefused } from "../../ports/ContainerEngine.ts"
+import type { Aside } from "../engine/EngineLimit.ts"
 
 /** What the engine has for a game: a container that may be removed, or none at all. */
 export type Found = Data.TaggedEnum<{
@@ -20,8 +21,8 @@ export interface Question {
   readonly maxClockSkew: Duration.Duration
   /** How long to keep looking at a container that is neither gone nor certain to stay. */
   readonly patience: Duration.Duration
-  /** Waits, and lends this game's place at the engine to another one meanwhile. */
-  readonly aside: <A, E>(wait: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** Every look but the first is made aside, without a place at the engine. */
+  readonly aside: Aside
 }
 
 type Engine = ContainerEngine["Service"]

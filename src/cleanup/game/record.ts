@@ -4,32 +4,13 @@ import { lagSeconds } from "../../domain/Expiry.ts"
 import { Refused, rules } from "../../domain/Outcome.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import { printable } from "../../domain/printable.ts"
-import type { CommitResult, GameLeases, Lease, SettledEnd } from "../../ports/GameLeases.ts"
+import type { CommitResult, GameLeases, SettledEnd } from "../../ports/GameLeases.ts"
 import { type PassError, passError, type StoreError } from "../../ports/StoreError.ts"
-import {
-  type Cleaned,
-  type CleanupRequest,
-  CutShort,
-  cleaned,
-  concluded,
-  type GameFailed,
-  type Known,
-  storeFailed
-} from "./Cleaned.ts"
+import { type Cleaned, CutShort, cleaned, concluded, type GameFacts, type GameFailed, storeFailed } from "./Cleaned.ts"
 import type { Gone, HeldGame } from "./remove.ts"
 
 /** The end of an attempt. It is a value until it is stored, and only then succeeds or fails. */
 type Conclusion = Result.Result<Cleaned, GameFailed | CutShort>
-
-/** An attempt whose steps have ended, and whose lease is still to be settled. */
-export interface Attempt {
-  readonly request: CleanupRequest
-  readonly lease: Lease
-  readonly game: HeldGame
-  readonly known: Known
-  /** Unix milliseconds. */
-  readonly startedAt: number
-}
 
 const commitSpan = Effect.withSpan("rtmanager.cleanup.commit")
 
@@ -45,13 +26,13 @@ interface Dependencies {
  */
 export const record = Effect.fnUntraced(function* (
   { awayBy, leases }: Dependencies,
-  { game, known, lease, request, startedAt }: Attempt,
-  ended: Exit.Exit<Gone, Refused | PassError>
+  game: HeldGame,
+  facts: GameFacts,
+  exit: Exit.Exit<Gone, Refused | PassError>
 ): Effect.fn.Return<Cleaned, GameFailed | CutShort> {
-  const { recording } = request
-  const { containerId, imageRef, unresolved } = known
+  const { containerId, imageRef, unresolved } = facts
   const { finishedAt, traceId } = yield* present
-  const { opSource, sourceRef } = request
+  const { lease, moment, opSource, recording, sourceRef, startedAt } = game
   const row = { opSource, sourceRef, containerId, imageRef, traceId, startedAt, finishedAt }
 
   /** If the result could not be stored, report it anyway; the lease expires on its own. */
@@ -61,14 +42,14 @@ export const record = Effect.fnUntraced(function* (
     const away = yield* awayBy(error)
     if (Result.isFailure(conclusion) && conclusion.failure._tag === "CutShort") return conclusion
     const { message } = Result.merge(conclusion)
-    if (code === "removed_not_committed") return concluded(known, { code, message }, away)
+    if (code === "removed_not_committed") return concluded(facts, { code, message }, away)
     const why = notStored(message, error)
-    if (away !== undefined) return Result.fail(new CutShort({ ...known, message: why.message, reason: away }))
+    if (away !== undefined) return Result.fail(new CutShort({ ...facts, message: why.message, reason: away }))
     return isInterrupted(conclusion) ? conclusion : Result.fail(why)
   })
 
   const notStored = (message: string, error: StoreError, away?: PassError) =>
-    storeFailed(known, `${message}, but this could not be recorded: ${error.message}`, away)
+    storeFailed(facts, `${message}, but this could not be recorded: ${error.message}`, away)
 
   const settle = (conclusion: Conclusion, end?: Partial<SettledEnd>) =>
     leases.settle(lease, { failure: undefined, backoff: undefined, keep: unresolved, ...end }).pipe(
@@ -84,7 +65,7 @@ export const record = Effect.fnUntraced(function* (
   ) {
     const { code, message } = refused
     const { logged } = rules[code]
-    const conclusion = concluded(known, refused)
+    const conclusion = concluded(facts, refused)
     if (logged === null) return yield* settle(conclusion, { keep })
     const failure = { ...row, errorCode: logged, message }
     if (code === "record_moved" || isRetriedSoon || game.record === undefined) {
@@ -99,7 +80,7 @@ export const record = Effect.fnUntraced(function* (
   const commit = Effect.fnUntraced(function* (gone: Gone) {
     const message = gone.outcome === "removed" ? "the container was removed" : "the container was already absent"
     const committed = yield* leases
-      .commit(lease, gone, { ...row, errorCode: null, message })
+      .commit(lease, { containerId: gone.containerId }, { ...row, errorCode: null, message })
       .pipe(commitSpan, Effect.result)
     if (Result.isFailure(committed)) {
       const error = committed.failure
@@ -109,6 +90,7 @@ export const record = Effect.fnUntraced(function* (
         // in the next pass.
         return yield* refuse(notRecorded(gone, error.message), { keep: true, isRetriedSoon: true })
       }
+      // The removal is this game's to report, so it fails, and ends the pass only if the database is away.
       return yield* notStored(message, error, yield* awayBy(error))
     }
     if (committed.success === "not_recorded") {
@@ -119,19 +101,19 @@ export const record = Effect.fnUntraced(function* (
       return yield* refuse(notCommitted(gone, committed.success), { afterCommit: true })
     }
     const lastOpAt = game.record?.lastOpAt ?? undefined
-    const lag = lastOpAt === undefined ? undefined : lagSeconds(lastOpAt, request.moment, finishedAt)
-    return cleaned(known, gone.outcome, message, { lag, anonymousVolumes: gone.anonymousVolumes })
+    const lag = lastOpAt === undefined ? undefined : lagSeconds(lastOpAt, moment, finishedAt)
+    return cleaned(facts, gone.outcome, message, { lag, anonymousVolumes: gone.anonymousVolumes })
   })
 
-  if (Exit.isSuccess(ended)) return yield* commit(ended.value)
-  const error = Option.getOrUndefined(Exit.findErrorOption(ended))
+  if (Exit.isSuccess(exit)) return yield* commit(exit.value)
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
   if (error?._tag === "Refused") return yield* refuse(error)
   if (error !== undefined) {
-    return yield* settle(Result.fail(new CutShort({ ...known, message: error.message, reason: error })))
+    return yield* settle(Result.fail(new CutShort({ ...facts, message: error.message, reason: error })))
   }
-  return Cause.hasInterruptsOnly(ended.cause)
-    ? yield* settle(Result.succeed(cleaned(known, "interrupted", "interrupted")))
-    : yield* refuse(yield* defect(ended.cause))
+  return Cause.hasInterruptsOnly(exit.cause)
+    ? yield* settle(Result.succeed(cleaned(facts, "interrupted", "interrupted")))
+    : yield* refuse(yield* defect(exit.cause))
 })
 
 /** A bug, logged with its stack. */

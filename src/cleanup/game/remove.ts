@@ -1,16 +1,17 @@
 import { Cause, Data, Duration, Effect, Option } from "effect"
 import type { ContainerId } from "../../domain/ContainerId.ts"
-import type { Moment } from "../../domain/Expiry.ts"
 import { Refused } from "../../domain/Outcome.ts"
 import type { PassRefused } from "../../domain/PassRefused.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 import { judgeRecord } from "../../domain/Verdict.ts"
-import type { ContainerEngine, ContainerEngineError, EngineId } from "../../ports/ContainerEngine.ts"
+import type { ContainerEngine, ContainerEngineError } from "../../ports/ContainerEngine.ts"
+import type { Lease } from "../../ports/GameLeases.ts"
 import type { PassError } from "../../ports/StoreError.ts"
-import type { Brake, Sighting } from "../engine/Brake.ts"
-import { expectUnchanged } from "../engine/expectedEngine.ts"
-import { awaitAbsence, blame, confirmAbsence, type Found, find, type Question } from "./inspect.ts"
-import type { Recording } from "./Recording.ts"
+import type { Sighting } from "../engine/Brake.ts"
+import type { Aside } from "../engine/EngineLimit.ts"
+import { onSameEngine } from "../engine/expectedEngine.ts"
+import type { CleanupRequest } from "./Cleaned.ts"
+import { awaitAbsence, blame, confirmAbsence, type Found, find } from "./inspect.ts"
 import type { RenewableTrust } from "./Trust.ts"
 
 /** What must be left of a lease's trust when a removal has used all of its time, so that it can still be recorded. */
@@ -32,16 +33,15 @@ export class Unresolved extends Data.TaggedError("Unresolved")<{
 }> {}
 
 /** A game whose lease we hold. */
-export interface HeldGame {
-  readonly gameId: string
+export interface HeldGame extends CleanupRequest {
+  readonly lease: Lease
+  /** When the attempt began, in Unix milliseconds. */
+  readonly startedAt: number
+  /** As it was read under the lease; `undefined` if it is gone. */
   readonly record: RuntimeRecord | undefined
-  readonly moment: Moment
   readonly maxClockSkew: Duration.Duration
-  readonly aside: Question["aside"]
-  readonly engineId: EngineId
+  readonly aside: Aside
   readonly trust: RenewableTrust
-  readonly brake: Brake
-  readonly recording: Recording
   /** Whoever held the lease before may have removed the container and not come to record it. */
   readonly leftBehind: boolean
 }
@@ -69,15 +69,16 @@ const steps: (
 ) => Effect.Effect<Gone, ContainerEngineError | Refused | PassError | Unresolved> = Effect.fnUntraced(
   function* (engine, engineTimeout, game, again) {
     const due = yield* Effect.fromResult(judgeRecord(game.record, game.moment))
-    const isThere = again === undefined ? sighted(game, "there") : Effect.void
+    // A refusal has seen a container too.
+    const countThere = again === undefined ? sighted(game, "there") : Effect.void
     const found = yield* find(engine, due.containerId, { ...game, patience: engineTimeout }).pipe(
-      Effect.tapErrorTag("Refused", () => isThere)
+      Effect.tapErrorTag("Refused", () => countThere)
     )
     if (found._tag === "Absent") {
       yield* sighted(game, game.leftBehind ? "explained" : "absent")
       return yield* alreadyAbsent(engine, game, found.containerId)
     }
-    yield* isThere
+    yield* countThere
     const begun = yield* Effect.interruptible(game.recording.begin(due, game.aside))
     if (begun === "waited") return yield* steps(engine, engineTimeout, game, "again")
     if (!(yield* game.trust.ensure(Duration.sum(engineTimeout, margin)))) {
@@ -151,9 +152,9 @@ const isKept = (cause: Cause.Cause<Refused | PassError>) => {
 }
 
 /**
- * A fresh or wrong engine calls every container absent. So between the look that found nothing and another one, and once
- * more after that, the engine is asked who it is: whatever one swap of engines behind the address makes of the looks, one
- * of the two answers gives it away. A removal that may have been ours is recorded whatever other containers the game has.
+ * A fresh or wrong engine calls every container absent, so the engine is asked for its identity between the look that found
+ * nothing and another one, and once more after that. A removal that may have been ours is recorded whatever other containers the
+ * game has.
  */
 const alreadyAbsent = Effect.fnUntraced(function* (
   engine: Engine,
@@ -161,9 +162,8 @@ const alreadyAbsent = Effect.fnUntraced(function* (
   containerId: ContainerId | null,
   { byUs } = { byUs: false }
 ): Effect.fn.Return<Gone, ContainerEngineError | Refused | PassRefused> {
-  yield* expectUnchanged(engine, game.engineId)
-  const kept = yield* confirmAbsence(engine, game.gameId, containerId).pipe(Effect.catchTag("Refused", Effect.succeed))
-  yield* expectUnchanged(engine, game.engineId)
+  const look = confirmAbsence(engine, game.gameId, containerId).pipe(Effect.catchTag("Refused", Effect.succeed))
+  const kept = yield* onSameEngine(engine, game.engineId, look)
   if (kept !== undefined && !(byUs && kept.code === "container_unrecorded")) return yield* kept
   return { outcome: "already_absent", containerId, byUs, anonymousVolumes: 0 }
 })

@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, Exit, Layer, Option, Ref, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, Ref, Semaphore, Stream } from "effect"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import * as Report from "../../domain/PassReport.ts"
 import type { Progress } from "../../domain/Progress.ts"
@@ -20,7 +20,7 @@ import { judge } from "./CleanupPlan.ts"
 import { dueGames } from "./dueGames.ts"
 import * as Grace from "./Grace.ts"
 import { Heartbeat } from "./Heartbeat.ts"
-import { braked, type OpenedPass, openPass } from "./openPass.ts"
+import { brakeIsOn, type OpenedPass, openPass } from "./openPass.ts"
 
 /** How often a long pass logs its progress. */
 const progressEvery = Duration.minutes(1)
@@ -37,24 +37,26 @@ export interface CleanupPassOptions {
   readonly pageSize: number
   /** The most games that one pass attempts. */
   readonly maxRemovals: number | undefined
+  /** The most games at the engine at once. */
+  readonly concurrency: number
 }
 
 export interface RunOptions {
   readonly trigger: Report.Trigger
-  /** A person says that most containers may be absent: releases the brake, and this pass has none. */
+  /** A person says that containers may be absent: releases the brake, and this pass has none. */
   readonly acceptAbsent?: boolean
   readonly onProgress?: (progress: Progress) => Effect.Effect<void>
 }
 
-/** One pass over everything that is due: the loop, the command line and later the API call this same function. */
+/** One pass over everything that is due. The loop and the command line call this same function. */
 export class CleanupPass extends Context.Service<
   CleanupPass,
   {
     /**
      * Never fails: what went wrong is in the report. A game's failure is that game's alone. Only this ends the pass early: an
-     * engine or a database that does not answer, a database that does not record removals, another engine, or an engine on
-     * which most containers are absent. When interrupted, the pass claims nothing more and lets the games in flight go on for
-     * 4 seconds. `onProgress` runs after each game.
+     * engine or a database that does not answer, a database that does not record removals, another engine, or an engine
+     * without the containers that should be there. When interrupted, the pass claims nothing more, lets the games in flight go on for 4
+     * seconds, and has no report. `onProgress` runs after each game.
      */
     readonly runOnce: (options: RunOptions) => Effect.Effect<Report.PassReport>
     /** Why the last pass found that removals would not be recorded; `undefined` if it did not. */
@@ -90,6 +92,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const open = yield* openPass
   const due = yield* dueGames(options)
   const dryRun = options.mode === "dry_run"
+  const tries = yield* Semaphore.make(options.concurrency)
   const cannotRecord = yield* Ref.make<string | undefined>(undefined)
 
   /** A game's failure is counted and the pass goes on; only what concerns every game ends it. */
@@ -135,10 +138,10 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     if (acceptAbsent) yield* Ref.set(isUnstored, false)
     if ((yield* Ref.get(isUnstored)) && !dryRun) {
       yield* storeBrake(opened)
-      return yield* braked
+      return yield* brakeIsOn
     }
     yield* heartbeat.beat
-    // Counting a large backlog may take longer than a statement may. That is no reason to let it grow.
+    // Counting a large backlog can time out. The pass goes on without the count.
     const backlog = Option.getOrUndefined(yield* Effect.option(measure(records, moment)))
     yield* passBegan(backlog)
 
@@ -162,7 +165,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const game = (record: RuntimeRecord) =>
       act(record, shared).pipe(
         Effect.tap(() => Effect.andThen(heartbeat.beat, Effect.flatMap(progress, onProgress))),
-        cleaner.withRoom
+        dryRun ? tries.withPermit : cleaner.withRoom
       )
     const links = [{ span: yield* Effect.orDie(Effect.currentSpan), attributes: {} }]
     yield* due(moment, recording, (page) => Ref.update(tally, (now) => Report.withPage(now, page))).pipe(

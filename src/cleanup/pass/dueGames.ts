@@ -38,7 +38,7 @@ const handOut = (place: Place, page: Page, maxRemovals: number | undefined) => {
 
 /**
  * The games that a pass attempts, page by page, oldest first. If there is a limit, games that failed before come last, or they
- * would use it up. Each page is reported and is a sign of life. No game is handed out before the recording of removals has
+ * would use it up. Each page is reported, and shows that the loop is alive. No game is handed out before the recording of removals has
  * been rehearsed.
  */
 export const dueGames = Effect.fnUntraced(function* ({ maxRemovals, pageSize }: DueGamesOptions) {

@@ -20,7 +20,7 @@ export interface OpenOptions {
   readonly maxClockSkew: Duration.Duration
   /** `false` for read-only callers: the engine is not recorded and the brake is ignored. */
   readonly touch: boolean
-  /** A person says that most containers may be absent: releases the brake. */
+  /** A person says that containers may be absent: releases the brake. */
   readonly acceptAbsent?: boolean
 }
 
@@ -37,8 +37,8 @@ export const believableClocks = Effect.fnUntraced(function* (
   return { service: Math.min(before, after), database }
 })
 
-/** What refuses every pass over a braked engine. */
-export const braked = PassRefused.absentBrake(
+/** What refuses every pass over a brakeIsOn engine. */
+export const brakeIsOn = PassRefused.absentBrake(
   "in an earlier pass containers that should be on the engine were not there"
 )
 
@@ -54,7 +54,7 @@ export const openPass = Effect.gen(function* () {
     const clocks = yield* believableClocks(records, maxClockSkew)
     const expected = yield* expectedEngine(engine, known, { remember: touch })
     if (touch && acceptAbsent) yield* known.accept(expected.id)
-    else if (touch && expected.braked) return yield* braked
+    else if (touch && expected.braked) return yield* brakeIsOn
     return { moment: momentOf(clocks, retention), engineId: expected.id } satisfies OpenedPass
   })
 })
