@@ -6,7 +6,7 @@ import * as CleanupWorker from "../../src/cleanup/CleanupWorker.ts"
 import * as Metrics from "../../src/observability/Metrics.ts"
 import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
-import { layerWorld, seed, settings } from "../support/world.ts"
+import { inWorld, layerWorld, seed, settings } from "../support/world.ts"
 
 const down = new StoreError({ operation: "backlog", reason: new Unavailable({ cause: new Error("down") }) })
 const due = Effect.map(Metric.value(Metrics.backlogFor("due")), ({ value }) => value)
@@ -20,22 +20,20 @@ const levelsOf = (levels: Array<string>) =>
   ])
 
 describe("BacklogGauges", () => {
-  it.effect("follow once a minute, and keep their value while the database is away", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      yield* Layer.build(BacklogGauges.layer(settings))
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* due, 1)
-      const state = yield* StoreState
-      state.intercept = () => down
-      yield* seed("other", 2)
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual(yield* due, 1)
-      state.intercept = () => Effect.void
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual(yield* due, 2)
-    }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
-  )
+  inWorld("follow once a minute, and keep their value while the database is away", function* () {
+    yield* seed("game", 1)
+    yield* Layer.build(BacklogGauges.layer(settings))
+    yield* TestClock.adjust("1 second")
+    assert.strictEqual(yield* due, 1)
+    const state = yield* StoreState
+    state.intercept = () => down
+    yield* seed("other", 2)
+    yield* TestClock.adjust("1 minute")
+    assert.strictEqual(yield* due, 1)
+    state.intercept = () => Effect.void
+    yield* TestClock.adjust("1 minute")
+    assert.strictEqual(yield* due, 2)
+  })
 
   it.effect.each(["enforce", "dry_run", "paused"] as const)(
     "event 40: come at the start and between the passes in mode %s, by the settings that the service has",

@@ -8,7 +8,7 @@ import { began, conclusion, ended, failed, initial, type State, verdict } from "
 import { ContainerEngineError, UnexpectedAnswer } from "../../src/ports/ContainerEngine.ts"
 import { CannotRecord, StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { type Intercept, StoreState } from "../adapters/memory/StoreState.ts"
-import { containerId, layerWorld, leaseTtl, now, seed, seedOnEngine } from "../support/world.ts"
+import { containerId, inWorld, layerWorld, leaseTtl, now, seed, seedOnEngine } from "../support/world.ts"
 
 const denied = (operation: string) =>
   new StoreError({ operation, reason: new CannotRecord({ detail: "permission denied (42501, as role cleanup)" }) })
@@ -56,6 +56,9 @@ describe("whether a game may remove its container", () => {
   })
 })
 
+const oneByOne = inWorld.with({ concurrency: 1 })
+const twoAtOnce = inWorld.with({ concurrency: 2 })
+
 const runOnce = (options?: Partial<RunOptions>) =>
   Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual", ...options }))
 const seedMany = (count: number) => Effect.forEach(Array.from({ length: count }), (_, i) => seed(`game-${i}`, i))
@@ -87,53 +90,47 @@ const reasonOf = ({ error }: Effect.Success<ReturnType<typeof runOnce>>) =>
   error?._tag === "PassRefused" ? error.reason : error?.reason._tag
 
 describe("a pass over a database that does not record", () => {
-  it.effect("event 26: refuses before its first game, with the server's words, and takes no lease", () =>
-    Effect.gen(function* () {
-      yield* seedMany(20)
-      yield* intercept(failing(denied, ["rehearse"]))
-      const report = yield* runOnce()
-      assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
-      assert.match(report.error?.message ?? "", /permission denied \(42501, as role cleanup\)/)
-      assert.deepStrictEqual([report.listed, report.notAttempted], [20, 20])
-      assert.isEmpty(yield* removals)
-      assert.strictEqual((yield* StoreState).leases.size, 0)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 26: refuses before its first game, with the server's words, and takes no lease", function* () {
+    yield* seedMany(20)
+    yield* intercept(failing(denied, ["rehearse"]))
+    const report = yield* runOnce()
+    assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
+    assert.match(report.error?.message ?? "", /permission denied \(42501, as role cleanup\)/)
+    assert.deepStrictEqual([report.listed, report.notAttempted], [20, 20])
+    assert.isEmpty(yield* removals)
+    assert.strictEqual((yield* StoreState).leases.size, 0)
+  })
 
-  it.effect("event 26: is refused again while another's leases hold every due game, and is no success", () =>
-    Effect.gen(function* () {
-      yield* seedMany(3)
-      const state = yield* StoreState
-      for (const gameId of state.records.keys())
-        state.setLease(gameId, { owner: "other", token: 1n, expiresAt: Infinity })
-      yield* intercept(failing(denied, ["rehearse"]))
-      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 26: is refused again while another's leases hold every due game, and is no success", function* () {
+    yield* seedMany(3)
+    const state = yield* StoreState
+    for (const gameId of state.records.keys())
+      state.setLease(gameId, { owner: "other", token: 1n, expiresAt: Infinity })
+    yield* intercept(failing(denied, ["rehearse"]))
+    assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+  })
 
-  it.effect("event 26: refuses a dry run too", () =>
-    Effect.gen(function* () {
-      yield* seedMany(3)
-      yield* intercept(failing(denied, ["rehearse"]))
-      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
-    }).pipe(Effect.provide(layerWorld({ mode: "dry_run" })))
-  )
+  inWorld.with({ mode: "dry_run" })("event 26: refuses a dry run too", function* () {
+    yield* seedMany(3)
+    yield* intercept(failing(denied, ["rehearse"]))
+    assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+  })
 
-  it.effect(
+  inWorld(
     "event 26: does not refuse a pass with nothing due, and says of a standstill that it may pass by itself",
-    () =>
-      Effect.gen(function* () {
-        yield* intercept(failing(locked, ["rehearse"]))
-        assert.strictEqual((yield* runOnce()).result, "success")
-        yield* seedMany(3)
-        const report = yield* runOnce()
-        assert.deepStrictEqual([report.result, reasonOf(report)], ["failure", "Unavailable"])
-        assert.isEmpty(yield* removals)
-      }).pipe(Effect.provide(layerWorld()))
+    function* () {
+      yield* intercept(failing(locked, ["rehearse"]))
+      assert.strictEqual((yield* runOnce()).result, "success")
+      yield* seedMany(3)
+      const report = yield* runOnce()
+      assert.deepStrictEqual([report.result, reasonOf(report)], ["failure", "Unavailable"])
+      assert.isEmpty(yield* removals)
+    }
   )
 
-  it.effect("event 26: keeps the container of the one game that would not be recorded, and removes all others", () =>
-    Effect.gen(function* () {
+  inWorld(
+    "event 26: keeps the container of the one game that would not be recorded, and removes all others",
+    function* () {
       yield* seedMany(5)
       yield* intercept(failing(denied, ["rehearse", "commit"], ["game-0"]))
       const report = yield* runOnce()
@@ -141,40 +138,38 @@ describe("a pass over a database that does not record", () => {
       assert.deepStrictEqual({ ...report.errorCodes }, { store_unavailable: 1 })
       assert.notInclude(yield* removals, containerId(0))
       assert.strictEqual((yield* StoreState).leases.size, 0)
-    }).pipe(Effect.provide(layerWorld()))
+    }
   )
 
-  it.effect("event 26: removes nothing of games that were no evidence, as they changed at the rehearsal", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      const state = yield* StoreState
-      const [record] = state.records.values()
-      assert(record !== undefined)
-      state.intercept = (operation) =>
-        Effect.sync(() => {
-          state.setRecord("game", operation === "rehearse" ? { ...record, status: "running" } : record)
-        })
-      const report = yield* runOnce()
-      assert.deepStrictEqual({ ...report.errorCodes }, { store_unavailable: 1 })
-      assert.isEmpty(yield* removals)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 26: removes nothing of games that were no evidence, as they changed at the rehearsal", function* () {
+    yield* seed("game", 1)
+    const state = yield* StoreState
+    const [record] = state.records.values()
+    assert(record !== undefined)
+    state.intercept = (operation) =>
+      Effect.sync(() => {
+        state.setRecord("game", operation === "rehearse" ? { ...record, status: "running" } : record)
+      })
+    const report = yield* runOnce()
+    assert.deepStrictEqual({ ...report.errorCodes }, { store_unavailable: 1 })
+    assert.isEmpty(yield* removals)
+  })
 
-  it.effect(
+  inWorld.with({ concurrency: 8 })(
     "event 26: begins no further removal once one was not recorded, and is refused when none is left that could be",
-    () =>
-      Effect.gen(function* () {
-        yield* seedMany(40)
-        yield* intercept(failing(denied, ["commit"]))
-        const report = yield* runOnce()
-        assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
-        assert.isAtMost((yield* removals).length, 8)
-        assert.strictEqual(report.errorCodes.removed_not_committed, (yield* removals).length)
-      }).pipe(Effect.provide(layerWorld({ concurrency: 8 })))
+    function* () {
+      yield* seedMany(40)
+      yield* intercept(failing(denied, ["commit"]))
+      const report = yield* runOnce()
+      assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
+      assert.isAtMost((yield* removals).length, 8)
+      assert.strictEqual(report.errorCodes.removed_not_committed, (yield* removals).length)
+    }
   )
 
-  it.effect("event 26: says of a trigger that swallows the change what it is, and stops likewise", () =>
-    Effect.gen(function* () {
+  inWorld.with({ concurrency: 8 })(
+    "event 26: says of a trigger that swallows the change what it is, and stops likewise",
+    function* () {
       yield* seedMany(40)
       const state = yield* StoreState
       state.intercept = (operation) =>
@@ -187,38 +182,37 @@ describe("a pass over a database that does not record", () => {
       const rows = state.log.filter(({ errorCode }) => errorCode === "removed_not_committed")
       assert.lengthOf(rows, (yield* removals).length)
       assert.match(rows[0]?.message ?? "", /trigger or a row security policy/)
-    }).pipe(Effect.provide(layerWorld({ concurrency: 8 })))
+    }
   )
 
-  it.effect("event 26: waits for the removals under way, and goes on when one of them is recorded", () =>
-    Effect.gen(function* () {
-      yield* seedMany(12)
-      const both = yield* Deferred.make<void>()
-      const first = yield* Deferred.make<void>()
-      const second = yield* Deferred.make<void>()
-      const engine = yield* MemoryEngine
-      yield* engine.setIntercept((operation, id) => {
-        if (operation !== "remove") return Effect.void
-        if (id === containerId(0)) return Deferred.await(first)
-        return id === containerId(1)
-          ? Effect.andThen(Deferred.succeed(both, undefined), Deferred.await(second))
-          : Effect.void
-      })
-      yield* intercept(failing(denied, ["commit"], ["game-0"]))
-      const pass = yield* Effect.forkChild(runOnce())
-      yield* Deferred.await(both)
-      yield* Deferred.succeed(first, undefined)
-      yield* TestClock.adjust("1 second")
-      assert.isUndefined(pass.pollUnsafe())
-      assert.lengthOf(yield* removals, 2)
-      yield* Deferred.succeed(second, undefined)
-      const report = yield* Fiber.join(pass)
-      assert.deepStrictEqual([report.result, report.outcomes.removed], ["partial", 11])
-    }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
-  )
+  twoAtOnce("event 26: waits for the removals under way, and goes on when one of them is recorded", function* () {
+    yield* seedMany(12)
+    const both = yield* Deferred.make<void>()
+    const first = yield* Deferred.make<void>()
+    const second = yield* Deferred.make<void>()
+    const engine = yield* MemoryEngine
+    yield* engine.setIntercept((operation, id) => {
+      if (operation !== "remove") return Effect.void
+      if (id === containerId(0)) return Deferred.await(first)
+      return id === containerId(1)
+        ? Effect.andThen(Deferred.succeed(both, undefined), Deferred.await(second))
+        : Effect.void
+    })
+    yield* intercept(failing(denied, ["commit"], ["game-0"]))
+    const pass = yield* Effect.forkChild(runOnce())
+    yield* Deferred.await(both)
+    yield* Deferred.succeed(first, undefined)
+    yield* TestClock.adjust("1 second")
+    assert.isUndefined(pass.pollUnsafe())
+    assert.lengthOf(yield* removals, 2)
+    yield* Deferred.succeed(second, undefined)
+    const report = yield* Fiber.join(pass)
+    assert.deepStrictEqual([report.result, report.outcomes.removed], ["partial", 11])
+  })
 
-  it.effect("event 26: loses no more than the removals under way to a database that refuses some games alone", () =>
-    Effect.gen(function* () {
+  inWorld.with({ concurrency: 4 })(
+    "event 26: loses no more than the removals under way to a database that refuses some games alone",
+    function* () {
       yield* seedMany(60)
       const refused = Array.from({ length: 20 }, (_, i) => `game-${3 * i + 1}`)
       yield* intercept(failing(denied, ["rehearse", "commit"], refused))
@@ -228,57 +222,53 @@ describe("a pass over a database that does not record", () => {
       assert.lengthOf([...records.keys()].filter(isRemoved), 40)
       assert.isFalse(refused.some(isRemoved))
       assert.isAtMost((yield* removals).length, 40 + 4)
-    }).pipe(Effect.provide(layerWorld({ concurrency: 4 })))
+    }
   )
 
-  it.effect("event 26: looks at a game again that had to wait for others to be recorded", () =>
-    Effect.gen(function* () {
-      yield* seedMany(12)
-      const engine = yield* MemoryEngine
-      const both = yield* Deferred.make<void>()
-      const first = yield* Deferred.make<void>()
-      const second = yield* Deferred.make<void>()
-      yield* engine.setIntercept((operation, id) => {
-        if (operation !== "remove") return Effect.void
-        if (id === containerId(0)) return Deferred.await(first)
-        return id === containerId(1)
-          ? Effect.andThen(Deferred.succeed(both, undefined), Deferred.await(second))
-          : Effect.void
-      })
-      yield* intercept(failing(denied, ["commit"], ["game-0"]))
-      const pass = yield* Effect.forkChild(runOnce())
-      yield* Deferred.await(both)
-      yield* Deferred.succeed(first, undefined)
-      yield* TestClock.adjust("1 second")
-      for (let i = 2; i < 12; i++) yield* seedOnEngine(`game-${i}`, i, { state: "running", startedAt: now })
-      yield* Deferred.succeed(second, undefined)
-      const report = yield* Fiber.join(pass)
-      assert.deepStrictEqual({ ...report.errorCodes }, { removed_not_committed: 1, container_running: 10 })
-      assert.lengthOf(yield* removals, 2)
-    }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
-  )
+  twoAtOnce("event 26: looks at a game again that had to wait for others to be recorded", function* () {
+    yield* seedMany(12)
+    const engine = yield* MemoryEngine
+    const both = yield* Deferred.make<void>()
+    const first = yield* Deferred.make<void>()
+    const second = yield* Deferred.make<void>()
+    yield* engine.setIntercept((operation, id) => {
+      if (operation !== "remove") return Effect.void
+      if (id === containerId(0)) return Deferred.await(first)
+      return id === containerId(1)
+        ? Effect.andThen(Deferred.succeed(both, undefined), Deferred.await(second))
+        : Effect.void
+    })
+    yield* intercept(failing(denied, ["commit"], ["game-0"]))
+    const pass = yield* Effect.forkChild(runOnce())
+    yield* Deferred.await(both)
+    yield* Deferred.succeed(first, undefined)
+    yield* TestClock.adjust("1 second")
+    for (let i = 2; i < 12; i++) yield* seedOnEngine(`game-${i}`, i, { state: "running", startedAt: now })
+    yield* Deferred.succeed(second, undefined)
+    const report = yield* Fiber.join(pass)
+    assert.deepStrictEqual({ ...report.errorCodes }, { removed_not_committed: 1, container_running: 10 })
+    assert.lengthOf(yield* removals, 2)
+  })
 
-  it.effect("event 26: writes down each removal that was not recorded, and the next pass records it", () =>
-    Effect.gen(function* () {
-      yield* seedMany(3)
-      yield* intercept(failing(denied, ["commit"]))
-      const report = yield* runOnce()
-      const { log, records } = yield* StoreState
-      const gone = yield* removals
-      assert.deepStrictEqual({ ...report.errorCodes }, { removed_not_committed: gone.length })
-      assert.sameMembers(
-        log.map(({ containerId, errorCode }) => `${containerId} ${errorCode}`),
-        gone.map((id) => `${id} removed_not_committed`)
-      )
-      assert.match(log[0]?.message ?? "", /the container was removed, but .*permission denied \(42501/)
-      // Left to expire: it says to the next holder why the container is gone.
-      assert.strictEqual((yield* StoreState).leases.size, gone.length)
-      yield* intercept(() => Effect.void)
-      yield* TestClock.adjust(leaseTtl)
-      yield* runOnce()
-      assert.isTrue([...records.values()].every(({ status }) => status === "removed"))
-    }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
-  )
+  twoAtOnce("event 26: writes down each removal that was not recorded, and the next pass records it", function* () {
+    yield* seedMany(3)
+    yield* intercept(failing(denied, ["commit"]))
+    const report = yield* runOnce()
+    const { log, records } = yield* StoreState
+    const gone = yield* removals
+    assert.deepStrictEqual({ ...report.errorCodes }, { removed_not_committed: gone.length })
+    assert.sameMembers(
+      log.map(({ containerId, errorCode }) => `${containerId} ${errorCode}`),
+      gone.map((id) => `${id} removed_not_committed`)
+    )
+    assert.match(log[0]?.message ?? "", /the container was removed, but .*permission denied \(42501/)
+    // Left to expire: it says to the next holder why the container is gone.
+    assert.strictEqual((yield* StoreState).leases.size, gone.length)
+    yield* intercept(() => Effect.void)
+    yield* TestClock.adjust(leaseTtl)
+    yield* runOnce()
+    assert.isTrue([...records.values()].every(({ status }) => status === "removed"))
+  })
 
   it.effect.each([1, 2, 8])(
     "event 26: loses at most what is under way, and in each later pass one more: with a concurrency of %s",
@@ -302,8 +292,9 @@ describe("a pass over a database that does not record", () => {
       }).pipe(Effect.provide(layerWorld({ concurrency })))
   )
 
-  it.effect("event 26: is refused as long as the commits of what is already gone are, and nothing else is due", () =>
-    Effect.gen(function* () {
+  inWorld(
+    "event 26: is refused as long as the commits of what is already gone are, and nothing else is due",
+    function* () {
       yield* seedMany(1)
       yield* intercept(failing(denied, ["commit"]))
       for (let pass = 0; pass < 3; pass++) {
@@ -311,21 +302,23 @@ describe("a pass over a database that does not record", () => {
         yield* TestClock.adjust("1 hour")
       }
       assert.lengthOf(yield* removals, 1)
-    }).pipe(Effect.provide(layerWorld()))
+    }
   )
 
-  it.effect("event 26: is not refused because of one game that is already gone and alone would not be recorded", () =>
-    Effect.gen(function* () {
+  inWorld(
+    "event 26: is not refused because of one game that is already gone and alone would not be recorded",
+    function* () {
       yield* seedMany(12)
       yield* (yield* MemoryEngine).drop(containerId(5))
       yield* intercept(failing(denied, ["rehearse", "commit"], ["game-5"]))
       const report = yield* runOnce()
       assert.deepStrictEqual([report.result, report.outcomes.removed], ["partial", 11])
-    }).pipe(Effect.provide(layerWorld()))
+    }
   )
 
-  it.effect("event 26: is refused by what the database refused, although writing that down only waited in vain", () =>
-    Effect.gen(function* () {
+  oneByOne(
+    "event 26: is refused by what the database refused, although writing that down only waited in vain",
+    function* () {
       yield* seedMany(5)
       yield* intercept((operation, gameId) => {
         if (gameId !== "game-4") return Effect.void
@@ -333,60 +326,55 @@ describe("a pass over a database that does not record", () => {
         return operation === "settle" ? Effect.fail(locked(operation)) : Effect.void
       })
       assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
-    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+    }
   )
 
-  it.effect("event 26: sends no removal of a game that was rehearsed while another's was not recorded", () =>
-    Effect.gen(function* () {
-      yield* seedMany(3)
-      const rehearsing = yield* Deferred.make<void>()
-      const failed = yield* Deferred.make<void>()
-      const isHeld = yield* Ref.make(false)
-      yield* intercept(
-        Effect.fnUntraced(function* (operation, gameId) {
-          const call = `${operation} ${gameId}`
-          if (call === "acquire game-2") yield* Ref.set(isHeld, true)
-          if (call === "rehearse game-0") return yield* denied(operation)
-          if (call === "rehearse game-2" && (yield* Ref.get(isHeld))) {
-            yield* Deferred.succeed(rehearsing, undefined)
-            yield* Deferred.await(failed)
-          }
-          if (call === "commit game-1") {
-            yield* Deferred.await(rehearsing)
-            return yield* denied(operation)
-          }
-          if (call === "settle game-1") yield* Deferred.succeed(failed, undefined)
-        })
-      )
-      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
-      assert.deepStrictEqual(yield* removals, [containerId(1)])
-    }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
-  )
+  twoAtOnce("event 26: sends no removal of a game that was rehearsed while another's was not recorded", function* () {
+    yield* seedMany(3)
+    const rehearsing = yield* Deferred.make<void>()
+    const failed = yield* Deferred.make<void>()
+    const isHeld = yield* Ref.make(false)
+    yield* intercept(
+      Effect.fnUntraced(function* (operation, gameId) {
+        const call = `${operation} ${gameId}`
+        if (call === "acquire game-2") yield* Ref.set(isHeld, true)
+        if (call === "rehearse game-0") return yield* denied(operation)
+        if (call === "rehearse game-2" && (yield* Ref.get(isHeld))) {
+          yield* Deferred.succeed(rehearsing, undefined)
+          yield* Deferred.await(failed)
+        }
+        if (call === "commit game-1") {
+          yield* Deferred.await(rehearsing)
+          return yield* denied(operation)
+        }
+        if (call === "settle game-1") yield* Deferred.succeed(failed, undefined)
+      })
+    )
+    assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+    assert.deepStrictEqual(yield* removals, [containerId(1)])
+  })
 
-  it.effect("event 26: is refused although the removals that were not recorded were its last", () =>
-    Effect.gen(function* () {
-      yield* seedMany(5)
-      yield* intercept(failing(denied, ["commit"], ["game-4"]))
-      const report = yield* runOnce()
-      assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
-      assert.deepStrictEqual([report.outcomes.removed, report.outcomes.failed], [4, 1])
-    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
-  )
+  oneByOne("event 26: is refused although the removals that were not recorded were its last", function* () {
+    yield* seedMany(5)
+    yield* intercept(failing(denied, ["commit"], ["game-4"]))
+    const report = yield* runOnce()
+    assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
+    assert.deepStrictEqual([report.outcomes.removed, report.outcomes.failed], [4, 1])
+  })
 
-  it.effect(
+  oneByOne(
     "event 26: stops at a commit that waited in vain, without calling the database one that never records",
-    () =>
-      Effect.gen(function* () {
-        yield* seedMany(5)
-        yield* intercept(failing(locked, ["commit"], ["game-2", "game-4"]))
-        const report = yield* runOnce()
-        assert.deepStrictEqual([report.result, reasonOf(report)], ["failure", "Unavailable"])
-        assert.lengthOf(yield* removals, 3)
-        yield* TestClock.adjust(Duration.sum(leaseTtl, Duration.seconds(1)))
-        yield* intercept(failing(locked, ["commit"], ["game-4"]))
-        const next = yield* runOnce()
-        assert.deepStrictEqual([next.result, next.outcomes.failed], ["partial", 1])
-      }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+    function* () {
+      yield* seedMany(5)
+      yield* intercept(failing(locked, ["commit"], ["game-2", "game-4"]))
+      const report = yield* runOnce()
+      assert.deepStrictEqual([report.result, reasonOf(report)], ["failure", "Unavailable"])
+      assert.lengthOf(yield* removals, 3)
+      yield* TestClock.adjust(Duration.sum(leaseTtl, Duration.seconds(1)))
+      yield* intercept(failing(locked, ["commit"], ["game-4"]))
+      const next = yield* runOnce()
+      assert.deepStrictEqual([next.result, next.outcomes.failed], ["partial", 1])
+    }
   )
 
   it.effect("event 26: is not held up by a few old games that would not be recorded", () =>
@@ -399,59 +387,54 @@ describe("a pass over a database that does not record", () => {
     }).pipe(Random.withSeed("a seed"), Effect.provide(layerWorld({ pageSize: 40 })))
   )
 
-  it.effect("event 26: names the games that a refused pass was tried with", () =>
-    Effect.gen(function* () {
-      yield* seed("odd\u0007game", 1)
-      yield* intercept(failing(denied, ["rehearse"]))
-      assert.match((yield* runOnce()).error?.message ?? "", /as role cleanup\); tried with game odd\\u\{7\}game$/)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 26: names the games that a refused pass was tried with", function* () {
+    yield* seed("odd\u0007game", 1)
+    yield* intercept(failing(denied, ["rehearse"]))
+    assert.match((yield* runOnce()).error?.message ?? "", /as role cleanup\); tried with game odd\\u\{7\}game$/)
+  })
 
-  it.effect("event 26: says in a dry run which games would not be recorded, once one of them was found", () =>
-    Effect.gen(function* () {
+  inWorld.with({ mode: "dry_run" })(
+    "event 26: says in a dry run which games would not be recorded, once one of them was found",
+    function* () {
       yield* seedMany(6)
       const refused = ["game-0", "game-3"]
       yield* intercept(failing(denied, ["rehearse"], refused))
       const report = yield* runOnce()
       assert.deepStrictEqual({ ...report.errorCodes }, { store_unavailable: refused.length })
-    }).pipe(Effect.provide(layerWorld({ mode: "dry_run" })))
+    }
   )
 
-  it.effect("event 26: removes everything once the database records again", () =>
-    Effect.gen(function* () {
-      yield* seedMany(10)
-      yield* intercept(failing(denied, ["commit"]))
-      yield* runOnce()
-      yield* intercept(() => Effect.void)
-      yield* TestClock.adjust(leaseTtl)
-      const report = yield* runOnce()
-      assert.strictEqual(report.result, "success")
-      assert.strictEqual(
-        [...(yield* StoreState).records.values()].filter(({ status }) => status === "removed").length,
-        10
-      )
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 26: removes everything once the database records again", function* () {
+    yield* seedMany(10)
+    yield* intercept(failing(denied, ["commit"]))
+    yield* runOnce()
+    yield* intercept(() => Effect.void)
+    yield* TestClock.adjust(leaseTtl)
+    const report = yield* runOnce()
+    assert.strictEqual(report.result, "success")
+    assert.strictEqual(
+      [...(yield* StoreState).records.values()].filter(({ status }) => status === "removed").length,
+      10
+    )
+  })
 
-  it.effect("event 26: does not stand still while a game that others wait for has stepped aside itself", () =>
-    Effect.gen(function* () {
-      yield* seedMany(12)
-      const engine = yield* MemoryEngine
-      const sent = yield* Deferred.make<void>()
-      const garbage = new UnexpectedAnswer({ status: 200, detail: "garbage" })
-      // The first removal has no clear answer, so its container is looked at for a while.
-      yield* engine.setIntercept((operation, id) => {
-        if (operation !== "remove") return Effect.void
-        return id === containerId(0)
-          ? Effect.andThen(Deferred.succeed(sent, undefined), new ContainerEngineError({ operation, reason: garbage }))
-          : Deferred.await(sent)
-      })
-      yield* intercept(failing(denied, ["commit"]))
-      const pass = yield* Effect.forkChild(runOnce())
-      while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
-      const report = yield* Fiber.join(pass)
-      assert.strictEqual(reasonOf(report), "cannot_record")
-      assert.isAtMost((yield* removals).length, 3)
-    }).pipe(Effect.provide(layerWorld({ concurrency: 2 })))
-  )
+  twoAtOnce("event 26: does not stand still while a game that others wait for has stepped aside itself", function* () {
+    yield* seedMany(12)
+    const engine = yield* MemoryEngine
+    const sent = yield* Deferred.make<void>()
+    const garbage = new UnexpectedAnswer({ status: 200, detail: "garbage" })
+    // The first removal has no clear answer, so its container is looked at for a while.
+    yield* engine.setIntercept((operation, id) => {
+      if (operation !== "remove") return Effect.void
+      return id === containerId(0)
+        ? Effect.andThen(Deferred.succeed(sent, undefined), new ContainerEngineError({ operation, reason: garbage }))
+        : Deferred.await(sent)
+    })
+    yield* intercept(failing(denied, ["commit"]))
+    const pass = yield* Effect.forkChild(runOnce())
+    while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+    const report = yield* Fiber.join(pass)
+    assert.strictEqual(reasonOf(report), "cannot_record")
+    assert.isAtMost((yield* removals).length, 3)
+  })
 })

@@ -12,6 +12,7 @@ import { ContainerId } from "../../src/domain/ContainerId.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { layerStores } from "../adapters/memory/Stores.ts"
+import { testIn } from "./testIn.ts"
 
 export const now = Date.UTC(2026, 10, 1)
 /** Every setting as the service has it where only what must be set is: layers take more than they ask for. */
@@ -25,10 +26,10 @@ export const { retention, engineTimeout, leaseTtl, maxClockSkew } = settings
 export const cutoff = now - Duration.toMillis(retention)
 export const moment = { now, cutoff }
 
+type WorldOptions = Partial<CleanupPassOptions & Pick<CleanerOptions, "concurrency" | "engineTimeout">>
+
 /** The whole service on in-memory ports, at `now`. */
-export const layerWorld = (
-  options?: Partial<CleanupPassOptions & Pick<CleanerOptions, "concurrency" | "engineTimeout">>
-) =>
+export const layerWorld = (options?: WorldOptions) =>
   CleanupPass.layer({ ...settings, ...options }).pipe(
     Layer.provideMerge(Layer.merge(Cleaner.layer({ ...settings, ...options }), layerHeartbeat)),
     Layer.provide(Circuits.layer),
@@ -41,6 +42,11 @@ export const layerHeartbeat = Heartbeat.layer({ patience: Duration.minutes(1) })
 const portsWith = (timeout: Duration.Duration) => Layer.mergeAll(layerStores({ leaseTtl }), Memory.layer({ timeout }))
 
 export const layerPorts = portsWith(engineTimeout)
+
+/** Tests of the whole service, as it is by default or with options of their own. */
+export const inWorld = Object.assign(testIn(layerWorld()), {
+  with: (options: WorldOptions) => testIn(layerWorld(options))
+})
 
 /** For an attempt outside of a pass: a database that is known to record. */
 export const recording: Recording = {
