@@ -4,11 +4,9 @@ import { TestClock } from "effect/testing"
 import * as BacklogGauges from "../../src/cleanup/BacklogGauges.ts"
 import * as CleanupWorker from "../../src/cleanup/CleanupWorker.ts"
 import * as Metrics from "../../src/observability/Metrics.ts"
-import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
-import { inWorld, layerWorld, seed, settings } from "../support/world.ts"
+import { inWorld, layerWorld, seed, settings, storeDown } from "../support/world.ts"
 
-const down = new StoreError({ operation: "backlog", reason: new Unavailable({ cause: new Error("down") }) })
 const due = Effect.map(Metric.value(Metrics.backlogFor("due")), ({ value }) => value)
 
 /** The levels of the lines that say that the backlog is not known. */
@@ -26,7 +24,7 @@ describe("BacklogGauges", () => {
     yield* TestClock.adjust("1 second")
     assert.strictEqual(yield* due, 1)
     const state = yield* StoreState
-    state.intercept = () => down
+    state.intercept = () => storeDown
     yield* seed("other", 2)
     yield* TestClock.adjust("1 minute")
     assert.strictEqual(yield* due, 1)
@@ -50,7 +48,7 @@ describe("BacklogGauges", () => {
   )
 
   it.effect.each([
-    ["a database that does not answer", down],
+    ["a database that does not answer", storeDown],
     ["a bug", Effect.die(new Error("bug"))]
   ] as const)("event 40: say at most once an hour that they cannot be set, because of %s", ([, failure]) => {
     const levels: Array<string> = []

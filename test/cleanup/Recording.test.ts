@@ -2,13 +2,24 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Random, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
-import { CleanupPass, type RunOptions } from "../../src/cleanup/CleanupPass.ts"
+import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
 import { PassRefused } from "../../src/cleanup/PassRefused.ts"
 import { began, conclusion, ended, failed, initial, type State, verdict } from "../../src/cleanup/Recording.ts"
 import { ContainerEngineError, UnexpectedAnswer } from "../../src/ports/ContainerEngine.ts"
 import { CannotRecord, StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { type Intercept, StoreState } from "../adapters/memory/StoreState.ts"
-import { containerId, inWorld, layerWorld, leaseTtl, now, seed, seedOnEngine } from "../support/world.ts"
+import {
+  containerId,
+  inWorld,
+  layerWorld,
+  leaseTtl,
+  now,
+  reasonOf,
+  runOnce,
+  seed,
+  seedMany,
+  seedOnEngine
+} from "../support/world.ts"
 
 const denied = (operation: string) =>
   new StoreError({ operation, reason: new CannotRecord({ detail: "permission denied (42501, as role cleanup)" }) })
@@ -59,10 +70,6 @@ describe("whether a game may remove its container", () => {
 const oneByOne = inWorld.with({ concurrency: 1 })
 const twoAtOnce = inWorld.with({ concurrency: 2 })
 
-const runOnce = (options?: Partial<RunOptions>) =>
-  Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual", ...options }))
-const seedMany = (count: number) => Effect.forEach(Array.from({ length: count }), (_, i) => seed(`game-${i}`, i))
-
 /** Fails these operations, for all games or for those named. */
 const failing =
   (
@@ -86,14 +93,33 @@ const removals = Effect.gen(function* () {
   return calls.flatMap(({ operation, id }) => (operation === "remove" ? [id] : []))
 })
 
-const reasonOf = ({ error }: Effect.Success<ReturnType<typeof runOnce>>) =>
-  error?._tag === "PassRefused" ? error.reason : error?.reason._tag
+/** A pass over 12 games: its first removal was not recorded, and the others wait until `letGo` answers its second. */
+const waiting = Effect.gen(function* () {
+  yield* seedMany(12)
+  const both = yield* Deferred.make<void>()
+  const first = yield* Deferred.make<void>()
+  const second = yield* Deferred.make<void>()
+  const engine = yield* MemoryEngine
+  yield* engine.setIntercept((operation, id) => {
+    if (operation !== "remove") return Effect.void
+    if (id === containerId(0)) return Deferred.await(first)
+    return id === containerId(1)
+      ? Effect.andThen(Deferred.succeed(both, undefined), Deferred.await(second))
+      : Effect.void
+  })
+  yield* intercept(failing(denied, ["commit"], ["game-0"]))
+  const pass = yield* Effect.forkChild(runOnce)
+  yield* Deferred.await(both)
+  yield* Deferred.succeed(first, undefined)
+  yield* TestClock.adjust("1 second")
+  return { pass, letGo: Deferred.succeed(second, undefined) }
+})
 
 describe("a pass over a database that does not record", () => {
   inWorld("event 26: refuses before its first game, with the server's words, and takes no lease", function* () {
     yield* seedMany(20)
     yield* intercept(failing(denied, ["rehearse"]))
-    const report = yield* runOnce()
+    const report = yield* runOnce
     assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
     assert.match(report.error?.message ?? "", /permission denied \(42501, as role cleanup\)/)
     assert.deepStrictEqual([report.listed, report.notAttempted], [20, 20])
@@ -107,22 +133,22 @@ describe("a pass over a database that does not record", () => {
     for (const gameId of state.records.keys())
       state.setLease(gameId, { owner: "other", token: 1n, expiresAt: Infinity })
     yield* intercept(failing(denied, ["rehearse"]))
-    assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+    assert.strictEqual(reasonOf(yield* runOnce), "cannot_record")
   })
 
   inWorld.with({ mode: "dry_run" })("event 26: refuses a dry run too", function* () {
     yield* seedMany(3)
     yield* intercept(failing(denied, ["rehearse"]))
-    assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+    assert.strictEqual(reasonOf(yield* runOnce), "cannot_record")
   })
 
   inWorld(
     "event 26: does not refuse a pass with nothing due, and says of a standstill that it may pass by itself",
     function* () {
       yield* intercept(failing(locked, ["rehearse"]))
-      assert.strictEqual((yield* runOnce()).result, "success")
+      assert.strictEqual((yield* runOnce).result, "success")
       yield* seedMany(3)
-      const report = yield* runOnce()
+      const report = yield* runOnce
       assert.deepStrictEqual([report.result, reasonOf(report)], ["failure", "Unavailable"])
       assert.isEmpty(yield* removals)
     }
@@ -133,7 +159,7 @@ describe("a pass over a database that does not record", () => {
     function* () {
       yield* seedMany(5)
       yield* intercept(failing(denied, ["rehearse", "commit"], ["game-0"]))
-      const report = yield* runOnce()
+      const report = yield* runOnce
       assert.deepStrictEqual([report.result, report.outcomes.removed], ["partial", 4])
       assert.deepStrictEqual({ ...report.errorCodes }, { store_unavailable: 1 })
       assert.notInclude(yield* removals, containerId(0))
@@ -150,7 +176,7 @@ describe("a pass over a database that does not record", () => {
       Effect.sync(() => {
         state.setRecord("game", operation === "rehearse" ? { ...record, status: "running" } : record)
       })
-    const report = yield* runOnce()
+    const report = yield* runOnce
     assert.deepStrictEqual({ ...report.errorCodes }, { store_unavailable: 1 })
     assert.isEmpty(yield* removals)
   })
@@ -160,7 +186,7 @@ describe("a pass over a database that does not record", () => {
     function* () {
       yield* seedMany(40)
       yield* intercept(failing(denied, ["commit"]))
-      const report = yield* runOnce()
+      const report = yield* runOnce
       assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
       assert.isAtMost((yield* removals).length, 8)
       assert.strictEqual(report.errorCodes.removed_not_committed, (yield* removals).length)
@@ -176,7 +202,7 @@ describe("a pass over a database that does not record", () => {
         Effect.sync(() => {
           state.swallows = operation === "commit"
         })
-      const report = yield* runOnce()
+      const report = yield* runOnce
       assert.strictEqual(reasonOf(report), "cannot_record")
       assert.isAtMost((yield* removals).length, 8)
       const rows = state.log.filter(({ errorCode }) => errorCode === "removed_not_committed")
@@ -186,26 +212,10 @@ describe("a pass over a database that does not record", () => {
   )
 
   twoAtOnce("event 26: waits for the removals under way, and goes on when one of them is recorded", function* () {
-    yield* seedMany(12)
-    const both = yield* Deferred.make<void>()
-    const first = yield* Deferred.make<void>()
-    const second = yield* Deferred.make<void>()
-    const engine = yield* MemoryEngine
-    yield* engine.setIntercept((operation, id) => {
-      if (operation !== "remove") return Effect.void
-      if (id === containerId(0)) return Deferred.await(first)
-      return id === containerId(1)
-        ? Effect.andThen(Deferred.succeed(both, undefined), Deferred.await(second))
-        : Effect.void
-    })
-    yield* intercept(failing(denied, ["commit"], ["game-0"]))
-    const pass = yield* Effect.forkChild(runOnce())
-    yield* Deferred.await(both)
-    yield* Deferred.succeed(first, undefined)
-    yield* TestClock.adjust("1 second")
+    const { letGo, pass } = yield* waiting
     assert.isUndefined(pass.pollUnsafe())
     assert.lengthOf(yield* removals, 2)
-    yield* Deferred.succeed(second, undefined)
+    yield* letGo
     const report = yield* Fiber.join(pass)
     assert.deepStrictEqual([report.result, report.outcomes.removed], ["partial", 11])
   })
@@ -218,7 +228,7 @@ describe("a pass over a database that does not record", () => {
       yield* intercept(failing(denied, ["rehearse", "commit"], refused))
       const { records } = yield* StoreState
       const isRemoved = (gameId: string) => records.get(gameId)?.status === "removed"
-      yield* Effect.replicateEffect(runOnce(), 3)
+      yield* Effect.replicateEffect(runOnce, 3)
       assert.lengthOf([...records.keys()].filter(isRemoved), 40)
       assert.isFalse(refused.some(isRemoved))
       assert.isAtMost((yield* removals).length, 40 + 4)
@@ -226,25 +236,9 @@ describe("a pass over a database that does not record", () => {
   )
 
   twoAtOnce("event 26: looks at a game again that had to wait for others to be recorded", function* () {
-    yield* seedMany(12)
-    const engine = yield* MemoryEngine
-    const both = yield* Deferred.make<void>()
-    const first = yield* Deferred.make<void>()
-    const second = yield* Deferred.make<void>()
-    yield* engine.setIntercept((operation, id) => {
-      if (operation !== "remove") return Effect.void
-      if (id === containerId(0)) return Deferred.await(first)
-      return id === containerId(1)
-        ? Effect.andThen(Deferred.succeed(both, undefined), Deferred.await(second))
-        : Effect.void
-    })
-    yield* intercept(failing(denied, ["commit"], ["game-0"]))
-    const pass = yield* Effect.forkChild(runOnce())
-    yield* Deferred.await(both)
-    yield* Deferred.succeed(first, undefined)
-    yield* TestClock.adjust("1 second")
+    const { letGo, pass } = yield* waiting
     for (let i = 2; i < 12; i++) yield* seedOnEngine(`game-${i}`, i, { state: "running", startedAt: now })
-    yield* Deferred.succeed(second, undefined)
+    yield* letGo
     const report = yield* Fiber.join(pass)
     assert.deepStrictEqual({ ...report.errorCodes }, { removed_not_committed: 1, container_running: 10 })
     assert.lengthOf(yield* removals, 2)
@@ -253,7 +247,7 @@ describe("a pass over a database that does not record", () => {
   twoAtOnce("event 26: writes down each removal that was not recorded, and the next pass records it", function* () {
     yield* seedMany(3)
     yield* intercept(failing(denied, ["commit"]))
-    const report = yield* runOnce()
+    const report = yield* runOnce
     const { log, records } = yield* StoreState
     const gone = yield* removals
     assert.deepStrictEqual({ ...report.errorCodes }, { removed_not_committed: gone.length })
@@ -266,7 +260,7 @@ describe("a pass over a database that does not record", () => {
     assert.strictEqual((yield* StoreState).leases.size, gone.length)
     yield* intercept(() => Effect.void)
     yield* TestClock.adjust(leaseTtl)
-    yield* runOnce()
+    yield* runOnce
     assert.isTrue([...records.values()].every(({ status }) => status === "removed"))
   })
 
@@ -278,7 +272,7 @@ describe("a pass over a database that does not record", () => {
         yield* intercept(failing(denied, ["commit"]))
         const lost: Array<number> = []
         for (let pass = 0; pass < 4; pass++) {
-          assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+          assert.strictEqual(reasonOf(yield* runOnce), "cannot_record")
           assert.isDefined(yield* (yield* CleanupPass).cannotRecord)
           lost.push((yield* removals).length)
           yield* TestClock.adjust("1 hour")
@@ -298,7 +292,7 @@ describe("a pass over a database that does not record", () => {
       yield* seedMany(1)
       yield* intercept(failing(denied, ["commit"]))
       for (let pass = 0; pass < 3; pass++) {
-        assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+        assert.strictEqual(reasonOf(yield* runOnce), "cannot_record")
         yield* TestClock.adjust("1 hour")
       }
       assert.lengthOf(yield* removals, 1)
@@ -311,7 +305,7 @@ describe("a pass over a database that does not record", () => {
       yield* seedMany(12)
       yield* (yield* MemoryEngine).drop(containerId(5))
       yield* intercept(failing(denied, ["rehearse", "commit"], ["game-5"]))
-      const report = yield* runOnce()
+      const report = yield* runOnce
       assert.deepStrictEqual([report.result, report.outcomes.removed], ["partial", 11])
     }
   )
@@ -325,7 +319,7 @@ describe("a pass over a database that does not record", () => {
         if (operation === "commit") return Effect.fail(denied(operation))
         return operation === "settle" ? Effect.fail(locked(operation)) : Effect.void
       })
-      assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+      assert.strictEqual(reasonOf(yield* runOnce), "cannot_record")
     }
   )
 
@@ -350,14 +344,14 @@ describe("a pass over a database that does not record", () => {
         if (call === "settle game-1") yield* Deferred.succeed(failed, undefined)
       })
     )
-    assert.strictEqual(reasonOf(yield* runOnce()), "cannot_record")
+    assert.strictEqual(reasonOf(yield* runOnce), "cannot_record")
     assert.deepStrictEqual(yield* removals, [containerId(1)])
   })
 
   oneByOne("event 26: is refused although the removals that were not recorded were its last", function* () {
     yield* seedMany(5)
     yield* intercept(failing(denied, ["commit"], ["game-4"]))
-    const report = yield* runOnce()
+    const report = yield* runOnce
     assert.deepStrictEqual([report.result, reasonOf(report)], ["refused", "cannot_record"])
     assert.deepStrictEqual([report.outcomes.removed, report.outcomes.failed], [4, 1])
   })
@@ -367,12 +361,12 @@ describe("a pass over a database that does not record", () => {
     function* () {
       yield* seedMany(5)
       yield* intercept(failing(locked, ["commit"], ["game-2", "game-4"]))
-      const report = yield* runOnce()
+      const report = yield* runOnce
       assert.deepStrictEqual([report.result, reasonOf(report)], ["failure", "Unavailable"])
       assert.lengthOf(yield* removals, 3)
       yield* TestClock.adjust(Duration.sum(leaseTtl, Duration.seconds(1)))
       yield* intercept(failing(locked, ["commit"], ["game-4"]))
-      const next = yield* runOnce()
+      const next = yield* runOnce
       assert.deepStrictEqual([next.result, next.outcomes.failed], ["partial", 1])
     }
   )
@@ -382,7 +376,7 @@ describe("a pass over a database that does not record", () => {
       yield* seedMany(40)
       const oldest = ["game-0", "game-1", "game-10", "game-11", "game-12"]
       yield* intercept(failing(denied, ["rehearse", "commit"], oldest))
-      const report = yield* runOnce()
+      const report = yield* runOnce
       assert.deepStrictEqual([report.result, report.outcomes.removed], ["partial", 35])
     }).pipe(Random.withSeed("a seed"), Effect.provide(layerWorld({ pageSize: 40 })))
   )
@@ -390,7 +384,7 @@ describe("a pass over a database that does not record", () => {
   inWorld("event 26: names the games that a refused pass was tried with", function* () {
     yield* seed("odd\u0007game", 1)
     yield* intercept(failing(denied, ["rehearse"]))
-    assert.match((yield* runOnce()).error?.message ?? "", /as role cleanup\); tried with game odd\\u\{7\}game$/)
+    assert.match((yield* runOnce).error?.message ?? "", /as role cleanup\); tried with game odd\\u\{7\}game$/)
   })
 
   inWorld.with({ mode: "dry_run" })(
@@ -399,7 +393,7 @@ describe("a pass over a database that does not record", () => {
       yield* seedMany(6)
       const refused = ["game-0", "game-3"]
       yield* intercept(failing(denied, ["rehearse"], refused))
-      const report = yield* runOnce()
+      const report = yield* runOnce
       assert.deepStrictEqual({ ...report.errorCodes }, { store_unavailable: refused.length })
     }
   )
@@ -407,10 +401,10 @@ describe("a pass over a database that does not record", () => {
   inWorld("event 26: removes everything once the database records again", function* () {
     yield* seedMany(10)
     yield* intercept(failing(denied, ["commit"]))
-    yield* runOnce()
+    yield* runOnce
     yield* intercept(() => Effect.void)
     yield* TestClock.adjust(leaseTtl)
-    const report = yield* runOnce()
+    const report = yield* runOnce
     assert.strictEqual(report.result, "success")
     assert.strictEqual(
       [...(yield* StoreState).records.values()].filter(({ status }) => status === "removed").length,
@@ -431,7 +425,7 @@ describe("a pass over a database that does not record", () => {
         : Deferred.await(sent)
     })
     yield* intercept(failing(denied, ["commit"]))
-    const pass = yield* Effect.forkChild(runOnce())
+    const pass = yield* Effect.forkChild(runOnce)
     while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
     const report = yield* Fiber.join(pass)
     assert.strictEqual(reasonOf(report), "cannot_record")

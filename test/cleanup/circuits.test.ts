@@ -3,22 +3,20 @@ import { Clock, Effect, Layer, Random } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
-import { ContainerEngine, ContainerEngineError, Unreachable } from "../../src/ports/ContainerEngine.ts"
+import { ContainerEngine, type ContainerEngineError } from "../../src/ports/ContainerEngine.ts"
 import { GameLeases } from "../../src/ports/GameLeases.ts"
 import { RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
-import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
+import type { StoreError } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { auditRow } from "../support/records.ts"
 import { testIn } from "../support/testIn.ts"
-import { containerId, layerPorts, moment } from "../support/world.ts"
+import { containerId, layerPorts, moment, storeDown, unreachable } from "../support/world.ts"
 
 const layer = Layer.merge(layerPorts, Circuits.layer.pipe(Layer.provide(layerPorts)))
 const inPorts = testIn(layer)
-const refusal = new ContainerEngineError({ operation: "ping", reason: new Unreachable({ detail: "refused" }) })
-const down = new StoreError({ operation: "clock", reason: new Unavailable({ cause: new Error("down") }) })
 
 const setEngine = (answers: boolean) =>
-  Effect.flatMap(MemoryEngine, (engine) => engine.setIntercept(() => (answers ? Effect.void : refusal)))
+  Effect.flatMap(MemoryEngine, (engine) => engine.setIntercept(() => (answers ? Effect.void : unreachable)))
 
 const engineCalls = Effect.flatMap(MemoryEngine, (engine) => Effect.map(engine.calls, (calls) => calls.length))
 
@@ -43,7 +41,7 @@ describe("the engine's circuit", () => {
 
   inPorts("stays closed when a single container's call fails: that says nothing of the whole", function* () {
     const engine = yield* ContainerEngine
-    yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "inspect" ? refusal : Effect.void))
+    yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "inspect" ? unreachable : Effect.void))
     yield* Effect.flip(engine.inspect(containerId(1)))
     yield* engine.ping
     assert.isUndefined(yield* Effect.option(engine.remove(containerId(2))).pipe(Effect.as(undefined)))
@@ -106,7 +104,7 @@ inPorts("a circuit waits by monotonic time, however far the wall clock is set ba
 describe("the database's circuit", () => {
   const opened = Effect.gen(function* () {
     const state = yield* StoreState
-    state.intercept = () => down
+    state.intercept = () => storeDown
     yield* Effect.flip((yield* RuntimeRecords).clock)
     const sent: Array<string> = []
     state.intercept = (operation) => {

@@ -2,11 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
-import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
-import { ContainerEngineError, UnexpectedAnswer, Unreachable } from "../../src/ports/ContainerEngine.ts"
-import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
-import { containerId, layerWorld, leaseTtl, seed } from "../support/world.ts"
+import { containerId, garbage, layerWorld, leaseTtl, runOnce, seed, storeDown, unreachable } from "../support/world.ts"
 
 type Trouble = "no answer" | "garbage" | "hang" | "bug" | "crash"
 
@@ -33,18 +30,6 @@ const cases: ReadonlyArray<Case> = [
   { port: "database's answer", trouble: "no answer", lasts: true },
   { port: "database's answer", trouble: "crash", lasts: false }
 ]
-
-const storeDown = new StoreError({ operation: "any", reason: new Unavailable({ cause: new Error("cut") }) })
-const engineError = (trouble: Trouble) =>
-  new ContainerEngineError({
-    operation: "inspect",
-    reason:
-      trouble === "garbage"
-        ? new UnexpectedAnswer({ status: 200, detail: "garbage" })
-        : new Unreachable({ detail: "cut" })
-  })
-
-const runOnce = Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual" }))
 
 /** Two games to remove, one that is gone, one that runs although its record says stopped, and one that may run. */
 const seedWorld = Effect.all([
@@ -94,7 +79,7 @@ const attempt = Effect.fnUntraced(function* ({ port, trouble, lasts }: Case, n: 
           return Effect.fail(error)
       }
     })
-  if (port === "engine") yield* engine.setIntercept(() => goWrong(engineError(trouble)))
+  if (port === "engine") yield* engine.setIntercept(() => goWrong(trouble === "garbage" ? garbage : unreachable))
   if (port === "database") state.intercept = () => goWrong(storeDown)
   if (port === "database's answer") state.interceptAnswer = () => goWrong(storeDown)
 

@@ -5,15 +5,14 @@ import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import { CleanupPass } from "../../src/cleanup/CleanupPass.ts"
 import { Readiness } from "../../src/http/Readiness.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
-import { CannotRecord, StoreError, Unavailable } from "../../src/ports/StoreError.ts"
+import { CannotRecord, StoreError } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { testIn } from "../support/testIn.ts"
-import { layerWorld, maxClockSkew, seed } from "../support/world.ts"
+import { layerWorld, maxClockSkew, seed, storeDown } from "../support/world.ts"
 
 const reasons = Effect.flatMap(Readiness, (readiness) => readiness.reasons)
 const withReadiness = testIn(Readiness.layer({ maxClockSkew }).pipe(Layer.provideMerge(layerWorld())))
 const probed = TestClock.adjust("10 seconds")
-const down = new StoreError({ operation: "clock", reason: new Unavailable({ cause: new Error("down") }) })
 
 describe("Readiness", () => {
   withReadiness(
@@ -26,7 +25,7 @@ describe("Readiness", () => {
 
   withReadiness("says what is wrong with the database, and forgets it when the database is back", function* () {
     const state = yield* StoreState
-    state.intercept = () => down
+    state.intercept = () => storeDown
     yield* probed
     assert.strictEqual((yield* reasons).database, "clock: down")
     state.intercept = () => Effect.void

@@ -1,15 +1,18 @@
-import { Duration, Effect, FileSystem, Layer } from "effect"
+import { Deferred, Duration, Effect, FileSystem, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
 import { CleanupPass, type CleanupPassOptions } from "../../src/cleanup/CleanupPass.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
 import { Cleaner, type CleanerOptions } from "../../src/cleanup/game/Cleaner.ts"
 import { Heartbeat } from "../../src/cleanup/Heartbeat.ts"
+import type { PassReport } from "../../src/cleanup/PassReport.ts"
 import type { Recording } from "../../src/cleanup/Recording.ts"
 import { decode } from "../../src/config/Settings.ts"
 import type { Container } from "../../src/domain/Container.ts"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
+import { ContainerEngineError, UnexpectedAnswer, Unreachable } from "../../src/ports/ContainerEngine.ts"
+import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { layerStores } from "../adapters/memory/Stores.ts"
 import { testIn } from "./testIn.ts"
@@ -58,17 +61,47 @@ export const recording: Recording = {
   conclude: Effect.void
 }
 
+/** What comes first at every such call to the engine. */
+export const atEngine = (operation: Memory.Operation, what: ReturnType<Memory.Intercept>) =>
+  Effect.flatMap(Memory.MemoryEngine, ({ setIntercept }) =>
+    setIntercept((asked) => (asked === operation ? what : Effect.void))
+  )
+
+/** Holds every such call to the engine: `reached` once there is one, until `letGo`. */
+export const heldAtEngine = Effect.fnUntraced(function* (operation: Memory.Operation) {
+  const reached = yield* Deferred.make<void>()
+  const answer = yield* Deferred.make<void>()
+  yield* atEngine(operation, Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(answer)))
+  return { reached: Deferred.await(reached), letGo: Deferred.succeed(answer, undefined) }
+})
+
 /** A full container id that is easy to tell apart: the number in hex, padded to 64 digits. */
 export const containerId = (number: number) => ContainerId.make(number.toString(16).padStart(64, "0"))
 
+export const unreachable = new ContainerEngineError({
+  operation: "inspect",
+  reason: new Unreachable({ detail: "refused" })
+})
+export const garbage = new ContainerEngineError({
+  operation: "inspect",
+  reason: new UnexpectedAnswer({ status: 200, detail: "garbage" })
+})
+export const storeDown = new StoreError({ operation: "clock", reason: new Unavailable({ cause: new Error("down") }) })
+
+export const runOnce = Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual" }))
+
+/** Why a pass did not end well. */
+export const reasonOf = ({ error }: PassReport) => (error?._tag === "PassRefused" ? error.reason : error?.reason._tag)
+
 const ended = cutoff - Duration.toMillis("1 day")
 
+interface Changes {
+  readonly record?: Partial<RuntimeRecord>
+  readonly container?: Partial<Container> | null
+}
+
 /** A game that ended a day before the cutoff, with its container stopped at that time; both can be changed. */
-export const seed = Effect.fnUntraced(function* (
-  gameId: string,
-  number: number,
-  changes?: { readonly record?: Partial<RuntimeRecord>; readonly container?: Partial<Container> | null }
-) {
+export const seed = Effect.fnUntraced(function* (gameId: string, number: number, changes?: Changes) {
   const state = yield* StoreState
   state.records.set(gameId, {
     gameId,
@@ -81,6 +114,10 @@ export const seed = Effect.fnUntraced(function* (
   })
   if (changes?.container !== null) yield* seedOnEngine(gameId, number, changes?.container)
 })
+
+/** So many such games: `game-0` and on, with the containers 0 and on. */
+export const seedMany = (count: number, changes?: Changes) =>
+  Effect.forEach(Array.from({ length: count }), (_, i) => seed(`game-${i}`, i, changes))
 
 /** Such a game's container alone. */
 export const seedOnEngine = Effect.fnUntraced(function* (gameId: string, number: number, changes?: Partial<Container>) {

@@ -15,15 +15,16 @@ import {
   ContainerEngineError,
   EngineId,
   RemovalRefused,
-  UnexpectedAnswer,
-  Unreachable
+  UnexpectedAnswer
 } from "../../../src/ports/ContainerEngine.ts"
-import { StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
 import { StoreState } from "../../adapters/memory/StoreState.ts"
 import {
+  atEngine,
   containerId,
   cutoff,
   engineTimeout,
+  garbage,
+  heldAtEngine,
   inWorld,
   layerWorld,
   leaseTtl,
@@ -31,7 +32,9 @@ import {
   moment,
   now,
   recording,
-  seed
+  seed,
+  storeDown,
+  unreachable
 } from "../../support/world.ts"
 
 const request = {
@@ -55,12 +58,6 @@ const told = (cleaner: Cleaner["Service"]) =>
   )
 
 const cleanup = Effect.flatMap(Cleaner, told)
-const unreachable = new ContainerEngineError({ operation: "inspect", reason: new Unreachable({ detail: "refused" }) })
-const garbage = new ContainerEngineError({
-  operation: "inspect",
-  reason: new UnexpectedAnswer({ status: 200, detail: "garbage" })
-})
-const storeDown = new StoreError({ operation: "commit", reason: new Unavailable({ cause: new Error("cut") }) })
 
 /** A cleaner over the same world, whose engine is behind a proxy that lets no removal through. */
 const behindProxy = Effect.gen(function* () {
@@ -205,8 +202,7 @@ describe("Cleaner", () => {
   ])("marks the record of a container that $name as removed", function* ({ record }) {
     yield* seed("game", 1, { record, container: null })
     assert.strictEqual((yield* cleanup).outcome, "already_absent")
-    const { status, rows, leases } = yield* after
-    assert.deepStrictEqual({ status, rows, leases }, { status: "removed", rows: ["success"], leases: 0 })
+    assert.deepInclude(yield* after, { status: "removed", rows: ["success"], leases: 0 })
   })
 
   inWorld(
@@ -220,8 +216,8 @@ describe("Cleaner", () => {
       yield* TestClock.adjust("2 seconds")
       const cleaned = yield* cleanup
       assert.deepStrictEqual([cleaned.outcome, cleaned.ends?._tag], ["interrupted", "PassRefused"])
-      const { containers, leases, rows } = yield* after
-      assert.deepStrictEqual([containers, leases, rows, (yield* StoreState).backoffs.size], [1, 0, [], 0])
+      assert.deepInclude(yield* after, { containers: 1, leases: 0, rows: [] })
+      assert.strictEqual((yield* StoreState).backoffs.size, 0)
     }
   )
 
@@ -244,7 +240,7 @@ describe("Cleaner", () => {
       yield* seed("game", 1)
       const cleaner = yield* Cleaner
       const engine = yield* MemoryEngine
-      yield* engine.setIntercept((operation) => (operation === "remove" ? garbage : Effect.void))
+      yield* atEngine("remove", garbage)
       const failing = yield* Effect.forkChild(cleanup)
       yield* TestClock.adjust("20 seconds")
       assert.strictEqual((yield* Fiber.join(failing)).errorCode, "outcome_unknown")
@@ -270,7 +266,7 @@ describe("Cleaner", () => {
     const [container] = yield* engine.containers
     assert(container !== undefined)
     yield* engine.drop(containerId(1))
-    yield* engine.setIntercept((operation) => (operation === "identity" ? engine.put(container) : Effect.void))
+    yield* atEngine("identity", engine.put(container))
     assert.strictEqual((yield* cleanup).errorCode, "engine_error")
     assert.strictEqual((yield* StoreState).records.get("game")?.status, "stopped")
   })
@@ -320,8 +316,7 @@ describe("Cleaner", () => {
       const fiber = yield* Effect.forkDetach(told(cleaner), { uninterruptible: true })
       interrupt = () => fiber.interruptUnsafe()
       assert.strictEqual((yield* Fiber.join(fiber)).outcome, "removed")
-      const { containers, leases, rows, status } = yield* after
-      assert.deepStrictEqual([containers, leases, status, rows], [0, 0, "removed", ["success"]])
+      assert.deepInclude(yield* after, { status: "removed", rows: ["success"], leases: 0, containers: 0 })
     }).pipe(Effect.provide(layerWorld()), Effect.withTracer(tracer))
   })
 
@@ -329,10 +324,8 @@ describe("Cleaner", () => {
     yield* seed("game", 1, { container: null })
     yield* (yield* MemoryEngine).setIdentity(EngineId.make("other/none"))
     const cleaned = yield* cleanup
-    assert.strictEqual(cleaned.outcome, "interrupted")
-    assert.strictEqual(cleaned.ends?.reason, "engine_changed")
-    const { status, rows, leases } = yield* after
-    assert.deepStrictEqual({ status, rows, leases }, { status: "stopped", rows: [], leases: 0 })
+    assert.deepStrictEqual([cleaned.outcome, cleaned.ends?.reason], ["interrupted", "engine_changed"])
+    assert.deepInclude(yield* after, { status: "stopped", rows: [], leases: 0 })
   })
 
   inWorld("leaves a game alone while another holds its lease", function* () {
@@ -375,10 +368,8 @@ describe("Cleaner", () => {
           : operation === "renew" && failure !== undefined
             ? failure
             : Effect.void
-      const cleaned = yield* cleanup
-      assert.strictEqual(cleaned.errorCode, "lease_lost")
-      const { rows, leases, containers } = yield* after
-      assert.deepStrictEqual({ rows, leases, containers }, { rows: [], leases: 0, containers: 1 })
+      assert.strictEqual((yield* cleanup).errorCode, "lease_lost")
+      assert.deepInclude(yield* after, { rows: [], leases: 0, containers: 1 })
     }
   )
 
@@ -397,18 +388,15 @@ describe("Cleaner", () => {
     const start = Effect.flatMap(engine.containers, ([container]) =>
       container === undefined ? Effect.void : engine.put({ ...container, state: "running" })
     )
-    yield* engine.setIntercept((operation) => (operation === "remove" ? start : Effect.void))
+    yield* atEngine("remove", start)
     assert.strictEqual((yield* cleanup).errorCode, "container_running")
-    const { rows, leases, containers } = yield* after
-    assert.deepStrictEqual({ rows, leases, containers }, { rows: ["container_running"], leases: 0, containers: 1 })
+    assert.deepInclude(yield* after, { rows: ["container_running"], leases: 0, containers: 1 })
   })
 
   inWorld("finds out that a removal without an answer was carried out", function* () {
     yield* seed("game", 1)
-    const engine = yield* MemoryEngine
-    yield* engine.setIntercept((operation) =>
-      operation === "remove" ? Effect.andThen(engine.drop(containerId(1)), Effect.never) : Effect.void
-    )
+    const { drop } = yield* MemoryEngine
+    yield* atEngine("remove", Effect.andThen(drop(containerId(1)), Effect.never))
     const fiber = yield* Effect.forkChild(cleanup)
     yield* TestClock.adjust(engineTimeout)
     assert.strictEqual((yield* Fiber.join(fiber)).outcome, "already_absent")
@@ -417,14 +405,12 @@ describe("Cleaner", () => {
 
   inWorld("keeps the lease when a removal without an answer may still be carried out", function* () {
     yield* seed("game", 1)
-    yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "remove" ? Effect.never : Effect.void))
+    yield* atEngine("remove", Effect.never)
     const fiber = yield* Effect.forkChild(cleanup)
     yield* TestClock.adjust(Duration.times(engineTimeout, 3))
     const cleaned = yield* Fiber.join(fiber)
-    assert.strictEqual(cleaned.errorCode, "outcome_unknown")
-    assert.isTrue(cleaned.unresolved)
-    const { status, rows, leases } = yield* after
-    assert.deepStrictEqual({ status, rows, leases }, { status: "stopped", rows: ["outcome_unknown"], leases: 1 })
+    assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["outcome_unknown", true])
+    assert.deepInclude(yield* after, { status: "stopped", rows: ["outcome_unknown"], leases: 1 })
   })
 
   inWorld(
@@ -438,47 +424,32 @@ describe("Cleaner", () => {
       )
       const cleaned = yield* cleanup
       assert.deepStrictEqual([cleaned.outcome, cleaned.ends?.reason], ["interrupted", "engine_changed"])
-      const { status, rows, leases } = yield* after
-      assert.deepStrictEqual({ status, rows, leases }, { status: "stopped", rows: [], leases: 0 })
+      assert.deepInclude(yield* after, { status: "stopped", rows: [], leases: 0 })
     }
   )
 
   inWorld("records a removal that may have been ours although the game has another container by now", function* () {
     yield* seed("game", 1)
     const engine = yield* MemoryEngine
-    yield* engine.setIntercept((operation) =>
-      operation === "remove"
-        ? Effect.gen(function* () {
-            const [container] = yield* engine.containers
-            yield* engine.drop(containerId(1))
-            if (container !== undefined) yield* engine.put({ ...container, id: containerId(2) })
-            return yield* garbage
-          })
-        : Effect.void
-    )
+    const [container] = yield* engine.containers
+    assert(container !== undefined)
+    const another = Effect.andThen(engine.drop(containerId(1)), engine.put({ ...container, id: containerId(2) }))
+    yield* atEngine("remove", Effect.andThen(another, garbage))
     assert.strictEqual((yield* cleanup).outcome, "already_absent")
-    const { status, rows, containers } = yield* after
-    assert.deepStrictEqual({ status, rows, containers }, { status: "removed", rows: ["success"], containers: 1 })
+    assert.deepInclude(yield* after, { status: "removed", rows: ["success"], containers: 1 })
   })
 
   inWorld(
     "event 31: ends at once with the engine's words when it refuses a removal and leaves the container as it was",
     function* () {
       yield* seed("game", 1)
-      yield* (yield* MemoryEngine).setIntercept((operation) =>
-        operation === "remove"
-          ? new ContainerEngineError({
-              operation,
-              reason: new UnexpectedAnswer({ status: 500, detail: "the engine answered 500: driver failed" })
-            })
-          : Effect.void
-      )
+      const reason = new UnexpectedAnswer({ status: 500, detail: "the engine answered 500: driver failed" })
+      yield* atEngine("remove", Effect.fail(new ContainerEngineError({ operation: "remove", reason })))
       const cleaned = yield* cleanup
       assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["engine_error", false])
       assert.match(cleaned.message, /not removed: the engine answered 500: driver failed/)
-      const { calls, containers, leases, rows } = yield* after
-      assert.deepStrictEqual({ rows, leases, containers }, { rows: ["engine_error"], leases: 0, containers: 1 })
-      assert.deepStrictEqual(calls, ["inspect", "remove", "inspect"])
+      assert.deepInclude(yield* after, { rows: ["engine_error"], leases: 0, containers: 1 })
+      assert.deepStrictEqual((yield* after).calls, ["inspect", "remove", "inspect"])
     }
   )
 
@@ -493,12 +464,11 @@ describe("Cleaner", () => {
 
   inWorld("keeps the lease when the engine refuses a removal because another one is in progress", function* () {
     yield* seed("game", 1)
-    const engine = yield* MemoryEngine
-    const removing = seed("game", 1, { container: { state: "removing" } }).pipe(
-      Effect.provideService(MemoryEngine, engine),
-      Effect.provideService(StoreState, yield* StoreState)
+    const removing = Effect.provideContext(
+      seed("game", 1, { container: { state: "removing" } }),
+      yield* Effect.context<StoreState | MemoryEngine>()
     )
-    yield* engine.setIntercept((operation) => (operation === "remove" ? removing : Effect.void))
+    yield* atEngine("remove", removing)
     const fiber = yield* Effect.forkChild(cleanup)
     yield* TestClock.adjust(Duration.times(engineTimeout, 2))
     const cleaned = yield* Fiber.join(fiber)
@@ -526,25 +496,20 @@ describe("Cleaner", () => {
         return operation === "find" ? unreachable : Effect.void
       })
       assert.strictEqual((yield* cleanup).errorCode, "outcome_unknown")
-      const { rows, leases } = yield* after
-      assert.deepStrictEqual({ rows, leases }, { rows: ["outcome_unknown"], leases: 0 })
+      assert.deepInclude(yield* after, { rows: ["outcome_unknown"], leases: 0 })
       assert.strictEqual(state.log[0]?.containerId, containerId(1))
       assert.strictEqual(state.backoffs.size, 0)
     }
   )
 
-  inWorld("charges a game with an answer that makes no sense", function* () {
+  inWorld.each([
+    ["an answer that makes no sense", garbage, "engine_error"],
+    ["no answer for its container alone", unreachable, "engine_unavailable"]
+  ] as const)("charges a game with %s", function* ([, failure, code]) {
     yield* seed("game", 1)
-    yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "inspect" ? garbage : Effect.void))
-    assert.strictEqual((yield* cleanup).errorCode, "engine_error")
-    assert.deepStrictEqual((yield* after).rows, ["engine_error"])
-  })
-
-  inWorld("charges a game whose container alone is not answered for", function* () {
-    yield* seed("game", 1)
-    yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "inspect" ? unreachable : Effect.void))
-    assert.strictEqual((yield* cleanup).errorCode, "engine_unavailable")
-    assert.deepStrictEqual((yield* after).rows, ["engine_unavailable"])
+    yield* atEngine("inspect", failure)
+    assert.strictEqual((yield* cleanup).errorCode, code)
+    assert.deepStrictEqual((yield* after).rows, [code])
   })
 
   inWorld("does not charge a game when the engine does not answer at all", function* () {
@@ -552,18 +517,17 @@ describe("Cleaner", () => {
     yield* (yield* MemoryEngine).setIntercept(() => unreachable)
     const cleaned = yield* cleanup
     assert.deepStrictEqual([cleaned.outcome, cleaned.ends?.reason], ["interrupted", "engine_down"])
-    const { rows, leases } = yield* after
-    assert.deepStrictEqual({ rows, leases }, { rows: [], leases: 0 })
+    assert.deepInclude(yield* after, { rows: [], leases: 0 })
   })
 
   inWorld("reports a container that was removed while its record changed, with its id", function* () {
     yield* seed("game", 1)
     const state = yield* StoreState
-    state.intercept = (operation) =>
-      operation === "commit" ? seed("game", 1, { record: { status: "running" } }).pipe(provideWorld) : Effect.void
-    const engine = yield* MemoryEngine
-    const provideWorld = <A>(self: Effect.Effect<A, never, StoreState | MemoryEngine>) =>
-      self.pipe(Effect.provideService(StoreState, state), Effect.provideService(MemoryEngine, engine))
+    const restarted = Effect.provideContext(
+      seed("game", 1, { record: { status: "running" } }),
+      yield* Effect.context<StoreState | MemoryEngine>()
+    )
+    state.intercept = (operation) => (operation === "commit" ? restarted : Effect.void)
     const cleaned = yield* cleanup
     assert.deepStrictEqual([cleaned.errorCode, cleaned.containerId], ["removed_not_committed", containerId(1)])
     assert.deepStrictEqual((yield* after).rows, ["removed_not_committed"])
@@ -590,8 +554,7 @@ describe("Cleaner", () => {
     yield* seed("game", 1)
     yield* (yield* MemoryEngine).setIntercept(() => Effect.die(new Error("bug")))
     assert.strictEqual((yield* cleanup).errorCode, "internal_error")
-    const { rows, leases } = yield* after
-    assert.deepStrictEqual({ rows, leases }, { rows: ["internal_error"], leases: 0 })
+    assert.deepInclude(yield* after, { rows: ["internal_error"], leases: 0 })
   })
 
   inWorld("ends a game whose lease meets a bug as an internal error", function* () {
@@ -602,16 +565,12 @@ describe("Cleaner", () => {
 
   inWorld("releases the lease without a row when it is interrupted before the removal", function* () {
     yield* seed("game", 1)
-    const inspecting = yield* Deferred.make<void>()
-    yield* (yield* MemoryEngine).setIntercept(() =>
-      Effect.andThen(Deferred.succeed(inspecting, undefined), Effect.never)
-    )
+    const { reached } = yield* heldAtEngine("inspect")
     const fiber = yield* Effect.forkChild(cleanup, { uninterruptible: true })
-    yield* Deferred.await(inspecting)
+    yield* reached
     yield* Fiber.interrupt(fiber)
     assert.strictEqual((yield* Fiber.join(fiber)).outcome, "interrupted")
-    const { rows, leases } = yield* after
-    assert.deepStrictEqual({ rows, leases }, { rows: [], leases: 0 })
+    assert.deepInclude(yield* after, { rows: [], leases: 0 })
   })
 
   inWorld.with({ concurrency: 1 })(
@@ -619,16 +578,13 @@ describe("Cleaner", () => {
     function* () {
       yield* seed("game", 1)
       yield* seed("other", 2)
-      const inspecting = yield* Deferred.make<void>()
       const leased = yield* Deferred.make<void>()
-      yield* (yield* MemoryEngine).setIntercept(() =>
-        Effect.andThen(Deferred.succeed(inspecting, undefined), Effect.never)
-      )
+      const { reached } = yield* heldAtEngine("inspect")
       const cleaner = yield* Cleaner
       const first = yield* Effect.forkChild(Effect.exit(cleaner.cleanup({ ...request, gameId: "other" })), {
         uninterruptible: true
       })
-      yield* Deferred.await(inspecting)
+      yield* reached
       ;(yield* StoreState).intercept = (operation) =>
         operation === "reread" || operation === "acquire" ? Deferred.succeed(leased, undefined) : Effect.void
       const waiting = yield* Effect.forkChild(told(cleaner), { uninterruptible: true })
@@ -643,24 +599,19 @@ describe("Cleaner", () => {
 
   inWorld("event 25: keeps the lease when it is interrupted during a removal", function* () {
     yield* seed("game", 1)
-    const removing = yield* Deferred.make<void>()
-    yield* (yield* MemoryEngine).setIntercept((operation) =>
-      operation === "remove" ? Effect.andThen(Deferred.succeed(removing, undefined), Effect.never) : Effect.void
-    )
+    const { reached } = yield* heldAtEngine("remove")
     const fiber = yield* Effect.forkChild(cleanup, { uninterruptible: true })
-    yield* Deferred.await(removing)
+    yield* reached
     yield* Fiber.interrupt(fiber)
     const cleaned = yield* Fiber.join(fiber)
     assert.deepStrictEqual([cleaned.outcome, cleaned.unresolved], ["interrupted", true])
-    const { rows, leases } = yield* after
-    assert.deepStrictEqual({ rows, leases }, { rows: [], leases: 1 })
+    assert.deepInclude(yield* after, { rows: [], leases: 1 })
   })
 
   inWorld("lets two attempts on one game leave one removal and one audit row", function* () {
     yield* seed("game", 1)
     yield* Effect.all([cleanup, cleanup], { concurrency: "unbounded" })
-    const { status, rows, leases } = yield* after
-    assert.deepStrictEqual({ status, rows, leases }, { status: "removed", rows: ["success"], leases: 0 })
+    assert.deepInclude(yield* after, { status: "removed", rows: ["success"], leases: 0 })
   })
 
   inWorld("counts every attempt under its outcome and code, and nothing in flight afterwards", function* () {
