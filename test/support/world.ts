@@ -9,13 +9,15 @@ import type { PassReport } from "../../src/cleanup/PassReport.ts"
 import type { Recording } from "../../src/cleanup/Recording.ts"
 import { decode } from "../../src/config/Settings.ts"
 import type { Container } from "../../src/domain/Container.ts"
-import { ContainerId } from "../../src/domain/ContainerId.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import { ContainerEngineError, UnexpectedAnswer, Unreachable } from "../../src/ports/ContainerEngine.ts"
 import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { layerStores } from "../adapters/memory/Stores.ts"
+import { containerId, micros } from "./records.ts"
 import { testIn } from "./testIn.ts"
+
+export { containerId }
 
 export const now = Date.UTC(2026, 10, 1)
 /** Every setting as the service has it where only what must be set is: layers take more than they ask for. */
@@ -75,9 +77,6 @@ export const heldAtEngine = Effect.fnUntraced(function* (operation: Memory.Opera
   return { reached: Deferred.await(reached), letGo: Deferred.succeed(answer, undefined) }
 })
 
-/** A full container id that is easy to tell apart: the number in hex, padded to 64 digits. */
-export const containerId = (number: number) => ContainerId.make(number.toString(16).padStart(64, "0"))
-
 export const unreachable = new ContainerEngineError({
   operation: "inspect",
   reason: new Unreachable({ detail: "refused" })
@@ -108,7 +107,7 @@ export const seed = Effect.fnUntraced(function* (gameId: string, number: number,
     status: "stopped",
     containerId: containerId(number),
     imageRef: "registry.example/game:1",
-    lastOpAt: BigInt(ended) * 1000n,
+    lastOpAt: micros(ended),
     backoff: null,
     ...changes?.record
   })
