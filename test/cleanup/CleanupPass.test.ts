@@ -8,6 +8,7 @@ import * as Metrics from "../../src/observability/Metrics.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { GameLeases } from "../../src/ports/GameLeases.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
+import { whileTimePasses } from "../support/whileTimePasses.ts"
 import {
   atEngine,
   containerId,
@@ -560,9 +561,7 @@ describe("CleanupPass", () => {
           })
         )
         state.intercept = (operation) => (operation === "commit" ? Effect.sleep("5 millis") : Effect.void)
-        const pass = yield* Effect.forkChild(runOnce)
-        while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("100 millis")
-        assert.strictEqual((yield* Fiber.join(pass)).outcomes.removed, 1000)
+        assert.strictEqual((yield* whileTimePasses(runOnce, "100 millis")).outcomes.removed, 1000)
         assert.strictEqual(most, concurrency)
         assert.isAbove(mostLeased, concurrency)
         assert.isAtMost(mostLeased, concurrency + 16)
@@ -578,9 +577,7 @@ describe("CleanupPass", () => {
       yield* engine.setIntercept((operation) =>
         operation === "remove" ? Effect.sleep(++calls > 100 ? "10 seconds" : "5 millis") : Effect.void
       )
-      const pass = yield* Effect.forkChild(runOnce)
-      while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
-      const { outcomes } = yield* Fiber.join(pass)
+      const { outcomes } = yield* whileTimePasses(runOnce)
       assert.strictEqual(outcomes.removed, 500)
       assert.strictEqual(outcomes.conflict, 0)
     }
@@ -614,9 +611,7 @@ describe("CleanupPass", () => {
         operation === "identity" ? Effect.void : step(operation)
       )
       state.intercept = (operation, gameId) => (gameId === undefined ? Effect.void : step(operation))
-      const pass = yield* Effect.forkChild(runOnce)
-      while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
-      assert.strictEqual((yield* Fiber.join(pass)).outcomes.removed, 20)
+      assert.strictEqual((yield* whileTimePasses(runOnce)).outcomes.removed, 20)
       assert.strictEqual(leased, 1)
       const one = ["acquire", "reread", "inspect", "remove", "commit"]
       assert.deepStrictEqual(steps, ["rehearse", ...Array.from({ length: 20 }, () => one).flat()])

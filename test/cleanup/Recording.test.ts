@@ -8,6 +8,7 @@ import { began, conclusion, ended, failed, initial, type State, verdict } from "
 import { ContainerEngineError, UnexpectedAnswer } from "../../src/ports/ContainerEngine.ts"
 import { CannotRecord, StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { type Intercept, StoreState } from "../adapters/memory/StoreState.ts"
+import { whileTimePasses } from "../support/whileTimePasses.ts"
 import {
   containerId,
   inWorld,
@@ -425,9 +426,7 @@ describe("a pass over a database that does not record", () => {
         : Deferred.await(sent)
     })
     yield* intercept(failing(denied, ["commit"]))
-    const pass = yield* Effect.forkChild(runOnce)
-    while (pass.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
-    const report = yield* Fiber.join(pass)
+    const report = yield* whileTimePasses(runOnce)
     assert.strictEqual(reasonOf(report), "cannot_record")
     assert.isAtMost((yield* removals).length, 3)
   })

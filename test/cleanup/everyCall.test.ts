@@ -3,6 +3,7 @@ import { Deferred, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
+import { whileTimePasses } from "../support/whileTimePasses.ts"
 import { containerId, garbage, layerWorld, leaseTtl, runOnce, seed, storeDown, unreachable } from "../support/world.ts"
 
 type Trouble = "no answer" | "garbage" | "hang" | "bug" | "crash"
@@ -85,9 +86,7 @@ const attempt = Effect.fnUntraced(function* ({ port, trouble, lasts }: Case, n: 
 
   // A crash never comes back: nothing of the pass runs any more, so it is left where it hangs.
   const pass = yield* Effect.forkDetach(Effect.provideService(runOnce, StoreState, state))
-  const ended = yield* Effect.forkChild(Effect.raceFirst(Effect.exit(Fiber.join(pass)), Deferred.await(crashed)))
-  while (ended.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
-  const exit = yield* Fiber.join(ended)
+  const exit = yield* whileTimePasses(Effect.raceFirst(Effect.exit(Fiber.join(pass)), Deferred.await(crashed)))
   assert.isFalse(exit !== undefined && Exit.isFailure(exit) && trouble !== "bug", "a pass never fails")
   assert.deepStrictEqual(yield* violations, [], `at call ${n}`)
 

@@ -13,6 +13,7 @@ import {
   Unreachable,
   Withheld
 } from "../../../src/ports/ContainerEngine.ts"
+import { whileTimePasses } from "../../support/whileTimePasses.ts"
 import { containerId } from "../../support/world.ts"
 
 const error = (reason: ContainerEngineError["reason"]) => new ContainerEngineError({ operation: "inspect", reason })
@@ -86,11 +87,7 @@ const makeFake = Effect.fnUntraced(function* (ceiling: number) {
         most = atOnce
       })
     )
-    const cleaning = yield* Effect.forkChild(
-      Effect.replicateEffect(one, games, { concurrency: ceiling + 16, discard: true })
-    )
-    while (cleaning.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
-    yield* Fiber.join(cleaning)
+    yield* whileTimePasses(Effect.replicateEffect(one, games, { concurrency: ceiling + 16, discard: true }))
     return levels
   })
   return { fake, game, clean, withRoom, withPermit, aside, allowed, atOnce: () => atOnce }
@@ -113,8 +110,7 @@ describe("the games at the engine at once", () => {
   it.effect("stay as they began while fewer games than that are there, however long", () =>
     Effect.gen(function* () {
       const { allowed, game } = yield* makeFake(64)
-      const few = yield* Effect.forkChild(Effect.replicateEffect(game, 100, { concurrency: 2, discard: true }))
-      while (few.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
+      yield* whileTimePasses(Effect.replicateEffect(game, 100, { concurrency: 2, discard: true }))
       assert.strictEqual(yield* allowed, 4)
     })
   )
