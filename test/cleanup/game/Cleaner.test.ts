@@ -6,9 +6,7 @@ import * as Brake from "../../../src/cleanup/engine/Brake.ts"
 import { type Summary, summaryOf } from "../../../src/cleanup/game/Cleaned.ts"
 import { Cleaner } from "../../../src/cleanup/game/Cleaner.ts"
 import type { PassError } from "../../../src/cleanup/PassRefused.ts"
-import type { Container } from "../../../src/domain/Container.ts"
 import type { ErrorCode, Outcome } from "../../../src/domain/Outcome.ts"
-import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import * as Metrics from "../../../src/observability/Metrics.ts"
 import {
   ContainerEngine,
@@ -114,75 +112,26 @@ describe("Cleaner", () => {
     assert.deepStrictEqual((yield* after).rows, ["success"])
   })
 
-  const refusals: ReadonlyArray<{
-    readonly name: string
-    readonly record?: Partial<RuntimeRecord>
-    readonly container?: Partial<Container> | null
-    readonly outcome: Outcome
-    readonly code: ErrorCode
-    readonly row?: string
-  }> = [
-    ...(["running", "paused", "restarting"] as const).map((state) => ({
-      name: `its container is ${state}`,
-      container: { state },
-      outcome: "failed" as const,
-      code: "container_running" as const
-    })),
-    { name: "its container has no label", container: { gameId: null }, outcome: "failed", code: "identity_mismatch" },
-    {
-      name: "its container carries another game's label",
-      container: { gameId: "other" },
-      outcome: "failed",
-      code: "identity_mismatch"
-    },
-    {
-      name: "its container finished exactly at the cutoff",
-      container: { finishedAt: cutoff },
-      outcome: "conflict",
-      code: "too_recent",
-      row: "conflict"
-    },
-    {
-      name: "its container claims to have finished two minutes ahead of our clock",
-      container: { finishedAt: now + 120_000 },
-      outcome: "failed",
-      code: "engine_clock"
-    },
-    {
-      name: "its record was restarted",
-      record: { status: "running" },
-      outcome: "conflict",
-      code: "record_moved",
-      row: "conflict"
-    },
-    {
-      name: "its record is no longer due",
-      record: { lastOpAt: BigInt(cutoff) * 1000n },
-      outcome: "conflict",
-      code: "record_moved",
-      row: "conflict"
-    },
-    {
-      name: "its container id would leave the path",
-      record: { containerId: "../images/canary" },
-      outcome: "failed",
-      code: "invalid_container_id"
-    },
-    {
-      name: "it has a container that its record does not name",
-      record: { containerId: null },
-      outcome: "failed",
-      code: "container_unrecorded"
-    }
-  ]
-  inWorld.each(refusals)("keeps a game when $name", function* ({ record, container, outcome, code, row }) {
-    yield* seed("game", 1, { ...(record && { record }), ...(container !== undefined && { container }) })
+  inWorld.each<readonly [string, Parameters<typeof seed>[2], Outcome, ErrorCode]>([
+    ["its container is running", { container: { state: "running" } }, "failed", "container_running"],
+    ["its container is paused", { container: { state: "paused" } }, "failed", "container_running"],
+    ["its container is restarting", { container: { state: "restarting" } }, "failed", "container_running"],
+    ["its container has no label", { container: { gameId: null } }, "failed", "identity_mismatch"],
+    ["its container has another game's label", { container: { gameId: "other" } }, "failed", "identity_mismatch"],
+    ["its container finished at the cutoff", { container: { finishedAt: cutoff } }, "conflict", "too_recent"],
+    ["its container finished in the future", { container: { finishedAt: now + 120_000 } }, "failed", "engine_clock"],
+    ["its record was restarted", { record: { status: "running" } }, "conflict", "record_moved"],
+    ["its record is no longer due", { record: { lastOpAt: BigInt(cutoff) * 1000n } }, "conflict", "record_moved"],
+    ["its container id leaves the path", { record: { containerId: "../images/x" } }, "failed", "invalid_container_id"],
+    ["it has a container that no record names", { record: { containerId: null } }, "failed", "container_unrecorded"]
+  ])("keeps a game when %s", function* ([, changes, outcome, code]) {
+    yield* seed("game", 1, changes)
     const cleaned = yield* cleanup
     assert.deepStrictEqual([cleaned.outcome, cleaned.errorCode], [outcome, code])
     const { calls, ...left } = yield* after
     assert.deepStrictEqual(left, {
-      status: record?.status ?? "stopped",
-      rows: [row ?? code],
+      status: changes?.record?.status ?? "stopped",
+      rows: [outcome === "conflict" ? outcome : code],
       leases: 0,
       containers: 1
     })
