@@ -3,54 +3,50 @@ import { Clock, Effect, Layer, Random } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
-import { ContainerEngine, ContainerEngineError, Unreachable } from "../../src/ports/ContainerEngine.ts"
+import { ContainerEngine, type ContainerEngineError } from "../../src/ports/ContainerEngine.ts"
 import { GameLeases } from "../../src/ports/GameLeases.ts"
 import { RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
-import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
+import type { StoreError } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { auditRow } from "../support/records.ts"
-import { containerId, layerPorts, moment } from "../support/world.ts"
+import { testIn } from "../support/testIn.ts"
+import { containerId, layerPorts, moment, storeDown, unreachable } from "../support/world.ts"
 
 const layer = Layer.merge(layerPorts, Circuits.layer.pipe(Layer.provide(layerPorts)))
-const refusal = new ContainerEngineError({ operation: "ping", reason: new Unreachable({ detail: "refused" }) })
-const down = new StoreError({ operation: "clock", reason: new Unavailable({ cause: new Error("down") }) })
+const inPorts = testIn(layer)
 
 const setEngine = (answers: boolean) =>
-  Effect.flatMap(MemoryEngine, (engine) => engine.setIntercept(() => (answers ? Effect.void : refusal)))
+  Effect.flatMap(MemoryEngine, (engine) => engine.setIntercept(() => (answers ? Effect.void : unreachable)))
 
 const engineCalls = Effect.flatMap(MemoryEngine, (engine) => Effect.map(engine.calls, (calls) => calls.length))
 
 describe("the engine's circuit", () => {
-  it.effect("event 15: opens by a failed probe, and then nothing reaches the engine", () =>
-    Effect.gen(function* () {
-      const engine = yield* ContainerEngine
-      yield* setEngine(false)
-      yield* Effect.flip(engine.ping)
-      const sent = yield* engineCalls
-      const calls: ReadonlyArray<Effect.Effect<unknown, ContainerEngineError>> = [
-        engine.ping,
-        engine.identity,
-        engine.inspect(containerId(1)),
-        engine.findByGame("game"),
-        engine.remove(containerId(1))
-      ]
-      for (const call of calls) {
-        assert.match((yield* Effect.flip(call)).message, /^engine \w+: refused/)
-      }
-      assert.strictEqual(yield* engineCalls, sent)
-    }).pipe(Effect.provide(layer))
-  )
+  inPorts("event 15: opens by a failed probe, and then nothing reaches the engine", function* () {
+    const engine = yield* ContainerEngine
+    yield* setEngine(false)
+    yield* Effect.flip(engine.ping)
+    const sent = yield* engineCalls
+    const calls: ReadonlyArray<Effect.Effect<unknown, ContainerEngineError>> = [
+      engine.ping,
+      engine.identity,
+      engine.inspect(containerId(1)),
+      engine.findByGame("game"),
+      engine.remove(containerId(1))
+    ]
+    for (const call of calls) {
+      assert.match((yield* Effect.flip(call)).message, /^engine \w+: refused/)
+    }
+    assert.strictEqual(yield* engineCalls, sent)
+  })
 
-  it.effect("stays closed when a single container's call fails: that says nothing of the whole", () =>
-    Effect.gen(function* () {
-      const engine = yield* ContainerEngine
-      yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "inspect" ? refusal : Effect.void))
-      yield* Effect.flip(engine.inspect(containerId(1)))
-      yield* engine.ping
-      assert.isUndefined(yield* Effect.option(engine.remove(containerId(2))).pipe(Effect.as(undefined)))
-      assert.strictEqual(yield* engineCalls, 3)
-    }).pipe(Effect.provide(layer))
-  )
+  inPorts("stays closed when a single container's call fails: that says nothing of the whole", function* () {
+    const engine = yield* ContainerEngine
+    yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "inspect" ? unreachable : Effect.void))
+    yield* Effect.flip(engine.inspect(containerId(1)))
+    yield* engine.ping
+    assert.isUndefined(yield* Effect.option(engine.remove(containerId(2))).pipe(Effect.as(undefined)))
+    assert.strictEqual(yield* engineCalls, 3)
+  })
 
   it.effect("event 15: lets one probe through after each wait, which doubles up to a minute, with jitter", () =>
     Effect.gen(function* () {
@@ -77,42 +73,38 @@ describe("the engine's circuit", () => {
     }).pipe(Effect.provide(layer), Random.withSeed("a seed"))
   )
 
-  it.effect("event 15: closes by the probe that is answered, and everything reaches the engine again", () =>
-    Effect.gen(function* () {
-      const engine = yield* ContainerEngine
-      yield* setEngine(false)
-      yield* Effect.flip(engine.ping)
-      yield* setEngine(true)
-      yield* Effect.flip(engine.ping)
-      yield* TestClock.adjust("2 seconds")
-      yield* Effect.flip(engine.inspect(containerId(1)))
-      yield* engine.ping
-      assert.isUndefined(yield* engine.inspect(containerId(1)))
-    }).pipe(Effect.provide(layer))
-  )
-})
-
-it.effect("a circuit waits by monotonic time, however far the wall clock is set back", () =>
-  Effect.gen(function* () {
+  inPorts("event 15: closes by the probe that is answered, and everything reaches the engine again", function* () {
     const engine = yield* ContainerEngine
     yield* setEngine(false)
     yield* Effect.flip(engine.ping)
     yield* setEngine(true)
-    const clock = yield* Clock.Clock
-    const wall = clock.currentTimeMillisUnsafe()
-    const later = Object.assign(Object.create(clock), {
-      currentTimeMillis: Effect.succeed(wall - 3_600_000),
-      currentTimeMillisUnsafe: () => wall - 3_600_000
-    })
+    yield* Effect.flip(engine.ping)
     yield* TestClock.adjust("2 seconds")
-    yield* Effect.provideService(engine.ping, Clock.Clock, later)
-  }).pipe(Effect.provide(layer))
-)
+    yield* Effect.flip(engine.inspect(containerId(1)))
+    yield* engine.ping
+    assert.isUndefined(yield* engine.inspect(containerId(1)))
+  })
+})
+
+inPorts("a circuit waits by monotonic time, however far the wall clock is set back", function* () {
+  const engine = yield* ContainerEngine
+  yield* setEngine(false)
+  yield* Effect.flip(engine.ping)
+  yield* setEngine(true)
+  const clock = yield* Clock.Clock
+  const wall = clock.currentTimeMillisUnsafe()
+  const later = Object.assign(Object.create(clock), {
+    currentTimeMillis: Effect.succeed(wall - 3_600_000),
+    currentTimeMillisUnsafe: () => wall - 3_600_000
+  })
+  yield* TestClock.adjust("2 seconds")
+  yield* Effect.provideService(engine.ping, Clock.Clock, later)
+})
 
 describe("the database's circuit", () => {
   const opened = Effect.gen(function* () {
     const state = yield* StoreState
-    state.intercept = () => down
+    state.intercept = () => storeDown
     yield* Effect.flip((yield* RuntimeRecords).clock)
     const sent: Array<string> = []
     state.intercept = (operation) => {
@@ -122,32 +114,28 @@ describe("the database's circuit", () => {
     return sent
   })
 
-  it.effect("event 15: opens when the clock's question fails, and then nothing new is begun", () =>
-    Effect.gen(function* () {
-      const sent = yield* opened
-      const records = yield* RuntimeRecords
-      const leases = yield* GameLeases
-      const calls: ReadonlyArray<Effect.Effect<unknown, StoreError>> = [
-        records.clock,
-        records.listDue({ moment, after: undefined, limit: 1 }),
-        records.backlog(moment),
-        leases.acquire("game")
-      ]
-      for (const call of calls) {
-        assert.match((yield* Effect.flip(call)).message, /: down/)
-      }
-      assert.deepStrictEqual(sent, [])
-    }).pipe(Effect.provide(layer))
-  )
+  inPorts("event 15: opens when the clock's question fails, and then nothing new is begun", function* () {
+    const sent = yield* opened
+    const records = yield* RuntimeRecords
+    const leases = yield* GameLeases
+    const calls: ReadonlyArray<Effect.Effect<unknown, StoreError>> = [
+      records.clock,
+      records.listDue({ moment, after: undefined, limit: 1 }),
+      records.backlog(moment),
+      leases.acquire("game")
+    ]
+    for (const call of calls) {
+      assert.match((yield* Effect.flip(call)).message, /: down/)
+    }
+    assert.deepStrictEqual(sent, [])
+  })
 
-  it.effect("still tries to record what was done: a commit and a settlement are always sent", () =>
-    Effect.gen(function* () {
-      const sent = yield* opened
-      const leases = yield* GameLeases
-      const lease = { gameId: "game", owner: "owner", token: 1n }
-      yield* leases.commit(lease, { containerId: null }, auditRow())
-      yield* leases.settle(lease, { failure: undefined, backoff: undefined, keep: false })
-      assert.deepStrictEqual(sent, ["commit", "readBack", "release"])
-    }).pipe(Effect.provide(layer))
-  )
+  inPorts("still tries to record what was done: a commit and a settlement are always sent", function* () {
+    const sent = yield* opened
+    const leases = yield* GameLeases
+    const lease = { gameId: "game", owner: "owner", token: 1n }
+    yield* leases.commit(lease, { containerId: null }, auditRow())
+    yield* leases.settle(lease, { failure: undefined, backoff: undefined, keep: false })
+    assert.deepStrictEqual(sent, ["commit", "readBack", "release"])
+  })
 })

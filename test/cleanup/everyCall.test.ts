@@ -2,11 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
-import { CleanupPass } from "../../src/cleanup/pass/CleanupPass.ts"
-import { ContainerEngineError, UnexpectedAnswer, Unreachable } from "../../src/ports/ContainerEngine.ts"
-import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
-import { containerId, layerWorld, leaseTtl, seed } from "../support/world.ts"
+import { whileTimePasses } from "../support/whileTimePasses.ts"
+import { containerId, garbage, layerWorld, leaseTtl, runOnce, seed, storeDown, unreachable } from "../support/world.ts"
 
 type Trouble = "no answer" | "garbage" | "hang" | "bug" | "crash"
 
@@ -33,18 +31,6 @@ const cases: ReadonlyArray<Case> = [
   { port: "database's answer", trouble: "no answer", lasts: true },
   { port: "database's answer", trouble: "crash", lasts: false }
 ]
-
-const storeDown = new StoreError({ operation: "any", reason: new Unavailable({ cause: new Error("cut") }) })
-const engineError = (trouble: Trouble) =>
-  new ContainerEngineError({
-    operation: "inspect",
-    reason:
-      trouble === "garbage"
-        ? new UnexpectedAnswer({ status: 200, detail: "garbage" })
-        : new Unreachable({ detail: "cut" })
-  })
-
-const runOnce = Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual" }))
 
 /** Two games to remove, one that is gone, one that runs although its record says stopped, and one that may run. */
 const seedWorld = Effect.all([
@@ -94,15 +80,13 @@ const attempt = Effect.fnUntraced(function* ({ port, trouble, lasts }: Case, n: 
           return Effect.fail(error)
       }
     })
-  if (port === "engine") yield* engine.setIntercept(() => goWrong(engineError(trouble)))
+  if (port === "engine") yield* engine.setIntercept(() => goWrong(trouble === "garbage" ? garbage : unreachable))
   if (port === "database") state.intercept = () => goWrong(storeDown)
   if (port === "database's answer") state.interceptAnswer = () => goWrong(storeDown)
 
   // A crash never comes back: nothing of the pass runs any more, so it is left where it hangs.
   const pass = yield* Effect.forkDetach(Effect.provideService(runOnce, StoreState, state))
-  const ended = yield* Effect.forkChild(Effect.raceFirst(Effect.exit(Fiber.join(pass)), Deferred.await(crashed)))
-  while (ended.pollUnsafe() === undefined) yield* TestClock.adjust("1 second")
-  const exit = yield* Fiber.join(ended)
+  const exit = yield* whileTimePasses(Effect.raceFirst(Effect.exit(Fiber.join(pass)), Deferred.await(crashed)))
   assert.isFalse(exit !== undefined && Exit.isFailure(exit) && trouble !== "bug", "a pass never fails")
   assert.deepStrictEqual(yield* violations, [], `at call ${n}`)
 

@@ -4,7 +4,7 @@ import { describeEngine } from "../support/docker.ts"
 import { allowedRequest } from "../support/EngineProxy.ts"
 import { dump, game, layerEngine, world } from "../support/e2e.ts"
 import { postgresServer } from "../support/postgres.ts"
-import { stopped } from "../support/records.ts"
+import { containerId, stopped } from "../support/records.ts"
 import { command } from "../support/service.ts"
 
 describeEngine("run, over real PostgreSQL and a real engine", () => {
@@ -20,8 +20,8 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
           yield* game(here, "paused", "paused")
           yield* game(here, "mislabelled", "exited", { label: "somebody-else" })
           yield* game(here, "hostile", "exited", { containerId: "../images/x?force=1" })
-          yield* game(here, "gone", "exited", { containerId: "f".repeat(64), label: "nobody" })
-          yield* game(here, "recreated", "running", { containerId: "e".repeat(64) })
+          yield* game(here, "gone", "exited", { containerId: containerId("f"), label: "nobody" })
+          yield* game(here, "recreated", "running", { containerId: containerId("e") })
           yield* game(here, "young", "exited", { daysAgo: 29 })
           yield* game(here, "played", "running", { status: "running" })
 
@@ -151,9 +151,7 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
     it.effect("event 13: ends with 4 where most containers are absent, until a person accepts it", () =>
       Effect.gen(function* () {
         const here = yield* world()
-        for (let i = 0; i < 30; i++) {
-          yield* here.store.put(stopped(`gone-${i}`, { containerId: i.toString(16).padStart(64, "a") }))
-        }
+        for (let i = 0; i < 30; i++) yield* here.store.put(stopped(`gone-${i}`, { containerId: containerId(i) }))
         const removed = Effect.map(
           here.sql<{ count: number }>`select count(*)::int as count from runtime_records where status = 'removed'`,
           ([row]) => row?.count

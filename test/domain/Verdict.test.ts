@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, identity, Result } from "effect"
 import type { Container } from "../../src/domain/Container.ts"
-import { ContainerId } from "../../src/domain/ContainerId.ts"
 import type { Refused } from "../../src/domain/Outcome.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import { judgeContainer, judgeRecord } from "../../src/domain/Verdict.ts"
+import { containerId } from "../support/records.ts"
 
 const cutoff = Date.UTC(2026, 9, 1)
 const now = cutoff + 30 * 86_400_000
-const id = ContainerId.make("a".repeat(64))
+const id = containerId("a")
 
 const record = (changes: Partial<RuntimeRecord>): RuntimeRecord => ({
   gameId: "game",
@@ -55,8 +55,8 @@ describe("judgeRecord", () => {
     ["with an upper-case id", record({ containerId: "A".repeat(64) }), "invalid_container_id"],
     ["with a name", record({ containerId: "postgres" }), "invalid_container_id"],
     ["with a path", record({ containerId: `../images/${"a".repeat(54)}` }), "invalid_container_id"],
-    ["with a query", record({ containerId: `${"a".repeat(64)}?force=1` }), "invalid_container_id"],
-    ["with a line break after the id", record({ containerId: `${"a".repeat(64)}\n` }), "invalid_container_id"],
+    ["with a query", record({ containerId: `${id}?force=1` }), "invalid_container_id"],
+    ["with a line break after the id", record({ containerId: `${id}\n` }), "invalid_container_id"],
     ["with full-width digits", record({ containerId: "１".repeat(64) }), "invalid_container_id"]
   ]
   it.each(cases)("a record %s", (_, subject, expected) => {

@@ -4,11 +4,12 @@ import fc from "fast-check"
 import * as DockerEngine from "../../src/adapters/docker/ContainerEngine.ts"
 import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
 import type { ContainerState } from "../../src/domain/Container.ts"
-import { ContainerId } from "../../src/domain/ContainerId.ts"
+import type { ContainerId } from "../../src/domain/ContainerId.ts"
 import { ContainerEngine } from "../../src/ports/ContainerEngine.ts"
 import { resultOf } from "../ports/ContainerEngineSuite.ts"
 import { makeEngine } from "../sim/alone.ts"
 import { describeEngine, TestEngine, layer as testEngine } from "../support/docker.ts"
+import { containerId } from "../support/records.ts"
 
 /** What happens to a container besides our own calls: `docker start`, `kill`, `pause`, `unpause`. */
 type Transition = "start" | "kill" | "pause" | "unpause"
@@ -111,7 +112,7 @@ class Step implements fc.AsyncCommand<object, Both> {
   }
 }
 
-const absent = ContainerId.make("0".repeat(64))
+const absent = containerId("0")
 const games = ["chess", "go", "", "a b", "ü=,\"'"]
 
 const nameOf = (ids: ReadonlyArray<ContainerId>, id: ContainerId) => ids.indexOf(id)
@@ -121,7 +122,7 @@ const create = (gameId: string | null): Command => ({
   text: `create(${JSON.stringify(gameId)})`,
   run: Effect.fnUntraced(function* ({ engine, model, names }) {
     names.real.push(yield* engine.create({ gameId, state: "created" }))
-    const id = ContainerId.make(names.model.length.toString(16).padStart(64, "1"))
+    const id = containerId(names.model.length + 1)
     names.model.push(id)
     yield* model.create(id, gameId)
   })

@@ -25,12 +25,6 @@ const { datasources } = await readYaml("observability/grafana/provisioning/datas
 const published = services.flatMap(([, { ports = [] }]) => ports.map((port) => port.split(":").slice(0, 2).join(":")))
 
 describe("the dashboard", () => {
-  it("has its rows in the order in which one looks", () =>
-    assert.deepStrictEqual(
-      all.filter(({ type }) => type === "row").map(({ title }) => title),
-      ["Is it working", "Flow", "Passes", "Dependencies", "Process and pipeline", "Audit log (PostgreSQL)"]
-    ))
-
   it("tells panels apart", () => {
     assert.strictEqual(new Set(all.map(({ id }) => id)).size, all.length)
     assert.strictEqual(new Set(all.map(({ title }) => title)).size, all.length)
@@ -108,18 +102,8 @@ describe("the dashboard", () => {
       const [limit = ""] = /^[\d *]+/.exec(right) ?? []
       const panel = panels.find(({ targets }) => targets.some(({ expr }) => expr === left))
       const red = panel?.thresholds.find(({ color }) => color === "red")?.value
-      return panel === undefined
-        ? []
-        : [
-            {
-              alert,
-              red,
-              limit: limit
-                .split("*")
-                .map(Number)
-                .reduce((a, b) => a * b)
-            }
-          ]
+      const product = limit.split("*").reduce((product, factor) => product * Number(factor), 1)
+      return panel === undefined ? [] : [{ alert, red, limit: product }]
     })
     assert.sameMembers(
       limits.map(({ alert }) => alert),

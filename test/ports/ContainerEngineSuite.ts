@@ -1,7 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import { Context, Effect, type Layer } from "effect"
-import { ContainerId } from "../../src/domain/ContainerId.ts"
+import type { ContainerId } from "../../src/domain/ContainerId.ts"
 import { ContainerEngine, type RemoveResult } from "../../src/ports/ContainerEngine.ts"
+import { containerId } from "../support/records.ts"
 
 /** The states that every adapter's engine can be brought into. */
 export type SuiteState = "created" | "exited" | "running" | "paused" | "restarting"
@@ -12,7 +13,7 @@ export class EngineFixture extends Context.Service<
   { readonly create: (spec: { gameId: string | null; state: SuiteState }) => Effect.Effect<ContainerId> }
 >()("rtmanager/test/EngineFixture") {}
 
-const nowhere = ContainerId.make("0".repeat(64))
+const nowhere = containerId("0")
 const removable = ["created", "exited"] as const
 const busy = ["running", "paused", "restarting"] as const
 

@@ -78,5 +78,3 @@ export const panels = dashboard.panels.map(({ fieldConfig, targets = [], datasou
     targets: targets.map(({ datasource, ...target }) => ({ ...target, datasourceUid: datasource.uid }))
   }
 })
-
-export type DashboardPanel = (typeof panels)[number]

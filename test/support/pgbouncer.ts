@@ -1,22 +1,14 @@
-import { spawn, spawnSync } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { chown, readFile, writeFile } from "node:fs/promises"
-import { connect } from "node:net"
 import { join } from "node:path"
-import { assert } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Schedule } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { serverUser } from "../../src/adapters/embedded/serverUser.ts"
 import { serverAt } from "../../src/config/databaseUrl.ts"
-import { describeWith } from "./needs.ts"
 import { layerDatabase, PostgresServer, temporaryFolder } from "./postgres.ts"
+import { describeServer, serveOn } from "./server.ts"
 
-/** Debian puts it where only root looks. */
-const env = { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin` }
-
-const missing = spawnSync("pgbouncer", ["--version"], { env }).status === 0 ? undefined : "no pgbouncer on the path"
-
-export const describePgBouncer = (name: string, body: () => void): void => describeWith(missing, name, body)
+export const describePgBouncer = describeServer("pgbouncer", "--version")
 
 export const modes = ["session", "transaction"] as const
 
@@ -54,16 +46,6 @@ const makeRole = Effect.fnUntraced(function* (settings: PoolerOptions["settings"
   return { user, password }
 })
 
-const listens = (path: string) =>
-  Effect.callback<boolean>((resume) => {
-    const socket = connect(path)
-    socket.once("connect", () => {
-      socket.destroy()
-      resume(Effect.succeed(true))
-    })
-    socket.once("error", () => resume(Effect.succeed(false)))
-  })
-
 /** A real PgBouncer before the file's server, for clients of a role of its own, until the scope closes. */
 export const servePgBouncer = Effect.fnUntraced(function* ({ ignored, mode, settings, sessions }: PoolerOptions) {
   const { database, host, port } = serverAt((yield* PostgresServer).url)
@@ -90,26 +72,7 @@ ignore_startup_parameters = ${ignored.join(", ")}
       for (const path of [folder, ...files]) await chown(path, serverUser.uid, serverUser.gid)
     }
   })
-  const pooler = yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const child = spawn("pgbouncer", ["-q", join(folder, "pgbouncer.ini")], {
-        env,
-        ...serverUser,
-        cwd: "/",
-        stdio: ["ignore", "ignore", "inherit"]
-      })
-      return { child, ended: new Promise<void>((resolve) => child.once("close", () => resolve())) }
-    }),
-    ({ child, ended }) =>
-      Effect.andThen(
-        Effect.sync(() => child.kill("SIGKILL")),
-        Effect.promise(() => ended)
-      )
-  )
-  yield* Effect.repeat(listens(join(folder, ".s.PGSQL.5432")), {
-    until: (listening) => listening || pooler.child.exitCode !== null,
-    schedule: Schedule.spaced("5 millis")
-  })
-  assert.isNull(pooler.child.exitCode, "pgbouncer ended")
+  const socketPath = join(folder, ".s.PGSQL.5432")
+  yield* serveOn(socketPath, "pgbouncer", ["-q", join(folder, "pgbouncer.ini")], { ...serverUser, cwd: "/" })
   return { url: Redacted.make(`postgres:///${database}?host=${encodeURIComponent(folder)}&user=${user}`) }
 })

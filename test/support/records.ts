@@ -1,4 +1,5 @@
 import { Duration } from "effect"
+import { ContainerId } from "../../src/domain/ContainerId.ts"
 import type { Moment } from "../../src/domain/Expiry.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import type { AuditRow } from "../../src/ports/GameLeases.ts"
@@ -8,8 +9,9 @@ export const longAgo = Date.UTC(2026, 0, 1)
 
 export const micros = (millis: number): bigint => BigInt(millis) * 1000n
 
-/** A container id that is easy to tell from others. */
-export const containerId = (digit: string): string => digit.repeat(64).slice(0, 64)
+/** A full container id that is easy to tell from others: a number in hex after zeros, or one digit 64 times. */
+export const containerId = (digits: number | string) =>
+  ContainerId.make(typeof digits === "number" ? digits.toString(16).padStart(64, "0") : digits.repeat(64))
 
 export const stopped = (gameId: string, changes: Partial<RuntimeRecord> = {}): RuntimeRecord => ({
   gameId,

@@ -1,4 +1,4 @@
-import { Duration, Effect, FileSystem, Layer } from "effect"
+import { Deferred, Duration, Effect, FileSystem, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
@@ -8,10 +8,15 @@ import { CleanupPass, type CleanupPassOptions } from "../../src/cleanup/pass/Cle
 import { Heartbeat } from "../../src/cleanup/pass/Heartbeat.ts"
 import { decode } from "../../src/config/Settings.ts"
 import type { Container } from "../../src/domain/Container.ts"
-import { ContainerId } from "../../src/domain/ContainerId.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
+import { ContainerEngineError, UnexpectedAnswer, Unreachable } from "../../src/ports/ContainerEngine.ts"
+import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { layerStores } from "../adapters/memory/Stores.ts"
+import { containerId, micros } from "./records.ts"
+import { testIn } from "./testIn.ts"
+
+export { containerId }
 
 export const now = Date.UTC(2026, 10, 1)
 /** Every setting as the service has it where only what must be set is: layers take more than they ask for. */
@@ -25,10 +30,10 @@ export const { retention, engineTimeout, leaseTtl, maxClockSkew } = settings
 export const cutoff = now - Duration.toMillis(retention)
 export const moment = { now, cutoff }
 
+type WorldOptions = Partial<CleanupPassOptions & Pick<CleanerOptions, "concurrency" | "engineTimeout">>
+
 /** The whole service on in-memory ports, at `now`. */
-export const layerWorld = (
-  options?: Partial<CleanupPassOptions & Pick<CleanerOptions, "concurrency" | "engineTimeout">>
-) =>
+export const layerWorld = (options?: WorldOptions) =>
   CleanupPass.layer({ ...settings, ...options }).pipe(
     Layer.provideMerge(Layer.merge(Cleaner.layer({ ...settings, ...options }), layerHeartbeat)),
     Layer.provide(Circuits.layer),
@@ -42,6 +47,11 @@ const portsWith = (timeout: Duration.Duration) => Layer.mergeAll(layerStores({ l
 
 export const layerPorts = portsWith(engineTimeout)
 
+/** Tests of the whole service, as it is by default or with options of their own. */
+export const inWorld = Object.assign(testIn(layerWorld()), {
+  with: (options: WorldOptions) => testIn(layerWorld(options))
+})
+
 /** For an attempt outside of a pass: a database that is known to record. */
 export const recording: Recording = {
   rehearse: () => Effect.void,
@@ -52,29 +62,57 @@ export const recording: Recording = {
   conclude: Effect.void
 }
 
-/** A full container id that is easy to tell apart: the number in hex, padded to 64 digits. */
-export const containerId = (number: number) => ContainerId.make(number.toString(16).padStart(64, "0"))
+/** What comes first at every such call to the engine. */
+export const atEngine = (operation: Memory.Operation, what: ReturnType<Memory.Intercept>) =>
+  Effect.flatMap(Memory.MemoryEngine, ({ setIntercept }) =>
+    setIntercept((asked) => (asked === operation ? what : Effect.void))
+  )
+
+/** Holds every such call to the engine: `reached` once there is one, until `letGo`. */
+export const heldAtEngine = Effect.fnUntraced(function* (operation: Memory.Operation) {
+  const reached = yield* Deferred.make<void>()
+  const answer = yield* Deferred.make<void>()
+  yield* atEngine(operation, Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(answer)))
+  return { reached: Deferred.await(reached), letGo: Deferred.succeed(answer, undefined) }
+})
+
+export const unreachable = new ContainerEngineError({
+  operation: "inspect",
+  reason: new Unreachable({ detail: "refused" })
+})
+export const garbage = new ContainerEngineError({
+  operation: "inspect",
+  reason: new UnexpectedAnswer({ status: 200, detail: "garbage" })
+})
+export const storeDown = new StoreError({ operation: "clock", reason: new Unavailable({ cause: new Error("down") }) })
+
+export const runOnce = Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual" }))
 
 const ended = cutoff - Duration.toMillis("1 day")
 
+interface Changes {
+  readonly record?: Partial<RuntimeRecord>
+  readonly container?: Partial<Container> | null
+}
+
 /** A game that ended a day before the cutoff, with its container stopped at that time; both can be changed. */
-export const seed = Effect.fnUntraced(function* (
-  gameId: string,
-  number: number,
-  changes?: { readonly record?: Partial<RuntimeRecord>; readonly container?: Partial<Container> | null }
-) {
+export const seed = Effect.fnUntraced(function* (gameId: string, number: number, changes?: Changes) {
   const state = yield* StoreState
   state.records.set(gameId, {
     gameId,
     status: "stopped",
     containerId: containerId(number),
     imageRef: "registry.example/game:1",
-    lastOpAt: BigInt(ended) * 1000n,
+    lastOpAt: micros(ended),
     backoff: null,
     ...changes?.record
   })
   if (changes?.container !== null) yield* seedOnEngine(gameId, number, changes?.container)
 })
+
+/** So many such games: `game-0` and on, with the containers 0 and on. */
+export const seedMany = (count: number, changes?: Changes) =>
+  Effect.forEach(Array.from({ length: count }), (_, i) => seed(`game-${i}`, i, changes))
 
 /** Such a game's container alone. */
 export const seedOnEngine = Effect.fnUntraced(function* (gameId: string, number: number, changes?: Partial<Container>) {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Schema } from "effect"
 import { decode as decodeAnswer, Listed, saysAbsent, Time, wordsOf } from "../../../src/adapters/docker/answers.ts"
-import { ContainerId } from "../../../src/domain/ContainerId.ts"
+import { containerId } from "../../support/records.ts"
 
 const decode = Schema.decodeUnknownOption(Time)
 
@@ -42,7 +42,7 @@ describe("answers of Docker's API", () => {
   it.effect("names the place of what it can not use in a few printable characters, whatever a label is called", () =>
     Effect.gen(function* () {
       const body = JSON.stringify([
-        { Id: "5".repeat(64), Labels: { [`k\u0000\u001b[31m${"x".repeat(1_000_000)}`]: 5 } }
+        { Id: containerId("5"), Labels: { [`k\u0000\u001b[31m${"x".repeat(1_000_000)}`]: 5 } }
       ])
       const error = yield* Effect.flip(decodeAnswer(Listed)({ status: 200, fromEngine: true, fromPodman: false, body }))
       assert.match(error.detail, /^unusable answer at answer\.0\.Labels\.k\\u\{0\}\\u\{1b\}\[31mx+…$/)
@@ -51,8 +51,8 @@ describe("answers of Docker's API", () => {
   )
 
   it("event 31: keeps what went wrong of an engine's words, however long the path before it is", () => {
-    const path = `/var/lib/docker/overlay2/${"a".repeat(64)}/diff/srv/games/worlds/${"deep/".repeat(40)}world.db`
-    const what = `container ${"5".repeat(64)}: driver "overlay2" failed to remove root filesystem`
+    const path = `/var/lib/docker/overlay2/${containerId("a")}/diff/srv/games/worlds/${"deep/".repeat(40)}world.db`
+    const what = `container ${containerId("5")}: driver "overlay2" failed to remove root filesystem`
     const body = JSON.stringify({ message: `${what}: unlinkat ${path}: operation not permitted` })
     const words = wordsOf({ status: 500, fromEngine: true, fromPodman: false, body })
     assert.match(words, /^the engine answered 500: container 5+: driver "overlay2" failed .*…/)
@@ -61,7 +61,7 @@ describe("answers of Docker's API", () => {
   })
 
   it.prop("calls nothing absent that does not name the container", { body: Schema.String }, ({ body }) => {
-    const id = ContainerId.make("5".repeat(64))
+    const id = containerId("5")
     assert.isFalse(saysAbsent({ status: 404, fromEngine: true, fromPodman: false, body }, id))
     assert.isFalse(
       saysAbsent({ status: 404, fromEngine: true, fromPodman: false, body: JSON.stringify({ message: body }) }, id)

@@ -8,8 +8,9 @@ import { ContainerId } from "../../../src/domain/ContainerId.ts"
 import { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
 import { resultOf } from "../../ports/ContainerEngineSuite.ts"
 import { serve } from "../../support/RawServer.ts"
+import { containerId } from "../../support/records.ts"
 
-const id = ContainerId.make("5".repeat(64))
+const id = containerId("5")
 const gameLabel = "com.galaxy.game_id"
 
 const engineAt = (host: DockerHost) =>
@@ -61,7 +62,7 @@ const answers: ReadonlyArray<
   ["a 502 of a proxy", http("502 Bad Gateway", "", []), "UnexpectedAnswer", 502],
   ["a 500", http("500 Internal Server Error", '{"message":"driver failed"}'), "UnexpectedAnswer", 500],
   ["a 404 of a proxy", http("404 Not Found", noSuch(id), []), "UnexpectedAnswer", 404],
-  ["a 404 for another container", http("404 Not Found", noSuch("6".repeat(64))), "UnexpectedAnswer", 404],
+  ["a 404 for another container", http("404 Not Found", noSuch(containerId("6"))), "UnexpectedAnswer", 404],
   ["a 404 for a bad path", http("404 Not Found", '{"message":"page not found"}'), "UnexpectedAnswer", 404],
   ["a 404 that is not JSON", http("404 Not Found", `<p>no such container: ${id}</p>`), "UnexpectedAnswer", 404],
   ["endless headers", `HTTP/1.1 200 OK\r\nX: ${"x".repeat(100_000)}\r\n\r\n`, "UnexpectedAnswer"],
@@ -69,7 +70,7 @@ const answers: ReadonlyArray<
   ["what is not JSON", http("200 OK", "<html></html>"), "UnexpectedAnswer", 200],
   ["nothing", http("200 OK", ""), "UnexpectedAnswer", 200],
   ["null", ok(null), "UnexpectedAnswer", 200],
-  ["another container", ok({ ...described, Id: "6".repeat(64) }), "UnexpectedAnswer", 200],
+  ["another container", ok({ ...described, Id: containerId("6") }), "UnexpectedAnswer", 200],
   ["an id in capitals", ok({ ...described, Id: "A".repeat(64) }), "UnexpectedAnswer", 200],
   ["an unknown state", ok({ ...described, State: { ...described.State, Status: "x" } }), "UnexpectedAnswer", 200],
   ["no state", ok({ ...described, State: undefined }), "UnexpectedAnswer", 200],
@@ -247,7 +248,7 @@ describe("the Docker engine's adapter before a hostile engine", () => {
 
   it.effect("finds only containers that carry the label, whatever the engine lists", () =>
     Effect.gen(function* () {
-      const other = "6".repeat(64)
+      const other = containerId("6")
       const { engine } = yield* engineAnswering((socket) =>
         socket.write(
           ok([

@@ -12,6 +12,7 @@ import {
   Unreachable
 } from "../../../src/ports/ContainerEngine.ts"
 import { EngineFixture, resultOf, suite } from "../../ports/ContainerEngineSuite.ts"
+import { containerId } from "../../support/records.ts"
 
 const fixture = Layer.effect(
   EngineFixture,
@@ -51,7 +52,7 @@ const engineTest = <A, E>(
     Effect.gen(function* () {
       const engine = yield* ContainerEngine
       const memory = yield* Memory.MemoryEngine
-      const exited = ContainerId.make("e".repeat(64))
+      const exited = containerId("e")
       yield* memory.put({ id: exited, gameId: "g", state: "exited", createdAt: 1, startedAt: 2, finishedAt: 3 })
       yield* body({ engine, memory, exited })
     }).pipe(Effect.provide(Memory.layer({ timeout: "15 seconds" })))

@@ -24,13 +24,16 @@ const full = (level: EngineLevel): EngineLevel => {
   return games > 0 ? Array.from({ length: games }).reduce<EngineLevel>(entered, level) : level
 }
 
-const windows = (count: number, level: EngineLevel, millis = quick): EngineLevel =>
-  count === 0 ? level : windows(count - 1, window(full(level), millis), millis)
+/** The level after so many windows at full use, whose calls take as long as `millis` says of the games at the engine. */
+const windows = (count: number, level: EngineLevel, millis: (atOnce: number) => number = () => quick): EngineLevel =>
+  Array.from({ length: count }).reduce<EngineLevel>((now) => window(full(now), millis(now.atOnce)), level)
 
 const failure = ({ epoch }: EngineLevel): Sample => ({ kind: "remove", epoch, millis: quick, failed: true })
 
 const at16 = windows(2, initial(16))
 const busy = full(at16)
+const tenTimesAsSlow = () => quick * 10
+const slowed = windows(10, windows(3, initial(32)), tenTimesAsSlow)
 
 describe("the level of games at the engine", () => {
   it.each([
@@ -40,19 +43,35 @@ describe("the level of games at the engine", () => {
     ["doubles again", windows(2, initial(64)), 16],
     ["ends at the ceiling", windows(3, initial(20)), 20],
     ["stays if it was not used up", window(initial(64), quick), 4],
+    ["still doubles if it was not used up before", windows(1, window(initial(64), quick)), 8],
     ["stays while six to eight games queue", window(busy, (quick * 16) / 9), 16],
     ["shrinks by one while more than eight do", window(busy, quick * 3), 15],
+    ["shrinks no further once six to eight do", windows(20, at16, () => quick * 5.9), 9],
     ["loses a quarter once calls take over 6 times as long", window(busy, quick * 6 + 1), 12],
     ["loses a quarter by a failure in the window", window(sampled(busy, failure(busy)), quick), 12],
     ["loses no more than that by many failures of one moment", window(busy, quick, { failed: true }), 12],
     [
-      "never falls below 2",
-      Array.from({ length: 9 }).reduce<EngineLevel>((now) => window(now, quick, { failed: true }), busy),
-      2
+      "loses it by one that began before it changed",
+      window(sampled(busy, { ...failure(busy), epoch: busy.epoch - 1 }), quick),
+      12
     ],
+    ["never falls below 2, so that others pass a call that hangs", slowed, 2],
+    ["stays at a ceiling of 1, whatever fails", window(full(initial(1)), quick, { failed: true }), 1],
+    ["comes back when the engine is as fast as before", windows(30, slowed), 32],
+    ["rises again if the engine stays slow, until six to eight games queue", windows(200, slowed, tenTimesAsSlow), 8],
     ["ignores calls that began before it changed", window(busy, quick * 100, { epoch: busy.epoch - 1 }), 16]
   ] as const)("%s", (_, level, expected) => {
     assert.strictEqual(level.atOnce, expected)
+  })
+
+  it("settles where six to eight games queue if each one more makes all slower, and does not creep up", () => {
+    const slowing = (atOnce: number) => 2 * atOnce
+    const settled = windows(20, initial(64), slowing)
+    assert.deepStrictEqual([settled.atOnce, windows(1000, settled, slowing).atOnce], [12, 12])
+  })
+
+  it("takes no measure of speed from a call that failed", () => {
+    assert.deepStrictEqual(sampled(busy, { ...failure(busy), millis: 1 }).remove, busy.remove)
   })
 
   it("grows by one after it has shrunk once", () => {

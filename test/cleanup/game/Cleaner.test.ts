@@ -5,32 +5,34 @@ import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
 import * as Brake from "../../../src/cleanup/engine/Brake.ts"
 import { attemptOf } from "../../../src/cleanup/game/Cleaned.ts"
 import { Cleaner } from "../../../src/cleanup/game/Cleaner.ts"
-import type { Container } from "../../../src/domain/Container.ts"
 import type { EndedAttempt, ErrorCode, Outcome } from "../../../src/domain/Outcome.ts"
-import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import * as Metrics from "../../../src/observability/Metrics.ts"
 import {
   ContainerEngine,
   ContainerEngineError,
   EngineId,
   RemovalRefused,
-  UnexpectedAnswer,
-  Unreachable
+  UnexpectedAnswer
 } from "../../../src/ports/ContainerEngine.ts"
 import type { PassError } from "../../../src/ports/StoreError.ts"
-import { StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
 import { StoreState } from "../../adapters/memory/StoreState.ts"
 import {
+  atEngine,
   containerId,
   cutoff,
   engineTimeout,
+  garbage,
+  heldAtEngine,
+  inWorld,
   layerWorld,
   leaseTtl,
   maxClockSkew,
   moment,
   now,
   recording,
-  seed
+  seed,
+  storeDown,
+  unreachable
 } from "../../support/world.ts"
 
 const request = {
@@ -54,12 +56,6 @@ const told = (cleaner: Cleaner["Service"]) =>
   )
 
 const cleanup = Effect.flatMap(Cleaner, told)
-const unreachable = new ContainerEngineError({ operation: "inspect", reason: new Unreachable({ detail: "refused" }) })
-const garbage = new ContainerEngineError({
-  operation: "inspect",
-  reason: new UnexpectedAnswer({ status: 200, detail: "garbage" })
-})
-const storeDown = new StoreError({ operation: "commit", reason: new Unavailable({ cause: new Error("cut") }) })
 
 /** A cleaner over the same world, whose engine is behind a proxy that lets no removal through. */
 const behindProxy = Effect.gen(function* () {
@@ -92,134 +88,75 @@ const after = Effect.gen(function* () {
 })
 
 describe("Cleaner", () => {
-  it.effect("removes the container of an expired game, moves its record and writes one success row", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      const cleaned = yield* cleanup
-      assert.strictEqual(cleaned.outcome, "removed")
-      assert.strictEqual(cleaned.lag, 86_400)
-      assert.deepStrictEqual(yield* after, {
-        status: "removed",
-        rows: ["success"],
-        leases: 0,
-        containers: 0,
-        calls: ["inspect", "remove"]
-      })
-      const [row] = (yield* StoreState).log
-      assert.include(row, { containerId: containerId(1), opSource: "auto_ttl", sourceRef: "manual", startedAt: now })
-      assert.match(row?.traceId ?? "", /^[0-9a-f]{32}$/)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("removes the container of an expired game, moves its record and writes one success row", function* () {
+    yield* seed("game", 1)
+    const cleaned = yield* cleanup
+    assert.strictEqual(cleaned.outcome, "removed")
+    assert.strictEqual(cleaned.lag, 86_400)
+    assert.deepStrictEqual(yield* after, {
+      status: "removed",
+      rows: ["success"],
+      leases: 0,
+      containers: 0,
+      calls: ["inspect", "remove"]
+    })
+    const [row] = (yield* StoreState).log
+    assert.include(row, { containerId: containerId(1), opSource: "auto_ttl", sourceRef: "manual", startedAt: now })
+    assert.match(row?.traceId ?? "", /^[0-9a-f]{32}$/)
+  })
 
-  it.effect("does nothing more to a game that it has cleaned already", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      yield* cleanup
-      assert.strictEqual((yield* cleanup).outcome, "replay_no_op")
-      assert.deepStrictEqual((yield* after).rows, ["success"])
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("does nothing more to a game that it has cleaned already", function* () {
+    yield* seed("game", 1)
+    yield* cleanup
+    assert.strictEqual((yield* cleanup).outcome, "replay_no_op")
+    assert.deepStrictEqual((yield* after).rows, ["success"])
+  })
 
-  const refusals: ReadonlyArray<{
-    readonly name: string
-    readonly record?: Partial<RuntimeRecord>
-    readonly container?: Partial<Container> | null
-    readonly outcome: Outcome
-    readonly code: ErrorCode
-    readonly row?: string
-  }> = [
-    ...(["running", "paused", "restarting"] as const).map((state) => ({
-      name: `its container is ${state}`,
-      container: { state },
-      outcome: "failed" as const,
-      code: "container_running" as const
-    })),
-    { name: "its container has no label", container: { gameId: null }, outcome: "failed", code: "identity_mismatch" },
-    {
-      name: "its container carries another game's label",
-      container: { gameId: "other" },
-      outcome: "failed",
-      code: "identity_mismatch"
-    },
-    {
-      name: "its container finished exactly at the cutoff",
-      container: { finishedAt: cutoff },
-      outcome: "conflict",
-      code: "too_recent",
-      row: "conflict"
-    },
-    {
-      name: "its container claims to have finished two minutes ahead of our clock",
-      container: { finishedAt: now + 120_000 },
-      outcome: "failed",
-      code: "engine_clock"
-    },
-    {
-      name: "its record was restarted",
-      record: { status: "running" },
-      outcome: "conflict",
-      code: "record_moved",
-      row: "conflict"
-    },
-    {
-      name: "its record is no longer due",
-      record: { lastOpAt: BigInt(cutoff) * 1000n },
-      outcome: "conflict",
-      code: "record_moved",
-      row: "conflict"
-    },
-    {
-      name: "its container id would leave the path",
-      record: { containerId: "../images/canary" },
-      outcome: "failed",
-      code: "invalid_container_id"
-    },
-    {
-      name: "it has a container that its record does not name",
-      record: { containerId: null },
-      outcome: "failed",
-      code: "container_unrecorded"
-    }
-  ]
-  it.effect.each(refusals)("keeps a game when $name", ({ record, container, outcome, code, row }) =>
-    Effect.gen(function* () {
-      yield* seed("game", 1, { ...(record && { record }), ...(container !== undefined && { container }) })
-      const cleaned = yield* cleanup
-      assert.deepStrictEqual([cleaned.outcome, cleaned.errorCode], [outcome, code])
-      const { calls, ...left } = yield* after
-      assert.deepStrictEqual(left, {
-        status: record?.status ?? "stopped",
-        rows: [row ?? code],
-        leases: 0,
-        containers: 1
-      })
-      assert.notInclude(calls, "remove")
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld.each<readonly [string, Parameters<typeof seed>[2], Outcome, ErrorCode]>([
+    ["its container is running", { container: { state: "running" } }, "failed", "container_running"],
+    ["its container is paused", { container: { state: "paused" } }, "failed", "container_running"],
+    ["its container is restarting", { container: { state: "restarting" } }, "failed", "container_running"],
+    ["its container has no label", { container: { gameId: null } }, "failed", "identity_mismatch"],
+    ["its container has another game's label", { container: { gameId: "other" } }, "failed", "identity_mismatch"],
+    ["its container finished at the cutoff", { container: { finishedAt: cutoff } }, "conflict", "too_recent"],
+    ["its container finished in the future", { container: { finishedAt: now + 120_000 } }, "failed", "engine_clock"],
+    ["its record was restarted", { record: { status: "running" } }, "conflict", "record_moved"],
+    ["its record is no longer due", { record: { lastOpAt: BigInt(cutoff) * 1000n } }, "conflict", "record_moved"],
+    ["its container id leaves the path", { record: { containerId: "../images/x" } }, "failed", "invalid_container_id"],
+    ["it has a container that no record names", { record: { containerId: null } }, "failed", "container_unrecorded"]
+  ])("keeps a game when %s", function* ([, changes, outcome, code]) {
+    yield* seed("game", 1, changes)
+    const cleaned = yield* cleanup
+    assert.deepStrictEqual([cleaned.outcome, cleaned.errorCode], [outcome, code])
+    const { calls, ...left } = yield* after
+    assert.deepStrictEqual(left, {
+      status: changes?.record?.status ?? "stopped",
+      rows: [outcome === "conflict" ? outcome : code],
+      leases: 0,
+      containers: 1
+    })
+    assert.notInclude(calls, "remove")
+  })
 
-  it.effect("removes a container that was never started, and one that a killed engine left dead", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1, { container: { state: "created", startedAt: null, finishedAt: null } })
-      assert.strictEqual((yield* cleanup).outcome, "removed")
-      yield* seed("game", 2, { container: { state: "dead" } })
-      assert.strictEqual((yield* cleanup).outcome, "removed")
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("removes a container that was never started, and one that a killed engine left dead", function* () {
+    yield* seed("game", 1, { container: { state: "created", startedAt: null, finishedAt: null } })
+    assert.strictEqual((yield* cleanup).outcome, "removed")
+    yield* seed("game", 2, { container: { state: "dead" } })
+    assert.strictEqual((yield* cleanup).outcome, "removed")
+  })
 
-  it.effect.each([
+  inWorld.each([
     { name: "the engine does not have", record: {} },
     { name: "the record does not name and the engine does not have", record: { containerId: null } }
-  ])("marks the record of a container that $name as removed", ({ record }) =>
-    Effect.gen(function* () {
-      yield* seed("game", 1, { record, container: null })
-      assert.strictEqual((yield* cleanup).outcome, "already_absent")
-      const { status, rows, leases } = yield* after
-      assert.deepStrictEqual({ status, rows, leases }, { status: "removed", rows: ["success"], leases: 0 })
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  ])("marks the record of a container that $name as removed", function* ({ record }) {
+    yield* seed("game", 1, { record, container: null })
+    assert.strictEqual((yield* cleanup).outcome, "already_absent")
+    assert.deepInclude(yield* after, { status: "removed", rows: ["success"], leases: 0 })
+  })
 
-  it.effect("event 15: charges no game whose question was withheld, although the engine may answer again by then", () =>
-    Effect.gen(function* () {
+  inWorld(
+    "event 15: charges no game whose question was withheld, although the engine may answer again by then",
+    function* () {
       yield* seed("game", 1)
       const engine = yield* MemoryEngine
       yield* engine.setIntercept(() => unreachable)
@@ -228,92 +165,86 @@ describe("Cleaner", () => {
       yield* TestClock.adjust("2 seconds")
       const cleaned = yield* cleanup
       assert.deepStrictEqual([cleaned.outcome, cleaned.ends?._tag], ["interrupted", "PassRefused"])
-      const { containers, leases, rows } = yield* after
-      assert.deepStrictEqual([containers, leases, rows, (yield* StoreState).backoffs.size], [1, 0, [], 0])
-    }).pipe(Effect.provide(layerWorld()))
+      assert.deepInclude(yield* after, { containers: 1, leases: 0, rows: [] })
+      assert.strictEqual((yield* StoreState).backoffs.size, 0)
+    }
   )
 
-  it.effect.each([
+  inWorld.each([
     ["that is running", { state: "running" }, true],
     ["that changed too recently", { finishedAt: cutoff }, true],
     ["that another has removed", null, false]
-  ] as const)("event 18: a game backs off after a container %s, if it was refused: $2", ([, container, backsOff]) =>
-    Effect.gen(function* () {
+  ] as const)(
+    "event 18: a game backs off after a container %s, if it was refused: $2",
+    function* ([, container, backsOff]) {
       yield* seed("game", 1, { container })
       yield* cleanup
       assert.strictEqual((yield* StoreState).backoffs.has("game"), backsOff)
-    }).pipe(Effect.provide(layerWorld()))
+    }
   )
 
-  it.effect(
+  inWorld(
     "names an unresolved removal until it is resolved or its lease has run out, not only until it is looked at",
-    () =>
-      Effect.gen(function* () {
-        yield* seed("game", 1)
-        const cleaner = yield* Cleaner
-        const engine = yield* MemoryEngine
-        yield* engine.setIntercept((operation) => (operation === "remove" ? garbage : Effect.void))
-        const failing = yield* Effect.forkChild(cleanup)
-        yield* TestClock.adjust("20 seconds")
-        assert.strictEqual((yield* Fiber.join(failing)).errorCode, "outcome_unknown")
-        yield* engine.setIntercept(() => Effect.void)
-        assert.strictEqual((yield* cleanup).errorCode, "lease_busy")
-        assert.deepStrictEqual(yield* cleaner.unresolved, ["game"])
-        const { leases } = yield* StoreState
-        const lease = leases.get("game")
-        assert(lease !== undefined)
-        leases.set("game", { ...lease, expiresAt: 0 })
-        yield* (yield* MemoryEngine).drop(containerId(1))
-        assert.strictEqual((yield* cleanup).errorCode, "lease_busy")
-        assert.deepStrictEqual(yield* cleaner.unresolved, ["game"])
-        ;(yield* StoreState).backoffs.clear()
-        assert.strictEqual((yield* cleanup).outcome, "already_absent")
-        assert.deepStrictEqual(yield* cleaner.unresolved, [])
-      }).pipe(Effect.provide(layerWorld()))
-  )
-
-  it.effect("event 13: believes in absence only when the known engine has said it again", () =>
-    Effect.gen(function* () {
+    function* () {
       yield* seed("game", 1)
+      const cleaner = yield* Cleaner
       const engine = yield* MemoryEngine
-      const [container] = yield* engine.containers
-      assert(container !== undefined)
-      yield* engine.drop(containerId(1))
-      yield* engine.setIntercept((operation) => (operation === "identity" ? engine.put(container) : Effect.void))
-      assert.strictEqual((yield* cleanup).errorCode, "engine_error")
-      assert.strictEqual((yield* StoreState).records.get("game")?.status, "stopped")
-    }).pipe(Effect.provide(layerWorld()))
+      yield* atEngine("remove", garbage)
+      const failing = yield* Effect.forkChild(cleanup)
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual((yield* Fiber.join(failing)).errorCode, "outcome_unknown")
+      yield* engine.setIntercept(() => Effect.void)
+      assert.strictEqual((yield* cleanup).errorCode, "lease_busy")
+      assert.deepStrictEqual(yield* cleaner.unresolved, ["game"])
+      const { leases } = yield* StoreState
+      const lease = leases.get("game")
+      assert(lease !== undefined)
+      leases.set("game", { ...lease, expiresAt: 0 })
+      yield* (yield* MemoryEngine).drop(containerId(1))
+      assert.strictEqual((yield* cleanup).errorCode, "lease_busy")
+      assert.deepStrictEqual(yield* cleaner.unresolved, ["game"])
+      ;(yield* StoreState).backoffs.clear()
+      assert.strictEqual((yield* cleanup).outcome, "already_absent")
+      assert.deepStrictEqual(yield* cleaner.unresolved, [])
+    }
   )
 
-  it.effect("records a removal that may have been ours although its record changed meanwhile", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      const engine = yield* MemoryEngine
-      const state = yield* StoreState
-      yield* engine.setIntercept((operation) => {
-        const record = state.records.get("game")
-        if (operation !== "remove" || record === undefined) return Effect.void
-        state.records.set("game", { ...record, status: "running" })
-        return Effect.andThen(engine.drop(containerId(1)), garbage)
-      })
-      assert.strictEqual((yield* cleanup).errorCode, "removed_not_committed")
-      assert.deepStrictEqual((yield* after).rows, ["removed_not_committed"])
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 13: believes in absence only when the known engine has said it again", function* () {
+    yield* seed("game", 1)
+    const engine = yield* MemoryEngine
+    const [container] = yield* engine.containers
+    assert(container !== undefined)
+    yield* engine.drop(containerId(1))
+    yield* atEngine("identity", engine.put(container))
+    assert.strictEqual((yield* cleanup).errorCode, "engine_error")
+    assert.strictEqual((yield* StoreState).records.get("game")?.status, "stopped")
+  })
 
-  it.effect("writes the row of an absent container whose record changed before the commit", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1, { container: null })
-      const state = yield* StoreState
-      state.intercept = (operation) => {
-        const record = state.records.get("game")
-        if (operation === "commit" && record !== undefined) state.records.set("game", { ...record, status: "running" })
-        return Effect.void
-      }
-      assert.strictEqual((yield* cleanup).errorCode, "record_moved")
-      assert.deepStrictEqual((yield* after).rows, ["conflict"])
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("records a removal that may have been ours although its record changed meanwhile", function* () {
+    yield* seed("game", 1)
+    const engine = yield* MemoryEngine
+    const state = yield* StoreState
+    yield* engine.setIntercept((operation) => {
+      const record = state.records.get("game")
+      if (operation !== "remove" || record === undefined) return Effect.void
+      state.records.set("game", { ...record, status: "running" })
+      return Effect.andThen(engine.drop(containerId(1)), garbage)
+    })
+    assert.strictEqual((yield* cleanup).errorCode, "removed_not_committed")
+    assert.deepStrictEqual((yield* after).rows, ["removed_not_committed"])
+  })
+
+  inWorld("writes the row of an absent container whose record changed before the commit", function* () {
+    yield* seed("game", 1, { container: null })
+    const state = yield* StoreState
+    state.intercept = (operation) => {
+      const record = state.records.get("game")
+      if (operation === "commit" && record !== undefined) state.records.set("game", { ...record, status: "running" })
+      return Effect.void
+    }
+    assert.strictEqual((yield* cleanup).errorCode, "record_moved")
+    assert.deepStrictEqual((yield* after).rows, ["conflict"])
+  })
 
   it.effect("records a removal although an interruption comes with its answer", () => {
     let interrupt = () => {}
@@ -334,61 +265,51 @@ describe("Cleaner", () => {
       const fiber = yield* Effect.forkDetach(told(cleaner), { uninterruptible: true })
       interrupt = () => fiber.interruptUnsafe()
       assert.strictEqual((yield* Fiber.join(fiber)).outcome, "removed")
-      const { containers, leases, rows, status } = yield* after
-      assert.deepStrictEqual([containers, leases, status, rows], [0, 0, "removed", ["success"]])
+      assert.deepInclude(yield* after, { status: "removed", rows: ["success"], leases: 0, containers: 0 })
     }).pipe(Effect.provide(layerWorld()), Effect.withTracer(tracer))
   })
 
-  it.effect("event 13: does not take another engine's word that a container is absent", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1, { container: null })
-      yield* (yield* MemoryEngine).setIdentity(EngineId.make("other/none"))
-      const cleaned = yield* cleanup
-      assert.strictEqual(cleaned.outcome, "interrupted")
-      assert.strictEqual(cleaned.ends?.reason, "engine_changed")
-      const { status, rows, leases } = yield* after
-      assert.deepStrictEqual({ status, rows, leases }, { status: "stopped", rows: [], leases: 0 })
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 13: does not take another engine's word that a container is absent", function* () {
+    yield* seed("game", 1, { container: null })
+    yield* (yield* MemoryEngine).setIdentity(EngineId.make("other/none"))
+    const cleaned = yield* cleanup
+    assert.deepStrictEqual([cleaned.outcome, cleaned.ends?.reason], ["interrupted", "engine_changed"])
+    assert.deepInclude(yield* after, { status: "stopped", rows: [], leases: 0 })
+  })
 
-  it.effect("leaves a game alone while another holds its lease", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      const foreign = { owner: "other", token: 7n, expiresAt: now + 1000 }
-      ;(yield* StoreState).leases.set("game", foreign)
-      assert.strictEqual((yield* cleanup).errorCode, "lease_busy")
-      assert.deepStrictEqual((yield* StoreState).leases.get("game"), foreign)
-      assert.deepStrictEqual((yield* after).calls, [])
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("leaves a game alone while another holds its lease", function* () {
+    yield* seed("game", 1)
+    const foreign = { owner: "other", token: 7n, expiresAt: now + 1000 }
+    ;(yield* StoreState).leases.set("game", foreign)
+    assert.strictEqual((yield* cleanup).errorCode, "lease_busy")
+    assert.deepStrictEqual((yield* StoreState).leases.get("game"), foreign)
+    assert.deepStrictEqual((yield* after).calls, [])
+  })
 
-  it.effect("takes over a lease that has expired", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      ;(yield* StoreState).leases.set("game", { owner: "other", token: 7n, expiresAt: now })
-      assert.strictEqual((yield* cleanup).outcome, "removed")
-      assert.strictEqual((yield* Metric.value(Metrics.leaseTakeovers)).count, 1)
-    }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
-  )
+  inWorld("takes over a lease that has expired", function* () {
+    yield* seed("game", 1)
+    ;(yield* StoreState).leases.set("game", { owner: "other", token: 7n, expiresAt: now })
+    assert.strictEqual((yield* cleanup).outcome, "removed")
+    assert.strictEqual((yield* Metric.value(Metrics.leaseTakeovers)).count, 1)
+  })
 
-  it.effect("renews the lease when too little of its trust is left for a removal", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      const statements: Array<string> = []
-      ;(yield* StoreState).intercept = (operation) => {
-        statements.push(operation)
-        return operation === "reread" ? TestClock.setTime(now + 36_000) : Effect.void
-      }
-      assert.strictEqual((yield* cleanup).outcome, "removed")
-      assert.deepStrictEqual(statements, ["acquire", "reread", "renew", "commit"])
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("renews the lease when too little of its trust is left for a removal", function* () {
+    yield* seed("game", 1)
+    const statements: Array<string> = []
+    ;(yield* StoreState).intercept = (operation) => {
+      statements.push(operation)
+      return operation === "reread" ? TestClock.setTime(now + 36_000) : Effect.void
+    }
+    assert.strictEqual((yield* cleanup).outcome, "removed")
+    assert.deepStrictEqual(statements, ["acquire", "reread", "renew", "commit"])
+  })
 
-  it.effect.each([
+  inWorld.each([
     ["fails", 36_000, storeDown],
     ["comes after the lease has expired", 61_000, undefined]
-  ] as const)("event 5: sends no removal when too little trust is left and the renewal %s", ([, passed, failure]) =>
-    Effect.gen(function* () {
+  ] as const)(
+    "event 5: sends no removal when too little trust is left and the renewal %s",
+    function* ([, passed, failure]) {
       yield* seed("game", 1)
       ;(yield* StoreState).intercept = (operation) =>
         operation === "reread"
@@ -396,230 +317,175 @@ describe("Cleaner", () => {
           : operation === "renew" && failure !== undefined
             ? failure
             : Effect.void
-      const cleaned = yield* cleanup
-      assert.strictEqual(cleaned.errorCode, "lease_lost")
-      const { rows, leases, containers } = yield* after
-      assert.deepStrictEqual({ rows, leases, containers }, { rows: [], leases: 0, containers: 1 })
-    }).pipe(Effect.provide(layerWorld()))
+      assert.strictEqual((yield* cleanup).errorCode, "lease_lost")
+      assert.deepInclude(yield* after, { rows: [], leases: 0, containers: 1 })
+    }
   )
 
-  it.effect("waits for a removal that someone else has begun", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1, { container: { state: "removing" } })
-      const fiber = yield* Effect.forkChild(cleanup)
-      yield* TestClock.adjust("1 second")
-      yield* (yield* MemoryEngine).drop(containerId(1))
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual((yield* Fiber.join(fiber)).outcome, "already_absent")
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("waits for a removal that someone else has begun", function* () {
+    yield* seed("game", 1, { container: { state: "removing" } })
+    const fiber = yield* Effect.forkChild(cleanup)
+    yield* TestClock.adjust("1 second")
+    yield* (yield* MemoryEngine).drop(containerId(1))
+    yield* TestClock.adjust("1 second")
+    assert.strictEqual((yield* Fiber.join(fiber)).outcome, "already_absent")
+  })
 
-  it.effect("event 9: calls a container that was started between the inspection and the removal running", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      const engine = yield* MemoryEngine
-      const start = Effect.flatMap(engine.containers, ([container]) =>
-        container === undefined ? Effect.void : engine.put({ ...container, state: "running" })
-      )
-      yield* engine.setIntercept((operation) => (operation === "remove" ? start : Effect.void))
-      assert.strictEqual((yield* cleanup).errorCode, "container_running")
-      const { rows, leases, containers } = yield* after
-      assert.deepStrictEqual({ rows, leases, containers }, { rows: ["container_running"], leases: 0, containers: 1 })
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 9: calls a container that was started between the inspection and the removal running", function* () {
+    yield* seed("game", 1)
+    const engine = yield* MemoryEngine
+    const start = Effect.flatMap(engine.containers, ([container]) =>
+      container === undefined ? Effect.void : engine.put({ ...container, state: "running" })
+    )
+    yield* atEngine("remove", start)
+    assert.strictEqual((yield* cleanup).errorCode, "container_running")
+    assert.deepInclude(yield* after, { rows: ["container_running"], leases: 0, containers: 1 })
+  })
 
-  it.effect("finds out that a removal without an answer was carried out", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      const engine = yield* MemoryEngine
-      yield* engine.setIntercept((operation) =>
-        operation === "remove" ? Effect.andThen(engine.drop(containerId(1)), Effect.never) : Effect.void
-      )
-      const fiber = yield* Effect.forkChild(cleanup)
-      yield* TestClock.adjust(engineTimeout)
-      assert.strictEqual((yield* Fiber.join(fiber)).outcome, "already_absent")
-      assert.deepStrictEqual((yield* after).leases, 0)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("finds out that a removal without an answer was carried out", function* () {
+    yield* seed("game", 1)
+    const { drop } = yield* MemoryEngine
+    yield* atEngine("remove", Effect.andThen(drop(containerId(1)), Effect.never))
+    const fiber = yield* Effect.forkChild(cleanup)
+    yield* TestClock.adjust(engineTimeout)
+    assert.strictEqual((yield* Fiber.join(fiber)).outcome, "already_absent")
+    assert.deepStrictEqual((yield* after).leases, 0)
+  })
 
-  it.effect("keeps the lease when a removal without an answer may still be carried out", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "remove" ? Effect.never : Effect.void))
-      const fiber = yield* Effect.forkChild(cleanup)
-      yield* TestClock.adjust(Duration.times(engineTimeout, 3))
-      const cleaned = yield* Fiber.join(fiber)
-      assert.strictEqual(cleaned.errorCode, "outcome_unknown")
-      assert.isTrue(cleaned.unresolved)
-      const { status, rows, leases } = yield* after
-      assert.deepStrictEqual({ status, rows, leases }, { status: "stopped", rows: ["outcome_unknown"], leases: 1 })
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("keeps the lease when a removal without an answer may still be carried out", function* () {
+    yield* seed("game", 1)
+    yield* atEngine("remove", Effect.never)
+    const fiber = yield* Effect.forkChild(cleanup)
+    yield* TestClock.adjust(Duration.times(engineTimeout, 3))
+    const cleaned = yield* Fiber.join(fiber)
+    assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["outcome_unknown", true])
+    assert.deepInclude(yield* after, { status: "stopped", rows: ["outcome_unknown"], leases: 1 })
+  })
 
-  it.effect(
+  inWorld(
     "event 13: records no absence that an engine confirmed which was put there after it was asked who it is",
-    () =>
-      Effect.gen(function* () {
-        yield* seed("game", 1, { container: null })
-        const engine = yield* MemoryEngine
-        let searches = 0
-        yield* engine.setIntercept((operation) =>
-          operation === "find" && ++searches === 2 ? engine.setIdentity(EngineId.make("other/none")) : Effect.void
-        )
-        const cleaned = yield* cleanup
-        assert.deepStrictEqual([cleaned.outcome, cleaned.ends?.reason], ["interrupted", "engine_changed"])
-        const { status, rows, leases } = yield* after
-        assert.deepStrictEqual({ status, rows, leases }, { status: "stopped", rows: [], leases: 0 })
-      }).pipe(Effect.provide(layerWorld()))
-  )
-
-  it.effect("records a removal that may have been ours although the game has another container by now", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
+    function* () {
+      yield* seed("game", 1, { container: null })
       const engine = yield* MemoryEngine
+      let searches = 0
       yield* engine.setIntercept((operation) =>
-        operation === "remove"
-          ? Effect.gen(function* () {
-              const [container] = yield* engine.containers
-              yield* engine.drop(containerId(1))
-              if (container !== undefined) yield* engine.put({ ...container, id: containerId(2) })
-              return yield* garbage
-            })
-          : Effect.void
+        operation === "find" && ++searches === 2 ? engine.setIdentity(EngineId.make("other/none")) : Effect.void
       )
-      assert.strictEqual((yield* cleanup).outcome, "already_absent")
-      const { status, rows, containers } = yield* after
-      assert.deepStrictEqual({ status, rows, containers }, { status: "removed", rows: ["success"], containers: 1 })
-    }).pipe(Effect.provide(layerWorld()))
+      const cleaned = yield* cleanup
+      assert.deepStrictEqual([cleaned.outcome, cleaned.ends?.reason], ["interrupted", "engine_changed"])
+      assert.deepInclude(yield* after, { status: "stopped", rows: [], leases: 0 })
+    }
   )
 
-  it.effect(
+  inWorld("records a removal that may have been ours although the game has another container by now", function* () {
+    yield* seed("game", 1)
+    const engine = yield* MemoryEngine
+    const [container] = yield* engine.containers
+    assert(container !== undefined)
+    const another = Effect.andThen(engine.drop(containerId(1)), engine.put({ ...container, id: containerId(2) }))
+    yield* atEngine("remove", Effect.andThen(another, garbage))
+    assert.strictEqual((yield* cleanup).outcome, "already_absent")
+    assert.deepInclude(yield* after, { status: "removed", rows: ["success"], containers: 1 })
+  })
+
+  inWorld(
     "event 31: ends at once with the engine's words when it refuses a removal and leaves the container as it was",
-    () =>
-      Effect.gen(function* () {
-        yield* seed("game", 1)
-        yield* (yield* MemoryEngine).setIntercept((operation) =>
-          operation === "remove"
-            ? new ContainerEngineError({
-                operation,
-                reason: new UnexpectedAnswer({ status: 500, detail: "the engine answered 500: driver failed" })
-              })
-            : Effect.void
-        )
-        const cleaned = yield* cleanup
-        assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["engine_error", false])
-        assert.match(cleaned.message, /not removed: the engine answered 500: driver failed/)
-        const { calls, containers, leases, rows } = yield* after
-        assert.deepStrictEqual({ rows, leases, containers }, { rows: ["engine_error"], leases: 0, containers: 1 })
-        assert.deepStrictEqual(calls, ["inspect", "remove", "inspect"])
-      }).pipe(Effect.provide(layerWorld()))
-  )
-
-  it.effect("event 31: keeps the lease when it was a proxy that refused the removal", () =>
-    Effect.gen(function* () {
+    function* () {
       yield* seed("game", 1)
-      const { cleaner, refused } = yield* behindProxy
-      const cleaned = yield* told(cleaner)
-      assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["engine_error", true])
-      assert.include(cleaned.message, refused)
-      assert.strictEqual((yield* after).leases, 1)
-    }).pipe(Effect.provide(layerWorld()))
+      const reason = new UnexpectedAnswer({ status: 500, detail: "the engine answered 500: driver failed" })
+      yield* atEngine("remove", Effect.fail(new ContainerEngineError({ operation: "remove", reason })))
+      const cleaned = yield* cleanup
+      assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["engine_error", false])
+      assert.match(cleaned.message, /not removed: the engine answered 500: driver failed/)
+      assert.deepInclude(yield* after, { rows: ["engine_error"], leases: 0, containers: 1 })
+      assert.deepStrictEqual((yield* after).calls, ["inspect", "remove", "inspect"])
+    }
   )
 
-  it.effect("keeps the lease when the engine refuses a removal because another one is in progress", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      const engine = yield* MemoryEngine
-      const removing = seed("game", 1, { container: { state: "removing" } }).pipe(
-        Effect.provideService(MemoryEngine, engine),
-        Effect.provideService(StoreState, yield* StoreState)
-      )
-      yield* engine.setIntercept((operation) => (operation === "remove" ? removing : Effect.void))
-      const fiber = yield* Effect.forkChild(cleanup)
-      yield* TestClock.adjust(Duration.times(engineTimeout, 2))
-      const cleaned = yield* Fiber.join(fiber)
-      assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["outcome_unknown", true])
-      assert.strictEqual((yield* after).leases, 1)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 31: keeps the lease when it was a proxy that refused the removal", function* () {
+    yield* seed("game", 1)
+    const { cleaner, refused } = yield* behindProxy
+    const cleaned = yield* told(cleaner)
+    assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["engine_error", true])
+    assert.include(cleaned.message, refused)
+    assert.strictEqual((yield* after).leases, 1)
+  })
 
-  it.effect(
+  inWorld("keeps the lease when the engine refuses a removal because another one is in progress", function* () {
+    yield* seed("game", 1)
+    const removing = Effect.provideContext(
+      seed("game", 1, { container: { state: "removing" } }),
+      yield* Effect.context<StoreState | MemoryEngine>()
+    )
+    yield* atEngine("remove", removing)
+    const fiber = yield* Effect.forkChild(cleanup)
+    yield* TestClock.adjust(Duration.times(engineTimeout, 2))
+    const cleaned = yield* Fiber.join(fiber)
+    assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["outcome_unknown", true])
+    assert.strictEqual((yield* after).leases, 1)
+  })
+
+  inWorld(
     "event 5: writes the row of a removal that may have been ours after 32 minutes frozen, the game started again by then",
-    () =>
-      Effect.gen(function* () {
-        yield* seed("game", 1)
-        const engine = yield* MemoryEngine
-        const state = yield* StoreState
-        const frozenWhileStartedAgain = Effect.suspend(() => {
-          const record = state.records.get("game")
-          assert(record !== undefined)
-          state.records.set("game", { ...record, status: "running", containerId: containerId(2) })
-          state.leases.delete("game")
-          return TestClock.setTime(now + Duration.toMillis("32 minutes"))
-        })
-        yield* engine.setIntercept((operation) => {
-          if (operation === "remove") {
-            return engine
-              .drop(containerId(1))
-              .pipe(Effect.andThen(frozenWhileStartedAgain), Effect.andThen(Effect.never))
-          }
-          return operation === "find" ? unreachable : Effect.void
-        })
-        assert.strictEqual((yield* cleanup).errorCode, "outcome_unknown")
-        const { rows, leases } = yield* after
-        assert.deepStrictEqual({ rows, leases }, { rows: ["outcome_unknown"], leases: 0 })
-        assert.strictEqual(state.log[0]?.containerId, containerId(1))
-        assert.strictEqual(state.backoffs.size, 0)
-      }).pipe(Effect.provide(layerWorld()))
-  )
-
-  it.effect("charges a game with an answer that makes no sense", () =>
-    Effect.gen(function* () {
+    function* () {
       yield* seed("game", 1)
-      yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "inspect" ? garbage : Effect.void))
-      assert.strictEqual((yield* cleanup).errorCode, "engine_error")
-      assert.deepStrictEqual((yield* after).rows, ["engine_error"])
-    }).pipe(Effect.provide(layerWorld()))
-  )
-
-  it.effect("charges a game whose container alone is not answered for", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "inspect" ? unreachable : Effect.void))
-      assert.strictEqual((yield* cleanup).errorCode, "engine_unavailable")
-      assert.deepStrictEqual((yield* after).rows, ["engine_unavailable"])
-    }).pipe(Effect.provide(layerWorld()))
-  )
-
-  it.effect("does not charge a game when the engine does not answer at all", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      yield* (yield* MemoryEngine).setIntercept(() => unreachable)
-      const cleaned = yield* cleanup
-      assert.deepStrictEqual([cleaned.outcome, cleaned.ends?.reason], ["interrupted", "engine_down"])
-      const { rows, leases } = yield* after
-      assert.deepStrictEqual({ rows, leases }, { rows: [], leases: 0 })
-    }).pipe(Effect.provide(layerWorld()))
-  )
-
-  it.effect("reports a container that was removed while its record changed, with its id", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      const state = yield* StoreState
-      state.intercept = (operation) =>
-        operation === "commit" ? seed("game", 1, { record: { status: "running" } }).pipe(provideWorld) : Effect.void
       const engine = yield* MemoryEngine
-      const provideWorld = <A>(self: Effect.Effect<A, never, StoreState | MemoryEngine>) =>
-        self.pipe(Effect.provideService(StoreState, state), Effect.provideService(MemoryEngine, engine))
-      const cleaned = yield* cleanup
-      assert.deepStrictEqual([cleaned.errorCode, cleaned.containerId], ["removed_not_committed", containerId(1)])
-      assert.deepStrictEqual((yield* after).rows, ["removed_not_committed"])
+      const state = yield* StoreState
+      const frozenWhileStartedAgain = Effect.suspend(() => {
+        const record = state.records.get("game")
+        assert(record !== undefined)
+        state.records.set("game", { ...record, status: "running", containerId: containerId(2) })
+        state.leases.delete("game")
+        return TestClock.setTime(now + Duration.toMillis("32 minutes"))
+      })
+      yield* engine.setIntercept((operation) => {
+        if (operation === "remove") {
+          return engine.drop(containerId(1)).pipe(Effect.andThen(frozenWhileStartedAgain), Effect.andThen(Effect.never))
+        }
+        return operation === "find" ? unreachable : Effect.void
+      })
+      assert.strictEqual((yield* cleanup).errorCode, "outcome_unknown")
+      assert.deepInclude(yield* after, { rows: ["outcome_unknown"], leases: 0 })
       assert.strictEqual(state.log[0]?.containerId, containerId(1))
-    }).pipe(Effect.provide(layerWorld()))
+      assert.strictEqual(state.backoffs.size, 0)
+    }
   )
 
-  it.effect("says that a container was removed when the database cannot record it, and the next attempt does", () =>
-    Effect.gen(function* () {
+  inWorld.each([
+    ["an answer that makes no sense", garbage, "engine_error"],
+    ["no answer for its container alone", unreachable, "engine_unavailable"]
+  ] as const)("charges a game with %s", function* ([, failure, code]) {
+    yield* seed("game", 1)
+    yield* atEngine("inspect", failure)
+    assert.strictEqual((yield* cleanup).errorCode, code)
+    assert.deepStrictEqual((yield* after).rows, [code])
+  })
+
+  inWorld("does not charge a game when the engine does not answer at all", function* () {
+    yield* seed("game", 1)
+    yield* (yield* MemoryEngine).setIntercept(() => unreachable)
+    const cleaned = yield* cleanup
+    assert.deepStrictEqual([cleaned.outcome, cleaned.ends?.reason], ["interrupted", "engine_down"])
+    assert.deepInclude(yield* after, { rows: [], leases: 0 })
+  })
+
+  inWorld("reports a container that was removed while its record changed, with its id", function* () {
+    yield* seed("game", 1)
+    const state = yield* StoreState
+    const restarted = Effect.provideContext(
+      seed("game", 1, { record: { status: "running" } }),
+      yield* Effect.context<StoreState | MemoryEngine>()
+    )
+    state.intercept = (operation) => (operation === "commit" ? restarted : Effect.void)
+    const cleaned = yield* cleanup
+    assert.deepStrictEqual([cleaned.errorCode, cleaned.containerId], ["removed_not_committed", containerId(1)])
+    assert.deepStrictEqual((yield* after).rows, ["removed_not_committed"])
+    assert.strictEqual(state.log[0]?.containerId, containerId(1))
+  })
+
+  inWorld(
+    "says that a container was removed when the database cannot record it, and the next attempt does",
+    function* () {
       yield* seed("game", 1)
       const state = yield* StoreState
       state.intercept = (operation) => (operation === "commit" ? storeDown : Effect.void)
@@ -630,57 +496,44 @@ describe("Cleaner", () => {
       yield* TestClock.adjust(leaseTtl)
       assert.strictEqual((yield* cleanup).outcome, "already_absent")
       assert.deepStrictEqual((yield* after).rows, ["success"])
-    }).pipe(Effect.provide(layerWorld()))
+    }
   )
 
-  it.effect("event 25: ends a game that meets a bug as an internal error, with its lease released", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      yield* (yield* MemoryEngine).setIntercept(() => Effect.die(new Error("bug")))
-      assert.strictEqual((yield* cleanup).errorCode, "internal_error")
-      const { rows, leases } = yield* after
-      assert.deepStrictEqual({ rows, leases }, { rows: ["internal_error"], leases: 0 })
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 25: ends a game that meets a bug as an internal error, with its lease released", function* () {
+    yield* seed("game", 1)
+    yield* (yield* MemoryEngine).setIntercept(() => Effect.die(new Error("bug")))
+    assert.strictEqual((yield* cleanup).errorCode, "internal_error")
+    assert.deepInclude(yield* after, { rows: ["internal_error"], leases: 0 })
+  })
 
-  it.effect("ends a game whose lease meets a bug as an internal error", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      ;(yield* StoreState).intercept = () => Effect.die(new Error("bug"))
-      assert.strictEqual((yield* cleanup).errorCode, "internal_error")
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("ends a game whose lease meets a bug as an internal error", function* () {
+    yield* seed("game", 1)
+    ;(yield* StoreState).intercept = () => Effect.die(new Error("bug"))
+    assert.strictEqual((yield* cleanup).errorCode, "internal_error")
+  })
 
-  it.effect("releases the lease without a row when it is interrupted before the removal", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      const inspecting = yield* Deferred.make<void>()
-      yield* (yield* MemoryEngine).setIntercept(() =>
-        Effect.andThen(Deferred.succeed(inspecting, undefined), Effect.never)
-      )
-      const fiber = yield* Effect.forkChild(cleanup, { uninterruptible: true })
-      yield* Deferred.await(inspecting)
-      yield* Fiber.interrupt(fiber)
-      assert.strictEqual((yield* Fiber.join(fiber)).outcome, "interrupted")
-      const { rows, leases } = yield* after
-      assert.deepStrictEqual({ rows, leases }, { rows: [], leases: 0 })
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("releases the lease without a row when it is interrupted before the removal", function* () {
+    yield* seed("game", 1)
+    const { reached } = yield* heldAtEngine("inspect")
+    const fiber = yield* Effect.forkChild(cleanup, { uninterruptible: true })
+    yield* reached
+    yield* Fiber.interrupt(fiber)
+    assert.strictEqual((yield* Fiber.join(fiber)).outcome, "interrupted")
+    assert.deepInclude(yield* after, { rows: [], leases: 0 })
+  })
 
-  it.effect("releases the lease when it is interrupted while it waits for its turn at the engine", () =>
-    Effect.gen(function* () {
+  inWorld.with({ concurrency: 1 })(
+    "releases the lease when it is interrupted while it waits for its turn at the engine",
+    function* () {
       yield* seed("game", 1)
       yield* seed("other", 2)
-      const inspecting = yield* Deferred.make<void>()
       const leased = yield* Deferred.make<void>()
-      yield* (yield* MemoryEngine).setIntercept(() =>
-        Effect.andThen(Deferred.succeed(inspecting, undefined), Effect.never)
-      )
+      const { reached } = yield* heldAtEngine("inspect")
       const cleaner = yield* Cleaner
       const first = yield* Effect.forkChild(Effect.exit(cleaner.cleanup({ ...request, gameId: "other" })), {
         uninterruptible: true
       })
-      yield* Deferred.await(inspecting)
+      yield* reached
       ;(yield* StoreState).intercept = (operation) =>
         operation === "reread" || operation === "acquire" ? Deferred.succeed(leased, undefined) : Effect.void
       const waiting = yield* Effect.forkChild(told(cleaner), { uninterruptible: true })
@@ -690,45 +543,34 @@ describe("Cleaner", () => {
       assert.strictEqual((yield* Fiber.join(waiting)).outcome, "interrupted")
       assert.deepStrictEqual([...(yield* StoreState).leases.keys()], ["other"])
       yield* Fiber.interrupt(first)
-    }).pipe(Effect.provide(layerWorld({ concurrency: 1 })))
+    }
   )
 
-  it.effect("event 25: keeps the lease when it is interrupted during a removal", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      const removing = yield* Deferred.make<void>()
-      yield* (yield* MemoryEngine).setIntercept((operation) =>
-        operation === "remove" ? Effect.andThen(Deferred.succeed(removing, undefined), Effect.never) : Effect.void
-      )
-      const fiber = yield* Effect.forkChild(cleanup, { uninterruptible: true })
-      yield* Deferred.await(removing)
-      yield* Fiber.interrupt(fiber)
-      const cleaned = yield* Fiber.join(fiber)
-      assert.deepStrictEqual([cleaned.outcome, cleaned.unresolved], ["interrupted", true])
-      const { rows, leases } = yield* after
-      assert.deepStrictEqual({ rows, leases }, { rows: [], leases: 1 })
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 25: keeps the lease when it is interrupted during a removal", function* () {
+    yield* seed("game", 1)
+    const { reached } = yield* heldAtEngine("remove")
+    const fiber = yield* Effect.forkChild(cleanup, { uninterruptible: true })
+    yield* reached
+    yield* Fiber.interrupt(fiber)
+    const cleaned = yield* Fiber.join(fiber)
+    assert.deepStrictEqual([cleaned.outcome, cleaned.unresolved], ["interrupted", true])
+    assert.deepInclude(yield* after, { rows: [], leases: 1 })
+  })
 
-  it.effect("lets two attempts on one game leave one removal and one audit row", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      yield* Effect.all([cleanup, cleanup], { concurrency: "unbounded" })
-      const { status, rows, leases } = yield* after
-      assert.deepStrictEqual({ status, rows, leases }, { status: "removed", rows: ["success"], leases: 0 })
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("lets two attempts on one game leave one removal and one audit row", function* () {
+    yield* seed("game", 1)
+    yield* Effect.all([cleanup, cleanup], { concurrency: "unbounded" })
+    assert.deepInclude(yield* after, { status: "removed", rows: ["success"], leases: 0 })
+  })
 
-  it.effect("counts every attempt under its outcome and code, and nothing in flight afterwards", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      yield* cleanup
-      yield* cleanup
-      const count = (outcome: Outcome, code: ErrorCode | null) =>
-        Effect.map(Metric.value(Metrics.gamesFor(outcome, code, "auto_ttl")), (state) => state.count)
-      assert.strictEqual(yield* count("removed", null), 1)
-      assert.strictEqual(yield* count("replay_no_op", "replay_no_op"), 1)
-      assert.strictEqual((yield* Metric.value(Metrics.inFlight)).count, 0)
-    }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
-  )
+  inWorld("counts every attempt under its outcome and code, and nothing in flight afterwards", function* () {
+    yield* seed("game", 1)
+    yield* cleanup
+    yield* cleanup
+    const count = (outcome: Outcome, code: ErrorCode | null) =>
+      Effect.map(Metric.value(Metrics.gamesFor(outcome, code, "auto_ttl")), (state) => state.count)
+    assert.strictEqual(yield* count("removed", null), 1)
+    assert.strictEqual(yield* count("replay_no_op", "replay_no_op"), 1)
+    assert.strictEqual((yield* Metric.value(Metrics.inFlight)).count, 0)
+  })
 })

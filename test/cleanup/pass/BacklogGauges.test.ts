@@ -4,11 +4,9 @@ import { TestClock } from "effect/testing"
 import * as CleanupWorker from "../../../src/cleanup/CleanupWorker.ts"
 import * as BacklogGauges from "../../../src/cleanup/pass/BacklogGauges.ts"
 import * as Metrics from "../../../src/observability/Metrics.ts"
-import { StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
 import { StoreState } from "../../adapters/memory/StoreState.ts"
-import { layerWorld, seed, settings } from "../../support/world.ts"
+import { inWorld, layerWorld, seed, settings, storeDown } from "../../support/world.ts"
 
-const down = new StoreError({ operation: "backlog", reason: new Unavailable({ cause: new Error("down") }) })
 const due = Effect.map(Metric.value(Metrics.backlogFor("due")), ({ value }) => value)
 
 /** The levels of the lines that say that the backlog is not known. */
@@ -20,22 +18,20 @@ const levelsOf = (levels: Array<string>) =>
   ])
 
 describe("BacklogGauges", () => {
-  it.effect("follow once a minute, and keep their value while the database is away", () =>
-    Effect.gen(function* () {
-      yield* seed("game", 1)
-      yield* Layer.build(BacklogGauges.layer(settings))
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* due, 1)
-      const state = yield* StoreState
-      state.intercept = () => down
-      yield* seed("other", 2)
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual(yield* due, 1)
-      state.intercept = () => Effect.void
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual(yield* due, 2)
-    }).pipe(Effect.provide(layerWorld()), Effect.provideService(Metric.MetricRegistry, new Map()))
-  )
+  inWorld("follow once a minute, and keep their value while the database is away", function* () {
+    yield* seed("game", 1)
+    yield* Layer.build(BacklogGauges.layer(settings))
+    yield* TestClock.adjust("1 second")
+    assert.strictEqual(yield* due, 1)
+    const state = yield* StoreState
+    state.intercept = () => storeDown
+    yield* seed("other", 2)
+    yield* TestClock.adjust("1 minute")
+    assert.strictEqual(yield* due, 1)
+    state.intercept = () => Effect.void
+    yield* TestClock.adjust("1 minute")
+    assert.strictEqual(yield* due, 2)
+  })
 
   it.effect.each(["enforce", "dry_run", "paused"] as const)(
     "event 40: come at the start and between the passes in mode %s, by the settings that the service has",
@@ -52,7 +48,7 @@ describe("BacklogGauges", () => {
   )
 
   it.effect.each([
-    ["a database that does not answer", down],
+    ["a database that does not answer", storeDown],
     ["a bug", Effect.die(new Error("bug"))]
   ] as const)("event 40: say at most once an hour that they cannot be set, because of %s", ([, failure]) => {
     const levels: Array<string> = []

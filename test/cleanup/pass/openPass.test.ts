@@ -1,11 +1,11 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import { Duration, Effect, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
 import { openPass } from "../../../src/cleanup/pass/openPass.ts"
 import { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import { StoreState } from "../../adapters/memory/StoreState.ts"
-import { layerWorld, maxClockSkew, now, retention } from "../../support/world.ts"
+import { inWorld, maxClockSkew, now, retention } from "../../support/world.ts"
 
 const open = (options?: { readonly touch?: boolean; readonly acceptAbsent?: boolean }) =>
   Effect.flatMap(openPass, (open) => open({ retention, maxClockSkew, touch: true, ...options }))
@@ -19,131 +19,109 @@ const present = EngineId.make("memory/none")
 const wide = EngineId.make("id/none/overlay2:/data")
 
 describe("a pass opens", () => {
-  it.effect.each([
+  inWorld.each([
     ["an hour behind", Duration.hours(-1), "clock_skew"],
     ["a minute and a millisecond behind", Duration.millis(-60_001), "clock_skew"],
     ["a minute behind", Duration.minutes(-1), "opened"],
     ["a minute ahead", Duration.minutes(1), "opened"],
     ["a minute and a millisecond ahead", Duration.millis(60_001), "clock_skew"],
     ["an hour ahead", Duration.hours(1), "clock_skew"]
-  ] as const)("event 8: or is refused, with the database's clock %s", ([, offset, expected]) =>
-    Effect.gen(function* () {
-      ;(yield* StoreState).clockOffset = offset
-      assert.strictEqual(yield* reasonOf(), expected)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  ] as const)("event 8: or is refused, with the database's clock %s", function* ([, offset, expected]) {
+    ;(yield* StoreState).clockOffset = offset
+    assert.strictEqual(yield* reasonOf(), expected)
+  })
 
-  it.effect("event 8: and a refusal says by how much the clocks differ and which setting allows how much", () =>
-    Effect.gen(function* () {
-      ;(yield* StoreState).clockOffset = Duration.hours(1)
-      const error = yield* Effect.flip(open())
-      assert.match(error.message, /clock is 1h behind the database's.*RTMANAGER_CLEANUP_MAX_CLOCK_SKEW \(1m\)/)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 8: and a refusal says by how much the clocks differ and which setting allows how much", function* () {
+    ;(yield* StoreState).clockOffset = Duration.hours(1)
+    const error = yield* Effect.flip(open())
+    assert.match(error.message, /clock is 1h behind the database's.*RTMANAGER_CLEANUP_MAX_CLOCK_SKEW \(1m\)/)
+  })
 
-  it.effect("although the database's answer takes minutes, before or after it has read its clock", () =>
-    Effect.gen(function* () {
-      const state = yield* StoreState
-      state.intercept = (operation) => (operation === "clock" ? Effect.sleep("5 minutes") : Effect.void)
-      state.interceptAnswer = state.intercept
-      const opening = yield* Effect.forkChild(reasonOf())
-      yield* TestClock.adjust("10 minutes")
-      assert.strictEqual(yield* Fiber.join(opening), "opened")
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("although the database's answer takes minutes, before or after it has read its clock", function* () {
+    const state = yield* StoreState
+    state.intercept = (operation) => (operation === "clock" ? Effect.sleep("5 minutes") : Effect.void)
+    state.interceptAnswer = state.intercept
+    const opening = yield* Effect.forkChild(reasonOf())
+    yield* TestClock.adjust("10 minutes")
+    assert.strictEqual(yield* Fiber.join(opening), "opened")
+  })
 
-  it.effect("at the earlier of the two clocks", () =>
-    Effect.gen(function* () {
-      const state = yield* StoreState
-      state.clockOffset = Duration.seconds(-30)
-      assert.strictEqual((yield* open()).moment.now, now - 30_000)
-      state.clockOffset = Duration.seconds(30)
-      assert.strictEqual((yield* open()).moment.now, now)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("at the earlier of the two clocks", function* () {
+    const state = yield* StoreState
+    state.clockOffset = Duration.seconds(-30)
+    assert.strictEqual((yield* open()).moment.now, now - 30_000)
+    state.clockOffset = Duration.seconds(30)
+    assert.strictEqual((yield* open()).moment.now, now)
+  })
 
-  it.effect("event 13: only over the known engine, and remembers the first one", () =>
-    Effect.gen(function* () {
-      assert.strictEqual(yield* reasonOf(), "opened")
-      yield* (yield* MemoryEngine).setIdentity(EngineId.make("another/none"))
-      assert.strictEqual(yield* reasonOf(), "engine_changed")
-      assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "engine_changed")
-      assert.strictEqual((yield* StoreState).known?.id, present)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 13: only over the known engine, and remembers the first one", function* () {
+    assert.strictEqual(yield* reasonOf(), "opened")
+    yield* (yield* MemoryEngine).setIdentity(EngineId.make("another/none"))
+    assert.strictEqual(yield* reasonOf(), "engine_changed")
+    assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "engine_changed")
+    assert.strictEqual((yield* StoreState).known?.id, present)
+  })
 
-  it.effect("event 13: not over a braked engine, until a person accepts what is absent", () =>
-    Effect.gen(function* () {
-      const state = yield* StoreState
-      state.known = { id: present, braked: true }
-      assert.strictEqual(yield* reasonOf(), "absent_brake")
-      assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "opened")
-      assert.deepStrictEqual(state.known, { id: present, braked: false, acceptedAt: now })
-      assert.strictEqual(yield* reasonOf(), "opened")
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 13: not over a braked engine, until a person accepts what is absent", function* () {
+    const state = yield* StoreState
+    state.known = { id: present, braked: true }
+    assert.strictEqual(yield* reasonOf(), "absent_brake")
+    assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "opened")
+    assert.deepStrictEqual(state.known, { id: present, braked: false, acceptedAt: now })
+    assert.strictEqual(yield* reasonOf(), "opened")
+  })
 
-  it.effect.each([
+  inWorld.each([
     ["the engine as an earlier version wrote it", "id/none", "opened"],
     ["the engine as it is", "id/none/overlay2:/data", "opened"],
     ["another storage driver", "id/none/vfs:/data", "engine_changed"],
     ["another data root", "id/none/overlay2:/data/100000.100000", "engine_changed"],
     ["another network", "id/other", "engine_changed"]
-  ] as const)("event 28: or is refused, where the known engine is %s", ([, known, expected]) =>
-    Effect.gen(function* () {
-      const state = yield* StoreState
-      state.known = { id: EngineId.make(known), braked: false }
-      yield* (yield* MemoryEngine).setIdentity(wide)
-      assert.strictEqual(yield* reasonOf({ touch: false }), expected)
-      assert.strictEqual<string>(state.known.id, known)
-      assert.strictEqual(yield* reasonOf(), expected)
-      assert.strictEqual(state.known.id, expected === "opened" ? wide : known)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  ] as const)("event 28: or is refused, where the known engine is %s", function* ([, known, expected]) {
+    const state = yield* StoreState
+    state.known = { id: EngineId.make(known), braked: false }
+    yield* (yield* MemoryEngine).setIdentity(wide)
+    assert.strictEqual(yield* reasonOf({ touch: false }), expected)
+    assert.strictEqual<string>(state.known.id, known)
+    assert.strictEqual(yield* reasonOf(), expected)
+    assert.strictEqual(state.known.id, expected === "opened" ? wide : known)
+  })
 
-  it.effect("event 28: not over an engine that was braked before its identity was completed", () =>
-    Effect.gen(function* () {
-      const state = yield* StoreState
-      state.known = { id: EngineId.make("id/none"), braked: true }
-      yield* (yield* MemoryEngine).setIdentity(wide)
-      assert.strictEqual(yield* reasonOf(), "absent_brake")
-      assert.deepStrictEqual(state.known, { id: wide, braked: true })
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 28: not over an engine that was braked before its identity was completed", function* () {
+    const state = yield* StoreState
+    state.known = { id: EngineId.make("id/none"), braked: true }
+    yield* (yield* MemoryEngine).setIdentity(wide)
+    assert.strictEqual(yield* reasonOf(), "absent_brake")
+    assert.deepStrictEqual(state.known, { id: wide, braked: true })
+  })
 
-  it.effect("event 28: not where a person has meanwhile accepted another engine", () =>
-    Effect.gen(function* () {
-      const state = yield* StoreState
-      const accepted = { id: EngineId.make("id/none/vfs:/data"), braked: false }
-      state.known = { id: EngineId.make("id/none"), braked: false }
-      yield* (yield* MemoryEngine).setIdentity(wide)
-      state.intercept = (operation) =>
-        Effect.sync(() => {
-          if (operation === "widenEngine") state.known = accepted
-        })
-      assert.strictEqual(yield* reasonOf(), "engine_changed")
-      assert.strictEqual(state.known, accepted)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 28: not where a person has meanwhile accepted another engine", function* () {
+    const state = yield* StoreState
+    const accepted = { id: EngineId.make("id/none/vfs:/data"), braked: false }
+    state.known = { id: EngineId.make("id/none"), braked: false }
+    yield* (yield* MemoryEngine).setIdentity(wide)
+    state.intercept = (operation) =>
+      Effect.sync(() => {
+        if (operation === "widenEngine") state.known = accepted
+      })
+    assert.strictEqual(yield* reasonOf(), "engine_changed")
+    assert.strictEqual(state.known, accepted)
+  })
 
-  it.effect("event 28: and keeps when a person accepted what is absent, with a brake or without", () =>
-    Effect.gen(function* () {
-      const state = yield* StoreState
-      yield* open()
-      assert.isUndefined(state.known?.acceptedAt)
-      yield* open({ acceptAbsent: true, touch: false })
-      assert.isUndefined(state.known?.acceptedAt)
-      yield* open({ acceptAbsent: true })
-      assert.strictEqual(state.known?.acceptedAt, now)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("event 28: and keeps when a person accepted what is absent, with a brake or without", function* () {
+    const state = yield* StoreState
+    yield* open()
+    assert.isUndefined(state.known?.acceptedAt)
+    yield* open({ acceptAbsent: true, touch: false })
+    assert.isUndefined(state.known?.acceptedAt)
+    yield* open({ acceptAbsent: true })
+    assert.strictEqual(state.known?.acceptedAt, now)
+  })
 
-  it.effect("over a braked engine for who only looks, and leaves the brake on", () =>
-    Effect.gen(function* () {
-      const state = yield* StoreState
-      state.known = { id: present, braked: true }
-      assert.strictEqual(yield* reasonOf({ touch: false }), "opened")
-      assert.isTrue(state.known.braked)
-    }).pipe(Effect.provide(layerWorld()))
-  )
+  inWorld("over a braked engine for who only looks, and leaves the brake on", function* () {
+    const state = yield* StoreState
+    state.known = { id: present, braked: true }
+    assert.strictEqual(yield* reasonOf({ touch: false }), "opened")
+    assert.isTrue(state.known.braked)
+  })
 })
