@@ -119,7 +119,7 @@ export const makeCommit = ({ database, statements, wait }: Options) => {
     const [result] = yield* database.run("commit", "unanswered", one(commit))
     if (result?.moved) return "committed"
     // Nothing moved now; but an earlier sending whose answer was lost may have done it.
-    const [found] = yield* database.run("commit", "disconnected", readBack(commit))
+    const [found] = yield* database.run("readBack", "disconnected", readBack(commit))
     if (found?.ours) return "committed"
     if (result?.held && found?.unchanged) return "not_recorded"
     return found?.removed ? "already_removed" : "record_moved"

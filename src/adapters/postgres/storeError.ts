@@ -32,8 +32,8 @@ export const storeError =
     return new StoreError({ operation, reason: reasonFor(operation, error, state, detail) })
   }
 
-/** What writes a game's rows. */
-const recording = new Set(["commit", "settle"])
+/** What writes a game's rows, or looks whether it has. */
+const recording = new Set(["commit", "readBack", "settle"])
 
 const reasonFor = (
   operation: string,
