@@ -1,10 +1,9 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Clock, Context, Duration, Effect, Fiber, Layer, Option, Redacted, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import { SqlError, StatementTimeoutError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
-import type { StoreError } from "../../ports/StoreError.ts"
+import { type Run, repeating } from "./run.ts"
 import { settingsFor } from "./session.ts"
-import { isDisconnected, isRolledBack, isTimedOut, storeError } from "./storeError.ts"
 
 /** Where the server is, whom to be there, and what it has to prove. */
 export interface Server {
@@ -42,21 +41,6 @@ export interface Options {
   readonly applicationName?: string
 }
 
-/**
- * After which failures a statement is sent again, a few times. `rolled_back`: only when it has certainly had no effect.
- * `disconnected`: also when the connection was lost. `unanswered`: also after a timeout. The last two are for
- * statements that may run twice.
- */
-export type Repeat = "rolled_back" | "disconnected" | "unanswered"
-
-const isRepeated: Record<Repeat, (error: SqlError) => boolean> = {
-  rolled_back: isRolledBack,
-  disconnected: (error) => isRolledBack(error) || isDisconnected(error),
-  unanswered: (error) => isRolledBack(error) || isDisconnected(error) || isTimedOut(error)
-}
-
-const backoff = Schedule.exponential("50 millis").pipe(Schedule.jittered)
-
 /** How much longer than the server's own timeout we wait for its word. */
 const grace = Duration.seconds(1)
 
@@ -69,11 +53,7 @@ export class Database extends Context.Service<
     readonly quotedSchema: string
     /** Per statement, as the server was asked to keep it. */
     readonly timeout: Duration.Duration
-    readonly run: <A>(
-      operation: string,
-      repeat: Repeat,
-      statement: Effect.Effect<A, SqlError>
-    ) => Effect.Effect<A, StoreError>
+    readonly run: Run
   }
 >()("rtmanager/adapters/postgres/Database") {}
 
@@ -110,10 +90,8 @@ const layerDatabase = (schema: string, timeout: Duration.Duration) =>
         timeout,
         run: (operation, repeat, statement) =>
           Effect.clockWith((callers) =>
-            bounded(Effect.provideService(statement, Clock.Clock, callers), limit).pipe(
-              Effect.retry({ while: isRepeated[repeat], times: 3, schedule: backoff }),
-              Effect.provideService(Clock.Clock, clock),
-              Effect.mapError(storeError(operation))
+            repeating(operation, repeat, bounded(Effect.provideService(statement, Clock.Clock, callers), limit)).pipe(
+              Effect.provideService(Clock.Clock, clock)
             )
           )
       })
