@@ -1,5 +1,5 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Clock, Context, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { Clock, Context, Duration, Effect, Fiber, Layer, Option, Redacted, Tracer } from "effect"
 import { SqlError, StatementTimeoutError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import { type Run, repeating } from "./run.ts"
@@ -75,6 +75,18 @@ const bounded = <A>(statement: Effect.Effect<A, SqlError>, limit: Duration.Durat
     })
   )
 
+/** Effect names the span of every statement after the database, which says nothing. This names it after the operation. */
+const named = <A>(operation: string, statement: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
+  Effect.updateService(statement, Tracer.Tracer, (tracer) => ({
+    context: tracer.context,
+    span: (options) => {
+      if (options.kind !== "client") return tracer.span(options)
+      const span = tracer.span({ ...options, name: operation })
+      span.attribute("db.operation.name", operation)
+      return span
+    }
+  }))
+
 const quoted = Statement.defaultEscape('"')
 
 const layerDatabase = (schema: string, timeout: Duration.Duration) =>
@@ -90,9 +102,11 @@ const layerDatabase = (schema: string, timeout: Duration.Duration) =>
         timeout,
         run: (operation, repeat, statement) =>
           Effect.clockWith((callers) =>
-            repeating(operation, repeat, bounded(Effect.provideService(statement, Clock.Clock, callers), limit)).pipe(
-              Effect.provideService(Clock.Clock, clock)
-            )
+            repeating(
+              operation,
+              repeat,
+              bounded(Effect.provideService(named(operation, statement), Clock.Clock, callers), limit)
+            ).pipe(Effect.provideService(Clock.Clock, clock))
           )
       })
     })
