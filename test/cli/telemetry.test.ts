@@ -76,9 +76,12 @@ describeEngine("the telemetry of a pass", () => {
           "http.response.status_code": 204,
           "server.address": here.proxy.socketPath
         })
-        for (const step of steps.filter(({ name }) => /lease|commit/.test(name))) {
-          const [database] = sink.childrenOf(step)
-          assert.include(database?.attributes, { "db.system.name": "postgresql" })
+        const statements = steps
+          .filter(({ name }) => /lease|commit/.test(name))
+          .flatMap((step) => sink.childrenOf(step))
+        assert.deepStrictEqual(names(statements), ["acquire", "commit", "reread"])
+        for (const { attributes, name } of statements) {
+          assert.include(attributes, { "db.system.name": "postgresql", "db.operation.name": name })
         }
 
         const running = gameSpan(sink, "running")

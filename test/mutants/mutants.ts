@@ -24,6 +24,7 @@ const leases = [
   "test/adapters/postgres/GameLeases.test.ts",
   "test/adapters/postgres/sharing.test.ts"
 ]
+const simulation = ["test/sim/sim.test.ts"]
 const gauges = ["test/cleanup/pass/BacklogGauges.test.ts"]
 const migrations = ["test/adapters/postgres/migrations.test.ts"]
 const encodings = ["test/adapters/postgres/encodings.test.ts"]
@@ -92,6 +93,20 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "answers[i]",
     to: "answers[answers.length - 1 - i]",
     tests: leases
+  },
+  {
+    name: "a commit that has moved nothing is called one that has",
+    file: "src/adapters/postgres/commit.ts",
+    from: 'if (result?.moved) return "committed"\n',
+    to: 'if (result?.held) return "committed"\n',
+    tests: simulation
+  },
+  {
+    name: "a lease that was taken together with others goes to a game that asked for another",
+    file: "src/adapters/postgres/GameLeases.ts",
+    from: 'gameIds.map((gameId) => rows.find((row) => row.gameId === gameId) ?? "busy")',
+    to: 'gameIds.map((_, i) => rows[i] ?? "busy")',
+    tests: simulation
   },
   {
     name: "audit outside the statement",

@@ -1,4 +1,5 @@
 import { Duration, Effect } from "effect"
+import { shared } from "../../src/adapters/postgres/shared.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { Process } from "./kernel/Process.ts"
 import { make as makeRng } from "./kernel/Rng.ts"
@@ -7,7 +8,7 @@ import { epoch, Universe } from "./kernel/Universe.ts"
 import { Daemon } from "./model/Daemon.ts"
 import * as Stores from "./model/stores.ts"
 import { DatabaseServer } from "./world/DatabaseServer.ts"
-import { makeSend } from "./world/databasePorts.ts"
+import { makeWay } from "./world/databasePorts.ts"
 import { EngineServer } from "./world/EngineServer.ts"
 import * as EnginePort from "./world/enginePort.ts"
 import { Faults } from "./world/Faults.ts"
@@ -42,10 +43,10 @@ export const makeDatabase = () => {
   const { universe, faults, process, network, pass } = makeWorld()
   const server = new DatabaseServer(universe, faults, { applied: () => {} })
   server.clockOffset = Date.now() - epoch
-  const send = makeSend(process, server, network, { timeout: 1000, onSend: pass })
+  const way = makeWay(process, server, network, { timeout: 1000, onSend: pass })
   return {
     tables: server.tables,
     now: Effect.sync(() => server.clock),
-    stores: Stores.make(send, { owner: process.name, leaseTtl: Duration.minutes(1), sharing: false })
+    stores: Stores.make(way, { owner: process.name, leaseTtl: Duration.minutes(1), share: shared })
   }
 }

@@ -7,7 +7,7 @@ import { KnownEngine } from "../../src/ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
 import type { Invariant } from "./checks/Evidence.ts"
 import * as Statements from "./model/statements.ts"
-import type { Send } from "./model/stores.ts"
+import type { Way } from "./model/stores.ts"
 import type { Tables } from "./model/Tables.ts"
 import type { Ask } from "./world/enginePort.ts"
 import type { FaultKind } from "./world/Faults.ts"
@@ -25,10 +25,10 @@ const engine =
   }
 
 const leases =
-  (spoil: (leases: Leases, send: Send) => Partial<Leases>): Sabotage =>
-  (ports, _, send) => {
+  (spoil: (leases: Leases, way: Way) => Partial<Leases>): Sabotage =>
+  (ports, _, way) => {
     const right = Context.get(ports, GameLeases)
-    return Context.add(ports, GameLeases, { ...right, ...spoil(right, send) })
+    return Context.add(ports, GameLeases, { ...right, ...spoil(right, way) })
   }
 
 const records =
@@ -40,8 +40,8 @@ const records =
 
 const both =
   (first: Sabotage, second: Sabotage): Sabotage =>
-  (ports, ask, send) =>
-    second(first(ports, ask, send), ask, send)
+  (ports, ask, way) =>
+    second(first(ports, ask, way), ask, way)
 
 /** Nobody who is asked speaks against an absence. */
 const unwitnessed = both(
@@ -51,18 +51,16 @@ const unwitnessed = both(
 
 /** A commit that does something else in the database. */
 const commit = (apply: (tables: Tables, lease: Lease, row: AuditRow) => void) =>
-  leases((_, send) => ({
+  leases((_, { run, send }) => ({
     commit: (lease, _, row) =>
-      send({
-        operation: "commit",
-        gameId: lease.gameId,
-        repeat: "unanswered",
-        writes: true,
-        apply: (tables) => {
-          apply(tables, lease, row)
-          return "committed" as const
-        }
-      })
+      Effect.as(
+        run(
+          "commit",
+          "unanswered",
+          send({ gameIds: [lease.gameId], writes: true, apply: (tables) => apply(tables, lease, row) })
+        ),
+        "committed"
+      )
   }))
 
 const move = (tables: Tables, gameId: string, row: AuditRow) => {
@@ -206,7 +204,8 @@ export const breaches: ReadonlyArray<Breach> = [
     what: "a commit that changes another column",
     invariant: "S6",
     sabotage: commit((tables, lease, row) => {
-      Statements.commit(tables, lease, tables.records.get(lease.gameId)?.containerId ?? null, row)
+      const containerId = tables.records.get(lease.gameId)?.containerId ?? null
+      Statements.commit(tables, { lease, containerId, row })
       const record = tables.records.get(lease.gameId)
       if (record !== undefined) tables.setRecord(lease.gameId, { ...record, imageRef: null })
     })
@@ -254,15 +253,16 @@ export const breaches: ReadonlyArray<Breach> = [
   {
     what: "a lease that is taken from its holder",
     invariant: "S12",
-    sabotage: leases(({ acquire }, send) => ({
+    sabotage: leases(({ acquire }, { run, send }) => ({
       acquire: (gameId) =>
-        send({
-          operation: "acquire",
-          gameId,
-          repeat: "rolled_back",
-          writes: true,
-          apply: (tables) => tables.setLease(gameId, undefined)
-        }).pipe(Effect.andThen(acquire(gameId)))
+        Effect.andThen(
+          run(
+            "acquire",
+            "rolled_back",
+            send({ gameIds: [gameId], writes: true, apply: (tables) => tables.setLease(gameId, undefined) })
+          ),
+          acquire(gameId)
+        )
     })),
     faults: ["lease_of_rtmanager"]
   },

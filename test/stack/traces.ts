@@ -93,6 +93,8 @@ export const passInJaeger = Effect.fnUntraced(function* ({ traces }: Stack) {
   }
   for (const span of spans.filter(({ name }) => /\.(?:inspect|remove)$/.test(name)))
     yield* demand(isDescribed(span), `${span.name} says ${JSON.stringify(span.attributes)}`)
+  for (const { attributes, name } of spans.filter(({ attributes }) => attributes["db.system.name"] !== undefined))
+    yield* demand(attributes["db.operation.name"] === name, `${name} says ${JSON.stringify(attributes)}`)
   const errors = spans.filter(({ status }) => status === error)
   yield* demand(
     errors.length === 1 && errors[0]?.attributes["error.type"] === "container_running",

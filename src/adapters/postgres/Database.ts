@@ -1,10 +1,9 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Clock, Context, Duration, Effect, Fiber, Layer, Option, Redacted, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Fiber, Layer, Option, Redacted, Tracer } from "effect"
 import { SqlError, StatementTimeoutError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
-import type { StoreError } from "../../ports/StoreError.ts"
+import { type Run, repeating } from "./run.ts"
 import { settingsFor } from "./session.ts"
-import { isDisconnected, isRolledBack, isTimedOut, storeError } from "./storeError.ts"
 
 /** Where the server is, whom to be there, and what it has to prove. */
 export interface Server {
@@ -42,21 +41,6 @@ export interface Options {
   readonly applicationName?: string
 }
 
-/**
- * After which failures a statement is sent again, a few times. `rolled_back`: only when it has certainly had no effect.
- * `disconnected`: also when the connection was lost. `unanswered`: also after a timeout. The last two are for
- * statements that may run twice.
- */
-export type Repeat = "rolled_back" | "disconnected" | "unanswered"
-
-const isRepeated: Record<Repeat, (error: SqlError) => boolean> = {
-  rolled_back: isRolledBack,
-  disconnected: (error) => isRolledBack(error) || isDisconnected(error),
-  unanswered: (error) => isRolledBack(error) || isDisconnected(error) || isTimedOut(error)
-}
-
-const backoff = Schedule.exponential("50 millis").pipe(Schedule.jittered)
-
 /** How much longer than the server's own timeout we wait for its word. */
 const grace = Duration.seconds(1)
 
@@ -69,11 +53,7 @@ export class Database extends Context.Service<
     readonly quotedSchema: string
     /** Per statement, as the server was asked to keep it. */
     readonly timeout: Duration.Duration
-    readonly run: <A>(
-      operation: string,
-      repeat: Repeat,
-      statement: Effect.Effect<A, SqlError>
-    ) => Effect.Effect<A, StoreError>
+    readonly run: Run
   }
 >()("rtmanager/adapters/postgres/Database") {}
 
@@ -95,6 +75,18 @@ const bounded = <A>(statement: Effect.Effect<A, SqlError>, limit: Duration.Durat
     })
   )
 
+/** Effect names the span of every statement after the database, which says nothing. This names it after the operation. */
+const named = <A>(operation: string, statement: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
+  Effect.updateService(statement, Tracer.Tracer, (tracer) => ({
+    context: tracer.context,
+    span: (options) => {
+      if (options.kind !== "client") return tracer.span(options)
+      const span = tracer.span({ ...options, name: operation })
+      span.attribute("db.operation.name", operation)
+      return span
+    }
+  }))
+
 const quoted = Statement.defaultEscape('"')
 
 const layerDatabase = (schema: string, timeout: Duration.Duration) =>
@@ -110,11 +102,11 @@ const layerDatabase = (schema: string, timeout: Duration.Duration) =>
         timeout,
         run: (operation, repeat, statement) =>
           Effect.clockWith((callers) =>
-            bounded(Effect.provideService(statement, Clock.Clock, callers), limit).pipe(
-              Effect.retry({ while: isRepeated[repeat], times: 3, schedule: backoff }),
-              Effect.provideService(Clock.Clock, clock),
-              Effect.mapError(storeError(operation))
-            )
+            repeating(
+              operation,
+              repeat,
+              bounded(Effect.provideService(named(operation, statement), Clock.Clock, callers), limit)
+            ).pipe(Effect.provideService(Clock.Clock, clock))
           )
       })
     })

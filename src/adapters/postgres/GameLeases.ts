@@ -1,18 +1,23 @@
 import { Clock, type Duration, Effect, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Acquired, GameLeases, type Lease, type SettledEnd } from "../../ports/GameLeases.ts"
-import { commitStatements, makeCommit } from "./commit.ts"
+import { type CommitStatements, commitStatements, makeCommit } from "./commit.ts"
 import { Database } from "./Database.ts"
-import { leaseStatements, type Taken } from "./leaseStatements.ts"
-import { makeRehearse } from "./rehearse.ts"
+import { type LeaseStatements, leaseStatements, type Taken } from "./leaseStatements.ts"
+import { makeRehearse, type RehearsalStatements, rehearsalStatements } from "./rehearse.ts"
 import { ascii, decodeRecord, type RecordRow } from "./rows.ts"
-import { shared } from "./shared.ts"
+import { question, type Run } from "./run.ts"
+import { type Share, shared } from "./shared.ts"
 import { isNoText, isRefused } from "./storeError.ts"
 
-export interface Options {
+interface Parts {
   /** One UUID per process. */
   readonly owner: string
-  readonly leaseTtl: Duration.Input
+  readonly run: Run
+  readonly share: Share
+  readonly leases: LeaseStatements
+  readonly commits: CommitStatements
+  readonly rehearsals: RehearsalStatements
 }
 
 /**
@@ -21,43 +26,42 @@ export interface Options {
  */
 const waits = { acquire: "2 millis", commit: "20 millis" } as const
 
-const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
-  const database = yield* Database
-  const sql = yield* SqlClient
-  const clock = yield* Clock.Clock
-  const wait = (duration: Duration.Input) => Effect.provideService(Effect.sleep(duration), Clock.Clock, clock)
+/**
+ * The port, over any implementation of the statements: which one is sent when, which calls share one, and after which
+ * failures it is sent again.
+ */
+export const makeLeases = ({ commits, leases, owner, rehearsals, run, share }: Parts) => {
   /** The tokens of the leases that we hold. One that is lost without a word costs a short wait and no more. */
   const underWay = new Set<bigint>()
-  const statements = leaseStatements(sql, { owner, leaseTtl, quotedSchema: database.quotedSchema })
 
-  const release = (lease: Lease) => database.run("release", "unanswered", statements.release(lease))
+  const release = (lease: Lease) => run("release", "unanswered", leases.release(lease))
 
-  const takeLease = shared<string, Taken | "busy">({
-    wait: Effect.suspend(() => (underWay.size > 0 ? wait(waits.acquire) : Effect.yieldNow)),
+  const takeLease = share<string, Taken | "busy">({
+    wait: Effect.suspend(() => (underWay.size > 0 ? Effect.sleep(waits.acquire) : Effect.yieldNow)),
     together: (gameIds) =>
       Effect.map(
-        database.run(
+        run(
           "acquire",
           "rolled_back",
-          Effect.catchIf(statements.take(gameIds), isRefused, () => Effect.succeed(undefined))
+          Effect.catchIf(leases.take(gameIds), isRefused, () => Effect.succeed(undefined))
         ),
         (rows) =>
           rows === undefined ? [] : gameIds.map((gameId) => rows.find((row) => row.gameId === gameId) ?? "busy")
       ),
     alone: (gameId) =>
       // An answer that was lost may have been ours: asking again would find our own lease and call the game busy.
-      Effect.map(database.run("acquire", "rolled_back", statements.take([gameId])), ([taken]) => taken ?? "busy")
+      Effect.map(run("acquire", "rolled_back", leases.take([gameId])), ([taken]) => taken ?? "busy")
   })
 
-  const readRecord = shared<string, ReadonlyArray<RecordRow>>({
+  const readRecord = share<string, ReadonlyArray<RecordRow>>({
     // Those whose leases came together ask in the same moment.
     wait: Effect.yieldNow,
     together: (gameIds) =>
-      database.run("reread", "rolled_back", statements.readRecords(gameIds)).pipe(
+      run("reread", "rolled_back", leases.readRecords(gameIds)).pipe(
         Effect.map((rows) => gameIds.map((gameId) => rows.filter((row) => row.gameId === gameId))),
         Effect.orElseSucceed(() => [])
       ),
-    alone: (gameId) => database.run("reread", "disconnected", statements.readRecords([gameId]))
+    alone: (gameId) => run("reread", question, leases.readRecords([gameId]))
   })
 
   const acquire = Effect.fnUntraced(function* (gameId: string) {
@@ -78,41 +82,57 @@ const make = Effect.fnUntraced(function* ({ owner, leaseTtl }: Options) {
     // Interrupted between its statements it would leave a lease behind that nobody knows of.
   }, Effect.uninterruptible)
 
-  const renew = (lease: Lease) =>
-    Effect.map(database.run("renew", "unanswered", statements.renew(lease)), (rows) => rows.length > 0)
+  const renew = (lease: Lease) => Effect.map(run("renew", "unanswered", leases.renew(lease)), (rows) => rows.length > 0)
 
   const settle = (lease: Lease, end: SettledEnd) => {
     const { failure, keep } = end
     if (failure === undefined) return keep ? Effect.void : Effect.asVoid(release(lease))
-    const settled = (message: string) => statements.settle(lease, { ...end, failure: { ...failure, message } })
+    const settled = (message: string) => leases.settle(lease, { ...end, failure: { ...failure, message } })
     // The database's encoding may lack a character of the engine's words.
     const inAscii = Effect.suspend(() => settled(ascii(failure.message)))
     const statement = Effect.catchIf(settled(failure.message), isNoText, () => inAscii)
-    return Effect.asVoid(database.run("settle", "unanswered", statement))
+    return Effect.asVoid(run("settle", "unanswered", statement))
   }
 
-  const commits = commitStatements(sql, database.quotedSchema)
   const commit = makeCommit({
-    database,
+    run,
+    share,
     statements: commits,
-    wait: Effect.suspend(() => (underWay.size > 1 ? wait(waits.commit) : Effect.void))
+    wait: Effect.suspend(() => (underWay.size > 1 ? Effect.sleep(waits.commit) : Effect.void))
   })
   const ended = ({ token }: Lease) => Effect.sync(() => underWay.delete(token))
 
   return GameLeases.of({
     acquire,
     renew,
-    rehearse: makeRehearse(database, {
-      sql,
-      owner,
-      commits,
-      leases: statements,
-      quotedSchema: database.quotedSchema
-    }),
+    rehearse: makeRehearse(run, rehearsals),
     commit: (lease, { containerId }, row) => Effect.ensuring(commit({ lease, containerId, row }), ended(lease)),
     settle: (lease, end) => Effect.ensuring(settle(lease, end), ended(lease))
   })
-})
+}
+
+export interface Options extends Pick<Parts, "owner"> {
+  readonly leaseTtl: Duration.Input
+}
 
 /** The leases by the database's clock, and the fenced writes. */
-export const layer = (options: Options) => Layer.effect(GameLeases, make(options))
+export const layer = ({ leaseTtl, owner }: Options) =>
+  Layer.effect(
+    GameLeases,
+    Effect.gen(function* () {
+      const { quotedSchema, run } = yield* Database
+      const sql = yield* SqlClient
+      const clock = yield* Clock.Clock
+      const leases = leaseStatements(sql, { owner, leaseTtl, quotedSchema })
+      const commits = commitStatements(sql, quotedSchema)
+      return makeLeases({
+        owner,
+        run,
+        // The wait for others goes by the clock of the place that connects, whatever clock the callers run under.
+        share: (options) => shared({ ...options, wait: Effect.provideService(options.wait, Clock.Clock, clock) }),
+        leases,
+        commits,
+        rehearsals: rehearsalStatements({ sql, owner, commits, leases, quotedSchema })
+      })
+    })
+  )

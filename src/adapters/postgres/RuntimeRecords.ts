@@ -11,6 +11,7 @@ import { idOf, keyColumns, makeListing } from "./listing.ts"
 import { recordedVersion, requireVersion } from "./migrations.ts"
 import { hiddenTables } from "./rowSecurity.ts"
 import { lastOpAt, microsOf, type RecordRow, recordColumns, recordTables, sendable, timestamp } from "./rows.ts"
+import { question } from "./run.ts"
 import { judge, type Session, sessionColumns } from "./session.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
@@ -45,7 +46,7 @@ const make = Effect.gen(function* () {
   const warned = yield* Ref.make(false)
   const tables = sql.literal(recordTables(database.quotedSchema))
   const keys = sql.literal(`${keyColumns}, ${lastOpAt}`)
-  const list = makeListing(database, sql)
+  const list = makeListing(database.run, sql)
 
   /**
    * Stopped, with a finite time, after the cursor. This is a range of the partial index with only one lower bound,
@@ -78,7 +79,7 @@ const make = Effect.gen(function* () {
     clock: Effect.gen(function* () {
       const [row] = yield* database.run(
         "clock",
-        "disconnected",
+        question,
         sql<
           Session & { millis: bigint; version: number | null; readOnly: boolean; hidden: string | null; role: string }
         >`
@@ -134,7 +135,7 @@ const make = Effect.gen(function* () {
       database
         .run(
           "backlog",
-          "disconnected",
+          question,
           // Each count reads a range of the partial index, or one of our small tables.
           sql<BacklogRow>`
             with due as (
@@ -175,7 +176,7 @@ const make = Effect.gen(function* () {
       database
         .run(
           "witnesses",
-          "disconnected",
+          question,
           // No index finds running games, so a large table is sampled.
           sql<{ status: string; containerId: string }>`
             (select s.status, s.current_container_id as "containerId"

@@ -1,10 +1,11 @@
 import { Effect } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import type { AuditRow, CommitResult, Lease } from "../../ports/GameLeases.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
 import { auditColumns, auditValues, millis } from "./audit.ts"
-import type { Database } from "./Database.ts"
-import { shared } from "./shared.ts"
+import { question, type Run } from "./run.ts"
+import type { Share } from "./shared.ts"
 
 export interface Commit {
   readonly lease: Lease
@@ -12,9 +13,23 @@ export interface Commit {
   readonly row: AuditRow
 }
 
+/** The statements of a commit. Each is a single step in the database. */
+export interface CommitStatements {
+  readonly one: (commit: Commit) => Effect.Effect<ReadonlyArray<{ held: boolean; moved: boolean }>, SqlError>
+  /** Says nothing of a game whose rows are locked or not as expected, and leaves it as it is. */
+  readonly many: (
+    commits: ReadonlyArray<Commit>
+  ) => Effect.Effect<ReadonlyArray<{ gameId: string; token: bigint; moved: boolean }>, SqlError>
+  /** Whether a commit by this lease is recorded, and what the record is now. */
+  readonly readBack: (
+    commit: Commit
+  ) => Effect.Effect<ReadonlyArray<{ ours: boolean; removed: boolean; unchanged: boolean }>, SqlError>
+}
+
 interface Options {
-  readonly database: Database["Service"]
-  readonly statements: ReturnType<typeof commitStatements>
+  readonly run: Run
+  readonly share: Share
+  readonly statements: CommitStatements
   /** How long the first commit waits for others to share its statement. */
   readonly wait: Effect.Effect<void>
 }
@@ -28,7 +43,7 @@ const isLogged = (schema: string, logged: string, game: string, container: strin
           and l.outcome = 'success' and l.container_id = ${container}
       ) then 'true' else 'operation_log has not taken the success row, without a word' end::boolean`
 
-/** The statements of a commit. */
+/** These statements in SQL. */
 export const commitStatements = (sql: SqlClient, quotedSchema: string) => {
   const schema = sql.literal(quotedSchema)
   const columns = sql.literal(auditColumns)
@@ -112,21 +127,21 @@ export const commitStatements = (sql: SqlClient, quotedSchema: string) => {
  * The fenced commit. Concurrent commits share one statement. It skips games whose rows are locked or not as expected; those
  * are retried alone, and only that retry can report a failure.
  */
-export const makeCommit = ({ database, statements, wait }: Options) => {
+export const makeCommit = ({ run, share, statements, wait }: Options) => {
   const { many, one, readBack } = statements
 
   const alone = Effect.fnUntraced(function* (commit: Commit): Effect.fn.Return<CommitResult, StoreError> {
-    const [result] = yield* database.run("commit", "unanswered", one(commit))
+    const [result] = yield* run("commit", "unanswered", one(commit))
     if (result?.moved) return "committed"
     // Nothing moved now; but an earlier sending whose answer was lost may have done it.
-    const [found] = yield* database.run("commit", "disconnected", readBack(commit))
+    const [found] = yield* run("readBack", question, readBack(commit))
     if (found?.ours) return "committed"
     if (result?.held && found?.unchanged) return "not_recorded"
     return found?.removed ? "already_removed" : "record_moved"
   })
 
   const together = (commits: ReadonlyArray<Commit>) =>
-    database.run("commit", "rolled_back", many(commits)).pipe(
+    run("commit", "rolled_back", many(commits)).pipe(
       Effect.map((rows) =>
         commits.map(({ lease }) => {
           const found = rows.find(({ gameId, token }) => gameId === lease.gameId && token === lease.token)
@@ -136,7 +151,7 @@ export const makeCommit = ({ database, statements, wait }: Options) => {
       Effect.orElseSucceed(() => [])
     )
 
-  return shared({ wait, together, alone })
+  return share({ wait, together, alone })
 }
 
 const toRow = ({ containerId, lease, row }: Commit) => ({

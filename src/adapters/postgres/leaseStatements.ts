@@ -1,5 +1,6 @@
-import { Duration } from "effect"
+import { Duration, type Effect } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import type { AuditRow, Lease, SettledEnd } from "../../ports/GameLeases.ts"
 import { auditColumns, auditValues, millis } from "./audit.ts"
 import { type RecordRow, recordColumns, recordTables } from "./rows.ts"
@@ -12,11 +13,26 @@ interface Options {
 }
 
 export interface Taken {
+  readonly gameId: string
   readonly token: bigint
   readonly leftBy: "us" | "another" | null
 }
 
-/** The statements of leases, and of every end of an attempt but the commit. */
+/** How an attempt that failed ends. */
+export type FailedEnd = SettledEnd & { readonly failure: AuditRow }
+
+/** The statements of leases, and of every end of an attempt but the commit. Each is a single step in the database. */
+export interface LeaseStatements {
+  /** A row for each game whose lease is ours now. */
+  readonly take: (gameIds: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Taken>, SqlError>
+  readonly readRecords: (gameIds: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<RecordRow>, SqlError>
+  /** A row if the lease runs on. */
+  readonly renew: (lease: Lease) => Effect.Effect<ReadonlyArray<unknown>, SqlError>
+  readonly release: (lease: Lease) => Effect.Effect<unknown, SqlError>
+  readonly settle: (lease: Lease, end: FailedEnd) => Effect.Effect<unknown, SqlError>
+}
+
+/** These statements in SQL. */
 export const leaseStatements = (sql: SqlClient, { leaseTtl, owner, quotedSchema }: Options) => {
   const schema = sql.literal(quotedSchema)
   const sequence = `${quotedSchema}.game_leases_token`
@@ -29,7 +45,7 @@ export const leaseStatements = (sql: SqlClient, { leaseTtl, owner, quotedSchema 
 
   /** In the order of the games, as every statement that may wait for more than one row. */
   const take = (gameIds: ReadonlyArray<string>) =>
-    sql<{ gameId: string; token: bigint; leftBy: Taken["leftBy"] }>`
+    sql<Taken>`
       with wanted as (
         select value as game_id from json_array_elements_text(${JSON.stringify(gameIds)}::json)
       ), expired as (
@@ -59,10 +75,7 @@ export const leaseStatements = (sql: SqlClient, { leaseTtl, owner, quotedSchema 
   const release = (lease: Lease) => sql`delete from ${schema}.game_leases where ${fence(lease)}`
 
   /** A failure row, unless the game's last one is the same and not a day old; the backoff and the lease with it. */
-  const settle = (
-    lease: Lease,
-    { afterCommit = false, backoff, failure, keep }: SettledEnd & { readonly failure: AuditRow }
-  ) => {
+  const settle = (lease: Lease, { afterCommit = false, backoff, failure, keep }: FailedEnd) => {
     const held = keep
       ? sql`select game_id from ${schema}.game_leases where ${fence(lease)} for update`
       : sql`delete from ${schema}.game_leases where ${fence(lease)} returning game_id`

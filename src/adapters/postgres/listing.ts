@@ -4,8 +4,8 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import type { Cursor, Page } from "../../ports/RuntimeRecords.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
-import type { Database } from "./Database.ts"
 import { decodeRecord, type RecordRow } from "./rows.ts"
+import { question, type Run } from "./run.ts"
 import { explain, isNoText } from "./storeError.ts"
 
 /** A row's place, in a form that can be sent whatever the row's bytes are. */
@@ -58,11 +58,11 @@ const timeOf = ({ lastOpAt }: { readonly lastOpAt: string | null }) => (lastOpAt
  * cannot send as text. That page is listed by its bytes and read in halves, down to the rows that are not valid text:
  * these do not decode, and the others do.
  */
-export const makeListing = (database: Database["Service"], sql: SqlClient) => {
+export const makeListing = (run: Run, sql: SqlClient) => {
   const read = <A>(operation: string, statement: Effect.Effect<A, SqlError>) =>
-    database.run(
+    run(
       operation,
-      "disconnected",
+      question,
       statement.pipe(
         Effect.map(Result.succeed),
         Effect.catchIf(isNoText, (error) => Effect.succeed(Result.fail(explain(error))))
@@ -100,7 +100,7 @@ export const makeListing = (database: Database["Service"], sql: SqlClient) => {
         last && { lastOpAt: timeOf(last), gameId: last.gameId }
       )
     }
-    const places = yield* database.run(operation, "disconnected", keys)
+    const places = yield* run(operation, question, keys)
     const last = places.at(-1)
     return toPage(
       places.length === 0 ? [] : yield* split(operation, among, places),

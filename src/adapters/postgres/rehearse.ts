@@ -6,8 +6,8 @@ import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 import type { AuditRow, Lease } from "../../ports/GameLeases.ts"
 import { CannotRecord, StoreError } from "../../ports/StoreError.ts"
 import type { commitStatements } from "./commit.ts"
-import type { Database } from "./Database.ts"
 import type { leaseStatements } from "./leaseStatements.ts"
+import { question, type Run } from "./run.ts"
 import { explain, isMissing, isPassing, migrateHint, sqlStateOf } from "./storeError.ts"
 import { rolledBack } from "./transaction.ts"
 
@@ -23,13 +23,13 @@ interface Options {
 const patience = 100
 
 /** A rehearsal's result. `Refused`: the server raised an error. `Swallowed`: it raised none, but did not write. */
-type Outcome = Data.TaggedEnum<{
+export type Outcome = Data.TaggedEnum<{
   Works: object
   MovedOn: object
   Refused: { readonly error: SqlError }
   Swallowed: { readonly what: string }
 }>
-const Outcome = Data.taggedEnum<Outcome>()
+export const Outcome = Data.taggedEnum<Outcome>()
 
 /** Rows as long as ours can be. */
 const rows = (record: RuntimeRecord, now: number): { readonly success: AuditRow; readonly failure: AuditRow } => {
@@ -96,39 +96,49 @@ export const rehearsal = Effect.fnUntraced(function* (
     : Outcome.Works()
 })
 
-export const makeRehearse = (database: Database["Service"], options: Options) => {
-  const { sql } = options
+/** A rehearsal, and the questions that follow one that failed. Each is a single step to whoever asks. */
+export interface RehearsalStatements {
+  /** Leaves nothing behind. */
+  readonly rehearse: (record: RuntimeRecord) => Effect.Effect<Outcome, SqlError>
+  /** A row if the record is still stopped with its container. */
+  readonly unchanged: (record: RuntimeRecord) => Effect.Effect<ReadonlyArray<unknown>, SqlError>
+  readonly role: Effect.Effect<ReadonlyArray<{ role: string }>, SqlError>
+}
 
+export const rehearsalStatements = (options: Options): RehearsalStatements => {
+  const { quotedSchema, sql } = options
+  return {
+    rehearse: (record) => rolledBack(sql, rehearsal(options, record, ["removed_not_committed"])),
+    unchanged: ({ containerId, gameId }) =>
+      sql`select from ${sql.literal(quotedSchema)}.runtime_records where game_id = ${gameId}
+        and status = 'stopped' and current_container_id is not distinct from ${containerId}::text`.unprepared,
+    role: sql`select current_user as role`
+  }
+}
+
+export const makeRehearse = (run: Run, statements: RehearsalStatements) => {
   /** A record that was changed or deleted meanwhile can be the reason, for example through a foreign key to it. */
-  const hasMovedOn = ({ gameId, containerId }: RuntimeRecord) =>
-    database
-      .run(
-        "rehearse",
-        "disconnected",
-        sql`select from ${sql.literal(options.quotedSchema)}.runtime_records where game_id = ${gameId}
-          and status = 'stopped' and current_container_id is not distinct from ${containerId}::text`.unprepared
-      )
-      .pipe(
-        Effect.map((rows) => rows.length === 0),
-        Effect.orElseSucceed(() => false)
-      )
+  const hasMovedOn = (record: RuntimeRecord) =>
+    run("rehearse", question, statements.unchanged(record)).pipe(
+      Effect.map((rows) => rows.length === 0),
+      Effect.orElseSucceed(() => false)
+    )
 
   const cannotRecord = Effect.fnUntraced(function* (record: RuntimeRecord, words: string) {
     if (yield* hasMovedOn(record)) return false
-    const [row] = yield* database.run("rehearse", "disconnected", sql<{ role: string }>`select current_user as role`)
+    const [row] = yield* run("rehearse", question, statements.role)
     const detail = `${words}, as role ${row?.role}`
     return yield* new StoreError({ operation: "rehearse", reason: new CannotRecord({ detail }) })
   })
 
   return Effect.fnUntraced(function* (record: RuntimeRecord) {
-    const outcome = yield* database.run(
+    const outcome = yield* run(
       "rehearse",
       "disconnected",
-      rolledBack(sql, rehearsal(options, record, ["removed_not_committed"])).pipe(
-        Effect.catchIf(
-          (error) => !isPassing(error),
-          (error) => Effect.succeed(Outcome.Refused({ error }))
-        )
+      Effect.catchIf(
+        statements.rehearse(record),
+        (error) => !isPassing(error),
+        (error) => Effect.succeed(Outcome.Refused({ error }))
       )
     )
     switch (outcome._tag) {

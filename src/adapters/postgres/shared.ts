@@ -36,3 +36,6 @@ export const shared = <In, Out>({ wait, together, alone }: SharedOptions<In, Out
       answer === undefined ? alone(call) : Effect.succeed(answer)
     )
 }
+
+/** How calls of one kind are sent. */
+export type Share = typeof shared

@@ -32,8 +32,8 @@ export const storeError =
     return new StoreError({ operation, reason: reasonFor(operation, error, state, detail) })
   }
 
-/** The operations that write a game's rows. */
-const recording = new Set(["commit", "settle"])
+/** The operations that write a game's rows, or look whether one has. */
+const recording = new Set(["commit", "readBack", "settle"])
 
 const reasonFor = (
   operation: string,

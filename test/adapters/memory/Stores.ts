@@ -1,19 +1,34 @@
 import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { SqlError, UnknownError } from "effect/sql/SqlError"
+import { storeError } from "../../../src/adapters/postgres/storeError.ts"
+import { StoreError } from "../../../src/ports/StoreError.ts"
 import * as Model from "../../sim/model/stores.ts"
 import { Database, StoreState } from "./StoreState.ts"
 
-/** One process's stores over the shared database. Each statement is one step at once, and is never sent again. */
+const failed = (cause: StoreError) => new SqlError({ reason: new UnknownError({ cause }) })
+
+/** One process's stores over the shared database. Each statement is one step at once, about one game, and is never sent again. */
 export const makeStores = (state: Database, options: { readonly leaseTtl: Duration.Input; readonly owner: string }) => {
   const now = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis + Duration.toMillis(state.clockOffset)))
-  const send: Model.Send = ({ apply, gameId, operation }) =>
-    Effect.suspend(() => state.intercept(operation, gameId)).pipe(
-      Effect.andThen(Effect.map(now, (now) => apply(state, now))),
-      Effect.tap(() => state.interceptAnswer(operation, gameId))
-    )
-  return Model.make(send, {
+  const way: Model.Way = {
+    run: (operation, _, statement) =>
+      Effect.mapError(Effect.provideService(statement, Model.Operation, operation), (error) =>
+        error.reason.cause instanceof StoreError ? error.reason.cause : storeError(operation)(error)
+      ),
+    send: (statement) =>
+      Effect.gen(function* () {
+        const operation = yield* Model.Operation
+        const gameId = Model.gameOf(statement)
+        yield* state.intercept(operation, gameId)
+        const answer = statement.apply(state, yield* now)
+        yield* state.interceptAnswer(operation, gameId)
+        return answer
+      }).pipe(Effect.mapError(failed))
+  }
+  return Model.make(way, {
     owner: options.owner,
     leaseTtl: Duration.fromInputUnsafe(options.leaseTtl),
-    sharing: false
+    share: ({ alone }) => alone
   })
 }
 

@@ -78,25 +78,58 @@ it.layer(postgresServer(), { timeout: "2 minutes", excludeTestServices: true })(
     }).pipe(Effect.provide(layerDatabase("any", { applicationName: "recovers" })))
   )
 
-  it.effect("names the server and the database in spans below the caller's", () =>
+  /** The spans of what is done with this tracer, in the order of their start. */
+  const makeTracer = () => {
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    return { spans, tracer }
+  }
+
+  it.effect("names the operation, the server and the database in one span a statement, below the caller's", () =>
     Effect.gen(function* () {
-      const spans: Array<Tracer.Span> = []
-      const tracer = Tracer.make({
-        span: (options) => {
-          const span = new Tracer.NativeSpan(options)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = makeTracer()
       const sql = yield* SqlClient
       const { run } = yield* Database.Database
-      yield* run("test", "disconnected", sql`select 1`).pipe(Effect.withSpan("caller"), Effect.withTracer(tracer))
-      const [caller, statement] = spans
-      assert.strictEqual(statement?.parent._tag === "Some" ? statement.parent.value.spanId : "", caller?.spanId)
+      yield* Effect.all([
+        run("first", "disconnected", sql`select 1`),
+        run("second", "disconnected", sql`select 2`.unprepared)
+      ]).pipe(Effect.withSpan("caller"), Effect.withTracer(tracer))
+      const [caller, ...statements] = spans
       const { url } = yield* PostgresServer
       const { database, host } = serverAt(url)
-      assert.strictEqual(statement?.attributes.get("server.address"), host)
-      assert.strictEqual(statement?.attributes.get("db.namespace"), database)
+      assert.deepStrictEqual(
+        spans.map(({ name }) => name),
+        ["caller", "first", "second"]
+      )
+      for (const { attributes, kind, name, parent, status } of statements) {
+        assert.strictEqual(parent._tag === "Some" ? parent.value.spanId : "", caller?.spanId)
+        assert.strictEqual(kind, "client")
+        assert.strictEqual(status._tag, "Ended")
+        assert.strictEqual(attributes.get("db.operation.name"), name)
+        assert.strictEqual(attributes.get("db.system.name"), "postgresql")
+        assert.strictEqual(attributes.get("db.namespace"), database)
+        assert.strictEqual(attributes.get("server.address"), host)
+      }
+    }).pipe(Effect.provide(layerDatabase("any")))
+  )
+
+  it.effect("leaves the spans of a transaction and of the caller's own steps their names", () =>
+    Effect.gen(function* () {
+      const { spans, tracer } = makeTracer()
+      const sql = yield* SqlClient
+      const { run } = yield* Database.Database
+      const work = sql.withTransaction(Effect.withSpan(sql`select 1`, "step"))
+      yield* Effect.withTracer(Effect.orDie(run("test", "disconnected", work)), tracer)
+      assert.deepStrictEqual(
+        spans.map(({ name }) => name),
+        ["sql.transaction", "step", "test"]
+      )
     }).pipe(Effect.provide(layerDatabase("any")))
   )
 

@@ -2,6 +2,7 @@ import { type ContainerId, isContainerId } from "../../../src/domain/ContainerId
 import { isOldFormOf } from "../../../src/domain/EngineId.ts"
 import { isDue } from "../../../src/domain/Expiry.ts"
 import type { Process } from "../kernel/Process.ts"
+import { gameOf } from "../model/stores.ts"
 import type { Change, RecordRow } from "../model/Tables.ts"
 import type { DatabaseListener, DatabaseRequest } from "../world/DatabaseServer.ts"
 import type { Attempt, Evidence, Pass } from "./Evidence.ts"
@@ -31,7 +32,7 @@ export class DatabaseWitness implements DatabaseListener {
   applied({ from, operation, statement }: DatabaseRequest, changes: ReadonlyArray<Change>, now: number) {
     if (changes.length === 0) return
     const { evidence } = this
-    evidence.universe.note("database", from.name, operation, statement.gameId ?? "", changes.length, "changes")
+    evidence.universe.note("database", from.name, operation, gameOf(statement) ?? "", changes.length, "changes")
     for (const change of changes) {
       switch (change.table) {
         case "records":

@@ -1,4 +1,8 @@
 import { Duration } from "effect"
+import type { Commit } from "../../../src/adapters/postgres/commit.ts"
+import type { FailedEnd, Taken } from "../../../src/adapters/postgres/leaseStatements.ts"
+import { Outcome } from "../../../src/adapters/postgres/rehearse.ts"
+import type { RecordRow as SentRow } from "../../../src/adapters/postgres/rows.ts"
 import type { Backlog } from "../../../src/domain/Backlog.ts"
 import { isStuck } from "../../../src/domain/Backoff.ts"
 import { isContainerId } from "../../../src/domain/ContainerId.ts"
@@ -6,7 +10,7 @@ import { isBackedOff, isDue, isExpired, lagSeconds, type Moment } from "../../..
 import { printable } from "../../../src/domain/printable.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
-import type { AuditRow, Lease, SettledEnd } from "../../../src/ports/GameLeases.ts"
+import type { AuditRow, Lease } from "../../../src/ports/GameLeases.ts"
 import type { Cursor, Page, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { LogRow, RecordRow, Tables } from "./Tables.ts"
 
@@ -99,26 +103,34 @@ export const witnesses = (tables: Tables, { cutoff, now }: Moment): Witnesses =>
   return { others: [live, young].flatMap((rows) => named(rows).slice(0, 5)), due: named(due).length }
 }
 
-export const acquire = (
+export const take = (
   tables: Tables,
   now: number,
-  { gameId, owner, ttl }: { readonly gameId: string; readonly owner: string; readonly ttl: number }
-) => {
-  const before = tables.leases.get(gameId)
-  // A sequence counts on even where the row is not written.
-  const token = tables.nextToken()
-  if (before !== undefined && before.expiresAt > now) return undefined
-  tables.setLease(gameId, { owner, token, expiresAt: now + ttl })
-  const leftBy = before === undefined ? undefined : before.owner === owner ? ("us" as const) : ("another" as const)
-  return { token, leftBy }
-}
+  { gameIds, owner, ttl }: { readonly gameIds: ReadonlyArray<string>; readonly owner: string; readonly ttl: number }
+): ReadonlyArray<Taken> =>
+  gameIds.toSorted(compare).flatMap((gameId) => {
+    const before = tables.leases.get(gameId)
+    // A sequence counts on even where the row is not written.
+    const token = tables.nextToken()
+    if (before !== undefined && before.expiresAt > now) return []
+    tables.setLease(gameId, { owner, token, expiresAt: now + ttl })
+    return [{ gameId, token, leftBy: before === undefined ? null : before.owner === owner ? "us" : "another" }]
+  })
 
-/** The record, `undefined` if it is gone, or what is wrong with its row. */
-export const reread = (tables: Tables, gameId: string): RuntimeRecord | string | undefined => {
-  const row = tables.records.get(gameId)
-  if (row?.problem !== undefined) return describe(row)
-  return row && recordOf(tables, row)
-}
+export const readRecords = (tables: Tables, gameIds: ReadonlyArray<string>): ReadonlyArray<SentRow> =>
+  [...new Set(gameIds)].flatMap((gameId) => {
+    const row = tables.records.get(gameId)
+    if (row === undefined) return []
+    const { attempts = null, lastError = null, nextAttemptAt = null } = tables.backoffs.get(gameId) ?? {}
+    const { containerId, imageRef, lastOpAt, problem, status } = row
+    return [
+      {
+        ...{ gameId, containerId, imageRef, attempts, lastError, nextAttemptAt },
+        status: problem === undefined ? status : null,
+        lastOpAt: lastOpAt === null ? null : String(lastOpAt)
+      }
+    ]
+  })
 
 const held = (tables: Tables, { gameId, owner, token }: Lease) => {
   const row = tables.leases.get(gameId)
@@ -129,11 +141,11 @@ export const release = (tables: Tables, lease: Lease) => {
   if (held(tables, lease)) tables.setLease(lease.gameId, undefined)
 }
 
-export const renew = (tables: Tables, now: number, lease: Lease, ttl: number): boolean => {
+export const renew = (tables: Tables, now: number, lease: Lease, ttl: number): ReadonlyArray<Lease> => {
   const row = held(tables, lease)
-  if (row === undefined || row.expiresAt <= now) return false
+  if (row === undefined || row.expiresAt <= now) return []
   tables.setLease(lease.gameId, { ...row, expiresAt: now + ttl })
-  return true
+  return [lease]
 }
 
 const logRow = ({ gameId, owner, token }: Lease, outcome: LogRow["outcome"], row: AuditRow): LogRow => ({
@@ -149,45 +161,46 @@ const isLogged = (tables: Tables, gameId: string, { containerId }: AuditRow) =>
   containerId !== null &&
   tables.log.some((row) => row.outcome === "success" && row.gameId === gameId && row.containerId === containerId)
 
-/** Whether the commit's rows are just as it expects them: the statement for many passes over every other game. */
-export const isPlain = (tables: Tables, lease: Lease, containerId: string | null): boolean => {
-  const record = tables.records.get(lease.gameId)
-  return held(tables, lease) !== undefined && record !== undefined && isExpected(record, containerId)
-}
-
 const isExpected = ({ containerId, status }: Pick<RecordRow, "containerId" | "status">, expected: string | null) =>
   status === "stopped" && containerId === expected
 
-/** Whether the record moved, and if not, whether the lease was ours. */
-export const commit = (
-  tables: Tables,
-  lease: Lease,
-  containerId: string | null,
-  row: AuditRow
-): "moved" | "held" | "not_held" => {
+/** Whether the lease was ours, and the record moved. */
+export const commit = (tables: Tables, { containerId, lease, row }: Commit) => {
   const { gameId } = lease
-  if (held(tables, lease) === undefined) return "not_held"
+  if (held(tables, lease) === undefined) return { held: false, moved: false }
   release(tables, lease)
   const record = tables.records.get(gameId)
-  if (record === undefined || !isExpected(record, containerId) || tables.swallows) return "held"
+  if (record === undefined || !isExpected(record, containerId) || tables.swallows) return { held: true, moved: false }
   tables.setRecord(gameId, { ...record, status: "removed", lastOpAt: toMicros(row.finishedAt) })
   if (tables.backoffs.has(gameId)) tables.setBackoff(gameId, undefined)
   if (!isLogged(tables, gameId, row)) tables.addLog(logRow(lease, "success", row))
-  return "moved"
+  return { held: true, moved: true }
+}
+
+/** Passes over every game whose rows are not just as its commit expects them. */
+export const commitMany = (tables: Tables, commits: ReadonlyArray<Commit>) =>
+  commits
+    .toSorted((a, b) => compare(a.lease.gameId, b.lease.gameId))
+    .filter(({ containerId, lease }) => {
+      const record = tables.records.get(lease.gameId)
+      return held(tables, lease) !== undefined && record !== undefined && isExpected(record, containerId)
+    })
+    .map((one) => ({ ...one.lease, moved: commit(tables, one).moved }))
+
+/** The record, if it is still stopped with its container. */
+export const unchanged = (tables: Tables, { gameId, containerId }: RuntimeRecord): ReadonlyArray<RecordRow> => {
+  const record = tables.records.get(gameId)
+  return record !== undefined && isExpected(record, containerId) ? [record] : []
 }
 
 /** What is true of the record after all that recording consists of has been done and taken back. */
-export const rehearse = (
-  tables: Tables,
-  { gameId, containerId }: RuntimeRecord
-): "works" | "moved_on" | "swallowed" => {
-  const record = tables.records.get(gameId)
-  if (record === undefined || !isExpected(record, containerId)) return "moved_on"
-  return tables.swallows ? "swallowed" : "works"
+export const rehearse = (tables: Tables, record: RuntimeRecord): Outcome => {
+  if (unchanged(tables, record).length === 0) return Outcome.MovedOn()
+  return tables.swallows ? Outcome.Swallowed({ what: "the change of runtime_records" }) : Outcome.Works()
 }
 
 /** After a commit that moved nothing: whether an earlier sending of it did, and what the record is now. */
-export const readBack = (tables: Tables, { gameId, owner, token }: Lease, containerId: string | null) => ({
+export const readBack = (tables: Tables, { containerId, lease: { gameId, owner, token } }: Commit) => ({
   ours: tables.log.some(
     (row) => row.gameId === gameId && row.outcome === "success" && row.leaseOwner === owner && row.leaseToken === token
   ),
@@ -205,12 +218,7 @@ const isNews = (tables: Tables, gameId: string, row: AuditRow) => {
   )
 }
 
-export const settle = (
-  tables: Tables,
-  lease: Lease,
-  failure: AuditRow,
-  { afterCommit = false, backoff, keep }: SettledEnd
-) => {
+export const settle = (tables: Tables, lease: Lease, { afterCommit = false, backoff, failure, keep }: FailedEnd) => {
   const { gameId } = lease
   const isHeld = held(tables, lease) !== undefined
   if (isHeld && backoff !== undefined) tables.setBackoff(gameId, backoff)
@@ -220,7 +228,7 @@ export const settle = (
   if (!keep) release(tables, lease)
 }
 
-export const remember = (tables: Tables, id: EngineId) => {
+export const insert = (tables: Tables, id: EngineId) => {
   if (tables.known === undefined) tables.setKnown({ id, braked: false })
 }
 
@@ -232,5 +240,6 @@ export const brake = (tables: Tables, id: EngineId) => {
   if (tables.known?.id === id) tables.setKnown({ ...tables.known, braked: true })
 }
 
-export const accept = (tables: Tables, now: number, id: EngineId) =>
-  tables.setKnown({ id, braked: false, acceptedAt: now })
+export const accept = (tables: Tables, now: number, id: EngineId) => {
+  if (tables.known !== undefined) tables.setKnown({ id, braked: false, acceptedAt: now })
+}

@@ -9,7 +9,6 @@ export type Failure = "rolled_back" | "disconnected" | "timed_out" | "refused" |
 export interface DatabaseRequest {
   readonly from: Process
   readonly operation: string
-  readonly writes: boolean
   readonly statement: Statement<unknown>
   /** On its way for so long that nobody waits any more. */
   late: boolean
@@ -66,6 +65,7 @@ export class DatabaseServer {
   /** `generation`: that of the connection on which the request was sent. */
   receive(request: DatabaseRequest, generation: number, answer: (answer: DatabaseAnswer) => void) {
     const { now } = this.universe
+    const { writes } = request.statement
     if (generation !== this.generation) return answer({ kind: "failed", why: "disconnected" })
     if (now < this.downUntil) {
       this.tookDown()
@@ -76,16 +76,16 @@ export class DatabaseServer {
       this.universe.after(this.frozenUntil - now, () => this.receive(request, generation, answer))
       return
     }
-    if (request.writes && now < this.readOnlyUntil) {
+    if (writes && now < this.readOnlyUntil) {
       this.tookReadOnly()
       return answer({ kind: "failed", why: "refused" })
     }
-    if (request.writes && this.faults.strikes("statement_rolled_back")) {
+    if (writes && this.faults.strikes("statement_rolled_back")) {
       this.faults.took("statement_rolled_back")
       return answer({ kind: "failed", why: "rolled_back" })
     }
     const fails = this.recordingFails
-    if (now < fails.until && fails.operations.has(request.operation)) {
+    if (writes && now < fails.until && fails.operations.has(request.operation)) {
       fails.took()
       if (!fails.swallows) return answer({ kind: "failed", why: "cannot_record" })
     }

@@ -63,7 +63,7 @@ export class Network {
     if (this.strikes("statement_unanswered")) return
     const cut = () => universe.after(this.latency, () => way.answer({ kind: "failed", why: "disconnected" }))
     if (this.strikes("statement_lost")) return void cut()
-    const late = request.writes && this.faults.strikes("statement_late")
+    const late = request.statement.writes && this.faults.strikes("statement_late")
     if (late) request.late = true
     const slow = this.strikes("statement_slow") ? universe.rng.int(1, options.statementTimeout * 1.2) : 0
     const delay = late ? universe.rng.int(options.statementTimeout, options.statementTimeout * 30) : this.latency + slow

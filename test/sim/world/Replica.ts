@@ -1,4 +1,5 @@
 import { Context, Duration, Effect, Layer } from "effect"
+import { shared } from "../../../src/adapters/postgres/shared.ts"
 import * as CleanupWorker from "../../../src/cleanup/CleanupWorker.ts"
 import * as Circuits from "../../../src/cleanup/circuits.ts"
 import { Cleaner } from "../../../src/cleanup/game/Cleaner.ts"
@@ -11,7 +12,7 @@ import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import * as Watch from "../checks/watch.ts"
 import { Process } from "../kernel/Process.ts"
 import * as Stores from "../model/stores.ts"
-import { makeSend } from "./databasePorts.ts"
+import { makeWay } from "./databasePorts.ts"
 import * as EnginePort from "./enginePort.ts"
 import type { World } from "./World.ts"
 
@@ -26,7 +27,7 @@ export interface Sent {
 export type Ports = ContainerEngine | RuntimeRecords | GameLeases | KnownEngine
 
 /** Breaks the code on purpose: the ports as the code gets them, made from the right ones. */
-export type Sabotage = (ports: Context.Context<Ports>, ask: EnginePort.Ask, send: Stores.Send) => Context.Context<Ports>
+export type Sabotage = (ports: Context.Context<Ports>, ask: EnginePort.Ask, way: Stores.Way) => Context.Context<Ports>
 
 export interface ReplicaOptions {
   readonly onSend: (sent: Sent) => void
@@ -42,21 +43,21 @@ const portsOf = (world: World, process: Process, { onSend, sabotage }: ReplicaOp
       onSend({ process, operation: request.operation, subject: request.id })
     }
   })
-  const send = makeSend(process, world.database, world.network, {
+  const way = makeWay(process, world.database, world.network, {
     timeout: plan.statementTimeout,
-    onSend: ({ operation, statement }) => onSend({ process, operation, subject: statement.gameId })
+    onSend: ({ operation, statement }) => onSend({ process, operation, subject: Stores.gameOf(statement) })
   })
-  const stores = Stores.make(send, {
+  const stores = Stores.make(way, {
     owner: process.name,
     leaseTtl: Duration.millis(plan.leaseTtl),
-    sharing: true
+    share: shared
   })
   const ports = Context.make(ContainerEngine, Watch.engine(witness, process, EnginePort.make(ask))).pipe(
     Context.add(RuntimeRecords, Watch.records(witness, process, Context.get(stores, RuntimeRecords))),
     Context.add(GameLeases, Watch.leases(witness, process, Context.get(stores, GameLeases))),
     Context.add(KnownEngine, Context.get(stores, KnownEngine))
   )
-  return sabotage === undefined ? ports : sabotage(ports, ask, send)
+  return sabotage === undefined ? ports : sabotage(ports, ask, way)
 }
 
 /** The real cleaning over simulated ports. */

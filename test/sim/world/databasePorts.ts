@@ -1,18 +1,21 @@
-import { Duration, Effect, Schedule } from "effect"
-import { CannotRecord, StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
+import { Duration, Effect } from "effect"
+import { ConnectionError, DeadlockError, SqlError, StatementTimeoutError } from "effect/sql/SqlError"
+import { repeating } from "../../../src/adapters/postgres/run.ts"
 import type { Process } from "../kernel/Process.ts"
-import type { Repeat, Send, Statement } from "../model/stores.ts"
+import { Operation, refusal, type Statement, type Way } from "../model/stores.ts"
 import type { DatabaseRequest, DatabaseServer, Failure } from "./DatabaseServer.ts"
 import type { Network } from "./Network.ts"
 
-const repeated: Record<Repeat, ReadonlySet<Failure>> = {
-  never: new Set<Failure>(),
-  rolled_back: new Set<Failure>(["rolled_back"]),
-  disconnected: new Set<Failure>(["rolled_back", "disconnected"]),
-  unanswered: new Set<Failure>(["rolled_back", "disconnected", "timed_out"])
+/** What the driver makes of each failure. */
+const errors: Record<Failure, SqlError> = {
+  rolled_back: new SqlError({
+    reason: new DeadlockError({ cause: Object.assign(new Error("deadlock detected"), { code: "40P01" }) })
+  }),
+  disconnected: new SqlError({ reason: new ConnectionError({ cause: new Error("connection lost") }) }),
+  timed_out: new SqlError({ reason: new StatementTimeoutError({ cause: new Error("no answer") }) }),
+  refused: refusal("cannot execute in a read-only transaction", "25006"),
+  cannot_record: refusal("refused by a trigger", "P0001")
 }
-
-const backoff = Schedule.exponential("50 millis").pipe(Schedule.jittered)
 
 /** How much longer than the server's own timeout a process waits, as in the PostgreSQL adapter. */
 const grace = Duration.toMillis("1 second")
@@ -24,56 +27,39 @@ export interface DatabasePortOptions {
   readonly onSend: (request: DatabaseRequest) => void
 }
 
-/** Sends statements from this process, and again after the same failures as the PostgreSQL adapter. */
-export const makeSend = (
+/** How this process reaches the database. Statements are sent again by the code of the PostgreSQL adapter. */
+export const makeWay = (
   process: Process,
   server: DatabaseServer,
   network: Network,
   { timeout, onSend }: DatabasePortOptions
-): Send => {
-  const once = <A>(statement: Statement<A>) =>
-    Effect.callback<A, Failure>((resume) => {
-      const { operation, writes } = statement
-      const request: DatabaseRequest = { from: process, operation, writes, statement, late: false }
-      let awaited = true
-      const settle = (effect: Effect.Effect<A, Failure>) => {
-        if (!awaited) return
-        awaited = false
-        cancel()
-        resume(effect)
-      }
-      const cancel = process.timer(timeout + grace, () => settle(Effect.fail("timed_out")))
-      onSend(request)
-      const generation = server.currentGeneration
-      network.toDatabase(request, {
-        arrive: (answer) => server.receive(request, generation, answer),
-        answer: (answer) =>
-          process.deliver(() =>
-            settle(answer.kind === "ok" ? Effect.succeed(answer.value as A) : Effect.fail(answer.why))
-          )
-      })
-      return Effect.sync(() => {
-        awaited = false
-        cancel()
-      })
-    })
-
-  return (statement) => {
-    const again = repeated[statement.repeat]
-    return Effect.catch(once(statement), (failure) =>
-      again.has(failure)
-        ? Effect.retry(once(statement), { while: (failure) => again.has(failure), times: 2, schedule: backoff }).pipe(
-            Effect.delay("50 millis")
-          )
-        : Effect.fail(failure)
-    ).pipe(
-      Effect.mapError((failure) => {
-        const reason =
-          failure === "cannot_record"
-            ? new CannotRecord({ detail: failure })
-            : new Unavailable({ cause: new Error(failure) })
-        return new StoreError({ operation: statement.operation, reason })
+): Way => ({
+  run: (operation, repeat, statement) =>
+    repeating(operation, repeat, Effect.provideService(statement, Operation, operation)),
+  send: <A>(statement: Statement<A>) =>
+    Effect.flatMap(Operation, (operation) =>
+      Effect.callback<A, SqlError>((resume) => {
+        const request: DatabaseRequest = { from: process, operation, statement, late: false }
+        let awaited = true
+        const settle = (effect: Effect.Effect<A, SqlError>) => {
+          if (!awaited) return
+          awaited = false
+          cancel()
+          resume(effect)
+        }
+        const fail = (why: Failure) => settle(Effect.fail(errors[why]))
+        const cancel = process.timer(timeout + grace, () => fail("timed_out"))
+        onSend(request)
+        const generation = server.currentGeneration
+        network.toDatabase(request, {
+          arrive: (answer) => server.receive(request, generation, answer),
+          answer: (answer) =>
+            process.deliver(() => (answer.kind === "ok" ? settle(Effect.succeed(answer.value as A)) : fail(answer.why)))
+        })
+        return Effect.sync(() => {
+          awaited = false
+          cancel()
+        })
       })
     )
-  }
-}
+})
