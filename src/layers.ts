@@ -18,6 +18,7 @@ import * as RuntimeRecords from "./adapters/postgres/RuntimeRecords.ts"
 import { sampleRecords } from "./adapters/postgres/samples.ts"
 import * as Circuits from "./cleanup/circuits.ts"
 import { Cleaner, type CleanerOptions } from "./cleanup/game/Cleaner.ts"
+import { margin } from "./cleanup/game/remove.ts"
 import { CleanupPass, type CleanupPassOptions } from "./cleanup/pass/CleanupPass.ts"
 import { Heartbeat } from "./cleanup/pass/Heartbeat.ts"
 import { CommandFailed, commandFailed, exitCode } from "./cli/CommandFailed.ts"
@@ -36,13 +37,10 @@ const instanceId = randomUUID()
 
 /**
  * A statement must end while the lease that it relies on is still trusted: a look and a removal that both time out use
- * up twice the engine timeout, and the last 5 seconds of a lease are not trusted.
+ * up twice the engine timeout, and the last part of a lease is not trusted.
  */
 const statementTimeout = ({ database, leaseTtl, engineTimeout }: Settings) =>
-  Duration.min(
-    database.timeout,
-    Duration.subtract(leaseTtl, Duration.sum(Duration.times(engineTimeout, 2), Duration.seconds(5)))
-  )
+  Duration.min(database.timeout, Duration.subtract(leaseTtl, Duration.sum(Duration.times(engineTimeout, 2), margin)))
 
 const unreachable = ({ message }: { readonly message: string }) =>
   new CommandFailed({ code: exitCode.dependency, message })

@@ -10,7 +10,7 @@ import * as Report from "./report.ts"
 export const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
 
 const acceptAbsent = Flag.Boolean("accept-absent").pipe(
-  Flag.withDescription("Go on where most containers turn out to be absent: their records become removed"),
+  Flag.withDescription("Go on although containers are absent: their records become removed"),
   Flag.withDefault(false)
 )
 

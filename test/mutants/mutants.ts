@@ -808,5 +808,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: 'return yield* steps(engine, engineTimeout, game, "again")',
     to: "yield* game.recording.begin(verdict.record, game.aside)",
     tests: ["test/cleanup/game/Recording.test.ts"]
+  },
+  {
+    name: "a dry run that asks the engine for as many games at once as there is room for",
+    file: "src/cleanup/pass/CleanupPass.ts",
+    from: "dryRun ? tries.withPermit : cleaner.withRoom",
+    to: "cleaner.withRoom",
+    tests: pass
   }
 ]
