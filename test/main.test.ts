@@ -1,7 +1,8 @@
-import { existsSync, readdirSync } from "node:fs"
+import { chmodSync, existsSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { temporaryFolder } from "./support/postgres.ts"
 import { command } from "./support/service.ts"
 
 describe("the command line", () => {
@@ -100,9 +101,10 @@ describe("the command line", () => {
 
   it.live("shows the main job without settings, and leaves nothing behind", () =>
     Effect.gen(function* () {
-      const leftovers = () => readdirSync(tmpdir()).filter((name) => name.startsWith("rtmanager-demo-"))
-      const before = leftovers()
-      const { code, stdout } = yield* command(["demo", "--json"], {})
+      const folder = yield* temporaryFolder
+      // As a folder for temporary files is: the server may run as another user.
+      chmodSync(folder, 0o777)
+      const { code, stdout } = yield* command(["demo", "--json"], { TMPDIR: folder })
       assert.strictEqual(code, 0)
       const games = JSON.parse(stdout).games.map((game: Record<string, string>) => [
         game["game"],
@@ -119,7 +121,7 @@ describe("the command line", () => {
         ["already-gone", "was gone", null],
         ["hostile-id", "kept", "invalid_container_id"]
       ])
-      assert.deepStrictEqual(leftovers(), before)
+      assert.deepStrictEqual(readdirSync(folder), [])
     })
   )
 })
