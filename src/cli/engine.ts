@@ -1,5 +1,6 @@
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { Command } from "effect/cli"
+import { AcceptedEngine } from "../domain/EngineId.ts"
 import { PassRefused } from "../domain/PassRefused.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
@@ -9,16 +10,18 @@ import { commandFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
 
+const toJson = Schema.encodeSync(Schema.fromJsonString(AcceptedEngine))
+
 const accept = Command.make("accept", { json }, ({ json }) =>
   Effect.gen(function* () {
     const known = yield* KnownEngine
     yield* Effect.mapError((yield* RuntimeRecords).clock, passError)
     const present = yield* Effect.mapError((yield* ContainerEngine).identity, PassRefused.engineDown)
-    const before = yield* known.read
+    const before = (yield* known.read)?.id ?? null
     yield* known.accept(present)
     return json
-      ? JSON.stringify({ engine_id: present, known_before: before?.id ?? null })
-      : `accepted engine ${present}${before === undefined || before.id === present ? "" : `, replacing ${before.id}`}`
+      ? toJson({ engineId: present, knownBefore: before })
+      : `accepted engine ${present}${before === null || before === present ? "" : `, replacing ${before}`}`
   }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
 ).pipe(Command.withDescription("Make the engine that answers now the known one, whatever was known before"))
 

@@ -1,3 +1,11 @@
+/** What a stopped game may wait for: also the attribute `state` of `rtmanager.cleanup.backlog`. */
+export const backlogStates = ["due", "backing_off", "held", "stuck"] as const
+export type BacklogState = (typeof backlogStates)[number]
+
+/** Why a stopped record cannot be used: also the attribute `reason` of `rtmanager.cleanup.unusable_rows`. */
+export const unusableReasons = ["undecodable", "no_time", "future"] as const
+export type UnusableReason = (typeof unusableReasons)[number]
+
 /** The stopped records at one moment. The counts overlap: a held or a stuck game can be due too. */
 export interface Backlog {
   readonly due: number

@@ -1,4 +1,5 @@
 import { Effect, Metric } from "effect"
+import { type BacklogState, backlogStates, type UnusableReason, unusableReasons } from "../domain/Backlog.ts"
 import {
   type ErrorCode,
   errorCodes,
@@ -10,12 +11,6 @@ import {
 } from "../domain/Outcome.ts"
 import { type Refusal, refusals } from "../domain/PassRefused.ts"
 import { type PassResult, passResults } from "../domain/PassReport.ts"
-
-const backlogStates = ["due", "backing_off", "held", "stuck"] as const
-const unusableReasons = ["undecodable", "no_time", "future"] as const
-
-export type BacklogState = (typeof backlogStates)[number]
-export type UnusableReason = (typeof unusableReasons)[number]
 
 /** The `error_code` of an outcome without one, because Prometheus drops an empty label. */
 const noCode = "none"
