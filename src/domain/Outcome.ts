@@ -16,6 +16,8 @@ interface Rule {
   readonly level: LogLevel.Severity
   /** The row's `operation_log.error_code`; `null` if no row is written. */
   readonly logged: string | null
+  /** The game is tried again only after a while, which grows with each such attempt. */
+  readonly backsOff: boolean
 }
 
 interface Failure extends Rule {
@@ -27,13 +29,15 @@ interface Failure extends Rule {
 const rule = <O extends Exclude<Outcome, "failed">>(outcome: O, level: LogLevel.Severity, logged: string | null) => ({
   outcome,
   level,
-  logged
+  logged,
+  backsOff: false
 })
 const failure = (trouble: Failure["trouble"], level: LogLevel.Severity, logged: string | null): Failure => ({
   outcome: "failed",
   level,
   logged,
-  trouble
+  trouble,
+  backsOff: logged !== null
 })
 
 /** The one table of error codes: what each means for the outcome, the log level and the audit row. */
@@ -42,7 +46,7 @@ export const rules = {
   lease_busy: rule("conflict", "Debug", null),
   lease_lost: rule("conflict", "Debug", null),
   record_moved: rule("conflict", "Info", "conflict"),
-  too_recent: rule("conflict", "Info", "conflict"),
+  too_recent: { ...rule("conflict", "Info", "conflict"), backsOff: true },
   container_running: failure("Mismatch", "Warn", "container_running"),
   container_unrecorded: failure("Mismatch", "Warn", "container_unrecorded"),
   invalid_container_id: failure("Mismatch", "Warn", "invalid_container_id"),

@@ -64,11 +64,11 @@ export const record = Effect.fnUntraced(function* (
     { afterCommit = false, keep = unresolved, isRetriedSoon = false } = {}
   ) {
     const { code, message } = refused
-    const { logged } = rules[code]
+    const { backsOff, logged } = rules[code]
     const conclusion = concluded(facts, refused)
     if (logged === null) return yield* settle(conclusion, { keep })
     const failure = { ...row, errorCode: logged, message }
-    if (code === "record_moved" || isRetriedSoon || game.record === undefined) {
+    if (!backsOff || isRetriedSoon || game.record === undefined) {
       return yield* settle(conclusion, { failure, afterCommit, keep })
     }
     const random = yield* Random.next
