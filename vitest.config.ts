@@ -5,9 +5,9 @@ export default defineConfig({
     // As the service is run, by Node itself, which copes with a `#` in the path to the project as well.
     experimental: { viteModuleRunner: false, nodeLoader: false },
     include: ["test/**/*.test.ts"],
-    // Real servers and processes on a slow machine; no test waits for time itself.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // A bound for what hangs. Real servers and processes share a machine that may be busy, and no test waits for time itself.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     // Files mostly wait for processes and servers of their own.
     maxWorkers: "100%",
     // Prints a line for each skipped test too.

@@ -2,11 +2,12 @@ import { readFile } from "node:fs/promises"
 import { parseEnv } from "node:util"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Redacted, Schedule } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { decode } from "../src/config/Settings.ts"
 import { describeEngine } from "./support/docker.ts"
 import { layerEngine, type World, world } from "./support/e2e.ts"
+import { eventually } from "./support/eventually.ts"
 import { addressOf, hostAndPort, urlWith } from "./support/externalServer.ts"
 import * as FaultProxy from "./support/FaultProxy.ts"
 import { postgresServer } from "./support/postgres.ts"
@@ -35,14 +36,6 @@ describe("deploy/demo.env", () => {
     assert.strictEqual(COMPOSE_PROFILES, "demo")
   })
 })
-
-/** The other side is a process or an engine. */
-const eventually = <A, E, R>(look: Effect.Effect<A, E, R>, until: (seen: A) => boolean) =>
-  look.pipe(
-    Effect.repeat({ until, schedule: Schedule.spaced("50 millis") }),
-    Effect.timeout("60 seconds"),
-    Effect.orDie
-  )
 
 /** The test image with its one program under another name. */
 const imageWithSleep = ({ engine }: World) =>
@@ -152,7 +145,7 @@ const away: ReadonlyArray<Away> = [
 ]
 
 describeEngine("the sample games of the demo", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "2 minutes", excludeTestServices: true })((it) => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
     it.effect("give a pass containers to remove, one that is gone and one that runs on", () =>
       Effect.gen(function* () {
         const here = yield* stage()

@@ -92,7 +92,7 @@ const insufficientPrivilege = "42501"
 const sqlState = ({ reason }: SqlError) =>
   typeof reason.cause === "object" && reason.cause !== null && "code" in reason.cause ? reason.cause.code : undefined
 
-it.layer(overAdopted, { timeout: "60 seconds", excludeTestServices: true })("the roles of deploy/roles.sql", (it) => {
+it.layer(overAdopted, { excludeTestServices: true })("the roles of deploy/roles.sql", (it) => {
   it.effect.each(roles)("give %s its rights to each table and no other", (role) =>
     Effect.gen(function* () {
       const sql = yield* SqlClient

@@ -8,7 +8,7 @@ import { command } from "../support/service.ts"
 
 describeEngine("engine accept", () => {
   describeOwnEngine("with two engines", undefined, () => {
-    it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
+    it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
       it.effect("is what it takes before an empty engine behind the same address is believed", () =>
         Effect.gen(function* () {
           const here = yield* world()

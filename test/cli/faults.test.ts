@@ -182,13 +182,13 @@ const words: Record<FaultProxy.Fault, string> = {
 }
 
 describeEngine("run, when the bytes between the parts go wrong", () => {
-  const layer = { timeout: "1 minute", excludeTestServices: true, concurrent: true } as const
+  const layer = { excludeTestServices: true, concurrent: true } as const
   it.layer(postgresServer(), layer)("removes nothing that must stay and finishes afterwards", (it) => {
     for (const fault of FaultProxy.faults.filter((fault) => fault !== "5xx")) {
-      it.effect(`event 17: where the database ${words[fault]}`, () => survives("database", fault), 300_000)
+      it.effect(`event 17: where the database ${words[fault]}`, () => survives("database", fault))
     }
     for (const fault of FaultProxy.faults) {
-      it.effect(`event 14: where the engine ${words[fault]}`, () => survives("engine", fault), 300_000)
+      it.effect(`event 14: where the engine ${words[fault]}`, () => survives("engine", fault))
     }
     for (const fault of ["reset", "half_open", "slow", "5xx", "hang"] as const) {
       it.effect(`event 23: at once, where the collector ${words[fault]}`, () => unaffected(fault))

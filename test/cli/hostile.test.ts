@@ -26,7 +26,7 @@ const nearId = fc.oneof(
 )
 
 describeEngine("hostile input, over real PostgreSQL and a real engine", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
     it.effect("event 12: removes nothing, whatever the records name as container, and asks nothing about it", () =>
       Effect.gen(function* () {
         const here = yield* world()

@@ -1,19 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schedule } from "effect"
+import { Effect, Layer } from "effect"
 import { describeEngine } from "../support/docker.ts"
 import { game, layerEngine, type World, world } from "../support/e2e.ts"
+import { eventually } from "../support/eventually.ts"
 import { postgresServer } from "../support/postgres.ts"
 import { launch } from "../support/service.ts"
 
 const underNpm = { npm_config_update_notifier: "false" }
 
 /** Waits until the game's container is gone. */
-const removed = ({ engine }: World) =>
-  engine.left.pipe(
-    Effect.repeat({ until: (left) => left.length === 0, schedule: Schedule.spaced("50 millis") }),
-    Effect.timeout("30 seconds"),
-    Effect.orDie
-  )
+const removed = ({ engine }: World) => eventually(engine.left, (left) => left.length === 0)
 
 const ways: ReadonlyArray<{ line: string; signal: NodeJS.Signals }> = [
   { line: "npm start", signal: "SIGTERM" },
@@ -25,7 +21,7 @@ const ways: ReadonlyArray<{ line: string; signal: NodeJS.Signals }> = [
 ]
 
 describeEngine("a service that npm started", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "2 minutes", excludeTestServices: true })((it) => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
     it.effect.each(ways)(
       "event 29: ends in an orderly way within ten seconds of $signal to $line",
       ({ line, signal }) =>

@@ -22,7 +22,7 @@ const pooledWorld = Effect.fnUntraced(function* (mode: PoolerOptions["mode"], se
 
 describePgBouncer("the service behind PgBouncer", () => {
   describeEngine("over a real engine", () => {
-    it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
+    it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
       it.effect.each(modes)("event 27: works with its own tables alone, in %s mode", (mode) =>
         Effect.gen(function* () {
           const here = yield* pooledWorld(mode)

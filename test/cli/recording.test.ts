@@ -31,7 +31,7 @@ const execute = ({ sql }: World, statements: ReadonlyArray<string>) =>
   Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
 
 describeEngine("run, over a real database that does not record and a real engine", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
     it.effect.each(ways)("event 26: removes nothing, now and again, nor in a plan or a dry run: %s", ([, statements]) =>
       Effect.gen(function* () {
         const here = yield* world()

@@ -8,7 +8,7 @@ import { containerId, stopped } from "../support/records.ts"
 import { command } from "../support/service.ts"
 
 describeEngine("run, over real PostgreSQL and a real engine", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
     it.effect(
       "events 9, 10 and 11: removes what is expired and keeps everything else, each with its one row; a second pass changes nothing",
       () =>

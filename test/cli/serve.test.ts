@@ -29,7 +29,7 @@ const leases = ({ sql }: World) =>
   Effect.map(sql<{ game_id: string }>`select game_id from game_leases`, (rows) => rows.map((row) => row.game_id))
 
 describeEngine("serve", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
     it.effect("cleans at once, is alive and ready, says at start what it is about to do, and ends with 0", () =>
       Effect.gen(function* () {
         const here = yield* world()

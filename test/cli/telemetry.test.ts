@@ -25,7 +25,7 @@ const gameSpan = (sink: OtlpSink, gameId: string) =>
 const names = (spans: ReadonlyArray<Span>) => spans.map(({ name }) => name).sort()
 
 describeEngine("the telemetry of a pass", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "1 minute", excludeTestServices: true })((it) => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
     it.effect("is the span tree with its attributes and statuses, the counters, and logs with their trace", () =>
       Effect.gen(function* () {
         const here = yield* world()

@@ -42,7 +42,7 @@ const make = Effect.fnUntraced(function* (driver: string) {
     ended = new Promise((resolve) => engine.once("close", () => resolve()))
     yield* Effect.tryPromise(() => docker.ping()).pipe(
       Effect.retry(Schedule.spaced("50 millis")),
-      Effect.timeout("30 seconds"),
+      Effect.timeout("2 minutes"),
       Effect.orDie
     )
   })

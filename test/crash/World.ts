@@ -1,6 +1,7 @@
-import { Duration, Effect, Redacted, Schedule, type Scope } from "effect"
+import { Duration, Effect, Redacted, type Scope } from "effect"
 import * as EngineProxy from "../support/EngineProxy.ts"
 import * as E2e from "../support/e2e.ts"
+import { eventually } from "../support/eventually.ts"
 import type { Gate } from "../support/Gate.ts"
 import { makePostgresProxy } from "../support/PostgresProxy.ts"
 import { PostgresServer, temporaryFolder } from "../support/postgres.ts"
@@ -141,10 +142,6 @@ export const deliverLate = Effect.fnUntraced(function* (world: World, lates: Rea
 
 /** Waits until some process has moved every record that must go. */
 export const allRemoved = ({ games, parts }: World) =>
-  Effect.map(recordRows(parts), (rows) =>
+  eventually(recordRows(parts), (rows) =>
     rows.every(({ gameId, status }) => games.get(gameId)?.kind.fate !== "cleaned" || status === "removed")
-  ).pipe(
-    Effect.repeat({ until: (all) => all, schedule: Schedule.spaced("50 millis") }),
-    Effect.timeout("30 seconds"),
-    Effect.orDie
   )

@@ -10,7 +10,7 @@ import { violations } from "./violations.ts"
 import { add, allRemoved, makeWorld, type Replica, short, startReplica } from "./World.ts"
 
 describeEngine("a replica that is stopped with SIGSTOP for longer than its leases", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "2 minutes", excludeTestServices: true })((it) => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
     it.effect("event 5: sends no delete when it wakes up, and its stale commit changes nothing", () =>
       Effect.gen(function* () {
         const world = yield* makeWorld([])

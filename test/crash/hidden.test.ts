@@ -62,7 +62,7 @@ for (const [driver, other] of [
   const layer = Layer.merge(postgresServer(), OwnEngine.layer(driver))
   const name = `an engine over ${driver} that hides its containers`
   describeOwnEngine(name, missing, () => {
-    it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })((it) => {
+    it.layer(layer, { excludeTestServices: true })((it) => {
       it.effect(`event 28: is refused with ${other} on the same data, and cleaned once it is switched back`, () =>
         Effect.gen(function* () {
           const engine = yield* OwnEngine.OwnEngine

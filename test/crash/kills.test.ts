@@ -35,7 +35,7 @@ const containersLeft = ({ parts }: World) =>
   Effect.map(parts.engine.left, (containers) => containers.map(({ gameId }) => gameId).sort())
 
 describeEngine("the service, killed with -9 over real PostgreSQL and a real engine", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "2 minutes", excludeTestServices: true })((it) => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
     it.effect("event 1: a kill after the delete, before the commit, ends as already_absent with one row", () =>
       Effect.gen(function* () {
         const { world, second } = yield* threeGames
@@ -76,19 +76,16 @@ describeEngine("the service, killed with -9 over real PostgreSQL and a real engi
       })
     )
 
-    it.effect(
-      "event 6: kills at eight places, chosen by a seed, break no rule, then or after recovery",
-      () =>
-        Effect.gen(function* () {
-          const world = yield* makeWorld()
-          const places = yield* Random.shuffle(failpoints)
-          for (const place of places.slice(0, 8)) {
-            const { happened, problems } = yield* failpointRound(world, place)
-            assert.deepStrictEqual({ happened, problems }, { happened: { [nameOf(place)]: 1 }, problems: [] })
-          }
-          assert.deepStrictEqual(yield* recover(world), [])
-        }).pipe(Random.withSeed("eight places")),
-      120_000
+    it.effect("event 6: kills at eight places, chosen by a seed, break no rule, then or after recovery", () =>
+      Effect.gen(function* () {
+        const world = yield* makeWorld()
+        const places = yield* Random.shuffle(failpoints)
+        for (const place of places.slice(0, 8)) {
+          const { happened, problems } = yield* failpointRound(world, place)
+          assert.deepStrictEqual({ happened, problems }, { happened: { [nameOf(place)]: 1 }, problems: [] })
+        }
+        assert.deepStrictEqual(yield* recover(world), [])
+      }).pipe(Random.withSeed("eight places"))
     )
 
     it.effect(

@@ -8,7 +8,7 @@ import { violations } from "./violations.ts"
 import { add, allRemoved, makeWorld, short, startReplica } from "./World.ts"
 
 describeEngine("a replica that dies with leases held", () => {
-  it.layer(Layer.merge(postgresServer(), layerEngine), { timeout: "2 minutes", excludeTestServices: true })((it) => {
+  it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
     it.effect("event 2: another replica takes over within the lease's 14 seconds and one pass, and not before", () =>
       Effect.gen(function* () {
         const world = yield* makeWorld([])

@@ -190,7 +190,7 @@ const layerReal = Layer.unwrap(
 )
 
 describeEngine("a model of the engine and a real one", () => {
-  it.layer(Layer.provideMerge(layerReal, testEngine), { timeout: "2 minutes", excludeTestServices: true })((it) => {
+  it.layer(Layer.provideMerge(layerReal, testEngine), { excludeTestServices: true })((it) => {
     it.effect.each([
       ["in memory", inMemory],
       ["of the simulation", simulated]

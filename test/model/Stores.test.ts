@@ -170,7 +170,7 @@ const commands = [
 
 const layer = Layer.provide(layerStores(), postgresServer())
 
-it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("the in-memory stores and PostgreSQL", (it) => {
+it.layer(layer, { excludeTestServices: true })("the in-memory stores and PostgreSQL", (it) => {
   it.effect("answer any sequence of statements of two processes alike", () =>
     Effect.gen(function* () {
       const fixture = yield* StoreFixture

@@ -36,7 +36,7 @@ const layer = Layer.effectDiscard(
 
 const tables = panels.filter(({ type }) => type === "table")
 
-it.layer(layer, { timeout: "60 seconds", excludeTestServices: true })("the tables of the dashboard", (it) => {
+it.layer(layer, { excludeTestServices: true })("the tables of the dashboard", (it) => {
   it.effect.each(tables)(
     "$title shows its rows to the reader's role, or all of one game",
     ({ named, targets, title }) =>

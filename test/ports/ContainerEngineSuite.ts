@@ -23,7 +23,7 @@ export const resultOf = (result: RemoveResult): string =>
 
 /** What every `ContainerEngine` must do. */
 export const suite = (name: string, layer: Layer.Layer<ContainerEngine | EngineFixture>): void => {
-  it.layer(layer, { timeout: "60 seconds", excludeTestServices: true })(name, (it) => {
+  it.layer(layer, { excludeTestServices: true })(name, (it) => {
     it.effect("answers a ping", () => Effect.flatMap(ContainerEngine, (engine) => engine.ping))
 
     it.effect("keeps its identity", () =>

@@ -45,7 +45,7 @@ const repeats: ReadonlyArray<readonly [string, Partial<AuditRow>, number]> = [
 
 /** What every `GameLeases` must do. */
 export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixture, E>): void => {
-  it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })(name, (it) => {
+  it.layer(layer, { excludeTestServices: true })(name, (it) => {
     it.effect("holds a free game with its record", () =>
       Effect.gen(function* () {
         yield* given(stopped("game", { lastOpAt: 1_234_567n }))

@@ -12,7 +12,7 @@ const forgetAll = Effect.flatMap(StoreFixture, ({ clear }) => clear)
 
 /** What every `KnownEngine` must do. */
 export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFixture, E>): void => {
-  it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })(name, (it) => {
+  it.layer(layer, { excludeTestServices: true })(name, (it) => {
     it.effect("knows no engine at first", () =>
       Effect.gen(function* () {
         yield* forgetAll

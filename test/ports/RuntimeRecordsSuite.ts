@@ -77,7 +77,7 @@ const ages: ReadonlyArray<readonly [string, RuntimeRecord]> = [
 
 /** What every `RuntimeRecords` must do. */
 export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | RuntimeRecords | StoreFixture, E>): void => {
-  it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })(name, (it) => {
+  it.layer(layer, { excludeTestServices: true })(name, (it) => {
     it.effect("tells its clock in whole milliseconds", () =>
       Effect.gen(function* () {
         const { clock } = yield* RuntimeRecords

@@ -2,7 +2,8 @@ import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { request } from "node:http"
 import { join } from "node:path"
-import { Effect, Schedule, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
+import { eventually } from "./eventually.ts"
 import { describeWith, skip } from "./needs.ts"
 import { temporaryFolder } from "./postgres.ts"
 
@@ -46,10 +47,6 @@ export const startEngine: Effect.Effect<{ readonly socketPath: string }, never, 
       return Effect.promise(() => ended)
     }
   )
-  yield* answers(socketPath).pipe(
-    Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("100 millis") }),
-    Effect.timeout("90 seconds"),
-    Effect.orDie
-  )
+  yield* eventually(answers(socketPath), (isThere) => isThere)
   return { socketPath }
 })

@@ -100,7 +100,7 @@ export const make = Effect.fnUntraced(function* (roles: ReadonlyArray<string>) {
   yield* Effect.promise(() => appendFile(join(data, "postgresql.conf"), lines.join("")))
   const bin = yield* binaries(dir, serverUser, yield* packageFolder)
   const server = yield* running(join(bin, "postgres"), ["-D", data], serverUser)
-  yield* Effect.promise(() => server.ready).pipe(Effect.timeout("30 seconds"), Effect.orDie)
+  yield* Effect.promise(() => server.ready).pipe(Effect.timeout("2 minutes"), Effect.orDie)
   const own = Redacted.make(`postgres://postgres@:${port}/postgres?host=${encodeURIComponent(data)}`)
   return { folder, port, administer: (...statements: ReadonlyArray<string>) => administer(own, ...statements) }
 })

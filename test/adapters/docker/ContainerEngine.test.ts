@@ -15,7 +15,7 @@ const fixture = Layer.effect(EngineFixture, Effect.map(TestEngine, EngineFixture
 describeEngine("ContainerEngine over a real Docker engine", () => {
   suite("keeps the contract", Layer.merge(engine, fixture).pipe(Layer.provide(testEngine)))
 
-  it.layer(Layer.provideMerge(engine, testEngine), { timeout: "60 seconds", excludeTestServices: true })((it) => {
+  it.layer(Layer.provideMerge(engine, testEngine), { excludeTestServices: true })((it) => {
     it.effect("event 12: leaves images, volumes and running containers alone, whatever it is asked to remove", () =>
       Effect.gen(function* () {
         const { remove, inspect } = yield* ContainerEngine

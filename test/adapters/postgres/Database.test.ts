@@ -16,7 +16,7 @@ const options = { schema: "rtmanager", pool: 2, timeout: "1 minute" } as const
 
 const reasonOf = (error: StoreError) => error.reason._tag
 
-it.layer(postgresServer(), { timeout: "2 minutes", excludeTestServices: true })("Database", (it) => {
+it.layer(postgresServer(), { excludeTestServices: true })("Database", (it) => {
   it.effect("gives each session its settings, and no schema but its own", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient

@@ -27,7 +27,7 @@ const hold = Effect.fnUntraced(function* (leases: GameLeases["Service"]) {
   return acquired.lease
 })
 
-it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("GameLeases in PostgreSQL", (it) => {
+it.layer(layer, { excludeTestServices: true })("GameLeases in PostgreSQL", (it) => {
   it.effect("moves status, removed_at and last_op_at, and no other column", () =>
     Effect.gen(function* () {
       yield* given

@@ -36,7 +36,7 @@ const putOddTimes = Effect.gen(function* () {
   )
 })
 
-it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("RuntimeRecords in PostgreSQL", (it) => {
+it.layer(layer, { excludeTestServices: true })("RuntimeRecords in PostgreSQL", (it) => {
   it.effect.each([
     ["statement_timeout", "0"],
     ["lock_timeout", "'1min'"],
@@ -223,58 +223,55 @@ const cost = Effect.fnUntraced(function* <A, E>(statement: Effect.Effect<A, E>) 
 
 const indexed = Layer.provide(layerStores({ pool: 1 }), server)
 
-it.layer(indexed, { timeout: "2 minutes", excludeTestServices: true })(
-  "Beside 20000 stopped records that are not due",
-  (it) => {
-    const cutoff = longAgo
+it.layer(indexed, { excludeTestServices: true })("Beside 20000 stopped records that are not due", (it) => {
+  const cutoff = longAgo
 
-    const fill = Effect.gen(function* () {
-      const sql = yield* SqlClient
-      yield* (yield* StoreFixture).clear
-      yield* sql`
+  const fill = Effect.gen(function* () {
+    const sql = yield* SqlClient
+    yield* (yield* StoreFixture).clear
+    yield* sql`
       insert into runtime_records (game_id, status, last_op_at)
       select 'young-' || n, 'stopped', '2026-06-01'::timestamptz + n * interval '1 second' from generate_series(1, 20000) n`
-      yield* sql`
+    yield* sql`
       insert into runtime_records (game_id, status, last_op_at)
       select 'due-' || n, 'stopped', '2025-06-01'::timestamptz from generate_series(1, 30) n`
-      yield* sql`vacuum analyze runtime_records`
+    yield* sql`vacuum analyze runtime_records`
+  })
+
+  it.effect("event 19: a page of due records reads those alone", () =>
+    Effect.gen(function* () {
+      yield* fill
+      const { listDue } = yield* RuntimeRecords
+      const first = yield* cost(listDue({ moment: momentAt(cutoff), after: undefined, limit: 10 }))
+      assert.deepStrictEqual({ ...first, answer: first.answer.records.length }, { answer: 10, scans: 0, rows: 10 })
+      const second = yield* cost(listDue({ moment: momentAt(cutoff), after: first.answer.next, limit: 10 }))
+      assert.deepStrictEqual({ ...second, answer: second.answer.records.length }, { answer: 10, scans: 0, rows: 10 })
     })
+  )
 
-    it.effect("event 19: a page of due records reads those alone", () =>
-      Effect.gen(function* () {
-        yield* fill
-        const { listDue } = yield* RuntimeRecords
-        const first = yield* cost(listDue({ moment: momentAt(cutoff), after: undefined, limit: 10 }))
-        assert.deepStrictEqual({ ...first, answer: first.answer.records.length }, { answer: 10, scans: 0, rows: 10 })
-        const second = yield* cost(listDue({ moment: momentAt(cutoff), after: first.answer.next, limit: 10 }))
-        assert.deepStrictEqual({ ...second, answer: second.answer.records.length }, { answer: 10, scans: 0, rows: 10 })
-      })
-    )
+  it.effect("event 19: the backlog reads what is due alone", () =>
+    Effect.gen(function* () {
+      yield* fill
+      const { backlog } = yield* RuntimeRecords
+      const { answer, scans, rows } = yield* cost(backlog(momentAt(cutoff)))
+      assert.strictEqual(answer.due, 30)
+      assert.strictEqual(scans, 0)
+      assert.isAtMost(rows, 62)
+    })
+  )
 
-    it.effect("event 19: the backlog reads what is due alone", () =>
-      Effect.gen(function* () {
-        yield* fill
-        const { backlog } = yield* RuntimeRecords
-        const { answer, scans, rows } = yield* cost(backlog(momentAt(cutoff)))
-        assert.strictEqual(answer.due, 30)
-        assert.strictEqual(scans, 0)
-        assert.isAtMost(rows, 62)
-      })
-    )
+  it.effect("a page of stopped records reads no more than twice its size", () =>
+    Effect.gen(function* () {
+      yield* fill
+      const { listStopped } = yield* RuntimeRecords
+      const { scans, rows } = yield* cost(listStopped({ after: { lastOpAt: micros(cutoff), gameId: "" }, limit: 10 }))
+      assert.strictEqual(scans, 0)
+      assert.isAtMost(rows, 20)
+    })
+  )
+})
 
-    it.effect("a page of stopped records reads no more than twice its size", () =>
-      Effect.gen(function* () {
-        yield* fill
-        const { listStopped } = yield* RuntimeRecords
-        const { scans, rows } = yield* cost(listStopped({ after: { lastOpAt: micros(cutoff), gameId: "" }, limit: 10 }))
-        assert.strictEqual(scans, 0)
-        assert.isAtMost(rows, 20)
-      })
-    )
-  }
-)
-
-it.layer(Layer.provide(layerStores({ pool: 1 }), server), { timeout: "2 minutes", excludeTestServices: true })(
+it.layer(Layer.provide(layerStores({ pool: 1 }), server), { excludeTestServices: true })(
   "Among 20000 expired records, of which the oldest 5000 back off",
   (it) => {
     const moment = momentAt(longAgo)

@@ -73,7 +73,7 @@ const badBytes: ReadonlyArray<readonly [encoding: string, what: string, bad: str
   ["EUC_JP", "a character that Unicode lacks", "6261648fa1a1", "game bad\\217\\241\\241: character with byte sequence"]
 ]
 
-it.layer(postgresServer(), { timeout: "2 minutes", excludeTestServices: true })("In other encodings", (it) => {
+it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", (it) => {
   for (const [encoding, what, bad, words] of badBytes) {
     it.effect(`event 32: in ${encoding} a game with ${what} is counted, and the others go on`, () =>
       Effect.gen(function* () {

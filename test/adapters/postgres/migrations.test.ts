@@ -303,7 +303,7 @@ const drifts: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArr
   ]
 ]
 
-it.layer(server, { timeout: "2 minutes", excludeTestServices: true })("Migrations", (it) => {
+it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
   it.effect("create what is missing, say what they did, and do nothing the second time", () =>
     inSchema(
       Effect.gen(function* () {

@@ -66,7 +66,7 @@ for (const { analyzed, due } of cases) {
   ).pipe(Layer.provideMerge(layerStores({ timeout: "1 minute" })), Layer.provide(server))
   const moment = momentAt(longAgo)
 
-  it.layer(layer, { timeout: "1 minute", excludeTestServices: true })(
+  it.layer(layer, { excludeTestServices: true })(
     `the plan for 60 000 records of which ${due} are due, with ${analyzed ? "fresh" : "no"} statistics`,
     (it) => {
       it.effect("event 41: is never compiled, nor would it be by a server that can", () =>

@@ -67,7 +67,7 @@ describePgBouncer("behind PgBouncer, before a schema with other tables of the sa
     KnownEngineSuite.suite(`event 27: KnownEngine in ${mode} mode keeps the contract`, layer())
   }
 
-  it.layer(server, { timeout: "2 minutes", excludeTestServices: true })("the first question of a pass", (it) => {
+  it.layer(server, { excludeTestServices: true })("the first question of a pass", (it) => {
     const ask = Effect.flatMap(RuntimeRecords, ({ clock }) => clock)
     const records = (options: PoolerOptions) => Layer.provideMerge(Records.layer, pooled(freshSchema(), options))
     const ports = (options: PoolerOptions) => Layer.provideMerge(layerPorts(), pooled(freshSchema(), options))

@@ -173,202 +173,195 @@ const ways: ReadonlyArray<Way> = [
   }
 ]
 
-it.layer(layer, { timeout: "60 seconds", excludeTestServices: true })(
-  "a rehearsal in the role of the service",
-  (it) => {
-    const service = Effect.map(
-      Layer.build(Layer.fresh(layerPorts().pipe(Layer.provide(layerRole("rtmanager_cleanup"))))),
-      (context) => Context.get(context, GameLeases)
-    )
+it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the service", (it) => {
+  const service = Effect.map(
+    Layer.build(Layer.fresh(layerPorts().pipe(Layer.provide(layerRole("rtmanager_cleanup"))))),
+    (context) => Context.get(context, GameLeases)
+  )
 
-    it.effect("event 26: learns nothing from a game whose record is deleted, although the log refuses its rows", () =>
-      Effect.gen(function* () {
-        const fixture = yield* StoreFixture
-        const { rehearse } = yield* service
-        yield* fixture.clear
-        const mended = "alter table rtmanager.operation_log drop constraint odd"
-        yield* Effect.acquireRelease(
-          run([
-            `alter table rtmanager.operation_log add constraint odd foreign key (game_id)
-               references rtmanager.runtime_records (game_id) on delete cascade`
-          ]),
-          () => Effect.orDie(run([mended]))
-        )
-        assert.isFalse(yield* rehearse(stopped("gone")))
-      })
-    )
-
-    it.effect.each(ways)("event 26: is refused by $what", ({ broken, mended, words }) =>
-      Effect.gen(function* () {
-        const fixture = yield* StoreFixture
-        const { rehearse } = yield* service
-        const record = stopped("chess", { containerId: containerId("a") })
-        yield* fixture.clear
-        yield* fixture.put(record)
-        yield* fixture.put(stopped("go", { status: "removed", containerId: containerId("b") }))
-        yield* Effect.acquireRelease(run(broken), () => Effect.orDie(run(mended)))
-        const result = yield* Effect.result(rehearse(record))
-        assert(Result.isFailure(result), "the rehearsal succeeded")
-        assert.strictEqual(result.failure.reason._tag, "CannotRecord", result.failure.message)
-        assert.match(result.failure.message, words)
-        assert.deepStrictEqual(yield* fixture.record("chess"), record)
-        assert.isUndefined(yield* fixture.lease("chess"))
-        assert.isEmpty(yield* fixture.log("chess"))
-      })
-    )
-
-    it.effect.each([
-      ["by no policy at all", []],
-      ["but those that are running", ["create policy odd on rtmanager.runtime_records using (status = 'running')"]],
-      [
-        "by a policy for another role",
-        ["create policy odd on rtmanager.runtime_records to rtmanager_reader using (true)"]
-      ],
-      [
-        "by a restrictive policy",
-        [
-          "create policy odd on rtmanager.runtime_records using (true)",
-          "create policy odder on rtmanager.runtime_records as restrictive using (game_id > 'm')"
-        ]
-      ]
-    ] as const)("event 26: a pass is not begun over records that are hidden %s", ([, policies]) =>
-      Effect.gen(function* () {
-        const fixture = yield* StoreFixture
-        const context = yield* Layer.build(
-          Layer.fresh(layerPorts().pipe(Layer.provide(layerRole("rtmanager_cleanup"))))
-        )
-        const { clock } = Context.get(context, RuntimeRecords)
-        yield* fixture.clear
-        yield* fixture.put(stopped("chess"))
-        yield* Effect.acquireRelease(
-          run([...policies, "alter table rtmanager.runtime_records enable row level security"]),
-          () =>
-            Effect.orDie(
-              run([
-                "alter table rtmanager.runtime_records disable row level security",
-                "drop policy if exists odd on rtmanager.runtime_records",
-                "drop policy if exists odder on rtmanager.runtime_records"
-              ])
-            )
-        )
-        const error = yield* Effect.flip(clock)
-        assert.strictEqual(error.reason._tag, "CannotRecord")
-        assert.match(error.message, /row level security hides rows of runtime_records from role rtmanager_cleanup/)
-      })
-    )
-
-    it.effect("event 26: a policy that hides nothing from the role is no obstacle", () =>
-      Effect.gen(function* () {
-        const fixture = yield* StoreFixture
-        const context = yield* Layer.build(
-          Layer.fresh(layerPorts().pipe(Layer.provide(layerRole("rtmanager_cleanup"))))
-        )
-        yield* fixture.clear
-        yield* fixture.put(stopped("chess"))
-        yield* Effect.acquireRelease(
-          run([
-            "create policy odd on rtmanager.runtime_records to rtmanager_cleanup using (true)",
-            "alter table rtmanager.runtime_records enable row level security"
-          ]),
-          () =>
-            Effect.orDie(
-              run([
-                "alter table rtmanager.runtime_records disable row level security",
-                "drop policy odd on rtmanager.runtime_records"
-              ])
-            )
-        )
-        yield* Context.get(context, RuntimeRecords).clock
-        assert.isTrue(yield* Context.get(context, GameLeases).rehearse(stopped("chess")))
-      })
-    )
-
-    it.effect("event 26: succeeds where everything is as it should be, whatever was done to the game before", () =>
-      Effect.gen(function* () {
-        const fixture = yield* StoreFixture
-        const { acquire, commit, rehearse, settle } = yield* service
-        const record = stopped("chess", { containerId: containerId("a") })
-        yield* fixture.clear
-        yield* fixture.put(record)
-        assert.isTrue(yield* rehearse(record))
-        // Removed once, and stopped again in the same container.
-        const first = yield* acquire("chess")
-        assert(first._tag === "Held")
-        assert.strictEqual(yield* commit(first.lease, record, auditRow()), "committed")
-        yield* fixture.put(record)
-        assert.isTrue(yield* rehearse(record))
-        const second = yield* acquire("chess")
-        assert(second._tag === "Held")
-        const failure = auditRow({ errorCode: "removed_not_committed" })
-        yield* settle(second.lease, { failure, backoff: undefined, keep: true })
-        assert.isTrue(yield* rehearse(record))
-        assert.strictEqual(yield* commit(second.lease, record, auditRow()), "committed")
-      })
-    )
-
-    it.effect("event 26: does not take a row that somebody has locked for a refusal", () =>
-      Effect.gen(function* () {
-        const fixture = yield* StoreFixture
-        const { rehearse } = yield* service
-        const record = stopped("chess", { containerId: containerId("a") })
-        yield* fixture.clear
-        yield* fixture.put(record)
-        const sql = yield* SqlClient
-        const result = yield* sql.withTransaction(
-          Effect.andThen(
-            sql`select from runtime_records where game_id = 'chess' for update`,
-            Effect.result(rehearse(record))
-          )
-        )
-        assert(Result.isFailure(result))
-        assert.strictEqual(result.failure.reason._tag, "Unavailable")
-        assert.match(result.failure.message, /lock timeout/)
-      })
-    )
-
-    const games = ["chess", "go", "shogi"]
-    const swallowing = (table: string, when: string, body: string) => {
-      const { broken, mended } = trigger(table, when, body, /unused/)
-      return Effect.acquireRelease(run(broken), () => Effect.orDie(run(mended)))
-    }
-    const commits = Effect.gen(function* () {
+  it.effect("event 26: learns nothing from a game whose record is deleted, although the log refuses its rows", () =>
+    Effect.gen(function* () {
       const fixture = yield* StoreFixture
-      const { acquire, commit } = yield* service
+      const { rehearse } = yield* service
       yield* fixture.clear
-      yield* Effect.forEach(games, (gameId) => fixture.put(stopped(gameId)))
-      const held = yield* Effect.forEach(games, (gameId) => acquire(gameId))
-      return (count: number) =>
-        Effect.forEach(
-          held.slice(0, count),
-          (acquired) =>
-            acquired._tag === "Held"
-              ? Effect.result(commit(acquired.lease, stopped(""), auditRow()))
-              : Effect.die("busy"),
-          { concurrency: "unbounded" }
-        )
+      const mended = "alter table rtmanager.operation_log drop constraint odd"
+      yield* Effect.acquireRelease(
+        run([
+          `alter table rtmanager.operation_log add constraint odd foreign key (game_id)
+               references rtmanager.runtime_records (game_id) on delete cascade`
+        ]),
+        () => Effect.orDie(run([mended]))
+      )
+      assert.isFalse(yield* rehearse(stopped("gone")))
     })
+  )
 
-    it.effect.each([1, 3])("event 26: says of %i commits at once that a trigger lets no record move", (count) =>
-      Effect.gen(function* () {
-        const commitAll = yield* commits
-        yield* swallowing("runtime_records", "before update", "return null;")
-        const results = yield* commitAll(count)
-        assert.deepStrictEqual(results, Array(count).fill(Result.succeed("not_recorded")))
-        assert.isEmpty(yield* (yield* StoreFixture).log("chess"))
-      })
-    )
+  it.effect.each(ways)("event 26: is refused by $what", ({ broken, mended, words }) =>
+    Effect.gen(function* () {
+      const fixture = yield* StoreFixture
+      const { rehearse } = yield* service
+      const record = stopped("chess", { containerId: containerId("a") })
+      yield* fixture.clear
+      yield* fixture.put(record)
+      yield* fixture.put(stopped("go", { status: "removed", containerId: containerId("b") }))
+      yield* Effect.acquireRelease(run(broken), () => Effect.orDie(run(mended)))
+      const result = yield* Effect.result(rehearse(record))
+      assert(Result.isFailure(result), "the rehearsal succeeded")
+      assert.strictEqual(result.failure.reason._tag, "CannotRecord", result.failure.message)
+      assert.match(result.failure.message, words)
+      assert.deepStrictEqual(yield* fixture.record("chess"), record)
+      assert.isUndefined(yield* fixture.lease("chess"))
+      assert.isEmpty(yield* fixture.log("chess"))
+    })
+  )
 
-    it.effect.each([1, 3])("event 26: moves none of %i records whose success row a trigger swallows", (count) =>
-      Effect.gen(function* () {
-        const fixture = yield* StoreFixture
-        const commitAll = yield* commits
-        yield* swallowing("operation_log", "before insert", "return null;")
-        for (const result of yield* commitAll(count)) {
-          assert(Result.isFailure(result))
-          assert.match(result.failure.message, /operation_log has not taken the success row/)
-        }
-        for (const gameId of games) assert.deepStrictEqual(yield* fixture.record(gameId), stopped(gameId))
-      })
-    )
+  it.effect.each([
+    ["by no policy at all", []],
+    ["but those that are running", ["create policy odd on rtmanager.runtime_records using (status = 'running')"]],
+    [
+      "by a policy for another role",
+      ["create policy odd on rtmanager.runtime_records to rtmanager_reader using (true)"]
+    ],
+    [
+      "by a restrictive policy",
+      [
+        "create policy odd on rtmanager.runtime_records using (true)",
+        "create policy odder on rtmanager.runtime_records as restrictive using (game_id > 'm')"
+      ]
+    ]
+  ] as const)("event 26: a pass is not begun over records that are hidden %s", ([, policies]) =>
+    Effect.gen(function* () {
+      const fixture = yield* StoreFixture
+      const context = yield* Layer.build(Layer.fresh(layerPorts().pipe(Layer.provide(layerRole("rtmanager_cleanup")))))
+      const { clock } = Context.get(context, RuntimeRecords)
+      yield* fixture.clear
+      yield* fixture.put(stopped("chess"))
+      yield* Effect.acquireRelease(
+        run([...policies, "alter table rtmanager.runtime_records enable row level security"]),
+        () =>
+          Effect.orDie(
+            run([
+              "alter table rtmanager.runtime_records disable row level security",
+              "drop policy if exists odd on rtmanager.runtime_records",
+              "drop policy if exists odder on rtmanager.runtime_records"
+            ])
+          )
+      )
+      const error = yield* Effect.flip(clock)
+      assert.strictEqual(error.reason._tag, "CannotRecord")
+      assert.match(error.message, /row level security hides rows of runtime_records from role rtmanager_cleanup/)
+    })
+  )
+
+  it.effect("event 26: a policy that hides nothing from the role is no obstacle", () =>
+    Effect.gen(function* () {
+      const fixture = yield* StoreFixture
+      const context = yield* Layer.build(Layer.fresh(layerPorts().pipe(Layer.provide(layerRole("rtmanager_cleanup")))))
+      yield* fixture.clear
+      yield* fixture.put(stopped("chess"))
+      yield* Effect.acquireRelease(
+        run([
+          "create policy odd on rtmanager.runtime_records to rtmanager_cleanup using (true)",
+          "alter table rtmanager.runtime_records enable row level security"
+        ]),
+        () =>
+          Effect.orDie(
+            run([
+              "alter table rtmanager.runtime_records disable row level security",
+              "drop policy odd on rtmanager.runtime_records"
+            ])
+          )
+      )
+      yield* Context.get(context, RuntimeRecords).clock
+      assert.isTrue(yield* Context.get(context, GameLeases).rehearse(stopped("chess")))
+    })
+  )
+
+  it.effect("event 26: succeeds where everything is as it should be, whatever was done to the game before", () =>
+    Effect.gen(function* () {
+      const fixture = yield* StoreFixture
+      const { acquire, commit, rehearse, settle } = yield* service
+      const record = stopped("chess", { containerId: containerId("a") })
+      yield* fixture.clear
+      yield* fixture.put(record)
+      assert.isTrue(yield* rehearse(record))
+      // Removed once, and stopped again in the same container.
+      const first = yield* acquire("chess")
+      assert(first._tag === "Held")
+      assert.strictEqual(yield* commit(first.lease, record, auditRow()), "committed")
+      yield* fixture.put(record)
+      assert.isTrue(yield* rehearse(record))
+      const second = yield* acquire("chess")
+      assert(second._tag === "Held")
+      const failure = auditRow({ errorCode: "removed_not_committed" })
+      yield* settle(second.lease, { failure, backoff: undefined, keep: true })
+      assert.isTrue(yield* rehearse(record))
+      assert.strictEqual(yield* commit(second.lease, record, auditRow()), "committed")
+    })
+  )
+
+  it.effect("event 26: does not take a row that somebody has locked for a refusal", () =>
+    Effect.gen(function* () {
+      const fixture = yield* StoreFixture
+      const { rehearse } = yield* service
+      const record = stopped("chess", { containerId: containerId("a") })
+      yield* fixture.clear
+      yield* fixture.put(record)
+      const sql = yield* SqlClient
+      const result = yield* sql.withTransaction(
+        Effect.andThen(
+          sql`select from runtime_records where game_id = 'chess' for update`,
+          Effect.result(rehearse(record))
+        )
+      )
+      assert(Result.isFailure(result))
+      assert.strictEqual(result.failure.reason._tag, "Unavailable")
+      assert.match(result.failure.message, /lock timeout/)
+    })
+  )
+
+  const games = ["chess", "go", "shogi"]
+  const swallowing = (table: string, when: string, body: string) => {
+    const { broken, mended } = trigger(table, when, body, /unused/)
+    return Effect.acquireRelease(run(broken), () => Effect.orDie(run(mended)))
   }
-)
+  const commits = Effect.gen(function* () {
+    const fixture = yield* StoreFixture
+    const { acquire, commit } = yield* service
+    yield* fixture.clear
+    yield* Effect.forEach(games, (gameId) => fixture.put(stopped(gameId)))
+    const held = yield* Effect.forEach(games, (gameId) => acquire(gameId))
+    return (count: number) =>
+      Effect.forEach(
+        held.slice(0, count),
+        (acquired) =>
+          acquired._tag === "Held"
+            ? Effect.result(commit(acquired.lease, stopped(""), auditRow()))
+            : Effect.die("busy"),
+        { concurrency: "unbounded" }
+      )
+  })
+
+  it.effect.each([1, 3])("event 26: says of %i commits at once that a trigger lets no record move", (count) =>
+    Effect.gen(function* () {
+      const commitAll = yield* commits
+      yield* swallowing("runtime_records", "before update", "return null;")
+      const results = yield* commitAll(count)
+      assert.deepStrictEqual(results, Array(count).fill(Result.succeed("not_recorded")))
+      assert.isEmpty(yield* (yield* StoreFixture).log("chess"))
+    })
+  )
+
+  it.effect.each([1, 3])("event 26: moves none of %i records whose success row a trigger swallows", (count) =>
+    Effect.gen(function* () {
+      const fixture = yield* StoreFixture
+      const commitAll = yield* commits
+      yield* swallowing("operation_log", "before insert", "return null;")
+      for (const result of yield* commitAll(count)) {
+        assert(Result.isFailure(result))
+        assert.match(result.failure.message, /operation_log has not taken the success row/)
+      }
+      for (const gameId of games) assert.deepStrictEqual(yield* fixture.record(gameId), stopped(gameId))
+    })
+  )
+})

@@ -117,7 +117,7 @@ const refuseWrites = Effect.fnUntraced(function* (table: string, event: "insert"
   yield* Effect.addFinalizer(() => Effect.orDie(sql`drop function refuse cascade`))
 })
 
-it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("games that share a statement", (it) => {
+it.layer(layer, { excludeTestServices: true })("games that share a statement", (it) => {
   it.effect(
     "commits many at once in few statements, each with exactly its own row, and its own backoff forgotten",
     () =>

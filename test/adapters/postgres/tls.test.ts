@@ -143,7 +143,7 @@ const cases: ReadonlyArray<readonly [string, RegExp, string, Environment?]> = [
 ]
 
 describeWith(TlsServer.missing, "TLS to a server with a private authority", () => {
-  it.layer(Server.layer, { timeout: "1 minute", excludeTestServices: true })((it) => {
+  it.layer(Server.layer, { excludeTestServices: true })((it) => {
     it.effect.each(cases)("event 30: %s", ([, expected, url, env]) =>
       Effect.gen(function* () {
         assert.match(yield* session(url, env), expected)

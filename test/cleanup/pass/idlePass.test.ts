@@ -48,7 +48,7 @@ const service = Effect.gen(function* () {
   }
 })
 
-it.layer(layer, { timeout: "2 minutes", excludeTestServices: true })("a pass with nothing to do", (it) => {
+it.layer(layer, { excludeTestServices: true })("a pass with nothing to do", (it) => {
   it.effect("asks the database at most four times: its clock, the known engine, the backlog and the first page", () =>
     Effect.gen(function* () {
       const { put } = yield* StoreFixture
