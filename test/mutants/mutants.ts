@@ -239,7 +239,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "interruption swallowed by a game",
     file: "src/cleanup/game/record.ts",
     from: "return Cause.hasInterruptsOnly(exit.cause)\n",
-    to: "return Cause.hasInterruptsOnly(exit.cause) && Cause.hasDies(ended.cause)\n",
+    to: "return Cause.hasInterruptsOnly(exit.cause) && Cause.hasDies(exit.cause)\n",
     tests: cleaner
   },
   {
@@ -715,7 +715,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "a game that waits for others' recording keeps the place that they need",
     file: "src/cleanup/game/Recording.ts",
     from: "yield* aside(untilVerdict(record.gameId))",
-    to: "yield* known(record.gameId)",
+    to: "yield* untilVerdict(record.gameId)",
     tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
@@ -806,7 +806,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "a game that waited for others is not looked at again",
     file: "src/cleanup/game/remove.ts",
     from: 'return yield* steps(engine, engineTimeout, game, "again")',
-    to: "yield* game.recording.begin(verdict.record, game.aside)",
+    to: "yield* game.recording.begin(due, game.aside)",
     tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
@@ -815,5 +815,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "dryRun ? tries.withPermit : cleaner.withRoom",
     to: "cleaner.withRoom",
     tests: pass
+  },
+  {
+    name: "a socket's error is taken for the server's word",
+    file: "src/adapters/postgres/storeError.ts",
+    from: ' && "severity" in cause',
+    to: "",
+    tests: ["test/adapters/postgres/storeError.test.ts"]
   }
 ]

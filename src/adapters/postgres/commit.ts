@@ -43,7 +43,7 @@ const isLogged = (schema: string, logged: string, game: string, container: strin
           and l.outcome = 'success' and l.container_id = ${container}
       ) then 'true' else 'operation_log has not taken the success row, without a word' end::boolean`
 
-/** These statements in SQL. */
+/** `CommitStatements` in SQL. */
 export const commitStatements = (sql: SqlClient, quotedSchema: string) => {
   const schema = sql.literal(quotedSchema)
   const columns = sql.literal(auditColumns)

@@ -32,7 +32,7 @@ export interface LeaseStatements {
   readonly settle: (lease: Lease, end: FailedEnd) => Effect.Effect<unknown, SqlError>
 }
 
-/** These statements in SQL. */
+/** `LeaseStatements` in SQL. */
 export const leaseStatements = (sql: SqlClient, { leaseTtl, owner, quotedSchema }: Options) => {
   const schema = sql.literal(quotedSchema)
   const sequence = `${quotedSchema}.game_leases_token`

@@ -7,9 +7,11 @@ const refusedParameter = /unsupported startup parameter/
 /** The advice if the schema does not fit this build. */
 export const migrateHint = "run `rtmanager-cleanup migrate`"
 
+/** The server's SQLSTATE. A socket's error has a code too, such as `EPIPE`, but only the server's has a severity. */
 export const sqlStateOf = (error: SqlError): string | undefined => {
   const { cause } = error.reason
-  return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
+  if (!(cause instanceof Error && "severity" in cause && "code" in cause)) return undefined
+  return typeof cause.code === "string" ? cause.code : undefined
 }
 
 /** The innermost cause's message, the server's or the socket's. An AggregateError has none, so its first member's. */

@@ -28,8 +28,8 @@ const expectUnchanged = Effect.fnUntraced(function* (engine: ContainerEngine["Se
 })
 
 /**
- * A look at the engine between two questions for its identity. If the engine behind the address is swapped once, before the
- * look or after it, one of the two answers is not the identity that the pass began with, and this fails.
+ * A look at the engine between two questions for its identity. If the engine behind the address is swapped once, so that
+ * the look is not at the engine that the pass began with, one of the two answers shows it, and this fails.
  */
 export const onSameEngine = Effect.fnUntraced(function* <A, E>(
   engine: ContainerEngine["Service"],

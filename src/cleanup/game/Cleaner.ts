@@ -46,7 +46,8 @@ export class Cleaner extends Context.Service<
     readonly withRoom: EngineLimit.EngineLimit["withRoom"]
     /**
      * Fails with `GameFailed` if only this game is affected, and with `CutShort`, whose `reason` says why, if no game can be
-     * cleaned now. An interruption ends only waiting: for the engine, for a place at it, for the recording of others. Then the
+     * cleaned now. An interruption ends only waiting: for the engine, for a place at it, for the recording of others, for
+     * the database's answer to a renewal, a rehearsal or the question for witnesses. Then the
      * lease is released, or left to expire if a removal is on its way, and the outcome is `interrupted`. The rest is not
      * interruptible, and the ports' timeouts bound it.
      */

@@ -156,7 +156,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
       return { due: toDo, done: Report.done(yield* Ref.get(tally)), seconds }
     })
-    yield* Effect.flatMap(Effect.all([progress, cleaner.atOnce]), passGoesOn).pipe(
+    const atOnce = dryRun ? Effect.succeed(options.concurrency) : cleaner.atOnce
+    yield* Effect.flatMap(Effect.all([progress, atOnce]), passGoesOn).pipe(
       Effect.delay(progressEvery),
       Effect.forever,
       Effect.forkScoped

@@ -37,7 +37,7 @@ export const believableClocks = Effect.fnUntraced(function* (
   return { service: Math.min(before, after), database }
 })
 
-/** What refuses every pass over a brakeIsOn engine. */
+/** What refuses every pass over a braked engine. */
 export const brakeIsOn = PassRefused.absentBrake(
   "in an earlier pass containers that should be on the engine were not there"
 )

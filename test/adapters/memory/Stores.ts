@@ -7,7 +7,7 @@ import { Database, StoreState } from "./StoreState.ts"
 
 const failed = (cause: StoreError) => new SqlError({ reason: new UnknownError({ cause }) })
 
-/** One process's stores over the shared database. Each statement is one step at once, about one game, and is never sent again. */
+/** One process's stores over the shared database. Each statement is one step at once, about one game at most, and is never sent again. */
 export const makeStores = (state: Database, options: { readonly leaseTtl: Duration.Input; readonly owner: string }) => {
   const now = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis + Duration.toMillis(state.clockOffset)))
   const way: Model.Way = {

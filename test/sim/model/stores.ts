@@ -34,7 +34,7 @@ export interface Way {
 
 /** The server's own word that it failed, by its SQLSTATE. */
 export const refusal = (words: string, code: string) =>
-  new SqlError({ reason: new UnknownError({ cause: Object.assign(new Error(words), { code }) }) })
+  new SqlError({ reason: new UnknownError({ cause: Object.assign(new Error(words), { code, severity: "ERROR" }) }) })
 
 const twice = refusal("ON CONFLICT DO UPDATE command cannot affect row a second time", "21000")
 
@@ -44,7 +44,7 @@ export interface Options {
   readonly share: Share
 }
 
-/** The three stores: the code of the PostgreSQL adapter, over statements that do in one step what its SQL does. */
+/** The leases and the known engine: the code of the PostgreSQL adapter, over statements that do in one step what its SQL does. */
 export const make = ({ run, send }: Way, { leaseTtl, owner, share }: Options) => {
   const ttl = Duration.toMillis(leaseTtl)
   const read = <A>(gameIds: ReadonlyArray<string>, apply: Statement<A>["apply"]) =>

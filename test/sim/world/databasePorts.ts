@@ -9,9 +9,13 @@ import type { Network } from "./Network.ts"
 /** What the driver makes of each failure. */
 const errors: Record<Failure, SqlError> = {
   rolled_back: new SqlError({
-    reason: new DeadlockError({ cause: Object.assign(new Error("deadlock detected"), { code: "40P01" }) })
+    reason: new DeadlockError({
+      cause: Object.assign(new Error("deadlock detected"), { code: "40P01", severity: "ERROR" })
+    })
   }),
-  disconnected: new SqlError({ reason: new ConnectionError({ cause: new Error("connection lost") }) }),
+  disconnected: new SqlError({
+    reason: new ConnectionError({ cause: Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }) })
+  }),
   timed_out: new SqlError({ reason: new StatementTimeoutError({ cause: new Error("no answer") }) }),
   refused: refusal("cannot execute in a read-only transaction", "25006"),
   cannot_record: refusal("refused by a trigger", "P0001")
