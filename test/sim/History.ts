@@ -73,6 +73,7 @@ const simulate = ({ seed, kept = 120, plan: change = (drawn) => drawn, sabotage,
   if (!isOver()) watchQuietPhase(world, fleet, isOver)
   if (!isOver()) {
     witness.atEnd()
+    lookAtRefusals(world)
     terminateAll(world, fleet, isOver)
   }
   return {
@@ -130,6 +131,16 @@ const watchQuietPhase = (world: World, fleet: Fleet, isOver: () => boolean) => {
     if (!isOver() && (witness.passes.lastGood.get(process) ?? 0) < started) {
       witness.evidence.violated("liveness", `${process.name} has done no pass since the faults stopped`)
     }
+  }
+}
+
+const recordingFaults: ReadonlyArray<FaultKind> = ["recording_refused", "commit_refused", "commit_swallowed"]
+
+/** A connection that was lost, for one, says nothing of what the database records. */
+const lookAtRefusals = ({ plan, witness: { evidence } }: World) => {
+  const refused = evidence.endings.has("pass ended: cannot_record")
+  if (refused && !recordingFaults.some((kind) => plan.faults.has(kind))) {
+    evidence.violated("S13", "a pass was refused as cannot_record, and the database records everything")
   }
 }
 
