@@ -100,20 +100,20 @@ export const done = ({ outcomes }: Tally): number => Object.values(outcomes).red
 
 export const report = (tally: Tally, exit: Exit.Exit<void, PassRefused | Error>): PassReport & Tally => {
   const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  const reason = error === undefined ? null : refusalOf(error)
   return {
     ...tally,
-    result: resultOf(tally, exit),
-    reason: error === undefined ? null : refusalOf(error),
+    result: reason === null ? resultOf(tally, exit) : "refused",
+    reason,
     message: error?.message ?? null,
     notAttempted: tally.listed - tally.undecodable - done(tally)
   }
 }
 
-const resultOf = ({ outcomes, undecodable }: Tally, exit: Exit.Exit<void, PassRefused | Error>): PassResult => {
+/** Of a pass that no guard has ended. */
+const resultOf = ({ outcomes, undecodable }: Tally, exit: Exit.Exit<void, Error>): PassResult => {
   if (Exit.isSuccess(exit)) return outcomes.failed > 0 || undecodable > 0 ? "partial" : "success"
-  if (Cause.hasInterruptsOnly(exit.cause)) return "interrupted"
-  const isRefused = Option.exists(Exit.findErrorOption(exit), (error) => refusalOf(error) !== null)
-  return isRefused ? "refused" : "failure"
+  return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "failure"
 }
 
 /** Whether a pass ended early because of the database or the engine, so the next one comes soon. */

@@ -812,8 +812,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a dry run that asks the engine for as many games at once as there is room for",
     file: "src/cleanup/pass/CleanupPass.ts",
-    from: "dryRun ? tries.withPermit : cleaner.withRoom",
-    to: "cleaner.withRoom",
+    from: "withRoom: tries.withPermit",
+    to: "withRoom: cleaner.withRoom",
     tests: pass
   },
   {

@@ -73,6 +73,7 @@ const errorTypeOf = (exit: Exit.Exit<void, PassError>): string | undefined => {
 
 /** What the games of one pass share. */
 interface Shared {
+  readonly trigger: Report.Trigger
   readonly opened: OpenedPass
   readonly brake: Brake.Brake
   readonly recording: Recording.Recording
@@ -93,13 +94,16 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const due = yield* dueGames(options)
   const dryRun = options.mode === "dry_run"
   const tries = yield* Semaphore.make(options.concurrency)
+  const { atOnce, withRoom }: Pick<Cleaner["Service"], "atOnce" | "withRoom"> = dryRun
+    ? { atOnce: Effect.succeed(options.concurrency), withRoom: tries.withPermit }
+    : cleaner
   const cannotRecord = yield* Ref.make<string | undefined>(undefined)
 
   /** A game's failure is counted and the pass goes on; only what concerns every game ends it. */
   const clean = Effect.fnUntraced(function* ({ gameId }: RuntimeRecord, shared: Shared) {
-    const { brake, grace, opened, recording, tally } = shared
-    const sourceRef = (yield* Ref.get(tally)).trigger
-    const attempt = cleaner.cleanup({ gameId, ...opened, brake, recording, opSource: "auto_ttl", sourceRef }).pipe(
+    const { brake, grace, opened, recording, trigger } = shared
+    const request = { gameId, ...opened, brake, recording, opSource: "auto_ttl", sourceRef: trigger } as const
+    const attempt = cleaner.cleanup(request).pipe(
       Effect.tap((cleaned) => counted(shared, cleaned)),
       Effect.tapError((error) => counted(shared, attemptOf(error))),
       Effect.catchReason("GameFailed", "StoreTrouble", ({ away }) =>
@@ -130,7 +134,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
 
   const work = Effect.fnUntraced(function* (
     tally: Ref.Ref<Report.Tally>,
-    { acceptAbsent = false, onProgress = () => Effect.void }: RunOptions
+    { acceptAbsent = false, onProgress = () => Effect.void, trigger }: RunOptions
   ) {
     const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent })
     const { moment } = opened
@@ -148,7 +152,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const brake = acceptAbsent ? Brake.released : yield* Brake.make(testimony(engine, records, opened))
     const isProbing = (yield* Ref.get(cannotRecord)) !== undefined
     const recording = yield* Recording.make(leases, records, { isProbing })
-    const shared: Shared = { opened, brake, recording, grace: yield* Grace.make, tally }
+    const shared: Shared = { trigger, opened, brake, recording, grace: yield* Grace.make, tally }
 
     const started = yield* Clock.monotonicTimeNanos
     const toDo = backlog && Math.min(backlog.due, options.maxRemovals ?? Infinity)
@@ -156,7 +160,6 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
       return { due: toDo, done: Report.done(yield* Ref.get(tally)), seconds }
     })
-    const atOnce = dryRun ? Effect.succeed(options.concurrency) : cleaner.atOnce
     yield* Effect.flatMap(Effect.all([progress, atOnce]), passGoesOn).pipe(
       Effect.delay(progressEvery),
       Effect.forever,
@@ -166,7 +169,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const game = (record: RuntimeRecord) =>
       act(record, shared).pipe(
         Effect.tap(() => Effect.andThen(heartbeat.beat, Effect.flatMap(progress, onProgress))),
-        dryRun ? tries.withPermit : cleaner.withRoom
+        withRoom
       )
     const links = [{ span: yield* Effect.orDie(Effect.currentSpan), attributes: {} }]
     yield* due(moment, recording, (page) => Ref.update(tally, (now) => Report.withPage(now, page))).pipe(

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Redacted, Tracer } from "effect"
+import { Context, Effect, Fiber, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import * as Database from "../../../src/adapters/postgres/Database.ts"
@@ -11,6 +11,7 @@ import type { StoreError } from "../../../src/ports/StoreError.ts"
 import { makePostgresProxy } from "../../support/PostgresProxy.ts"
 import { freshSchema, layerDatabase, PostgresServer, postgresServer } from "../../support/postgres.ts"
 import { momentAt } from "../../support/records.ts"
+import { makeTracer } from "../../support/tracer.ts"
 
 const options = { schema: "rtmanager", pool: 2, timeout: "1 minute" } as const
 
@@ -77,19 +78,6 @@ it.layer(postgresServer(), { excludeTestServices: true })("Database", (it) => {
       yield* Effect.replicateEffect(ask, 8, { concurrency: 4, discard: true })
     }).pipe(Effect.provide(layerDatabase("any", { applicationName: "recovers" })))
   )
-
-  /** The spans of what is done with this tracer, in the order of their start. */
-  const makeTracer = () => {
-    const spans: Array<Tracer.Span> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      }
-    })
-    return { spans, tracer }
-  }
 
   it.effect("names the operation, the server and the database in one span a statement, below the caller's", () =>
     Effect.gen(function* () {

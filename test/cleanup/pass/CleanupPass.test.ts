@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Logger, Metric, Random, References, Tracer } from "effect"
+import { Deferred, Duration, Effect, Fiber, Logger, Metric, Random, References } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
 import { CleanupPass } from "../../../src/cleanup/pass/CleanupPass.ts"
@@ -8,6 +8,7 @@ import * as Metrics from "../../../src/observability/Metrics.ts"
 import { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { StoreState } from "../../adapters/memory/StoreState.ts"
+import { makeTracer } from "../../support/tracer.ts"
 import { whileTimePasses } from "../../support/whileTimePasses.ts"
 import {
   atEngine,
@@ -270,14 +271,7 @@ describe("CleanupPass", () => {
   )
 
   it.effect("puts at most a hundred games into one trace and links the others to the pass", () => {
-    const spans: Array<Tracer.Span> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      }
-    })
+    const { spans, tracer } = makeTracer()
     return Effect.gen(function* () {
       yield* seedMany(250)
       yield* runOnce
