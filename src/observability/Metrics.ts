@@ -133,6 +133,18 @@ const backlog = gauge(instruments.backlog)
 const unusableRows = counter(instruments.unusableRows)
 const passesRefused = counter(instruments.passesRefused)
 
+const each = <K extends string, A>(keys: ReadonlyArray<K>, make: (key: K) => A) =>
+  Object.fromEntries(keys.map((key) => [key, make(key)])) as Record<K, A>
+
+/** Made once, because every game updates one of each. */
+const durationBy = each(outcomes, (outcome) => Metric.withAttributes(gameDuration, { outcome }))
+const gamesBy = each(opSources, (op_source) => ({
+  ...each(outcomes, (outcome) => Metric.withAttributes(games, { outcome, error_code: noCode, op_source })),
+  ...each(errorCodes, (error_code) =>
+    Metric.withAttributes(games, { outcome: rules[error_code].outcome, error_code, op_source })
+  )
+}))
+
 /** Unix seconds. */
 export const lastSuccess = gauge(instruments.lastSuccess)
 /** Seconds, once for each game whose record we moved to `removed`. */
@@ -146,9 +158,9 @@ export const leaseTakeovers = counter(instruments.leaseTakeovers)
 /** Seconds. */
 export const passDurationFor = (result: PassResult) => Metric.withAttributes(passDuration, { result })
 /** Seconds. */
-export const gameDurationFor = (outcome: Outcome) => Metric.withAttributes(gameDuration, { outcome })
+export const gameDurationFor = (outcome: Outcome) => durationBy[outcome]
 export const gamesFor = (outcome: Outcome, errorCode: ErrorCode | null, opSource: OpSource) =>
-  Metric.withAttributes(games, { outcome, error_code: errorCode ?? noCode, op_source: opSource })
+  gamesBy[opSource][errorCode ?? outcome]
 export const backlogFor = (state: BacklogState) => Metric.withAttributes(backlog, { state })
 export const unusableRowsFor = (reason: UnusableReason) => Metric.withAttributes(unusableRows, { reason })
 export const passesRefusedFor = (reason: Refusal) => Metric.withAttributes(passesRefused, { reason })

@@ -51,36 +51,32 @@ export const gameSpan = ({ gameId, opSource }: Request) =>
     { captureStackTrace: false }
   )
 
-/**
- * Counts an attempt as in flight. Call the returned function once, inside `gameSpan`, when the attempt has ended: it sets the
- * attributes of the span, logs one line and counts.
- */
-export const gameBegan = Effect.fnUntraced(function* ({ opSource }: Request) {
-  const started = yield* Clock.monotonicTimeNanos
-  yield* Metric.update(Metrics.inFlight, 1)
-  return Effect.fnUntraced(function* (ended: EndedAttempt) {
-    const { containerId, errorCode, imageRef, lag, outcome, unresolved } = ended
-    yield* Effect.annotateCurrentSpan({
-      "rtmanager.cleanup.outcome": outcome,
-      ...(errorCode !== null && { "rtmanager.cleanup.error_code": errorCode }),
-      ...(outcome === "failed" && { "error.type": errorCode }),
-      ...(containerId !== null && { "container.id": containerId }),
-      ...(imageRef !== null && { "container.image.name": printable(imageRef) }),
-      ...(lag !== undefined && { "rtmanager.cleanup.lag": lag })
-    })
-    yield* logGame({
-      ...ended,
-      event: `cleanup.game.${outcome}`,
-      level: errorCode === null ? "Info" : rules[errorCode].level,
-      more: {
-        ...(containerId !== null && { container_id: containerId }),
-        ...(unresolved && { lease: "left to expire" })
-      }
-    })
-    yield* Metric.update(Metrics.inFlight, -1)
-    yield* Metric.update(Metrics.gamesFor(outcome, errorCode, opSource), 1)
-    const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
-    yield* Metric.update(Metrics.gameDurationFor(outcome), seconds)
-    if (lag !== undefined) yield* Metric.update(Metrics.lag, lag)
+/** Counts an attempt as in flight, and gives the monotonic time at which it began. */
+export const gameBegan = Effect.andThen(Metric.update(Metrics.inFlight, 1), Clock.monotonicTimeNanos)
+
+/** Once for each attempt, inside `gameSpan`, when it has ended: sets the attributes of the span, logs one line and counts. */
+export const gameEnded = Effect.fnUntraced(function* (began: bigint, { opSource }: Request, ended: EndedAttempt) {
+  const { containerId, errorCode, imageRef, lag, outcome, unresolved } = ended
+  yield* Effect.annotateCurrentSpan({
+    "rtmanager.cleanup.outcome": outcome,
+    ...(errorCode !== null && { "rtmanager.cleanup.error_code": errorCode }),
+    ...(outcome === "failed" && { "error.type": errorCode }),
+    ...(containerId !== null && { "container.id": containerId }),
+    ...(imageRef !== null && { "container.image.name": printable(imageRef) }),
+    ...(lag !== undefined && { "rtmanager.cleanup.lag": lag })
   })
+  yield* logGame({
+    ...ended,
+    event: `cleanup.game.${outcome}`,
+    level: errorCode === null ? "Info" : rules[errorCode].level,
+    more: {
+      ...(containerId !== null && { container_id: containerId }),
+      ...(unresolved && { lease: "left to expire" })
+    }
+  })
+  yield* Metric.update(Metrics.inFlight, -1)
+  yield* Metric.update(Metrics.gamesFor(outcome, errorCode, opSource), 1)
+  const seconds = Number((yield* Clock.monotonicTimeNanos) - began) / 1e9
+  yield* Metric.update(Metrics.gameDurationFor(outcome), seconds)
+  if (lag !== undefined) yield* Metric.update(Metrics.lag, lag)
 })

@@ -378,8 +378,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a removal after the lease's trust",
     file: "src/cleanup/game/remove.ts",
-    from: "    if (!(yield* game.trust.ensure(Duration.sum(engineTimeout, margin)))) {\n",
-    to: "    if (!(yield* game.trust.ensure(Duration.zero))) {\n",
+    from: "    if (!(yield* game.trust.ensure(Duration.sum(engineTimeout, margin), game.renew))) {\n",
+    to: "    if (!(yield* game.trust.ensure(Duration.zero, game.renew))) {\n",
     tests: cleaner
   },
   {
@@ -391,17 +391,17 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "removals go on after one that was not recorded",
-    file: "src/cleanup/game/Recording.ts",
-    from: '!isOpen && state.removing.size > 0 ? "wait"',
-    to: 'state.removing.size > 0 ? "go"',
-    tests: ["test/cleanup/game/Recording.test.ts"]
+    file: "src/cleanup/game/recordingState.ts",
+    from: '!isOpen && state.removing.size > 0) return "wait"',
+    to: 'state.removing.size > 0) return "go"',
+    tests: ["test/cleanup/game/recordingState.test.ts"]
   },
   {
     name: "a game whose own rehearsal failed is removed all the same",
-    file: "src/cleanup/game/Recording.ts",
+    file: "src/cleanup/game/recordingState.ts",
     from: "why !== undefined || ",
     to: "",
-    tests: ["test/cleanup/game/Recording.test.ts"]
+    tests: ["test/cleanup/game/recordingState.test.ts"]
   },
   {
     name: "a rehearsal that does not ask what is checked at the end of a transaction",
@@ -714,16 +714,16 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a game that waits for others' recording keeps the place that they need",
     file: "src/cleanup/game/Recording.ts",
-    from: "yield* aside(untilVerdict(record.gameId))",
-    to: "yield* untilVerdict(record.gameId)",
+    from: "aside(untilVerdict(record.gameId))",
+    to: "untilVerdict(record.gameId)",
     tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
     name: "games are not rehearsed themselves once one was not recorded",
-    file: "src/cleanup/game/Recording.ts",
-    from: "unrecordable.size > 0",
-    to: "false",
-    tests: ["test/cleanup/game/Recording.test.ts"]
+    file: "src/cleanup/game/recordingState.ts",
+    from: "state.unrecordable.size === 0",
+    to: "true",
+    tests: ["test/cleanup/game/recordingState.test.ts"]
   },
   {
     name: "a pass whose last removals were not recorded ends like any other",
@@ -734,24 +734,24 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what the database refused is forgotten when something else waits in vain",
-    file: "src/cleanup/game/Recording.ts",
+    file: "src/cleanup/game/recordingState.ts",
     from: 'failure: state.failure?._tag === "PassRefused" ? state.failure : failure',
     to: "failure",
-    tests: ["test/cleanup/game/Recording.test.ts"]
+    tests: ["test/cleanup/game/recordingState.test.ts"]
   },
   {
     name: "the pass after one that did not record removes as many at once as any other",
-    file: "src/cleanup/game/Recording.ts",
+    file: "src/cleanup/game/recordingState.ts",
     from: " && !state.isProbing",
     to: "",
-    tests: ["test/cleanup/game/Recording.test.ts"]
+    tests: ["test/cleanup/game/recordingState.test.ts"]
   },
   {
     name: "a refused commit of what was already gone says nothing",
-    file: "src/cleanup/game/Recording.ts",
+    file: "src/cleanup/game/recordingState.ts",
     from: ' || failure._tag === "PassRefused"',
     to: "",
-    tests: ["test/cleanup/game/Recording.test.ts"]
+    tests: ["test/cleanup/game/recordingState.test.ts"]
   },
   {
     name: "one game that is gone and would not be recorded refuses the pass",
@@ -770,8 +770,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a commit that waited in vain counts as one that the database refuses",
     file: "src/cleanup/game/record.ts",
-    from: "yield* recording.fail(game, passError(error))\n      if",
-    to: "yield* recording.fail(game, PassRefused.cannotRecord(error.message))\n      if",
+    from: "yield* recording.fail(game, passError(error))\n        if",
+    to: "yield* recording.fail(game, PassRefused.cannotRecord(error.message))\n        if",
     tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {

@@ -39,14 +39,17 @@ export const make = Effect.fnUntraced(function* (engine: Engine, ceiling: number
   const permits = yield* Semaphore.make(initial.atOnce)
   const room = yield* Semaphore.make(Level.underWay(initial))
 
-  const sampled = Effect.fnUntraced(function* (sample: Level.Sample) {
-    const [before, after] = yield* Ref.modify(ref, (level) => {
-      const next = Level.sampled(level, sample)
-      return [[level, next] as const, next]
-    })
-    if (after.atOnce !== before.atOnce) yield* permits.resize(after.atOnce)
-    if (Level.underWay(after) !== Level.underWay(before)) yield* room.resize(Level.underWay(after))
-  })
+  const sampled = (sample: Level.Sample) =>
+    Effect.flatMap(
+      Ref.modify(ref, (level) => {
+        const next = Level.sampled(level, sample)
+        return [next.atOnce !== level.atOnce || Level.underWay(next) !== Level.underWay(level), next]
+      }),
+      (isChanged) => (isChanged ? resized : Effect.void)
+    )
+  const resized = Effect.flatMap(Ref.get(ref), (level) =>
+    Effect.andThen(permits.resize(level.atOnce), room.resize(Level.underWay(level)))
+  )
 
   const timed = <A>(
     kind: Level.Sample["kind"],

@@ -69,20 +69,23 @@ export const cleaned = (
   outcome: Cleaned["outcome"],
   message: string,
   more?: Partial<Pick<Cleaned, "errorCode" | "lag" | "anonymousVolumes">>
-): Cleaned => ({ ...facts, outcome, errorCode: null, message, lag: undefined, anonymousVolumes: 0, ...more })
+): Conclusion =>
+  Result.succeed({ ...facts, outcome, errorCode: null, message, lag: undefined, anonymousVolumes: 0, ...more })
+
+/** The end of an attempt. It is a value until it is stored and told. */
+export type Conclusion = Result.Result<Cleaned, GameFailed | CutShort>
 
 /** What a refusal means for the game, by the table of `rules`. `away`: why the database is away, if it is. */
-export const concluded = (facts: GameFacts, why: Why, away?: PassError): Result.Result<Cleaned, GameFailed> => {
+export const concluded = (facts: GameFacts, why: Why, away?: PassError): Conclusion => {
   const { code, message } = why
   const rule = rules[code]
   return rule.outcome === "failed"
     ? Result.fail(new GameFailed({ ...facts, reason: reasons[rule.trouble]({ code, message }, away) }))
-    : Result.succeed(cleaned(facts, rule.outcome, message, { errorCode: code }))
+    : cleaned(facts, rule.outcome, message, { errorCode: code })
 }
 
-/** The database failed this game. */
-export const storeFailed = (facts: GameFacts, message: string, away?: PassError) =>
-  new GameFailed({ ...facts, reason: reasons.StoreTrouble({ code: "store_unavailable", message }, away) })
+export const cutShort = (facts: GameFacts, message: string, reason: PassError): Conclusion =>
+  Result.fail(new CutShort({ ...facts, message, reason }))
 
 /** The attempt that ended in this error. */
 export const attemptOf = (error: GameFailed | CutShort): EndedAttempt => {

@@ -1,7 +1,7 @@
-import { Cause, Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result } from "effect"
 import { isContainerId } from "../../domain/ContainerId.ts"
-import type { Outcome, Refused } from "../../domain/Outcome.ts"
-import { gameBegan, gameSpan } from "../../observability/gameTelemetry.ts"
+import type { Refused } from "../../domain/Outcome.ts"
+import { gameBegan, gameEnded, gameSpan } from "../../observability/gameTelemetry.ts"
 import * as Metrics from "../../observability/Metrics.ts"
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
@@ -12,11 +12,12 @@ import {
   attemptOf,
   type Cleaned,
   type CleanupRequest,
-  CutShort,
+  type Conclusion,
+  type CutShort,
   concluded,
+  cutShort,
   type GameFacts,
-  type GameFailed,
-  storeFailed
+  type GameFailed
 } from "./Cleaned.ts"
 import { defect, record } from "./record.ts"
 import { type Gone, type HeldGame, margin, type Unresolved, underLease } from "./remove.ts"
@@ -78,32 +79,23 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       ? Effect.succeed(error)
       : Effect.match(records.clock, { onSuccess: () => undefined, onFailure: passError })
 
-  const acquire = Effect.fnUntraced(function* (nothing: GameFacts) {
-    const acquired = yield* leases.acquire(nothing.gameId).pipe(leaseSpan, Effect.result)
-    if (Result.isSuccess(acquired)) return acquired.success
-    const { message } = acquired.failure
-    const away = yield* awayBy(acquired.failure)
-    return yield* away === undefined
-      ? storeFailed(nothing, message)
-      : new CutShort({ ...nothing, message, reason: away })
-  })
-
-  const attempt = Effect.fnUntraced(function* (
-    request: CleanupRequest
-  ): Effect.fn.Return<Cleaned, GameFailed | CutShort> {
+  const attempt = Effect.fnUntraced(function* (request: CleanupRequest): Effect.fn.Return<Conclusion> {
     const nothing = nothingOf(request)
     const startedAt = yield* Clock.currentTimeMillis
-    const first = yield* Trust.start(length)
-    const acquired = yield* acquire(nothing)
-    if (acquired._tag === "Busy") {
-      return yield* Effect.fromResult(concluded(nothing, { code: "lease_busy", message: "another holds the lease" }))
+    const trust = yield* Trust.start(length)
+    const asked = yield* leases.acquire(request.gameId).pipe(leaseSpan, Effect.result)
+    if (Result.isFailure(asked)) {
+      const { message } = asked.failure
+      const away = yield* awayBy(asked.failure)
+      return away === undefined
+        ? concluded(nothing, { code: "store_unavailable", message })
+        : cutShort(nothing, message, away)
     }
-    if (acquired._tag === "Undecodable") {
-      return yield* Effect.fromResult(concluded(nothing, { code: "record_moved", message: acquired.detail }))
-    }
+    const acquired = asked.success
+    if (acquired._tag === "Busy") return concluded(nothing, { code: "lease_busy", message: "another holds the lease" })
+    if (acquired._tag === "Undecodable") return concluded(nothing, { code: "record_moved", message: acquired.detail })
     const { lease, leftBy } = acquired
     if (leftBy === "another") yield* Metric.update(Metrics.leaseTakeovers, 1)
-    const renew = Effect.interruptible(Effect.orElseSucceed(leases.renew(lease), () => false))
     const game: HeldGame = {
       ...request,
       lease,
@@ -111,7 +103,8 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
       record: acquired.record,
       maxClockSkew: options.maxClockSkew,
       aside: limit.aside,
-      trust: yield* Trust.renewable(first, { length, renew }),
+      trust,
+      renew: Effect.interruptible(Effect.orElseSucceed(leases.renew(lease), () => false)),
       leftBehind: leftBy !== undefined
     }
     const steps = limit.withPermit(underLease(engine, options.engineTimeout, game))
@@ -126,27 +119,24 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     return yield* record({ leases, awayBy }, game, facts, exit)
   })
 
-  const concludedAttempt = (request: CleanupRequest) =>
-    attempt(request).pipe(
-      Effect.catchCause((cause) =>
-        Cause.hasFails(cause)
-          ? Effect.failCause(cause)
-          : Effect.flatMap(defect(cause), (refused) => Effect.fromResult(concluded(nothingOf(request), refused)))
-      ),
-      Effect.tap(({ gameId, outcome }) => (isGone(outcome) ? unresolved.delete(gameId) : Effect.void)),
-      Effect.onExit((exit) => request.recording.end(request.gameId, Exit.isSuccess(exit) && isGone(exit.value.outcome)))
+  const told = Effect.fnUntraced(function* (request: CleanupRequest) {
+    const began = yield* gameBegan
+    const conclusion = yield* Effect.catchCause(attempt(request), (cause) =>
+      Effect.map(defect(cause), (refused) => concluded(nothingOf(request), refused))
     )
+    const ended = Result.getOrElse(conclusion, attemptOf)
+    const isGone = ended.outcome === "removed" || ended.outcome === "already_absent"
+    if (isGone) yield* unresolved.delete(request.gameId)
+    yield* request.recording.end(request.gameId, isGone)
+    yield* gameEnded(began, request, ended)
+    // Nothing is wrong with a game that was cut short, so its span does not fail.
+    return Result.isFailure(conclusion) && conclusion.failure._tag === "GameFailed"
+      ? yield* conclusion.failure
+      : conclusion
+  })
 
   const cleanup = (request: CleanupRequest) =>
-    Effect.flatMap(gameBegan(request), (tellEnd) =>
-      concludedAttempt(request).pipe(
-        Effect.tap(tellEnd),
-        Effect.tapError((error) => tellEnd(attemptOf(error))),
-        Effect.map(Result.succeed),
-        // Nothing is wrong with a game that was cut short, so its span does not fail.
-        Effect.catchTag("CutShort", (error) => Effect.succeed(Result.fail(error)))
-      )
-    ).pipe(gameSpan(request), Effect.flatMap(Effect.fromResult), Effect.uninterruptible)
+    told(request).pipe(gameSpan(request), Effect.flatMap(Effect.fromResult), Effect.uninterruptible)
   return Cleaner.of({ atOnce: limit.atOnce, withRoom: limit.withRoom, cleanup, unresolved: unresolved.list })
 })
 
@@ -156,8 +146,6 @@ const nothingOf = ({ gameId }: CleanupRequest): GameFacts => ({
   imageRef: null,
   unresolved: false
 })
-
-const isGone = (outcome: Outcome) => outcome === "removed" || outcome === "already_absent"
 
 /** Only the waiting for the engine can be interrupted: every answer is acted on. */
 const interruptibly = (engine: ContainerEngine["Service"]): ContainerEngine["Service"] => ({

@@ -8,82 +8,19 @@ import type { GameLeases } from "../../ports/GameLeases.ts"
 import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { type PassError, passError, type StoreError } from "../../ports/StoreError.ts"
 import type { Aside } from "../engine/EngineLimit.ts"
+import {
+  began,
+  conclusion,
+  ended,
+  failed,
+  initial,
+  markedUnrecordable,
+  notRecordable,
+  verdict
+} from "./recordingState.ts"
 
 /** After this many failed rehearsals and no success, the games are not to blame: the pass ends. */
 const mostFailures = 5
-
-/** What one pass knows about whether removals are recorded. */
-export interface State {
-  /** A rehearsal has succeeded. */
-  readonly rehearsed: boolean
-  /** Games that were not recorded or whose rehearsal failed, each with the reason. Once there is one, all are rehearsed. */
-  readonly unrecordable: ReadonlyMap<string, string>
-  /** Games that were allowed to remove their container and have not ended. */
-  readonly removing: ReadonlySet<string>
-  /** Why a removal was not recorded, until a later one is. */
-  readonly failure: PassError | undefined
-  /** The last pass found that removals are not recorded, so they go one by one until one is. */
-  readonly isProbing: boolean
-}
-
-export const initial: State = {
-  rehearsed: false,
-  unrecordable: new Map(),
-  removing: new Set(),
-  failure: undefined,
-  isProbing: false
-}
-
-/**
- * Whether a game may remove its container now. `wait`: a removal was not recorded, and the removals under way will show
- * whether others are.
- */
-export const verdict = (state: State, gameId: string): "go" | "wait" | Refused | PassError => {
-  const why = state.unrecordable.get(gameId)
-  if (why !== undefined || !state.rehearsed) return notRecordable(why ?? "no game's was rehearsed")
-  const isOpen = state.failure === undefined && !state.isProbing
-  return !isOpen && state.removing.size > 0 ? "wait" : (state.failure ?? "go")
-}
-
-const notRecordable = (why: string) =>
-  new Refused({ code: "store_unavailable", message: `its removal would not be recorded: ${why}` })
-
-export const began = (state: State, gameId: string): State => ({
-  ...state,
-  removing: new Set([...state.removing, gameId])
-})
-
-const markedUnrecordable = (state: State, gameId: string, { message }: PassError): State => ({
-  ...state,
-  unrecordable: new Map([...state.unrecordable, [gameId, message]])
-})
-
-/**
- * The end of an attempt could not be recorded. That matters if we removed the container, or if the database refused what it
- * had accepted in a rehearsal. A later failure that is no refusal does not replace a refusal.
- */
-export const failed = (state: State, gameId: string, failure: PassError): State =>
-  state.removing.has(gameId) || failure._tag === "PassRefused"
-    ? {
-        ...markedUnrecordable(state, gameId, failure),
-        failure: state.failure?._tag === "PassRefused" ? state.failure : failure
-      }
-    : state
-
-/** An attempt has ended. `isRecorded`: its commit worked. */
-export const ended = (state: State, gameId: string, isRecorded: boolean): State => ({
-  ...state,
-  removing: new Set([...state.removing].filter((other) => other !== gameId)),
-  failure: isRecorded ? undefined : state.failure,
-  isProbing: state.isProbing && !isRecorded
-})
-
-/**
- * How a pass ends after its last game: refused if the database refused to record a removal and has recorded none since. A
- * removal that it may record the next time is that game's trouble alone.
- */
-export const conclusion = ({ failure }: State): PassRefused | undefined =>
-  failure?._tag === "PassRefused" ? failure : undefined
 
 /**
  * Whether this database records what the pass does: what cannot be recorded is not removed. A pass rehearses before its
@@ -161,48 +98,41 @@ export const make = Effect.fnUntraced(function* (
     yield* TxRef.update(ref, (state) => ({ ...state, unrecordable }))
   }, Effect.withSpan("rtmanager.cleanup.rehearse"))
 
-  /** The verdict on a removal at this moment. If it may begin, it has begun. */
-  const tryToBegin = (gameId: string) =>
-    TxRef.modify(ref, (state) => {
-      const now = verdict(state, gameId)
-      return [now, now === "go" ? began(state, gameId) : state]
-    })
-
   const rehearseOne = Effect.fnUntraced(function* (record: RuntimeRecord) {
     const works = yield* Effect.mapError(leases.rehearse(record), ({ reason }) => notRecordable(reason.message))
     if (!works) return yield* new Refused({ code: "record_moved", message: "the record has just changed" })
   })
 
-  /** Once one game's rehearsal has failed, another game's success proves nothing for this one. */
-  const check = Effect.fnUntraced(function* (record: RuntimeRecord) {
-    const { unrecordable } = yield* TxRef.get(ref)
-    const why = unrecordable.get(record.gameId)
-    if (why !== undefined) return yield* notRecordable(why)
-    if (unrecordable.size > 0) yield* rehearseOne(record)
-  })
+  const tryToBegin = (gameId: string, isRehearsed: boolean) =>
+    TxRef.modify(ref, (state) => {
+      const now = verdict(state, gameId, isRehearsed)
+      return [now, now === "go" ? began(state, gameId) : state]
+    })
 
-  /** Waits until there is a verdict. */
   const untilVerdict = (gameId: string) =>
     Effect.tx(
       Effect.flatMap(TxRef.get(ref), (state) => (verdict(state, gameId) === "wait" ? Effect.txRetry : Effect.void))
     )
+
+  const begin = (record: RuntimeRecord, aside: Aside, isRehearsed = false): ReturnType<Recording["begin"]> =>
+    Effect.flatMap(tryToBegin(record.gameId, isRehearsed), (now) => {
+      if (now === "go") return Effect.succeed("begun")
+      if (now === "rehearse") return Effect.andThen(rehearseOne(record), begin(record, aside, true))
+      return now === "wait" ? Effect.as(aside(untilVerdict(record.gameId)), "waited") : now
+    })
 
   return {
     rehearse: (due) =>
       Effect.flatMap(TxRef.get(ref), ({ rehearsed }) =>
         rehearsed || due.length === 0 ? Effect.void : rehearseFirst(due)
       ),
-    begin: Effect.fnUntraced(function* (record, aside) {
-      if (verdict(yield* TxRef.get(ref), record.gameId) === "go") yield* check(record)
-      const now = yield* tryToBegin(record.gameId)
-      if (now === "wait") {
-        yield* aside(untilVerdict(record.gameId))
-        return "waited"
-      }
-      if (now !== "go") return yield* now
-      return "begun"
+    begin: (record, aside) => begin(record, aside),
+    check: Effect.fnUntraced(function* (record) {
+      const { unrecordable } = yield* TxRef.get(ref)
+      const why = unrecordable.get(record.gameId)
+      if (why !== undefined) return yield* notRecordable(why)
+      if (unrecordable.size > 0) yield* rehearseOne(record)
     }),
-    check,
     fail: Effect.fnUntraced(function* ({ gameId, record }, why) {
       const { removing } = yield* TxRef.get(ref)
       // If the container was already absent and the game's own rehearsal is refused too, it is this game's trouble alone.

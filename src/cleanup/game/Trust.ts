@@ -1,8 +1,14 @@
 import { Clock, Duration, Effect, Ref } from "effect"
 
-/** How long we may still rely on what we were told; never negative. */
+/** How long we may still rely on what we were told. */
 export interface Trust {
+  /** Never negative. */
   readonly left: Effect.Effect<Duration.Duration>
+  /**
+   * Renews if less than this is left, and says whether this much is left then. `renew` says whether it was granted; what it
+   * grants counts from before it was asked.
+   */
+  readonly ensure: (needed: Duration.Duration, renew: Effect.Effect<boolean>) => Effect.Effect<boolean>
 }
 
 /** Both clocks at one moment. */
@@ -25,38 +31,25 @@ export const now: Effect.Effect<Reading> = Effect.map(Clock.Clock, readingOf)
 export const elapsed = (from: Reading, to: Reading): number =>
   Math.max(Number(to.monotonic - from.monotonic) / 1e6, to.wall - from.wall)
 
-/** Trust of the given length from now on. */
+/** Trust of the given length from now on, and again from each renewal. */
 export const start = Effect.fnUntraced(function* (length: Duration.Duration) {
   const clock = yield* Clock.Clock
-  const begun = readingOf(clock)
-  const left = Effect.sync(() =>
-    Duration.millis(Math.max(0, Duration.toMillis(length) - elapsed(begun, readingOf(clock))))
+  const begun = yield* Ref.make(readingOf(clock))
+  const left = Effect.map(Ref.get(begun), (since) =>
+    Duration.millis(Math.max(0, Duration.toMillis(length) - elapsed(since, readingOf(clock))))
   )
-  return { left } satisfies Trust
-})
-
-export interface RenewableTrust extends Trust {
-  /** Renews if less than this is left, and says whether this much is left then. */
-  readonly ensure: (needed: Duration.Duration) => Effect.Effect<boolean>
-}
-
-/** `renew` says whether it was granted; what it grants counts from before it was asked. */
-export const renewable = Effect.fnUntraced(function* (
-  first: Trust,
-  options: { readonly length: Duration.Duration; readonly renew: Effect.Effect<boolean> }
-) {
-  const trust = yield* Ref.make(first)
-  const left = Effect.flatMap(Ref.get(trust), ({ left }) => left)
   const covers = (needed: Duration.Duration) =>
     Effect.map(left, (left) => Duration.isGreaterThanOrEqualTo(left, needed))
-  return {
-    left,
-    ensure: Effect.fnUntraced(function* (needed) {
-      if (yield* covers(needed)) return true
-      const renewed = yield* start(options.length)
-      if (!(yield* options.renew)) return false
-      yield* Ref.set(trust, renewed)
+  const renewed = (needed: Duration.Duration, renew: Effect.Effect<boolean>) =>
+    Effect.gen(function* () {
+      const asked = readingOf(clock)
+      if (!(yield* renew)) return false
+      yield* Ref.set(begun, asked)
       return yield* covers(needed)
     })
-  } satisfies RenewableTrust
+  return {
+    left,
+    ensure: (needed, renew) =>
+      Effect.flatMap(covers(needed), (isCovered) => (isCovered ? Effect.succeed(true) : renewed(needed, renew)))
+  } satisfies Trust
 })

@@ -77,7 +77,7 @@ export const awaitAbsence = Effect.fnUntraced(function* (
  * Pings the engine after a failed call. If it answers, the failure concerns this game alone, under the given code or the code
  * of the failure. If not, no game can be cleaned now.
  */
-export const blame = (engine: Engine, code?: ErrorCode) =>
+export const blameByPing = (engine: Engine, code?: ErrorCode) =>
   Effect.fnUntraced(function* (error: ContainerEngineError): Effect.fn.Return<never, Refused | PassRefused> {
     const { message, reason } = error
     if (reason._tag === "Withheld") return yield* PassRefused.engineDown(error)

@@ -11,8 +11,8 @@ import type { Sighting } from "../engine/Brake.ts"
 import type { Aside } from "../engine/EngineLimit.ts"
 import { onSameEngine } from "../engine/expectedEngine.ts"
 import type { CleanupRequest } from "./Cleaned.ts"
-import { awaitAbsence, blame, confirmAbsence, type Found, find } from "./inspect.ts"
-import type { RenewableTrust } from "./Trust.ts"
+import { awaitAbsence, blameByPing, confirmAbsence, type Found, find } from "./inspect.ts"
+import type { Trust } from "./Trust.ts"
 
 /** What must be left of a lease's trust when a removal has used all of its time, so that it can still be recorded. */
 export const margin = Duration.seconds(5)
@@ -41,7 +41,8 @@ export interface HeldGame extends CleanupRequest {
   readonly record: RuntimeRecord | undefined
   readonly maxClockSkew: Duration.Duration
   readonly aside: Aside
-  readonly trust: RenewableTrust
+  readonly trust: Trust
+  readonly renew: Effect.Effect<boolean>
   /** Whoever held the lease before may have removed the container and not come to record it. */
   readonly leftBehind: boolean
 }
@@ -58,7 +59,7 @@ export const underLease = (
   engineTimeout: Duration.Duration,
   game: HeldGame
 ): Effect.Effect<Gone, Refused | PassError | Unresolved> =>
-  Effect.catchTag(steps(engine, engineTimeout, game), "ContainerEngineError", blame(engine))
+  Effect.catchTag(steps(engine, engineTimeout, game), "ContainerEngineError", blameByPing(engine))
 
 /** A game that had to wait until others were recorded is looked at `again`: much may have changed. */
 const steps: (
@@ -81,7 +82,7 @@ const steps: (
     yield* countThere
     const begun = yield* Effect.interruptible(game.recording.begin(due, game.aside))
     if (begun === "waited") return yield* steps(engine, engineTimeout, game, "again")
-    if (!(yield* game.trust.ensure(Duration.sum(engineTimeout, margin)))) {
+    if (!(yield* game.trust.ensure(Duration.sum(engineTimeout, margin), game.renew))) {
       return yield* new Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
     }
     return yield* remove(engine, engineTimeout, game, found)
@@ -115,11 +116,11 @@ const remove = (
       if (result === "absent") return alreadyAbsent(engine, game, containerId)
       const refused = result === "unknown" ? undefined : result
       const lookAgain = Effect.gen(function* () {
-        yield* game.trust.ensure(Duration.sum(engineTimeout, margin))
+        yield* game.trust.ensure(Duration.sum(engineTimeout, margin), game.renew)
         const patience = Duration.min(engineTimeout, Duration.subtract(yield* game.trust.left, margin))
         yield* awaitAbsence(engine, containerId, refused, { ...game, patience })
       })
-      const uncertain = blame(engine, "outcome_unknown")
+      const uncertain = blameByPing(engine, "outcome_unknown")
       return refused?.by === "engine"
         ? lookAgain.pipe(
             Effect.catchTag("ContainerEngineError", uncertain),

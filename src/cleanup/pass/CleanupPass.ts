@@ -100,21 +100,20 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const cannotRecord = yield* Ref.make<string | undefined>(undefined)
 
   /** A game's failure is counted and the pass goes on; only what concerns every game ends it. */
-  const clean = Effect.fnUntraced(function* ({ gameId }: RuntimeRecord, shared: Shared) {
+  const clean = ({ gameId }: RuntimeRecord, shared: Shared): Effect.Effect<void, PassError> => {
     const { brake, grace, opened, recording, trigger } = shared
-    const request = { gameId, ...opened, brake, recording, opSource: "auto_ttl", sourceRef: trigger } as const
-    const attempt = cleaner.cleanup(request).pipe(
-      Effect.tap((cleaned) => counted(shared, cleaned)),
+    return cleaner.cleanup({ gameId, ...opened, brake, recording, opSource: "auto_ttl", sourceRef: trigger }).pipe(
       Effect.tapError((error) => counted(shared, attemptOf(error))),
+      Effect.flatMap((cleaned) => counted(shared, cleaned)),
       Effect.catchReason("GameFailed", "StoreTrouble", ({ away }) =>
         away === undefined ? Effect.void : Effect.fail(away)
       ),
       Effect.catchTag("GameFailed", () => Effect.void),
       Effect.unwrapReason("CutShort"),
-      Effect.tapError(() => grace.forfeit)
+      Effect.tapError(() => grace.forfeit),
+      grace.allow
     )
-    yield* grace.allow(attempt)
-  })
+  }
 
   const tryOut = Effect.fnUntraced(function* (record: RuntimeRecord, shared: Shared) {
     const { gameId } = record

@@ -10,7 +10,7 @@ import { judgeRecord } from "../../domain/Verdict.ts"
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
 import { type Cursor, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
-import { blame, type Found, find } from "../game/inspect.ts"
+import { blameByPing, type Found, find } from "../game/inspect.ts"
 import * as Recording from "../game/Recording.ts"
 import { openPass } from "./openPass.ts"
 
@@ -37,7 +37,7 @@ export const judge = (
   return Effect.fromResult(judgeRecord(record, options.moment)).pipe(
     Effect.flatMap(({ containerId }) => find(engine, containerId, question)),
     Effect.tap(() => recording.check(record)),
-    Effect.catchTag("ContainerEngineError", blame(engine)),
+    Effect.catchTag("ContainerEngineError", blameByPing(engine)),
     Effect.catchTag("Refused", Effect.succeed),
     Effect.map(endOf)
   )

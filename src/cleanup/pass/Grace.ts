@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Exit, Fiber, Option, Ref } from "effect"
+import { Clock, Duration, Effect, Fiber, Option, Ref } from "effect"
 
 /** How long the games in flight may go on when a pass is interrupted. */
 const length = Duration.seconds(4)
@@ -23,18 +23,20 @@ export const make = Effect.gen(function* () {
     return Duration.max(Duration.zero, Duration.subtract(length, Duration.nanos(now - since)))
   })
 
+  const afterInterruption = Effect.fnUntraced(function* <A, E>(fiber: Fiber.Fiber<A, E>) {
+    const late = yield* Effect.timeoutOption(Fiber.await(fiber), yield* left)
+    if (Option.isNone(late)) fiber.interruptUnsafe()
+  })
+
   return {
     allow: (work) =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          const fiber = yield* Effect.forkDetach(work, { uninterruptible: true })
-          const waited = yield* Effect.exit(restore(Fiber.await(fiber)))
-          if (Exit.isFailure(waited)) {
-            const late = yield* Effect.timeoutOption(Fiber.await(fiber), yield* left)
-            if (Option.isNone(late)) fiber.interruptUnsafe()
-          }
-          return yield* Fiber.join(fiber)
-        })
+        Effect.flatMap(Effect.forkDetach(work, { uninterruptible: true }), (fiber) =>
+          restore(Fiber.await(fiber)).pipe(
+            Effect.catchCause(() => afterInterruption(fiber)),
+            Effect.andThen(Fiber.join(fiber))
+          )
+        )
       ),
     forfeit: Ref.set(isForfeit, true)
   } satisfies Grace

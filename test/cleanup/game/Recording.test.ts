@@ -2,9 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Random, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
-import { began, conclusion, ended, failed, initial, type State, verdict } from "../../../src/cleanup/game/Recording.ts"
 import { CleanupPass } from "../../../src/cleanup/pass/CleanupPass.ts"
-import { PassRefused } from "../../../src/domain/PassRefused.ts"
 import { ContainerEngineError, UnexpectedAnswer } from "../../../src/ports/ContainerEngine.ts"
 import { CannotRecord, StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
 import { type Intercept, StoreState } from "../../adapters/memory/StoreState.ts"
@@ -25,45 +23,6 @@ const denied = (operation: string) =>
   new StoreError({ operation, reason: new CannotRecord({ detail: "permission denied (42501, as role cleanup)" }) })
 const locked = (operation: string) =>
   new StoreError({ operation, reason: new Unavailable({ cause: new Error("lock timeout") }) })
-
-const rehearsed: State = { ...initial, rehearsed: true }
-const codeOf = (answer: ReturnType<typeof verdict>) =>
-  typeof answer === "string" ? answer : answer._tag === "Refused" ? answer.code : answer._tag
-
-describe("whether a game may remove its container", () => {
-  const oneUnderWay = began(rehearsed, "a")
-  const two = began(oneUnderWay, "b")
-  const oneFailed = failed(two, "a", PassRefused.cannotRecord("denied"))
-  const oneHeldUp = failed(two, "a", locked("commit"))
-  it.each([
-    ["nothing was rehearsed", initial, "store_unavailable"],
-    ["a rehearsal succeeded", rehearsed, "go"],
-    ["its own rehearsal failed", { ...rehearsed, unrecordable: new Map([["game", "denied"]]) }, "store_unavailable"],
-    ["that of another game failed", { ...rehearsed, unrecordable: new Map([["other", "denied"]]) }, "go"],
-    ["others are under way", oneUnderWay, "go"],
-    ["one was not recorded, and another is under way", ended(oneFailed, "a", false), "wait"],
-    ["one was not recorded, and another was", ended(ended(oneFailed, "a", false), "b", true), "go"],
-    ["none was recorded", ended(ended(oneFailed, "a", false), "b", false), "PassRefused"],
-    ["none could be recorded now", ended(ended(oneHeldUp, "a", false), "b", false), "StoreError"],
-    ["what failed was not a removal", failed(rehearsed, "c", locked("commit")), "go"],
-    ["it was refused all the same", failed(rehearsed, "c", PassRefused.cannotRecord("denied")), "PassRefused"],
-    ["the last pass did not record, and none is under way", { ...rehearsed, isProbing: true }, "go"],
-    ["the last pass did not record, and one is under way", { ...oneUnderWay, isProbing: true }, "wait"],
-    ["the last pass did not record, and this one has", ended({ ...two, isProbing: true }, "a", true), "go"]
-  ] as const)("when %s: %s", (_, state, expected) => {
-    assert.strictEqual(codeOf(verdict(state, "game")), expected)
-  })
-
-  it.each([
-    ["every removal was recorded", ended(two, "a", true), undefined],
-    ["one was refused, and none recorded since", oneFailed, "PassRefused"],
-    ["one was refused, and another recorded since", ended(oneFailed, "b", true), undefined],
-    ["one could not be recorded now", oneHeldUp, undefined],
-    ["one was refused, and another could not be recorded now", failed(oneFailed, "b", locked("commit")), "PassRefused"]
-  ] as const)("and how a pass ends when %s: %s", (_, state, expected) => {
-    assert.strictEqual(conclusion(state)?._tag, expected)
-  })
-})
 
 const oneByOne = inWorld.with({ concurrency: 1 })
 const twoAtOnce = inWorld.with({ concurrency: 2 })

@@ -44,9 +44,9 @@ describe("trust that can be renewed", () => {
         })
       )
     )
-    const trust = yield* Trust.renewable(yield* Trust.start(length), { length, renew })
+    const trust = yield* Trust.start(length)
     yield* TestClock.adjust(Duration.seconds(passed))
-    const asked = yield* Effect.forkChild(trust.ensure(needed), { startImmediately: true })
+    const asked = yield* Effect.forkChild(trust.ensure(needed, renew), { startImmediately: true })
     yield* TestClock.adjust("3 seconds")
     return { ensured: yield* Fiber.join(asked), left: Duration.toSeconds(yield* trust.left), renewals }
   })
