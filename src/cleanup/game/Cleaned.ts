@@ -31,22 +31,21 @@ interface Why {
   readonly message: string
 }
 
-/** The record and its container disagree, so the container is kept: somebody has to look at what writes the records. */
-export class Mismatch extends Data.TaggedError("Mismatch")<Why> {}
+/** Why an attempt failed, grouped by who has to act, as in the runbook. */
+export type Trouble = Data.TaggedEnum<{
+  /** The record and its container disagree, so the container is kept: somebody has to look at what writes the records. */
+  Mismatch: Why
+  /** The engine failed this game alone, or what became of the container cannot be told from its answer. */
+  EngineTrouble: Why
+  /** The database failed this game. `away`: it does not answer at all, so the pass ends. */
+  StoreTrouble: Why & { readonly away: PassError | undefined }
+  /** A bug of this service. */
+  Defect: Why
+}>
+const Trouble = Data.taggedEnum<Trouble>()
 
-/** The engine failed this game alone, or what became of the container cannot be told from its answer. */
-export class EngineTrouble extends Data.TaggedError("EngineTrouble")<Why> {}
-
-/** The database failed this game. `away`: it does not answer at all, so the pass ends. */
-export class StoreTrouble extends Data.TaggedError("StoreTrouble")<Why & { readonly away: PassError | undefined }> {}
-
-/** A bug of this service. */
-export class Defect extends Data.TaggedError("Defect")<Why> {}
-
-/** An attempt that failed. Its reasons are grouped by who has to act, as in the runbook. */
-export class GameFailed extends Data.TaggedError("GameFailed")<
-  GameFacts & { readonly reason: Mismatch | EngineTrouble | StoreTrouble | Defect }
-> {
+/** An attempt that failed. */
+export class GameFailed extends Data.TaggedError("GameFailed")<GameFacts & { readonly reason: Trouble }> {
   override get message() {
     return this.reason.message
   }
@@ -56,13 +55,6 @@ export class GameFailed extends Data.TaggedError("GameFailed")<
 export class CutShort extends Data.TaggedError("CutShort")<
   GameFacts & { readonly message: string; readonly reason: PassError }
 > {}
-
-const reasons = {
-  Mismatch: (why: Why) => new Mismatch(why),
-  EngineTrouble: (why: Why) => new EngineTrouble(why),
-  StoreTrouble: (why: Why, away?: PassError) => new StoreTrouble({ ...why, away }),
-  Defect: (why: Why) => new Defect(why)
-}
 
 export const cleaned = (
   facts: GameFacts,
@@ -80,7 +72,7 @@ export const concluded = (facts: GameFacts, why: Why, away?: PassError): Conclus
   const { code, message } = why
   const rule = rules[code]
   return rule.outcome === "failed"
-    ? Result.fail(new GameFailed({ ...facts, reason: reasons[rule.trouble]({ code, message }, away) }))
+    ? Result.fail(new GameFailed({ ...facts, reason: Trouble[rule.trouble]({ code, message, away }) }))
     : cleaned(facts, rule.outcome, message, { errorCode: code })
 }
 
