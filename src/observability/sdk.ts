@@ -56,13 +56,17 @@ class TraceExporter extends OTLPTraceExporter {
 }
 
 /**
- * Leaves the status of a success unset and names the type of a failure; Effect does neither. A flush that the collector refuses
+ * Leaves the status of a success unset and names the type of a failure; Effect does neither. A call whose answer was an
+ * error (`error.type`) has failed, although that answer was acted on. A flush that the collector refuses
  * is only reported: as a rejection it would become a defect and decide the exit code of the process.
  */
 class SpanProcessor extends BatchSpanProcessor {
   override onEnd(span: ReadableSpan) {
-    if (span.status.code === SpanStatusCode.OK) Object.assign(span.status, { code: SpanStatusCode.UNSET })
-    if (span.status.code === SpanStatusCode.ERROR && span.attributes["error.type"] === undefined) {
+    const hasType = span.attributes["error.type"] !== undefined
+    if (span.status.code === SpanStatusCode.OK) {
+      Object.assign(span.status, { code: hasType ? SpanStatusCode.ERROR : SpanStatusCode.UNSET })
+    }
+    if (span.status.code === SpanStatusCode.ERROR && !hasType) {
       const type = span.events.find(({ name }) => name === "exception")?.attributes?.["exception.type"]
       Object.assign(span.attributes, { "error.type": type ?? "_OTHER" })
     }

@@ -26,19 +26,19 @@ const drawn = (spans: ReadonlyArray<Span>, parent: string, indent: string): Read
       return [`${indent}${[nameOf(span), ...says].join(" ")}`, ...drawn(spans, span.spanId, `${indent}  `)]
     })
 
-const stepsOf = (spans: ReadonlyArray<Span>, parent: Span) =>
-  spans
-    .filter(({ parentSpanId }) => parentSpanId === parent.spanId)
-    .map(nameOf)
-    .sort()
-    .join(" ")
+const isStatement = ({ attributes }: Span) => attributes["db.system.name"] !== undefined
+
+const stepsOf = (spans: ReadonlyArray<Span>, parent: Span) => {
+  const steps = spans.filter((span) => span.parentSpanId === parent.spanId && !isStatement(span)).map(nameOf)
+  return [...new Set(steps)].sort().join(" ")
+}
 
 export const gamesOf = (spans: ReadonlyArray<Span>) => spans.filter(({ name }) => name === "rtmanager.cleanup.game")
 
 /** What a game goes through that ends so. */
 const stepsTo: Readonly<Record<string, string>> = {
   removed: "commit inspect lease remove",
-  already_absent: "commit inspect lease",
+  already_absent: "commit find info inspect lease network",
   failed: "commit inspect lease"
 }
 
@@ -57,7 +57,7 @@ const isWhole = (spans: ReadonlyArray<Span>) =>
 const isDescribed = ({ attributes, kind }: Span) =>
   kind === client &&
   /^(?:GET|DELETE)$/.test(String(attributes["http.request.method"])) &&
-  /^\/containers\/\{id\}(?:\/json)?$/.test(String(attributes["url.template"])) &&
+  /^\/(?:_ping|info|networks\/none|containers\/(?:json|\{id\}(?:\/json)?))$/.test(String(attributes["url.template"])) &&
   Number(attributes["http.response.status_code"]) >= 200 &&
   attributes["server.address"] !== undefined
 
@@ -91,9 +91,9 @@ export const passInJaeger = Effect.fnUntraced(function* ({ traces }: Stack) {
       `${outcome} says ${JSON.stringify(attributes)}`
     )
   }
-  for (const span of spans.filter(({ name }) => /\.(?:inspect|remove)$/.test(name)))
+  for (const span of spans.filter((span) => span.kind === client && !isStatement(span)))
     yield* demand(isDescribed(span), `${span.name} says ${JSON.stringify(span.attributes)}`)
-  for (const { attributes, name } of spans.filter(({ attributes }) => attributes["db.system.name"] !== undefined))
+  for (const { attributes, name } of spans.filter(isStatement))
     yield* demand(attributes["db.operation.name"] === name, `${name} says ${JSON.stringify(attributes)}`)
   const errors = spans.filter(({ status }) => status === error)
   yield* demand(

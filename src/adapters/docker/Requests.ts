@@ -148,16 +148,9 @@ const send = (docker: Docker, { method, path, query }: Request) =>
     }
   })
 
-/** Requests outside a game's steps, such as the engine's identity, have no client span to annotate. */
-const annotateCall = (attributes: Record<string, unknown>) =>
-  Effect.currentSpan.pipe(
-    Effect.flatMap(({ kind }) => (kind === "client" ? Effect.annotateCurrentSpan(attributes) : Effect.void)),
-    Effect.ignore
-  )
-
 /**
  * Requests to one engine. Each ends within `timeout`, including its answer; interruption closes its connection. The
- * current client span gets the attributes of an HTTP call.
+ * current span, which is to be of this one call, gets the attributes of an HTTP call.
  *
  * Questions use the connections that Node keeps open. A proxy can close one just as a question arrives, so a question
  * that was cut without an answer is asked once more on a new connection. A removal must not be sent twice or lost like
@@ -176,7 +169,11 @@ export const make = (options: { readonly host: DockerHost; readonly timeout: Dur
     if (!allowed.test(`${request.method} ${request.path}`)) {
       return yield* Effect.die(new Error(`refused to send ${request.method} ${printable(request.path)}`))
     }
-    yield* annotateCall({ "http.request.method": request.method, "url.template": request.template, ...server })
+    yield* Effect.annotateCurrentSpan({
+      "http.request.method": request.method,
+      "url.template": request.template,
+      ...server
+    })
     const sent =
       request.method === "DELETE"
         ? send(fresh, request)
@@ -194,7 +191,10 @@ export const make = (options: { readonly host: DockerHost; readonly timeout: Dur
         }
       })
     )
-    yield* annotateCall({ "http.response.status_code": answer.status })
+    yield* Effect.annotateCurrentSpan({
+      "http.response.status_code": answer.status,
+      ...(answer.status >= 500 && { "error.type": String(answer.status) })
+    })
     return answer
   })
 }

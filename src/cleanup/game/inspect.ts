@@ -101,9 +101,6 @@ const noOther = Effect.fnUntraced(function* (
   return yield* new Refused({ code: "container_unrecorded", message })
 })
 
-/** Made once, because making a span takes a stack trace. */
-const inspectSpan = Effect.withSpan("rtmanager.cleanup.inspect", { kind: "client" })
-
 type Seen = Found | { readonly _tag: "Removing" }
 
 const look = Effect.fnUntraced(function* (
@@ -128,7 +125,7 @@ const lookOnce = Effect.fnUntraced(function* (
   containerId: ContainerId,
   { gameId, maxClockSkew, moment }: Question
 ): Effect.fn.Return<Seen, ContainerEngineError | Refused> {
-  const container = yield* engine.inspect(containerId).pipe(inspectSpan)
+  const container = yield* engine.inspect(containerId)
   if (container === undefined) return Found.Absent({ containerId })
   const now = yield* Clock.currentTimeMillis
   const state = yield* Effect.fromResult(

@@ -96,8 +96,6 @@ const sighted = ({ brake }: HeldGame, sighting: Sighting) =>
     Effect.catchTag("StoreError", ({ message }) => new Refused({ code: "store_unavailable", message }))
   )
 
-const removeSpan = Effect.withSpan("rtmanager.cleanup.remove", { kind: "client" })
-
 /** Sends the removal. Unless the engine's word is certain, it fails as `Unresolved`, whatever went wrong after the sending. */
 const remove = (
   engine: Engine,
@@ -106,7 +104,6 @@ const remove = (
   { anonymousVolumes, containerId }: Extract<Found, { readonly _tag: "Removable" }>
 ): Effect.Effect<Gone, ContainerEngineError | Refused | PassError | Unresolved> =>
   engine.remove(containerId).pipe(
-    removeSpan,
     // It fails only if the request certainly did not reach the engine.
     unresolvedIf((cause) => !Cause.hasFails(cause)),
     Effect.flatMap((result) => {

@@ -9,6 +9,7 @@ import { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
 import { resultOf } from "../../ports/ContainerEngineSuite.ts"
 import { serve } from "../../support/RawServer.ts"
 import { containerId } from "../../support/records.ts"
+import { makeTracer } from "../../support/tracer.ts"
 
 const id = containerId("5")
 const gameLabel = "com.galaxy.game_id"
@@ -32,6 +33,17 @@ const described = {
   Created: "2026-01-02T03:04:05.123999999Z",
   State: { Status: "exited", StartedAt: "2026-01-02T03:04:06Z", FinishedAt: "0001-01-01T00:00:00Z" },
   Config: { Labels: { [gameLabel]: "game-1" } }
+}
+/** An engine at its best. */
+const healthy = (socket: Socket, request: string) => {
+  const [, path = ""] = request.split(" ")
+  if (path === "/_ping") return socket.write(http("200 OK", "OK"))
+  if (path === "/networks/none") return socket.write(ok({ Id: "none" }))
+  if (path === "/info") return socket.write(ok({ ID: "id", Driver: "overlay2", DockerRootDir: "/data", Containers: 1 }))
+  if (path.startsWith("/containers/json")) return socket.write(ok([]))
+  return socket.write(
+    request.startsWith("DELETE") ? "HTTP/1.1 204 No Content\r\nApi-Version: 1.41\r\n\r\n" : ok(described)
+  )
 }
 const noSuch = (named: string) => JSON.stringify({ message: `No such container: ${named}` })
 const endless = (socket: Socket) => {
@@ -337,28 +349,67 @@ describe("the Docker engine's adapter before a hostile engine", () => {
   )
 
   for (const network of ["unix", "tcp"] as const) {
-    it.effect(`puts the attributes of an HTTP call on the current client span, and on no other (${network})`, () =>
+    it.effect(`has a client span for every request, with the attributes of an HTTP call (${network})`, () =>
       Effect.gen(function* () {
-        const { server, engine } = yield* engineAnswering(
-          (socket) => socket.write("HTTP/1.1 204 No Content\r\n\r\n"),
-          network
-        )
-        const span = yield* Effect.andThen(engine.remove(id), Effect.currentSpan).pipe(
-          Effect.withSpan("remove", { kind: "client" })
-        )
-        const other = yield* Effect.andThen(engine.remove(id), Effect.currentSpan).pipe(Effect.withSpan("game"))
-        assert.strictEqual(other.attributes.size, 0)
-        assert.deepStrictEqual(Object.fromEntries(span.attributes), {
-          "http.request.method": "DELETE",
-          "url.template": "/containers/{id}",
-          "http.response.status_code": 204,
-          ...("socketPath" in server.host
+        const { server, engine } = yield* engineAnswering(healthy, network)
+        const { spans, tracer } = makeTracer()
+        yield* Effect.all([
+          engine.ping,
+          engine.identity,
+          engine.count,
+          engine.findByGame("game-1"),
+          engine.inspect(id),
+          engine.remove(id)
+        ]).pipe(Effect.withTracer(tracer), Effect.withSpan("game"))
+        const address =
+          "socketPath" in server.host
             ? { "server.address": server.host.socketPath }
-            : { "server.address": server.host.host, "server.port": server.host.port })
+            : { "server.address": server.host.host, "server.port": server.host.port }
+        const call = (method: string, template: string, status: number) => ({
+          "http.request.method": method,
+          "url.template": template,
+          ...address,
+          "http.response.status_code": status
         })
+        assert.deepStrictEqual(
+          spans.map(({ attributes, kind, name }) => [name, kind, Object.fromEntries(attributes)]),
+          [
+            ["rtmanager.cleanup.ping", "client", call("GET", "/_ping", 200)],
+            ["rtmanager.cleanup.info", "client", call("GET", "/info", 200)],
+            ["rtmanager.cleanup.network", "client", call("GET", "/networks/none", 200)],
+            ["rtmanager.cleanup.info", "client", call("GET", "/info", 200)],
+            ["rtmanager.cleanup.find", "client", call("GET", "/containers/json", 200)],
+            ["rtmanager.cleanup.inspect", "client", call("GET", "/containers/{id}/json", 200)],
+            ["rtmanager.cleanup.remove", "client", call("DELETE", "/containers/{id}", 204)]
+          ]
+        )
       })
     )
   }
+
+  it.effect.each([
+    {
+      name: "an error of the engine",
+      answer: http("500 Internal Server Error", "{}"),
+      inspected: "500",
+      removed: "500"
+    },
+    { name: "an error of a proxy", answer: http("502 Bad Gateway", "", []), inspected: "502", removed: "502" },
+    { name: "a refusal", answer: http("409 Conflict", "{}"), inspected: "409", removed: undefined },
+    { name: "what is not JSON", answer: http("200 OK", "<html>"), inspected: "UnexpectedAnswer", removed: undefined },
+    { name: "what is not HTTP", answer: "SSH-2.0\r\n", inspected: "UnexpectedAnswer", removed: "UnexpectedAnswer" },
+    { name: "an absence", answer: http("404 Not Found", noSuch(id)), inspected: undefined, removed: undefined }
+  ])("names on a call's span what was wrong with the answer: $name", ({ answer, inspected, removed }) =>
+    Effect.gen(function* () {
+      const { engine } = yield* engineAnswering((socket) => socket.write(answer))
+      const { spans, tracer } = makeTracer()
+      yield* Effect.all([Effect.exit(engine.inspect(id)), engine.remove(id)]).pipe(Effect.withTracer(tracer))
+      assert.deepStrictEqual(
+        spans.map(({ attributes }) => attributes.get("error.type")),
+        [inspected, removed]
+      )
+    })
+  )
 
   it.effect("event 14: reads no more of an endless answer than a few megabytes, and closes the connection", () =>
     Effect.gen(function* () {
