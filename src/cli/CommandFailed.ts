@@ -1,7 +1,6 @@
 import { Runtime, Schema } from "effect"
-import { type Refusal, refusalOf } from "../domain/PassRefused.ts"
-import { isAway, type PassReport } from "../domain/PassReport.ts"
-import type { PassError } from "../ports/StoreError.ts"
+import { type EarlyEnd, isAway, type PassReport } from "../domain/PassReport.ts"
+import { earlyEnd, type PassError } from "../ports/StoreError.ts"
 
 /** The process's exit codes, besides 130 for an interrupted command. */
 export const exitCode = { someGameFailed: 1, unusable: 2, dependency: 3, refused: 4 } as const
@@ -18,15 +17,15 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
  * How a command ends whose pass ended early. A store that is away or not migrated and an engine that is down are
  * dependencies; other refusals are a guard's.
  */
-export const passFailed = (reason: Refusal | null, message: string) =>
-  new CommandFailed({ code: isAway({ reason, message }) ? exitCode.dependency : exitCode.refused, message })
+export const passFailed = ({ message, reason }: EarlyEnd) =>
+  new CommandFailed({ code: isAway({ reason }) ? exitCode.dependency : exitCode.refused, message })
 
 /** The same for an error that has not become a report. */
-export const commandFailed = (error: PassError) => passFailed(refusalOf(error), error.message)
+export const commandFailed = (error: PassError) => passFailed(earlyEnd(error))
 
 /** How `run` ends after a pass with this report: `undefined` is success. */
 export const failureOf = ({ message, outcomes, reason }: PassReport): CommandFailed | undefined => {
-  if (message !== null) return passFailed(reason, message)
+  if (reason !== null) return passFailed({ reason, message: message ?? "" })
   if (outcomes.failed > 0) return new CommandFailed({ code: exitCode.someGameFailed, message: "" })
   return undefined
 }

@@ -60,7 +60,8 @@ export const demo = Command.make("demo", { json }, ({ json }) =>
     const set = samples(yield* Clock.currentTimeMillis)
     yield* Effect.forEach(set, games.put, { discard: true })
     const report = yield* pass.runOnce({ trigger: "manual" })
-    if (report.message !== null) return yield* passFailed(report.reason, report.message)
+    const { message, reason } = report
+    if (reason !== null) return yield* passFailed({ reason, message: message ?? "" })
     const rows = yield* Effect.forEach(set, (sample) => Effect.map(games.look(sample), (state) => row(sample, state)))
     return json ? JSON.stringify({ games: rows }) : `${table(rows)}\n\n${Report.toText(report)}`
   }).pipe(

@@ -12,6 +12,15 @@ export const refusals = [
 ] as const
 export type Refusal = (typeof refusals)[number]
 
+/**
+ * Why a pass can end early: the closed set, also the attribute `reason` of `rtmanager.cleanup.pass.blocked` and the
+ * `error.type` of the pass's span. What is no refusal is the database's trouble.
+ */
+export const passReasons = [...refusals, "database_down", "not_migrated", "unsafe_session"] as const
+export type PassReason = (typeof passReasons)[number]
+
+export const isRefusal = Schema.is(Schema.Literals(refusals))
+
 /** The whole pass stops. No row is written and no game is charged. */
 export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused", {
   reason: Schema.Literals(refusals),
@@ -46,7 +55,3 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
       message: `${why}; see what became of them, then run: run --accept-absent`
     })
 }
-
-/** The error as a refusal; `null` for a failure of the database. */
-export const refusalOf = (error: PassRefused | Error): Refusal | null =>
-  error instanceof PassRefused ? error.reason : null

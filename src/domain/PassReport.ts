@@ -1,6 +1,6 @@
 import { Cause, Exit, Option, Schema } from "effect"
 import { type EndedAttempt, errorCodes, outcomes } from "./Outcome.ts"
-import { type PassRefused, refusalOf, refusals } from "./PassRefused.ts"
+import { isRefusal, type PassReason, passReasons } from "./PassRefused.ts"
 
 /** What started a pass. */
 export type Trigger = PassReport["trigger"]
@@ -22,9 +22,9 @@ export const PassReport = Schema.Struct({
   /** `true`: nothing was touched, and the outcomes are those that a pass would have had. */
   dryRun: Schema.Boolean,
   result: Schema.Literals(passResults),
-  /** The guard that ended the pass; `null` if none did. */
-  reason: Schema.NullOr(Schema.Literals(refusals)),
-  /** Why nothing, or nothing more, could be done. */
+  /** Why the pass ended early; `null` if it did not. */
+  reason: Schema.NullOr(Schema.Literals(passReasons)),
+  /** The reason for people, with what to do. */
   message: Schema.NullOr(Schema.String),
   /** `null` if the pass did not get that far. */
   cutoff: Schema.NullOr(Schema.DateFromString),
@@ -98,24 +98,29 @@ export const withGame = (tally: Tally, ended: Counted): Tally => {
 /** How many games have ended, with whatever outcome. */
 export const done = ({ outcomes }: Tally): number => Object.values(outcomes).reduce((sum, count) => sum + count, 0)
 
-export const report = (tally: Tally, exit: Exit.Exit<void, PassRefused | Error>): PassReport & Tally => {
-  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-  const reason = error === undefined ? null : refusalOf(error)
+/** Why a pass ended early, for programs and for people. */
+export interface EarlyEnd {
+  readonly reason: PassReason
+  readonly message: string
+}
+
+export const report = (tally: Tally, exit: Exit.Exit<void, EarlyEnd>): PassReport & Tally => {
+  const { message, reason } = Option.getOrElse(Exit.findErrorOption(exit), () => ({ reason: null, message: null }))
   return {
     ...tally,
-    result: reason === null ? resultOf(tally, exit) : "refused",
+    result: isRefusal(reason) ? "refused" : resultOf(tally, exit),
     reason,
-    message: error?.message ?? null,
+    message,
     notAttempted: tally.listed - tally.undecodable - done(tally)
   }
 }
 
 /** Of a pass that no guard has ended. */
-const resultOf = ({ outcomes, undecodable }: Tally, exit: Exit.Exit<void, Error>): PassResult => {
+const resultOf = ({ outcomes, undecodable }: Tally, exit: Exit.Exit<void, unknown>): PassResult => {
   if (Exit.isSuccess(exit)) return outcomes.failed > 0 || undecodable > 0 ? "partial" : "success"
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "failure"
 }
 
 /** Whether a pass ended early because of the database or the engine, so the next one comes soon. */
-export const isAway = ({ message, reason }: Pick<PassReport, "message" | "reason">): boolean =>
-  message !== null && (reason === null || reason === "engine_down")
+export const isAway = ({ reason }: Pick<PassReport, "reason">): boolean =>
+  reason !== null && (reason === "engine_down" || !isRefusal(reason))

@@ -9,7 +9,7 @@ import {
   outcomes,
   rules
 } from "../domain/Outcome.ts"
-import { type Refusal, refusals } from "../domain/PassRefused.ts"
+import { type PassReason, passReasons, type Refusal, refusals } from "../domain/PassRefused.ts"
 import { type PassResult, passResults } from "../domain/PassReport.ts"
 
 /** The `error_code` of an outcome without one, because Prometheus drops an empty label. */
@@ -103,6 +103,13 @@ export const instruments = {
     description: "Stopped records that a pass could not use",
     attributes: { reason: unusableReasons }
   },
+  blocked: {
+    name: "rtmanager.cleanup.pass.blocked",
+    type: "gauge",
+    unit: "{pass}",
+    description: "1 if the last pass ended early for this reason, else 0",
+    attributes: { reason: passReasons }
+  },
   passesRefused: {
     name: "rtmanager.cleanup.pass.refused",
     type: "counter",
@@ -131,6 +138,7 @@ const games = counter(instruments.games)
 const gameDuration = histogram(instruments.gameDuration)
 const backlog = gauge(instruments.backlog)
 const unusableRows = counter(instruments.unusableRows)
+const blocked = gauge(instruments.blocked)
 const passesRefused = counter(instruments.passesRefused)
 
 const each = <K extends string, A>(keys: ReadonlyArray<K>, make: (key: K) => A) =>
@@ -163,6 +171,7 @@ export const gamesFor = (outcome: Outcome, errorCode: ErrorCode | null, opSource
   gamesBy[opSource][errorCode ?? outcome]
 export const backlogFor = (state: BacklogState) => Metric.withAttributes(backlog, { state })
 export const unusableRowsFor = (reason: UnusableReason) => Metric.withAttributes(unusableRows, { reason })
+export const blockedFor = (reason: PassReason) => Metric.withAttributes(blocked, { reason })
 export const passesRefusedFor = (reason: Refusal) => Metric.withAttributes(passesRefused, { reason })
 
 /**

@@ -1,5 +1,6 @@
 import { Clock, Effect, Metric, Record as Rec } from "effect"
 import type { Backlog } from "../domain/Backlog.ts"
+import { isRefusal, type PassReason, passReasons } from "../domain/PassRefused.ts"
 import type { PassReport, Tally } from "../domain/PassReport.ts"
 import { type Progress, rate, secondsLeft } from "../domain/Progress.ts"
 import { printable } from "../domain/printable.ts"
@@ -36,11 +37,14 @@ export const passGoesOn = ([progress, atOnce]: readonly [Progress, number]) =>
     games_at_once: atOnce
   })
 
+/** Whether the last pass ended early, by reason: at most one of these gauges is 1. */
+const blocked = (by: PassReason | null) =>
+  Effect.forEach(passReasons, (reason) => Metric.update(Metrics.blockedFor(reason), reason === by ? 1 : 0), {
+    discard: true
+  })
+
 /** Turns an ended pass into span attributes, instruments and one log line: a warning if something ended it early. */
-export const passEnded = Effect.fnUntraced(function* (
-  report: PassReport & Tally,
-  { errorType, started }: { readonly errorType: string | undefined; readonly started: bigint }
-) {
+export const passEnded = Effect.fnUntraced(function* (report: PassReport & Tally, started: bigint) {
   const { message, reason, result } = report
   const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
   yield* Effect.annotateCurrentSpan({
@@ -49,11 +53,12 @@ export const passEnded = Effect.fnUntraced(function* (
     "rtmanager.cleanup.listed": report.listed,
     "rtmanager.cleanup.dry_run": report.dryRun,
     ...Rec.mapKeys(report.outcomes, (outcome) => `rtmanager.cleanup.games.${outcome}`),
-    ...(errorType !== undefined && { "error.type": errorType })
+    ...(reason !== null && { "error.type": reason })
   })
   yield* Metric.update(Metrics.passDurationFor(result), seconds)
+  if (result !== "interrupted") yield* blocked(reason)
   yield* Metric.update(Metrics.unusableRowsFor("undecodable"), report.undecodable)
-  if (reason !== null) yield* Metric.update(Metrics.passesRefusedFor(reason), 1)
+  if (isRefusal(reason)) yield* Metric.update(Metrics.passesRefusedFor(reason), 1)
   if (result === "success" || result === "partial") {
     yield* Metric.update(Metrics.lastSuccess, (yield* Clock.currentTimeMillis) / 1000)
   }
@@ -62,7 +67,7 @@ export const passEnded = Effect.fnUntraced(function* (
       Effect.annotateLogs({ rows: report.undecodable, first: report.undecodableRows })
     )
   }
-  const level = message !== null ? "Warn" : report.listed > 0 || result === "interrupted" ? "Info" : "Debug"
+  const level = reason !== null ? "Warn" : report.listed > 0 || result === "interrupted" ? "Info" : "Debug"
   yield* Effect.logWithLevel(level)(`cleanup.pass.${result}`).pipe(
     Effect.annotateLogs({
       trigger: report.trigger,
@@ -74,7 +79,7 @@ export const passEnded = Effect.fnUntraced(function* (
       outcomes: report.outcomes,
       error_codes: report.errorCodes,
       seconds,
-      ...(message !== null && { reason: errorType, message })
+      ...(reason !== null && { reason, message })
     })
   )
 })

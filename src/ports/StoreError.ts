@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { PassRefused } from "../domain/PassRefused.ts"
+import type { EarlyEnd } from "../domain/PassReport.ts"
 
 /** The statement could not be carried out or its answer was lost; it may work later. */
 export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
@@ -61,6 +62,20 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
 
 /** What can end a pass before its time. */
 export type PassError = PassRefused | StoreError
+
+const reasons = {
+  Unavailable: "database_down",
+  Withheld: "database_down",
+  NotMigrated: "not_migrated",
+  UnsafeSession: "unsafe_session",
+  CannotRecord: "cannot_record"
+} as const
+
+/** How a pass that ended with this error is reported. */
+export const earlyEnd = (error: PassError): EarlyEnd => ({
+  reason: error._tag === "PassRefused" ? error.reason : reasons[error.reason._tag],
+  message: error.message
+})
 
 /** What a database's failure means for the pass: one that does not record refuses it. */
 export const passError = (error: StoreError): PassError =>

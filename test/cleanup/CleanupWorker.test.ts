@@ -7,7 +7,7 @@ import { Heartbeat } from "../../src/cleanup/pass/Heartbeat.ts"
 import { PassRefused } from "../../src/domain/PassRefused.ts"
 import { empty, type PassReport, report, type Trigger } from "../../src/domain/PassReport.ts"
 import { ContainerEngineError, Unreachable } from "../../src/ports/ContainerEngine.ts"
-import type { PassError } from "../../src/ports/StoreError.ts"
+import { earlyEnd, type PassError } from "../../src/ports/StoreError.ts"
 import { layerHeartbeat } from "../support/world.ts"
 
 const interval = Duration.hours(1)
@@ -22,7 +22,7 @@ const engineDown = Effect.fail(
 const worker = Effect.fnUntraced(function* (pass: (trigger: Trigger) => Effect.Effect<unknown, PassError>) {
   const triggers: Array<Trigger> = []
   const done = (trigger: Trigger, exit: Exit.Exit<unknown, PassError>): PassReport =>
-    report(empty(trigger, false), Exit.asVoid(exit))
+    report(empty(trigger, false), Exit.mapError(Exit.asVoid(exit), earlyEnd))
   const fake = CleanupPass.of({
     cannotRecord: Effect.undefined,
     runOnce: ({ trigger }) =>

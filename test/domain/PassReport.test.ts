@@ -66,7 +66,7 @@ describe("a report", () => {
     ["a row does not decode", Report.withPage(Report.empty("manual", false), page), Exit.void, "partial"],
     ["a guard refused it", tally, Exit.fail(PassRefused.paused), "refused"],
     ["a bug ended it", tally, Exit.die(new Error("bug")), "failure"],
-    ["the database failed", tally, Exit.fail(new Error("down")), "failure"],
+    ["the database failed", tally, Exit.fail({ reason: "database_down", message: "down" } as const), "failure"],
     ["it was interrupted", tally, Exit.interrupt(), "interrupted"]
   ] as const)("where %s has its result", (_, counted, exit, result) => {
     assert.strictEqual(Report.report(counted, exit).result, result)

@@ -9,7 +9,7 @@ import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
 import { KnownEngine } from "../../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
-import type { PassError } from "../../ports/StoreError.ts"
+import { earlyEnd, type PassError } from "../../ports/StoreError.ts"
 import * as Brake from "../engine/Brake.ts"
 import { testimony } from "../engine/testimony.ts"
 import { attemptOf } from "../game/Cleaned.ts"
@@ -64,11 +64,6 @@ export class CleanupPass extends Context.Service<
   }
 >()("rtmanager/cleanup/CleanupPass") {
   static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
-}
-
-const errorTypeOf = (exit: Exit.Exit<void, PassError>): string | undefined => {
-  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-  return error?._tag === "PassRefused" ? error.reason : error?.reason._tag
 }
 
 /** What the games of one pass share. */
@@ -199,9 +194,12 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const runOnce: CleanupPass["Service"]["runOnce"] = Effect.fnUntraced(function* (runOptions) {
     const tally = yield* Ref.make(Report.empty(runOptions.trigger, dryRun))
     const started = yield* Clock.monotonicTimeNanos
-    const reported = (exit: Exit.Exit<void, PassError>) => Effect.map(Ref.get(tally), (now) => Report.report(now, exit))
+    const reported = (exit: Exit.Exit<void, PassError>) => {
+      const ended = Exit.mapError(exit, earlyEnd)
+      return Effect.map(Ref.get(tally), (now) => Report.report(now, ended))
+    }
     const tell = (exit: Exit.Exit<void, PassError>) =>
-      Effect.flatMap(reported(exit), (report) => passEnded(report, { errorType: errorTypeOf(exit), started }))
+      Effect.flatMap(reported(exit), (report) => passEnded(report, started))
     const worked =
       options.mode === "paused"
         ? Effect.onExit(Effect.fail(PassRefused.paused), tell)

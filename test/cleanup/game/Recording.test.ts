@@ -106,7 +106,7 @@ describe("a pass over a database that does not record", () => {
       assert.strictEqual((yield* runOnce).result, "success")
       yield* seedMany(3)
       const report = yield* runOnce
-      assert.deepStrictEqual([report.result, report.reason], ["failure", null])
+      assert.deepStrictEqual([report.result, report.reason], ["failure", "database_down"])
       assert.isEmpty(yield* removals)
     }
   )
@@ -319,7 +319,7 @@ describe("a pass over a database that does not record", () => {
       yield* seedMany(5)
       yield* intercept(failing(locked, ["commit"], ["game-2", "game-4"]))
       const report = yield* runOnce
-      assert.deepStrictEqual([report.result, report.reason], ["failure", null])
+      assert.deepStrictEqual([report.result, report.reason], ["failure", "database_down"])
       assert.lengthOf(yield* removals, 3)
       yield* TestClock.adjust(Duration.sum(leaseTtl, Duration.seconds(1)))
       yield* intercept(failing(locked, ["commit"], ["game-4"]))

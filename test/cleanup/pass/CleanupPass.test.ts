@@ -3,6 +3,7 @@ import { Deferred, Duration, Effect, Fiber, Logger, Metric, Random, References }
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
 import { CleanupPass } from "../../../src/cleanup/pass/CleanupPass.ts"
+import { passReasons } from "../../../src/domain/PassRefused.ts"
 import type { Progress } from "../../../src/domain/Progress.ts"
 import * as Metrics from "../../../src/observability/Metrics.ts"
 import { EngineId } from "../../../src/ports/ContainerEngine.ts"
@@ -113,6 +114,30 @@ describe("CleanupPass", () => {
     assert.strictEqual((yield* engine.containers).length, 2)
     assert.deepStrictEqual((yield* StoreState).log, [])
     assert.strictEqual((yield* Metric.value(Metrics.passesRefusedFor("engine_changed"))).count, 1)
+  })
+
+  inWorld("says by a gauge why the last pass ended early, until one does not", function* () {
+    yield* runOnce
+    const state = yield* StoreState
+    const engine = yield* MemoryEngine
+    const known = EngineId.make("memory/none")
+    const blocked = Effect.map(
+      Effect.forEach(passReasons, (reason) =>
+        Effect.map(Metric.value(Metrics.blockedFor(reason)), ({ value }) => (value === 1 ? [reason] : []))
+      ),
+      (reasons) => reasons.flat()
+    )
+    yield* engine.setIdentity(EngineId.make("other/none"))
+    yield* runOnce
+    assert.deepStrictEqual(yield* blocked, ["engine_changed"])
+    yield* engine.setIdentity(known)
+    state.intercept = (operation) => (operation === "listDue" ? Effect.fail(storeDown) : Effect.void)
+    const { message, reason, result } = yield* runOnce
+    assert.deepStrictEqual([result, reason, message], ["failure", "database_down", "clock: down"])
+    assert.deepStrictEqual(yield* blocked, ["database_down"])
+    state.intercept = () => Effect.void
+    yield* runOnce
+    assert.deepStrictEqual(yield* blocked, [])
   })
 
   inWorld.with({ concurrency: 4 })(
