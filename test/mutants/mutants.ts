@@ -719,6 +719,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: ["test/cleanup/game/Recording.test.ts"]
   },
   {
+    name: "a game that is to be rehearsed itself is removed without that",
+    file: "src/cleanup/game/Recording.ts",
+    from: "Effect.andThen(rehearseOne(record), begin(record, aside, true))",
+    to: "begin(record, aside, true)",
+    tests: ["test/cleanup/game/Recording.test.ts"]
+  },
+  {
     name: "games are not rehearsed themselves once one was not recorded",
     file: "src/cleanup/game/recordingState.ts",
     from: "state.unrecordable.size === 0",

@@ -119,11 +119,11 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     return yield* record({ leases, awayBy }, game, facts, exit)
   })
 
-  const told = Effect.fnUntraced(function* (request: CleanupRequest) {
+  const attemptAndTell = Effect.fnUntraced(function* (request: CleanupRequest) {
     const began = yield* gameBegan
     const conclusion = yield* Effect.catchCause(attempt(request), (cause) =>
       Effect.map(defect(cause), (refused) => concluded(nothingOf(request), refused))
-    )
+    ).pipe(Effect.onError(() => request.recording.end(request.gameId, false)))
     const ended = Result.getOrElse(conclusion, attemptOf)
     const isGone = ended.outcome === "removed" || ended.outcome === "already_absent"
     if (isGone) yield* unresolved.delete(request.gameId)
@@ -136,7 +136,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
   })
 
   const cleanup = (request: CleanupRequest) =>
-    told(request).pipe(gameSpan(request), Effect.flatMap(Effect.fromResult), Effect.uninterruptible)
+    attemptAndTell(request).pipe(gameSpan(request), Effect.flatMap(Effect.fromResult), Effect.uninterruptible)
   return Cleaner.of({ atOnce: limit.atOnce, withRoom: limit.withRoom, cleanup, unresolved: unresolved.list })
 })
 

@@ -5,7 +5,7 @@ export interface Trust {
   /** Never negative. */
   readonly left: Effect.Effect<Duration.Duration>
   /**
-   * Renews if less than this is left, and says whether this much is left then. `renew` says whether it was granted; what it
+   * Renews if less than `needed` is left, and says whether it is left then. `renew` says whether it was granted; what it
    * grants counts from before it was asked.
    */
   readonly ensure: (needed: Duration.Duration, renew: Effect.Effect<boolean>) => Effect.Effect<boolean>

@@ -77,14 +77,16 @@ export const awaitAbsence = Effect.fnUntraced(function* (
  * Pings the engine after a failed call. If it answers, the failure concerns this game alone, under the given code or the code
  * of the failure. If not, no game can be cleaned now.
  */
-export const blameByPing = (engine: Engine, code?: ErrorCode) =>
-  Effect.fnUntraced(function* (error: ContainerEngineError): Effect.fn.Return<never, Refused | PassRefused> {
-    const { message, reason } = error
-    if (reason._tag === "Withheld") return yield* PassRefused.engineDown(error)
-    yield* Effect.mapError(engine.ping, PassRefused.engineDown)
-    const ofReason = reason._tag === "UnexpectedAnswer" ? "engine_error" : "engine_unavailable"
-    return yield* new Refused({ code: code ?? ofReason, message })
-  })
+export const blameByPing =
+  (engine: Engine, code?: ErrorCode) =>
+  (error: ContainerEngineError): Effect.Effect<never, Refused | PassRefused> =>
+    Effect.gen(function* () {
+      const { message, reason } = error
+      if (reason._tag === "Withheld") return yield* PassRefused.engineDown(error)
+      yield* Effect.mapError(engine.ping, PassRefused.engineDown)
+      const ofReason = reason._tag === "UnexpectedAnswer" ? "engine_error" : "engine_unavailable"
+      return yield* new Refused({ code: code ?? ofReason, message })
+    })
 
 const unknown = (message: string) => new Refused({ code: "outcome_unknown", message })
 

@@ -26,7 +26,8 @@ export const initial: RecordingState = {
 
 /**
  * Whether a game may remove its container now. `rehearse`: some games are not recorded, so another one's success proves
- * nothing for this one. `wait`: a removal was not recorded, and the removals under way will show whether others are.
+ * nothing for this one; `isRehearsed` says that its own rehearsal has just succeeded. `wait`: a removal was not recorded,
+ * and the removals under way will show whether others are.
  */
 export const verdict = (
   state: RecordingState,
