@@ -1,6 +1,7 @@
 import http, { IncomingMessage } from "node:http"
 import https from "node:https"
 import { createRequire } from "node:module"
+import { inspect } from "node:util"
 import Docker from "dockerode"
 import { Duration, Effect, Redacted, Schema } from "effect"
 import { printable } from "../../domain/printable.ts"
@@ -83,7 +84,9 @@ export const connect = (host: DockerHost, options?: { readonly fresh: boolean })
   })
 }
 
-const freshAgent = (protocol: "http" | "https") => new transports[protocol].Agent({ keepAlive: false })
+/** The modem describes its options in full at every request, for a debug line, and an agent holds all of its sockets. */
+const freshAgent = (protocol: "http" | "https") =>
+  Object.assign(new transports[protocol].Agent({ keepAlive: false }), { [inspect.custom]: () => "Agent" })
 
 /** TLS failures that happen before any byte of a request can be sent. */
 const handshake = /^ERR_(TLS|OSSL)_|CERT|SIGNATURE/
