@@ -17,15 +17,17 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
  * How a command ends whose pass ended early. A store that is away or not migrated and an engine that is down are
  * dependencies; other refusals are a guard's.
  */
-export const passFailed = ({ message, reason }: EarlyEnd) =>
+const passFailed = ({ message, reason }: EarlyEnd) =>
   new CommandFailed({ code: isAway({ reason }) ? exitCode.dependency : exitCode.refused, message })
 
 /** The same for an error that has not become a report. */
 export const commandFailed = (error: PassError) => passFailed(earlyEnd(error))
 
+/** How a command ends whose pass has this report; `undefined` if the pass did not end early. */
+export const endedEarly = ({ message, reason }: PassReport): CommandFailed | undefined =>
+  reason === null ? undefined : passFailed({ reason, message: message ?? "" })
+
 /** How `run` ends after a pass with this report: `undefined` is success. */
-export const failureOf = ({ message, outcomes, reason }: PassReport): CommandFailed | undefined => {
-  if (reason !== null) return passFailed({ reason, message: message ?? "" })
-  if (outcomes.failed > 0) return new CommandFailed({ code: exitCode.someGameFailed, message: "" })
-  return undefined
-}
+export const failureOf = (report: PassReport): CommandFailed | undefined =>
+  endedEarly(report) ??
+  (report.outcomes.failed > 0 ? new CommandFailed({ code: exitCode.someGameFailed, message: "" }) : undefined)

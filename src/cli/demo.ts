@@ -3,7 +3,7 @@ import { Command } from "effect/cli"
 import { CleanupPass } from "../cleanup/pass/CleanupPass.ts"
 import { printable } from "../domain/printable.ts"
 import type { StoreError } from "../ports/StoreError.ts"
-import { commandFailed, passFailed } from "./CommandFailed.ts"
+import { commandFailed, endedEarly } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import * as Report from "./report.ts"
 import { json } from "./run.ts"
@@ -60,8 +60,8 @@ export const demo = Command.make("demo", { json }, ({ json }) =>
     const set = samples(yield* Clock.currentTimeMillis)
     yield* Effect.forEach(set, games.put, { discard: true })
     const report = yield* pass.runOnce({ trigger: "manual" })
-    const { message, reason } = report
-    if (reason !== null) return yield* passFailed({ reason, message: message ?? "" })
+    const failure = endedEarly(report)
+    if (failure !== undefined) return yield* failure
     const rows = yield* Effect.forEach(set, (sample) => Effect.map(games.look(sample), (state) => row(sample, state)))
     return json ? JSON.stringify({ games: rows }) : `${table(rows)}\n\n${Report.toText(report)}`
   }).pipe(

@@ -8,16 +8,7 @@ import type { GameLeases } from "../../ports/GameLeases.ts"
 import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { type PassError, passError, type StoreError } from "../../ports/StoreError.ts"
 import type { Aside } from "../engine/EngineLimit.ts"
-import {
-  began,
-  conclusion,
-  ended,
-  failed,
-  initial,
-  markedUnrecordable,
-  notRecordable,
-  verdict
-} from "./recordingState.ts"
+import { began, ended, failed, initial, markedUnrecordable, notRecordable, passEnd, verdict } from "./recordingState.ts"
 
 /** After this many failed rehearsals and no success, the games are not to blame: the pass ends. */
 const mostFailures = 5
@@ -127,12 +118,12 @@ export const make = Effect.fnUntraced(function* (
         rehearsed || due.length === 0 ? Effect.void : rehearseFirst(due)
       ),
     begin: (record, aside) => begin(record, aside),
-    check: Effect.fnUntraced(function* (record) {
-      const { unrecordable } = yield* TxRef.get(ref)
-      const why = unrecordable.get(record.gameId)
-      if (why !== undefined) return yield* notRecordable(why)
-      if (unrecordable.size > 0) yield* rehearseOne(record)
-    }),
+    check: (record) =>
+      Effect.flatMap(TxRef.get(ref), (state) => {
+        const now = verdict(state, record.gameId)
+        if (now === "rehearse") return rehearseOne(record)
+        return typeof now !== "string" && now._tag === "Refused" ? now : Effect.void
+      }),
     fail: Effect.fnUntraced(function* ({ gameId, record }, why) {
       const { removing } = yield* TxRef.get(ref)
       // If the container was already absent and the game's own rehearsal is refused too, it is this game's trouble alone.
@@ -146,6 +137,6 @@ export const make = Effect.fnUntraced(function* (
       )
     }),
     end: (gameId, isRecorded) => TxRef.update(ref, (state) => ended(state, gameId, isRecorded)),
-    conclude: Effect.flatMap(TxRef.get(ref), (state) => conclusion(state) ?? Effect.void)
+    conclude: Effect.flatMap(TxRef.get(ref), (state) => passEnd(state) ?? Effect.void)
   } satisfies Recording
 })

@@ -78,5 +78,5 @@ export const ended = (state: RecordingState, gameId: string, isRecorded: boolean
  * How a pass ends after its last game: refused if the database refused to record a removal and has recorded none since. A
  * removal that it may record the next time is that game's trouble alone.
  */
-export const conclusion = ({ failure }: RecordingState): PassRefused | undefined =>
+export const passEnd = ({ failure }: RecordingState): PassRefused | undefined =>
   failure?._tag === "PassRefused" ? failure : undefined

@@ -1,9 +1,10 @@
 import type { Socket } from "node:net"
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Queue, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as DockerEngine from "../../../src/adapters/docker/ContainerEngine.ts"
-import type { DockerHost } from "../../../src/adapters/docker/Requests.ts"
+import { connect, type DockerHost } from "../../../src/adapters/docker/Requests.ts"
 import { ContainerId } from "../../../src/domain/ContainerId.ts"
 import { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
 import { resultOf } from "../../ports/ContainerEngineSuite.ts"
@@ -410,6 +411,11 @@ describe("the Docker engine's adapter before a hostile engine", () => {
       )
     })
   )
+
+  it("gives the modem an agent that is cheap to describe, because the modem describes it at every removal", () => {
+    const { modem } = connect({ socketPath: "/nowhere" }, { fresh: true })
+    assert.notInclude(inspect(modem, { showHidden: true, depth: null }), "sockets:")
+  })
 
   it.effect("event 14: reads no more of an endless answer than a few megabytes, and closes the connection", () =>
     Effect.gen(function* () {

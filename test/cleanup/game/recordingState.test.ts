@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   began,
-  conclusion,
   ended,
   failed,
   initial,
+  passEnd,
   type RecordingState,
   verdict
 } from "../../../src/cleanup/game/recordingState.ts"
@@ -62,6 +62,6 @@ describe("whether a game may remove its container", () => {
     ["one could not be recorded now", oneHeldUp, undefined],
     ["one was refused, and another could not be recorded now", failed(oneFailed, "b", locked("commit")), "PassRefused"]
   ] as const)("and how a pass ends when %s: %s", (_, state, expected) => {
-    assert.strictEqual(conclusion(state)?._tag, expected)
+    assert.strictEqual(passEnd(state)?._tag, expected)
   })
 })
