@@ -10,6 +10,8 @@ export interface OtelSettings {
   readonly serviceName: string | undefined
   readonly resource: Readonly<Record<string, string>>
   readonly metricInterval: Duration.Duration
+  /** Everything is sent compressed unless a variable, which the SDK reads itself, says how to send it. */
+  readonly compress: boolean
   /** Most finished spans that wait for the collector; more are dropped. */
   readonly spanQueue: number
   /** Variables whose value cannot be read and is ignored, as the specification requires. */
@@ -62,6 +64,10 @@ export const OtelVariables = Schema.Struct({
   OTEL_TRACES_EXPORTER: Exporter,
   OTEL_METRICS_EXPORTER: Exporter,
   OTEL_LOGS_EXPORTER: Exporter,
+  OTEL_EXPORTER_OTLP_COMPRESSION: Schema.optionalKey(Schema.String),
+  OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: Schema.optionalKey(Schema.String),
+  OTEL_EXPORTER_OTLP_METRICS_COMPRESSION: Schema.optionalKey(Schema.String),
+  OTEL_EXPORTER_OTLP_LOGS_COMPRESSION: Schema.optionalKey(Schema.String),
   OTEL_SERVICE_NAME: Schema.optionalKey(Schema.String),
   OTEL_RESOURCE_ATTRIBUTES: lenient(Attributes),
   OTEL_METRIC_EXPORT_INTERVAL: lenient(integer(1, 24 * hour)),
@@ -86,6 +92,12 @@ export const otelSettings = (env: typeof OtelVariables.Type): OtelSettings => {
     serviceName: env.OTEL_SERVICE_NAME,
     resource: typeof attributes === "object" ? attributes : {},
     metricInterval: Duration.millis(typeof interval === "number" ? interval : 60_000),
+    compress: [
+      env.OTEL_EXPORTER_OTLP_COMPRESSION,
+      env.OTEL_EXPORTER_OTLP_TRACES_COMPRESSION,
+      env.OTEL_EXPORTER_OTLP_METRICS_COMPRESSION,
+      env.OTEL_EXPORTER_OTLP_LOGS_COMPRESSION
+    ].every((set) => set === undefined),
     spanQueue: typeof queue === "number" ? queue : 8192,
     ignored: Object.entries({
       OTEL_RESOURCE_ATTRIBUTES: typeof attributes === "string",

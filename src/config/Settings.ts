@@ -1,4 +1,5 @@
 import { type Duration, Effect, type FileSystem, type LogLevel, Schema, SchemaIssue } from "effect"
+import type { Mode } from "../domain/Mode.ts"
 import { printable } from "../domain/printable.ts"
 import type { DatabaseLocation } from "./DatabaseSettings.ts"
 import type { EngineAddress } from "./EngineSettings.ts"
@@ -17,7 +18,7 @@ export interface Settings {
     readonly timeout: Duration.Duration
   }
   readonly retention: Duration.Duration
-  readonly mode: "enforce" | "dry_run" | "paused"
+  readonly mode: Mode
   readonly interval: Duration.Duration
   readonly concurrency: number
   readonly pageSize: number

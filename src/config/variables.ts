@@ -1,4 +1,5 @@
 import { Duration, Schema } from "effect"
+import { modes } from "../domain/Mode.ts"
 import { accepting, duration, integer, ListenAddress, oneOf, otherwise, RetentionDays } from "./codecs.ts"
 import { Database, DatabaseVariables } from "./DatabaseSettings.ts"
 import { Engine, EngineVariables } from "./EngineSettings.ts"
@@ -16,7 +17,7 @@ const Own = Schema.Struct({
   RTMANAGER_DATABASE_POOL: integer(1, 100).pipe(otherwise("10")),
   RTMANAGER_DATABASE_TIMEOUT: duration("100 millis", "5 minutes").pipe(otherwise("5s")),
   RTMANAGER_CONTAINER_RETENTION_DAYS: RetentionDays.pipe(otherwise("30")),
-  RTMANAGER_CLEANUP_MODE: oneOf(["enforce", "dry_run", "paused"]).pipe(otherwise("enforce")),
+  RTMANAGER_CLEANUP_MODE: oneOf(modes).pipe(otherwise("enforce")),
   RTMANAGER_CLEANUP_INTERVAL: duration("1 second", "24 hours").pipe(otherwise("1h")),
   RTMANAGER_CLEANUP_CONCURRENCY: integer(1, 64).pipe(otherwise("8")),
   RTMANAGER_CLEANUP_PAGE_SIZE: integer(1, 10_000).pipe(otherwise("500")),

@@ -2,6 +2,10 @@
 export const backlogStates = ["due", "backing_off", "held", "stuck"] as const
 export type BacklogState = (typeof backlogStates)[number]
 
+/** Due games are told apart by whether somebody holds them: also the attribute `state` of `rtmanager.cleanup.oldest_due_age`. */
+export const dueStates = ["due", "held"] as const
+export type DueState = (typeof dueStates)[number]
+
 /** Why a stopped record cannot be used: also the attribute `reason` of `rtmanager.cleanup.unusable_rows`. */
 export const unusableReasons = ["undecodable", "no_time", "future"] as const
 export type UnusableReason = (typeof unusableReasons)[number]
@@ -17,8 +21,13 @@ export interface Backlog {
   readonly stuck: number
   /** Up to five of the stuck games, those that failed most often first. */
   readonly stuckGames: ReadonlyArray<string>
-  /** Seconds since the oldest due record became due; 0 if nothing is due. */
+  /**
+   * The seconds for which a pass could have cleaned the game that it could have cleaned for longest: since its retention, or
+   * its backoff, was over. 0 if there is none.
+   */
   readonly oldestDueAge: number
+  /** The same of the games that are due but held. */
+  readonly oldestHeldAge: number
   /** Stopped, but with a NULL or infinite `last_op_at`: never due. */
   readonly noTime: number
   /** Stopped, with a `last_op_at` after the database's clock: not due. */

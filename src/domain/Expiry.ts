@@ -32,8 +32,16 @@ export const isDue = (record: RuntimeRecord, moment: Moment): boolean =>
 export const lagSeconds = (lastOpAt: bigint, { now, cutoff }: Moment, at: number): number =>
   (at - now + cutoff) / 1000 - Number(lastOpAt) / 1_000_000
 
-/** When a record with this `lastOpAt` becomes due, as text for people; `never` if a `Date` cannot hold the year. */
-export const dueAt = (lastOpAt: bigint, retention: Duration.Duration): string => {
-  const at = new Date(Number(lastOpAt / 1000n) + Duration.toMillis(retention))
+/** When a due record could first be cleaned, because its retention and its backoff were over: Unix milliseconds. */
+export const dueSince = ({ backoff, lastOpAt }: RuntimeRecord, { now, cutoff }: Moment): number | null =>
+  lastOpAt === null ? null : Math.max(Number(lastOpAt) / 1000 + now - cutoff, backoff?.nextAttemptAt ?? -Infinity)
+
+/** Unix milliseconds as text for people; `never` if a `Date` cannot hold the year. */
+export const isoTime = (millis: number): string => {
+  const at = new Date(millis)
   return Number.isNaN(at.getTime()) ? "never" : at.toISOString()
 }
+
+/** When a record with this `lastOpAt` becomes due, as text for people. */
+export const dueAt = (lastOpAt: bigint, retention: Duration.Duration): string =>
+  isoTime(Number(lastOpAt / 1000n) + Duration.toMillis(retention))

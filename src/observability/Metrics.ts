@@ -1,5 +1,13 @@
 import { Effect, Metric } from "effect"
-import { type BacklogState, backlogStates, type UnusableReason, unusableReasons } from "../domain/Backlog.ts"
+import {
+  type BacklogState,
+  backlogStates,
+  type DueState,
+  dueStates,
+  type UnusableReason,
+  unusableReasons
+} from "../domain/Backlog.ts"
+import { type Mode, modes } from "../domain/Mode.ts"
 import {
   type ErrorCode,
   errorCodes,
@@ -19,9 +27,10 @@ const minute = 60
 const hour = 60 * minute
 const day = 24 * hour
 
+/** From a day on each is about a third more than the one before, so that a quantile is never far off. */
 const lagBoundaries = [
   ...[1, 10, minute, 5 * minute, 15 * minute, 30 * minute, hour, 2 * hour, 6 * hour, 12 * hour],
-  ...[day, 2 * day, 7 * day, 14 * day, 30 * day, 90 * day]
+  ...[1, 1.5, 2, 3, 4, 5, 7, 9, 12, 16, 21, 28, 38, 50, 67, 90].map((days) => days * day)
 ]
 
 interface Instrument {
@@ -48,7 +57,7 @@ export const instruments = {
     name: "rtmanager.cleanup.pass.last_success",
     type: "gauge",
     unit: "s",
-    description: "Unix time at which the last successful pass ended; absent before the first",
+    description: "Unix time at which the last pass that removes came to its end; absent before the first",
     attributes: {}
   },
   games: {
@@ -86,8 +95,8 @@ export const instruments = {
     name: "rtmanager.cleanup.oldest_due_age",
     type: "gauge",
     unit: "s",
-    description: "Time since the oldest due game became due; 0 when nothing is due",
-    attributes: {}
+    description: "For how long a pass could have cleaned the game that it could have cleaned for longest; 0 if none",
+    attributes: { state: dueStates }
   },
   inFlight: {
     name: "rtmanager.cleanup.in_flight",
@@ -98,9 +107,9 @@ export const instruments = {
   },
   unusableRows: {
     name: "rtmanager.cleanup.unusable_rows",
-    type: "counter",
+    type: "gauge",
     unit: "{row}",
-    description: "Stopped records that a pass could not use",
+    description: "Stopped records that cannot be used; those that do not decode as of the last whole pass",
     attributes: { reason: unusableReasons }
   },
   blocked: {
@@ -123,6 +132,27 @@ export const instruments = {
     unit: "{lease}",
     description: "Leases taken over because they had expired in another holder's hands",
     attributes: {}
+  },
+  mode: {
+    name: "rtmanager.cleanup.mode",
+    type: "gauge",
+    unit: "{service}",
+    description: "1 for the mode that the service runs in, else 0",
+    attributes: { mode: modes }
+  },
+  interval: {
+    name: "rtmanager.cleanup.interval",
+    type: "gauge",
+    unit: "s",
+    description: "RTMANAGER_CLEANUP_INTERVAL: the time between two passes of the service",
+    attributes: {}
+  },
+  retention: {
+    name: "rtmanager.cleanup.retention",
+    type: "gauge",
+    unit: "s",
+    description: "For how long a stopped game's container is kept",
+    attributes: {}
   }
 } satisfies Record<string, Instrument>
 
@@ -137,7 +167,9 @@ const passDuration = histogram(instruments.passDuration)
 const games = counter(instruments.games)
 const gameDuration = histogram(instruments.gameDuration)
 const backlog = gauge(instruments.backlog)
-const unusableRows = counter(instruments.unusableRows)
+const oldestDueAge = gauge(instruments.oldestDueAge)
+const unusableRows = gauge(instruments.unusableRows)
+const mode = gauge(instruments.mode)
 const blocked = gauge(instruments.blocked)
 const passesRefused = counter(instruments.passesRefused)
 
@@ -158,7 +190,9 @@ export const lastSuccess = gauge(instruments.lastSuccess)
 /** Seconds, once for each game whose record we moved to `removed`. */
 export const lag = histogram(instruments.lag)
 /** Seconds. */
-export const oldestDueAge = gauge(instruments.oldestDueAge)
+export const interval = gauge(instruments.interval)
+/** Seconds. */
+export const retention = gauge(instruments.retention)
 /** Takes 1 and -1. */
 export const inFlight = Metric.counter(instruments.inFlight.name, options(instruments.inFlight))
 export const leaseTakeovers = counter(instruments.leaseTakeovers)
@@ -170,6 +204,9 @@ export const gameDurationFor = (outcome: Outcome) => durationBy[outcome]
 export const gamesFor = (outcome: Outcome, errorCode: ErrorCode | null, opSource: OpSource) =>
   gamesBy[opSource][errorCode ?? outcome]
 export const backlogFor = (state: BacklogState) => Metric.withAttributes(backlog, { state })
+/** Seconds. */
+export const oldestDueAgeFor = (state: DueState) => Metric.withAttributes(oldestDueAge, { state })
+export const modeFor = (name: Mode) => Metric.withAttributes(mode, { mode: name })
 export const unusableRowsFor = (reason: UnusableReason) => Metric.withAttributes(unusableRows, { reason })
 export const blockedFor = (reason: PassReason) => Metric.withAttributes(blocked, { reason })
 export const passesRefusedFor = (reason: Refusal) => Metric.withAttributes(passesRefused, { reason })
@@ -184,7 +221,6 @@ export const registerAll: Effect.Effect<void> = Effect.forEach(
       ...(["removed", "already_absent", "interrupted"] as const).map((outcome) => gamesFor(outcome, null, source)),
       ...errorCodes.map((code) => gamesFor(rules[code].outcome, code, source))
     ]),
-    ...unusableReasons.map(unusableRowsFor),
     ...refusals.map(passesRefusedFor),
     leaseTakeovers,
     inFlight

@@ -1,6 +1,8 @@
-import { Clock, Context, Effect, type LogLevel, Metric, Ref } from "effect"
+import { Clock, Context, Duration, Effect, type LogLevel, Metric, Ref } from "effect"
+import { dueSince, isoTime, type Moment } from "../domain/Expiry.ts"
 import { type EndedAttempt, type OpSource, rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
+import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** A pass logs this many lines of one kind (an error code or an outcome). The rest go to debug, and the pass sums them up. */
@@ -50,6 +52,16 @@ export const gameSpan = ({ gameId, opSource }: Request) =>
     { attributes: { "rtmanager.game.id": printable(gameId), "rtmanager.cleanup.op_source": opSource } },
     { captureStackTrace: false }
   )
+
+/** What is known of a game once it is held, before anything is done to it. */
+export const gameHeld = (record: RuntimeRecord, moment: Moment) => {
+  const since = dueSince(record, moment)
+  return Effect.annotateCurrentSpan({
+    "rtmanager.cleanup.attempt": (record.backoff?.attempts ?? 0) + 1,
+    "rtmanager.cleanup.rule": `retention ${Duration.format(Duration.millis(moment.now - moment.cutoff))}`,
+    ...(since !== null && { "rtmanager.cleanup.due_since": isoTime(since) })
+  })
+}
 
 /** Counts an attempt as in flight, and gives the monotonic time at which it began. */
 export const gameBegan = Effect.andThen(Metric.update(Metrics.inFlight, 1), Clock.monotonicTimeNanos)

@@ -1,5 +1,6 @@
-import { Clock, Effect, Metric, Record as Rec } from "effect"
+import { Clock, Duration, Effect, Metric, Record as Rec } from "effect"
 import type { Backlog } from "../domain/Backlog.ts"
+import { type Mode, modes } from "../domain/Mode.ts"
 import { isRefusal, type PassReason, passReasons } from "../domain/PassRefused.ts"
 import type { PassReport, Tally } from "../domain/PassReport.ts"
 import { type Progress, rate, secondsLeft } from "../domain/Progress.ts"
@@ -12,14 +13,26 @@ export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog) {
   yield* Metric.update(Metrics.backlogFor("backing_off"), backlog.backingOff)
   yield* Metric.update(Metrics.backlogFor("held"), backlog.held)
   yield* Metric.update(Metrics.backlogFor("stuck"), backlog.stuck)
-  yield* Metric.update(Metrics.oldestDueAge, backlog.oldestDueAge)
-})
-
-/** What a pass finds at its start, besides the gauges: rows that it cannot use, and games that need a person. */
-export const passBegan = Effect.fnUntraced(function* (backlog: Backlog | undefined) {
-  if (backlog === undefined) return yield* Effect.logInfo("cleanup.pass.backlog_unknown")
+  yield* Metric.update(Metrics.oldestDueAgeFor("due"), backlog.oldestDueAge)
+  yield* Metric.update(Metrics.oldestDueAgeFor("held"), backlog.oldestHeldAge)
   yield* Metric.update(Metrics.unusableRowsFor("no_time"), backlog.noTime)
   yield* Metric.update(Metrics.unusableRowsFor("future"), backlog.future)
+})
+
+/** Sets the gauges of what the service was told to do, by which alerts judge it. */
+export const settingsMeasured = Effect.fnUntraced(function* (settings: {
+  readonly mode: Mode
+  readonly interval: Duration.Duration
+  readonly retention: Duration.Duration
+}) {
+  yield* Effect.forEach(modes, (mode) => Metric.update(Metrics.modeFor(mode), mode === settings.mode ? 1 : 0))
+  yield* Metric.update(Metrics.interval, Duration.toSeconds(settings.interval))
+  yield* Metric.update(Metrics.retention, Duration.toSeconds(settings.retention))
+})
+
+/** What a pass finds at its start, besides the gauges: games that need a person. */
+export const passBegan = Effect.fnUntraced(function* (backlog: Backlog | undefined) {
+  if (backlog === undefined) return yield* Effect.logInfo("cleanup.pass.backlog_unknown")
   if (backlog.stuck > 0) {
     yield* Effect.logWarning("cleanup.pass.stuck_games").pipe(
       Effect.annotateLogs({ games: backlog.stuck, first: backlog.stuckGames.map(printable) })
@@ -57,10 +70,10 @@ export const passEnded = Effect.fnUntraced(function* (report: PassReport & Tally
   })
   yield* Metric.update(Metrics.passDurationFor(result), seconds)
   if (result !== "interrupted") yield* blocked(reason)
-  yield* Metric.update(Metrics.unusableRowsFor("undecodable"), report.undecodable)
   if (isRefusal(reason)) yield* Metric.update(Metrics.passesRefusedFor(reason), 1)
   if (result === "success" || result === "partial") {
-    yield* Metric.update(Metrics.lastSuccess, (yield* Clock.currentTimeMillis) / 1000)
+    yield* Metric.update(Metrics.unusableRowsFor("undecodable"), report.undecodable)
+    if (!report.dryRun) yield* Metric.update(Metrics.lastSuccess, (yield* Clock.currentTimeMillis) / 1000)
   }
   if (report.undecodable > 0) {
     yield* Effect.logWarning("cleanup.pass.undecodable_rows").pipe(

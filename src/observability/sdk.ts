@@ -4,8 +4,9 @@ import { diag, SpanStatusCode } from "@opentelemetry/api"
 import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-http"
 import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-http"
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http"
+import { CompressionAlgorithm } from "@opentelemetry/otlp-exporter-base"
 import { BatchLogRecordProcessor } from "@opentelemetry/sdk-logs"
-import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
+import { DataPointType, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
 import { BatchSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace-base"
 import { ConfigProvider, Duration, Effect, Layer } from "effect"
 import { layer as diagnostics } from "./diagnostics.ts"
@@ -20,6 +21,7 @@ export interface TelemetryOptions {
     readonly serviceName: string | undefined
     readonly resource: Readonly<Record<string, string>>
     readonly metricInterval: Duration.Duration
+    readonly compress: boolean
     readonly spanQueue: number
   }
   readonly serviceVersion: string
@@ -57,8 +59,9 @@ class TraceExporter extends OTLPTraceExporter {
 
 /**
  * Leaves the status of a success unset and names the type of a failure; Effect does neither. A call whose answer was an
- * error (`error.type`) has failed, although that answer was acted on. A flush that the collector refuses
- * is only reported: as a rejection it would become a defect and decide the exit code of the process.
+ * error (`error.type`) has failed, although that answer was acted on. Drops the text of statements that did not fail, which
+ * would be most of a trace. A flush that the collector refuses is only reported: as a rejection it would become a defect and
+ * decide the exit code of the process.
  */
 class SpanProcessor extends BatchSpanProcessor {
   override onEnd(span: ReadableSpan) {
@@ -70,6 +73,7 @@ class SpanProcessor extends BatchSpanProcessor {
       const type = span.events.find(({ name }) => name === "exception")?.attributes?.["exception.type"]
       Object.assign(span.attributes, { "error.type": type ?? "_OTHER" })
     }
+    if (span.status.code !== SpanStatusCode.ERROR) Reflect.deleteProperty(span.attributes, "db.query.text")
     super.onEnd(span)
   }
 
@@ -82,13 +86,20 @@ class SpanProcessor extends BatchSpanProcessor {
   }
 }
 
-/** The unit has its own field by now. As an attribute it would be one more label on every series. */
+/** The nanoseconds of OTLP for "not known". */
+const unknownTime = [0, 0]
+
+/**
+ * The unit has its own field by now; as an attribute it would be one more label on every series. A gauge has no start, and
+ * Prometheus would draw a 0 there: it does so for counters and histograms, which do begin at 0.
+ */
 class MetricExporter extends OTLPMetricExporter {
   override export(...[metrics, done]: Parameters<OTLPMetricExporter["export"]>) {
-    for (const { attributes } of metrics.scopeMetrics
-      .flatMap((scope) => scope.metrics)
-      .flatMap((metric): ReadonlyArray<{ readonly attributes: object }> => metric.dataPoints)) {
-      Reflect.deleteProperty(attributes, "unit")
+    for (const { dataPointType, dataPoints } of metrics.scopeMetrics.flatMap((scope) => scope.metrics)) {
+      for (const point of dataPoints) {
+        Reflect.deleteProperty(point.attributes, "unit")
+        if (dataPointType === DataPointType.GAUGE) Object.assign(point, { startTime: unknownTime })
+      }
     }
     super.export(metrics, done)
   }
@@ -105,9 +116,15 @@ const resource = ({ otel, serviceVersion, instanceId }: TelemetryOptions) => ({
   }
 })
 
-const makeMetrics = (url: string, interval: Duration.Duration) => {
-  const exportIntervalMillis = Duration.toMillis(interval)
-  const exporter = new MetricExporter({ url })
+/** What the exporters are told. They read everything else from the environment. */
+const sendingTo = (url: string, { compress }: TelemetryOptions["otel"]) => ({
+  url,
+  ...(compress && { compression: CompressionAlgorithm.GZIP })
+})
+
+const makeMetrics = (url: string, otel: TelemetryOptions["otel"]) => {
+  const exportIntervalMillis = Duration.toMillis(otel.metricInterval)
+  const exporter = new MetricExporter(sendingTo(url, otel))
   const reader = new PeriodicExportingMetricReader({
     exporter,
     exportIntervalMillis,
@@ -124,25 +141,29 @@ const makeMetrics = (url: string, interval: Duration.Duration) => {
   return { reader, sendNow }
 }
 
-const spanProcessor = (url: string, maxQueueSize: number) =>
-  new SpanProcessor(new TraceExporter({ url }), { maxQueueSize, exportTimeoutMillis: noTimeout })
+const spanProcessor = (url: string, otel: TelemetryOptions["otel"]) =>
+  new SpanProcessor(new TraceExporter(sendingTo(url, otel)), {
+    maxQueueSize: otel.spanQueue,
+    exportTimeoutMillis: noTimeout
+  })
 
-const logProcessor = (url: string) =>
-  new BatchLogRecordProcessor({ exporter: new OTLPLogExporter({ url }), maxQueueSize: logQueue })
+const logProcessor = (url: string, otel: TelemetryOptions["otel"]) =>
+  new BatchLogRecordProcessor({ exporter: new OTLPLogExporter(sendingTo(url, otel)), maxQueueSize: logQueue })
 
 /**
  * The SDK with an exporter for each signal that has an endpoint. Samplers, batch times and the exporters' headers,
  * timeouts and certificates are read by the SDK itself, from the variables of its specification.
  */
 export const layer = (options: TelemetryOptions): Layer.Layer<never> => {
-  const { traces, metrics, logs, metricInterval, spanQueue } = options.otel
-  const ofMetrics = metrics === undefined ? undefined : makeMetrics(metrics, metricInterval)
+  const { otel } = options
+  const { traces, metrics, logs } = otel
+  const ofMetrics = metrics === undefined ? undefined : makeMetrics(metrics, otel)
   const sdk = NodeSdk.layer(() => ({
     resource: resource(options),
-    spanProcessor: traces === undefined ? [] : spanProcessor(traces, spanQueue),
+    spanProcessor: traces === undefined ? [] : spanProcessor(traces, otel),
     tracerConfig: { spanLimits: { attributeValueLengthLimit } },
     metricReader: ofMetrics?.reader ?? [],
-    logRecordProcessor: logs === undefined ? [] : logProcessor(logs),
+    logRecordProcessor: logs === undefined ? [] : logProcessor(logs, otel),
     loggerProviderConfig: { logRecordLimits: { attributeValueLengthLimit } },
     shutdownTimeout: "2 seconds"
   }))

@@ -55,8 +55,12 @@ describeEngine("the telemetry of a pass", () => {
           "container.id": containerId,
           "container.image.name": "games/chess:1",
           "rtmanager.cleanup.outcome": "removed",
-          "rtmanager.cleanup.op_source": "auto_ttl"
+          "rtmanager.cleanup.op_source": "auto_ttl",
+          "rtmanager.cleanup.attempt": 1,
+          "rtmanager.cleanup.rule": "retention 30d"
         })
+        const due = Date.parse(String(expired.attributes["rtmanager.cleanup.due_since"]))
+        assert.closeTo(Date.now() - due, 10 * 86_400_000, 120_000)
         assert.closeTo(Number(expired.attributes["rtmanager.cleanup.lag"]), 10 * 86_400, 120)
         const steps = sink.childrenOf(expired)
         assert.deepStrictEqual(names(steps), [
@@ -76,12 +80,11 @@ describeEngine("the telemetry of a pass", () => {
           "http.response.status_code": 204,
           "server.address": here.proxy.socketPath
         })
-        const statements = steps
-          .filter(({ name }) => /lease|commit/.test(name))
-          .flatMap((step) => sink.childrenOf(step))
-        assert.deepStrictEqual(names(statements), ["acquire", "commit", "reread"])
-        for (const { attributes, name } of statements) {
-          assert.include(attributes, { "db.system.name": "postgresql", "db.operation.name": name })
+        for (const span of sink.spans.filter(({ attributes }) => "db.system.name" in attributes)) {
+          assert.strictEqual(span.kind, client)
+          assert.match(span.name, /^rtmanager\.cleanup\.[a-z_]+$/)
+          assert.isString(span.attributes["db.operation.name"])
+          assert.notProperty(span.attributes, "db.query.text")
         }
 
         const running = gameSpan(sink, "running")
@@ -105,6 +108,41 @@ describeEngine("the telemetry of a pass", () => {
         assert.strictEqual(row?.traceId, expired.traceId)
         const line = sink.logs.find(({ body }) => body === "cleanup.game.removed")
         assert.strictEqual(line?.traceId, expired.traceId)
+      })
+    )
+
+    it.effect("gives statements that several games share a span beside them, with a link to each", () =>
+      Effect.gen(function* () {
+        const here = yield* world()
+        const sink = yield* makeOtlpSink()
+        const count = 32
+        yield* Effect.forEach(Array.from({ length: count }), (_, i) => game(here, `game-${i}`, "created"), {
+          concurrency: 8
+        })
+        const env = { ...here.env, OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint }
+        assert.strictEqual((yield* command(["run"], env)).code, 0)
+        const pass = one(sink.spansNamed("rtmanager.cleanup.pass"), "pass")
+        const games = sink.spansNamed("rtmanager.cleanup.game").map(({ spanId }) => spanId)
+        assert.strictEqual(games.length, count)
+        const shared = sink.spans.filter(({ links, name }) => links.length > 0 && name !== "rtmanager.cleanup.batch")
+        assert.includeMembers(names(shared), ["rtmanager.cleanup.acquire", "rtmanager.cleanup.commit"])
+        for (const { attributes, kind, links, parentSpanId } of shared) {
+          assert.deepStrictEqual([kind, parentSpanId], [client, pass.spanId])
+          assert.strictEqual(attributes["db.operation.batch.size"], links.length)
+          assert.includeMembers(
+            games,
+            links.map(({ spanId }) => spanId)
+          )
+        }
+        const committed = sink
+          .spansNamed("rtmanager.cleanup.commit")
+          .filter(({ kind }) => kind === client)
+          .flatMap(({ links, parentSpanId }) => (links.length > 0 ? links.map(({ spanId }) => spanId) : [parentSpanId]))
+        assert.strictEqual(committed.length, count)
+        const own = sink.spans.filter(({ parentSpanId }) => parentSpanId !== "" && parentSpanId !== pass.spanId)
+        assert.isAtMost((own.length + shared.length) / count + 1, 8, "spans a game")
+        const bytes = sink.sizes.filter(({ path }) => path === "/v1/traces").reduce((sum, { bytes }) => sum + bytes, 0)
+        assert.isAtMost(bytes / count, 2500, "bytes a game")
       })
     )
 
@@ -154,7 +192,11 @@ describeEngine("the telemetry of a pass", () => {
           Effect.repeat({ until: (value) => value !== undefined, schedule: Schedule.spaced("50 millis") })
         )
         assert.strictEqual(due, 1)
-        assert.closeTo(Number(sink.valueOf("rtmanager.cleanup.oldest_due_age")), 10 * 86_400, 120)
+        assert.closeTo(Number(sink.valueOf("rtmanager.cleanup.oldest_due_age", { state: "due" })), 10 * 86_400, 120)
+        const modes = ["enforce", "dry_run", "paused"].map((mode) => sink.valueOf("rtmanager.cleanup.mode", { mode }))
+        assert.deepStrictEqual(modes, [0, 0, 1])
+        assert.strictEqual(sink.valueOf("rtmanager.cleanup.interval"), 3600)
+        assert.strictEqual(sink.valueOf("rtmanager.cleanup.retention"), 30 * 86_400)
         yield* service.signal("SIGTERM")
         const { log } = yield* service.ended
         assert.deepStrictEqual(

@@ -33,6 +33,16 @@ const exported = Effect.fnUntraced(function* <A, E>(self: Effect.Effect<A, E>, e
   return sink
 })
 
+/** Variables that the SDK reads by itself, until the scope closes. */
+const withVariables = (variables: Readonly<Record<string, string>>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => Object.assign(process.env, variables)),
+    () =>
+      Effect.sync(() => {
+        for (const name of Object.keys(variables)) delete process.env[name]
+      })
+  )
+
 describe("spans", () => {
   const game = Effect.logInfo("cleanup.removed").pipe(
     Effect.andThen(Effect.void.pipe(Effect.withSpan("remove", { kind: "client" }))),
@@ -74,6 +84,40 @@ describe("spans", () => {
       assert.deepStrictEqual(told("named"), [[2, "no luck", "engine_error"]])
       assert.deepStrictEqual(told("defect"), [[2, "boom", "Error"]])
       assert.deepStrictEqual(told("interrupted"), [[0, "", undefined]])
+    })
+  )
+})
+
+describe("what is sent", () => {
+  const statement = (name: string, end: Effect.Effect<void, Refused>) =>
+    end.pipe(Effect.withSpan(name, { kind: "client", attributes: { "db.query.text": "select 1" } }), Effect.ignore)
+
+  it.effect("has the text of a statement only if it failed", () =>
+    Effect.gen(function* () {
+      const sink = yield* exported(
+        Effect.all([statement("good", Effect.void), statement("bad", Effect.fail(new Refused({ message: "no luck" })))])
+      )
+      const texts = sink.spans.map(({ attributes, name }) => [name, attributes["db.query.text"]])
+      assert.deepStrictEqual(texts, [
+        ["good", undefined],
+        ["bad", "select 1"]
+      ])
+    })
+  )
+
+  it.effect.each([
+    [{}, true],
+    [{ OTEL_EXPORTER_OTLP_COMPRESSION: "none" }, false],
+    [{ OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: "none" }, false]
+  ] as const)("is compressed unless a variable says otherwise: %j", ([variables, isCompressed]) =>
+    Effect.gen(function* () {
+      yield* withVariables(variables)
+      const sink = yield* exported(Effect.void.pipe(Effect.withSpan("pass")), variables)
+      const traces = sink.sizes.filter(({ path }) => path === "/v1/traces")
+      assert.deepStrictEqual(
+        traces.map((size) => size.isCompressed),
+        [isCompressed]
+      )
     })
   )
 })
@@ -122,6 +166,8 @@ describe("metrics", () => {
           [instrument.type, instrument.unit, instrument.description]
         )
         assert.sameMembers(Object.keys(point.attributes), Object.keys(instrument.attributes))
+        // Prometheus draws a 0 at the start of whatever has one.
+        assert.strictEqual(point.start > 0, point.type !== "gauge", point.metric)
       }
     })
   )
@@ -184,16 +230,6 @@ describe("the resource", () => {
     })
   )
 })
-
-/** Variables that the SDK reads by itself, until the scope closes. */
-const withVariables = (variables: Readonly<Record<string, string>>) =>
-  Effect.acquireRelease(
-    Effect.sync(() => Object.assign(process.env, variables)),
-    () =>
-      Effect.sync(() => {
-        for (const name of Object.keys(variables)) delete process.env[name]
-      })
-  )
 
 const until = (condition: () => boolean) =>
   Effect.repeat(Effect.sync(condition), { until: (met) => met, schedule: Schedule.spaced("5 millis") })

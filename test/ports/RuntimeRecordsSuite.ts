@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto"
 import { assert, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import { isDue } from "../../src/domain/Expiry.ts"
@@ -58,6 +59,7 @@ const nothing = {
   stuck: 0,
   stuckGames: [],
   oldestDueAge: 0,
+  oldestHeldAge: 0,
   noTime: 0,
   future: 0
 }
@@ -238,8 +240,27 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | RuntimeR
           due: 5,
           backingOff: 1,
           stuck: 7,
-          stuckGames: ["stuck-3", "stuck-0", "stuck-1", "stuck-2", "stuck-4"],
-          oldestDueAge: 2.5
+          stuckGames: ["stuck-3", "stuck-0", "stuck-1", "stuck-2", "stuck-4"]
+        })
+      })
+    )
+
+    it.effect("counts a game's age from when it could first be tried, and those that are held apart", () =>
+      Effect.gen(function* () {
+        yield* fill(
+          stopped("again", { lastOpAt: at - 9_000_000n, ...backedOffUntil(moment.now - 1500) }),
+          stopped("tried-young", { lastOpAt: at - 1_000_000n, ...backedOffUntil(moment.now - 8000) }),
+          stopped("held", { lastOpAt: at - 7_000_000n })
+        )
+        const { putLease } = yield* StoreFixture
+        yield* putLease({ gameId: "held", owner: randomUUID(), token: 1n }, false)
+        const { backlog } = yield* RuntimeRecords
+        assert.deepStrictEqual(yield* backlog(moment), {
+          ...nothing,
+          due: 3,
+          held: 1,
+          oldestDueAge: 1.5,
+          oldestHeldAge: 7
         })
       })
     )

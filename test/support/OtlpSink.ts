@@ -1,20 +1,27 @@
 import { createServer, type IncomingMessage } from "node:http"
+import { gunzipSync } from "node:zlib"
 import { Effect, Schema } from "effect"
 import { type Attributes, Body, type LogRecord, logsOf, type Point, pointsOf, type Span, spansOf } from "./otlp.ts"
 
-const textOf = async (request: IncomingMessage) => Buffer.concat(await Array.fromAsync(request)).toString()
+const bodyOf = async (request: IncomingMessage) => {
+  const sent = Buffer.concat(await Array.fromAsync(request))
+  const isCompressed = request.headers["content-encoding"] === "gzip"
+  return { isCompressed, bytes: sent.length, text: (isCompressed ? gunzipSync(sent) : sent).toString() }
+}
 
 const sameAttributes = (one: Attributes, other: Attributes) =>
   Object.keys(one).length === Object.keys(other).length &&
   Object.entries(other).every(([name, value]) => one[name] === value)
 
-/** What a sink received, in the order of arrival. Ask after a flush: closing the telemetry layer's scope is one. */
+/** What a sink received, in the order of arrival, and the values of metrics in the order of their times. Ask after a flush: closing the telemetry layer's scope is one. */
 export class OtlpSink {
   readonly spans: Array<Span> = []
   readonly points: Array<Point> = []
   readonly logs: Array<LogRecord> = []
   /** Of every request, whether it was answered or not. */
   readonly paths: Array<string> = []
+  /** Of every request: whether it came compressed, and its bytes. */
+  readonly sizes: Array<{ readonly path: string; readonly isCompressed: boolean; readonly bytes: number }> = []
   endpoint = ""
   /** To `refuse` is final, to be `away` is not; `hang` never answers. */
   answer: "accept" | "refuse" | "away" | "hang" = "accept"
@@ -22,6 +29,7 @@ export class OtlpSink {
   receive(body: Body) {
     this.spans.push(...spansOf(body))
     this.points.push(...pointsOf(body))
+    this.points.sort((one, other) => one.time - other.time)
     this.logs.push(...logsOf(body))
   }
 
@@ -47,8 +55,10 @@ export const makeOtlpSink = Effect.fnUntraced(function* (answer: OtlpSink["answe
   const sink = new OtlpSink()
   sink.answer = answer
   const server = createServer(async (request, response) => {
-    sink.paths.push(request.url ?? "")
-    const text = await textOf(request)
+    const path = request.url ?? ""
+    sink.paths.push(path)
+    const { text, ...size } = await bodyOf(request)
+    sink.sizes.push({ path, ...size })
     if (sink.answer === "hang") return
     if (sink.answer === "accept") sink.receive(Schema.decodeUnknownSync(Body)(text))
     response.writeHead(statuses[sink.answer], { "content-type": "application/json" }).end("{}")

@@ -56,6 +56,8 @@ const Numbers = Schema.Struct({
   dataPoints: Schema.Array(
     Schema.Struct({
       attributes: Pairs,
+      startTimeUnixNano: optionalText,
+      timeUnixNano: Schema.String,
       asDouble: Schema.optionalKey(Schema.Number),
       asInt: Schema.optionalKey(Schema.Union([Schema.Number, Schema.String])),
       sum: Schema.optionalKey(Schema.Number),
@@ -152,6 +154,9 @@ export const pointsOf = (body: Body) =>
           attributes: attributesOf(point.attributes),
           value: Number(point.asDouble ?? point.asInt ?? point.sum),
           count: point.count,
+          /** Nanoseconds since 1970; 0 if not known. */
+          start: Number(point.startTimeUnixNano ?? 0),
+          time: Number(point.timeUnixNano),
           boundaries: point.explicitBounds,
           resource: attributesOf(resource.attributes)
         }))

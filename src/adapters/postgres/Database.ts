@@ -75,13 +75,16 @@ const bounded = <A>(statement: Effect.Effect<A, SqlError>, limit: Duration.Durat
     })
   )
 
+const spanName = (operation: string) =>
+  `rtmanager.cleanup.${operation.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`
+
 /** Effect names the span of every statement after the database, which says nothing. This names it after the operation. */
 const named = <A>(operation: string, statement: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
   Effect.updateService(statement, Tracer.Tracer, (tracer) => ({
     context: tracer.context,
     span: (options) => {
       if (options.kind !== "client") return tracer.span(options)
-      const span = tracer.span({ ...options, name: operation })
+      const span = tracer.span({ ...options, name: spanName(operation) })
       span.attribute("db.operation.name", operation)
       return span
     }

@@ -3,7 +3,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
 import { stuckAfter } from "../../domain/Backoff.ts"
 import { isContainerId } from "../../domain/ContainerId.ts"
-import { lagSeconds, type Moment } from "../../domain/Expiry.ts"
+import type { Moment } from "../../domain/Expiry.ts"
 import { type Cursor, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { CannotRecord, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
 import { Database } from "./Database.ts"
@@ -18,8 +18,13 @@ const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
 
 interface BacklogRow extends Record<"due" | "held" | "backingOff" | "stuck" | "noTime" | "future", bigint> {
   readonly oldest: string | null
+  readonly oldestHeld: string | null
   readonly stuckGames: ReadonlyArray<string>
 }
+
+/** Seconds from a time in microseconds until now. */
+const ageOf = (micros: string | null | undefined, { now }: Moment) =>
+  typeof micros === "string" ? Number(toMicros(now) - BigInt(micros)) / 1e6 : 0
 
 /** A standby answers reads like any server, and would then fail game by game. */
 const readOnly = new StoreError({
@@ -64,6 +69,10 @@ const make = Effect.gen(function* () {
     sql`${timed(cursor)} and r.last_op_at < ${timestamp(sql, toMicros(cutoff))}`
   const ready = ({ now }: Moment) =>
     sql`(b.next_attempt_at is null or b.next_attempt_at <= ${timestamp(sql, toMicros(now))})`
+
+  /** When an expired record could first be tried: `dueSince` in SQL. */
+  const since = ({ cutoff, now }: Moment) =>
+    sql`greatest(r.last_op_at + ${now - cutoff}::float8 * interval '1 millisecond', b.next_attempt_at)`
 
   const afterUntimed = (cursor: Cursor | undefined) =>
     cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${idOf(sql, cursor)}`
@@ -139,7 +148,9 @@ const make = Effect.gen(function* () {
           // Each count reads a range of the partial index, or one of our small tables.
           sql<BacklogRow>`
             with due as (
-              select count(*) as count, min(r.last_op_at) as oldest, count(l.game_id) as held
+              select count(*) as count, count(l.game_id) as held,
+                min(${since(moment)}) filter (where l.game_id is null) as oldest,
+                min(${since(moment)}) filter (where l.game_id is not null) as "oldestHeld"
               from ${schema}.runtime_records as r left join ${schema}.cleanup_backoff as b on b.game_id = r.game_id
                 left join ${schema}.game_leases as l
                   on l.game_id = r.game_id and l.expires_at > (select clock_timestamp() offset 0)
@@ -149,6 +160,7 @@ const make = Effect.gen(function* () {
               from ${schema}.cleanup_backoff as b join ${schema}.runtime_records as r on r.game_id = b.game_id where ${expired(moment)}
             )
             select due.count as due, due.held as held, ${sql.literal(microsOf("due.oldest"))} as oldest,
+              ${sql.literal(microsOf('due."oldestHeld"'))} as "oldestHeld",
               (select count(*) from failing where waiting and not stuck) as "backingOff",
               (select count(*) from failing where stuck) as stuck,
               array(select ${sql.literal(sendable("game_id"))} from failing where stuck order by attempts desc, game_id limit 5) as "stuckGames",
@@ -166,7 +178,8 @@ const make = Effect.gen(function* () {
             backingOff: Number(row?.backingOff),
             stuck: Number(row?.stuck),
             stuckGames: row?.stuckGames ?? [],
-            oldestDueAge: typeof row?.oldest === "string" ? lagSeconds(BigInt(row.oldest), moment, moment.now) : 0,
+            oldestDueAge: ageOf(row?.oldest, moment),
+            oldestHeldAge: ageOf(row?.oldestHeld, moment),
             noTime: Number(row?.noTime),
             future: Number(row?.future)
           }))

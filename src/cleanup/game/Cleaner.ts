@@ -1,7 +1,7 @@
 import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result } from "effect"
 import { isContainerId } from "../../domain/ContainerId.ts"
 import type { Refused } from "../../domain/Outcome.ts"
-import { gameBegan, gameEnded, gameSpan } from "../../observability/gameTelemetry.ts"
+import { gameBegan, gameEnded, gameHeld, gameSpan } from "../../observability/gameTelemetry.ts"
 import * as Metrics from "../../observability/Metrics.ts"
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
@@ -96,6 +96,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     if (acquired._tag === "Undecodable") return concluded(nothing, { code: "record_moved", message: acquired.detail })
     const { lease, leftBy } = acquired
     if (leftBy === "another") yield* Metric.update(Metrics.leaseTakeovers, 1)
+    if (acquired.record !== undefined) yield* gameHeld(acquired.record, request.moment)
     const game: HeldGame = {
       ...request,
       lease,

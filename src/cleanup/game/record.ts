@@ -9,8 +9,6 @@ import { type PassError, passError, type StoreError } from "../../ports/StoreErr
 import { attemptOf, type Conclusion, cleaned, concluded, cutShort, type GameFacts } from "./Cleaned.ts"
 import type { Gone, HeldGame } from "./remove.ts"
 
-const commitSpan = Effect.withSpan("rtmanager.cleanup.commit")
-
 interface Dependencies {
   readonly leases: GameLeases["Service"]
   /** Why the whole database is away, if it is. */
@@ -48,7 +46,6 @@ export const record = Effect.fnUntraced(function* (
 
   const settle = (conclusion: Conclusion, end?: Partial<SettledEnd>) =>
     leases.settle(lease, { failure: undefined, backoff: undefined, keep: unresolved, ...end }).pipe(
-      commitSpan,
       Effect.as(conclusion),
       Effect.catch((error) => notSettled(conclusion, error))
     )
@@ -74,7 +71,7 @@ export const record = Effect.fnUntraced(function* (
       const message = gone.outcome === "removed" ? "the container was removed" : "the container was already absent"
       const committed = yield* leases
         .commit(lease, { containerId: gone.containerId }, { ...row, errorCode: null, message })
-        .pipe(commitSpan, Effect.result)
+        .pipe(Effect.result)
       if (Result.isFailure(committed)) {
         const error = committed.failure
         yield* recording.fail(game, passError(error))

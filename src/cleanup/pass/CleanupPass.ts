@@ -1,4 +1,5 @@
 import { Clock, Context, Duration, Effect, Exit, Layer, Option, Ref, Semaphore, Stream } from "effect"
+import type { Mode } from "../../domain/Mode.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import * as Report from "../../domain/PassReport.ts"
 import type { Progress } from "../../domain/Progress.ts"
@@ -32,8 +33,7 @@ export interface CleanupPassOptions {
   readonly retention: Duration.Duration
   /** How far this service's clock and the database's may be apart. */
   readonly maxClockSkew: Duration.Duration
-  /** `dry_run` decides and reports but touches nothing; `paused` refuses every pass. */
-  readonly mode: "enforce" | "dry_run" | "paused"
+  readonly mode: Mode
   readonly pageSize: number
   /** The most games that one pass attempts. */
   readonly maxRemovals: number | undefined

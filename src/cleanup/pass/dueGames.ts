@@ -48,7 +48,6 @@ export const dueGames = Effect.fnUntraced(function* ({ maxRemovals, pageSize }: 
   return (moment: Moment, recording: Recording, onPage: (page: Page) => Effect.Effect<void>) =>
     Stream.paginate(start, (place) =>
       records.listDue({ moment, after: place.after, limit: pageSize }).pipe(
-        Effect.withSpan("rtmanager.cleanup.list_due"),
         Effect.tap(heartbeat.beat),
         Effect.tap(onPage),
         Effect.tap((page) => recording.rehearse(page.records)),

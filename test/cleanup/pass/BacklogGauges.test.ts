@@ -43,7 +43,7 @@ describe("BacklogGauges", () => {
         yield* seed("game", 1)
         yield* TestClock.adjust("1 minute")
         assert.strictEqual(yield* due, 1)
-        assert.strictEqual((yield* Metric.value(Metrics.oldestDueAge)).value, 86_400 + 60)
+        assert.strictEqual((yield* Metric.value(Metrics.oldestDueAgeFor("due"))).value, 86_400 + 60)
       }).pipe(Effect.provide(layerWorld({ mode })), Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 

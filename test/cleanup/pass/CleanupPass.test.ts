@@ -686,7 +686,7 @@ describe("CleanupPass", () => {
     state.intercept = (operation) => (operation === "listDue" ? storeDown : Effect.void)
     yield* runOnce
     assert.strictEqual((yield* Metric.value(Metrics.backlogFor("due"))).value, 2)
-    assert.strictEqual((yield* Metric.value(Metrics.oldestDueAge)).value, 86_400)
+    assert.strictEqual((yield* Metric.value(Metrics.oldestDueAgeFor("due"))).value, 86_400)
     assert.strictEqual((yield* Metric.value(Metrics.lastSuccess)).value, 0)
     state.intercept = () => Effect.void
     yield* runOnce

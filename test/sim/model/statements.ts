@@ -6,7 +6,7 @@ import type { RecordRow as SentRow } from "../../../src/adapters/postgres/rows.t
 import type { Backlog } from "../../../src/domain/Backlog.ts"
 import { isStuck } from "../../../src/domain/Backoff.ts"
 import { isContainerId } from "../../../src/domain/ContainerId.ts"
-import { isBackedOff, isDue, isExpired, lagSeconds, type Moment } from "../../../src/domain/Expiry.ts"
+import { dueSince, isBackedOff, isDue, isExpired, type Moment } from "../../../src/domain/Expiry.ts"
 import { printable } from "../../../src/domain/printable.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
@@ -73,14 +73,17 @@ export const backlog = (tables: Tables, now: number, moment: Moment): Backlog =>
   const stuck = expired
     .filter(({ backoff }) => isStuck(backoff))
     .sort((a, b) => (b.backoff?.attempts ?? 0) - (a.backoff?.attempts ?? 0) || compare(a.gameId, b.gameId))
-  const oldest = due.flatMap(({ lastOpAt }) => (lastOpAt === null ? [] : [lastOpAt])).sort(compare)[0]
+  const isHeld = ({ gameId }: RuntimeRecord) => (tables.leases.get(gameId)?.expiresAt ?? 0) > now
+  const oldest = (records: ReadonlyArray<RuntimeRecord>) =>
+    Math.max(0, ...records.map((record) => (moment.now - (dueSince(record, moment) ?? 0)) / 1000))
   return {
     due: due.length,
     backingOff: expired.filter((record) => isBackedOff(record, moment) && !isStuck(record.backoff)).length,
-    held: due.filter(({ gameId }) => (tables.leases.get(gameId)?.expiresAt ?? 0) > now).length,
+    held: due.filter(isHeld).length,
     stuck: stuck.length,
     stuckGames: stuck.slice(0, 5).map(({ gameId }) => gameId),
-    oldestDueAge: oldest === undefined ? 0 : lagSeconds(oldest, moment, moment.now),
+    oldestDueAge: oldest(due.filter((record) => !isHeld(record))),
+    oldestHeldAge: oldest(due.filter(isHeld)),
     noTime: rows.filter(({ lastOpAt }) => lastOpAt === null).length,
     future: rows.filter(({ lastOpAt }) => lastOpAt !== null && lastOpAt > BigInt(now) * 1000n).length
   }
