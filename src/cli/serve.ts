@@ -7,7 +7,6 @@ import * as BacklogGauges from "../cleanup/pass/BacklogGauges.ts"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
 import * as Health from "../http/health.ts"
 import { Readiness } from "../http/Readiness.ts"
-import { settingsMeasured } from "../observability/passTelemetry.ts"
 import { announce } from "./announce.ts"
 
 /**
@@ -23,7 +22,6 @@ export const serve = Command.make("serve", {}, () =>
     const cleaner = yield* Cleaner
     const { address } = yield* HttpServer.HttpServer
     const started = announce("service.started", { http: HttpServer.formatAddress(address) })
-    yield* settingsMeasured(settings)
     const loop = Layer.unwrap(Effect.as(started, CleanupWorker.layer(settings)))
     const health = Health.layer(settings).pipe(Layer.provide(Readiness.layer(settings)))
     yield* Layer.launch(Layer.mergeAll(health, loop, BacklogGauges.layer(settings))).pipe(

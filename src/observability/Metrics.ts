@@ -153,6 +153,20 @@ export const instruments = {
     unit: "s",
     description: "For how long a stopped game's container is kept",
     attributes: {}
+  },
+  memoryUsage: {
+    name: "process.memory.usage",
+    type: "gauge",
+    unit: "By",
+    description: "Physical memory in use",
+    attributes: {}
+  },
+  eventLoopUtilization: {
+    name: "nodejs.eventloop.utilization",
+    type: "gauge",
+    unit: "1",
+    description: "Share of the last 15 seconds in which the event loop was not idle",
+    attributes: {}
   }
 } satisfies Record<string, Instrument>
 
@@ -195,6 +209,10 @@ export const interval = gauge(instruments.interval)
 export const retention = gauge(instruments.retention)
 /** Takes 1 and -1. */
 export const inFlight = Metric.counter(instruments.inFlight.name, options(instruments.inFlight))
+/** Bytes. */
+export const memoryUsage = gauge(instruments.memoryUsage)
+/** From 0 to 1. */
+export const eventLoopUtilization = gauge(instruments.eventLoopUtilization)
 export const leaseTakeovers = counter(instruments.leaseTakeovers)
 
 /** Seconds. */

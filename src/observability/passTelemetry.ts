@@ -19,12 +19,15 @@ export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog) {
   yield* Metric.update(Metrics.unusableRowsFor("future"), backlog.future)
 })
 
-/** Sets the gauges of what the service was told to do, by which alerts judge it. */
-export const settingsMeasured = Effect.fnUntraced(function* (settings: {
+/** What the service was told to do. */
+export interface ToldSettings {
   readonly mode: Mode
   readonly interval: Duration.Duration
   readonly retention: Duration.Duration
-}) {
+}
+
+/** Sets the gauges of the settings by which alerts judge the service. */
+export const settingsMeasured = Effect.fnUntraced(function* (settings: ToldSettings) {
   yield* Effect.forEach(modes, (mode) => Metric.update(Metrics.modeFor(mode), mode === settings.mode ? 1 : 0))
   yield* Metric.update(Metrics.interval, Duration.toSeconds(settings.interval))
   yield* Metric.update(Metrics.retention, Duration.toSeconds(settings.retention))

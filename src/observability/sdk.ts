@@ -11,6 +11,7 @@ import { BatchSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace-
 import { ConfigProvider, Duration, Effect, Layer } from "effect"
 import { layer as diagnostics } from "./diagnostics.ts"
 import { registerAll } from "./Metrics.ts"
+import { layer as processGauges } from "./processGauges.ts"
 
 export interface TelemetryOptions {
   /** As `config/OtelSettings.ts` reads it: the endpoint of each signal, and the operator's resource attributes. */
@@ -173,7 +174,7 @@ export const layer = (options: TelemetryOptions): Layer.Layer<never> => {
     // The values are collected when this fiber goes on. Nothing waits until they are sent.
     Effect.andThen(Effect.yieldNow)
   )
-  return Layer.effectDiscard(counters).pipe(
+  return Layer.merge(Layer.effectDiscard(counters), metrics === undefined ? Layer.empty : processGauges).pipe(
     Layer.provideMerge(sdk),
     Layer.provide(diagnostics),
     // The resource attributes of the environment are already in `options`, checked.

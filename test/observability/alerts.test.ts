@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { acceptedForms } from "../../src/config/variables.ts"
 import { read, readYaml } from "../support/deployment.ts"
 import { describeWith } from "../support/needs.ts"
-import { alerts, assertKnown } from "../support/prometheus.ts"
+import { alerts, assertKnown, recorded } from "../support/prometheus.ts"
 import { metricsIn } from "../support/promql.ts"
 import * as Promtool from "../support/promtool.ts"
 
@@ -23,7 +23,10 @@ const { tests } = await readYaml(`${folder}/rules.test.yml`, Cases)
 const runbooks = await read("docs/runbooks.md")
 
 describe("the alerts", () => {
-  it.each(alerts)("$alert asks for metrics that there are", ({ expr }) => {
+  it.each([
+    ...alerts.map(({ alert, expr }) => ({ name: alert, expr })),
+    ...recorded.map(({ record, expr }) => ({ name: record, expr }))
+  ])("$name asks for metrics that there are", ({ expr }) => {
     assert.isNotEmpty(metricsIn(expr))
     assertKnown(expr)
   })
@@ -32,7 +35,8 @@ describe("the alerts", () => {
     "$alert has a section among the runbooks, and says how bad it is",
     ({ alert, annotations, labels }) => {
       assert.include(runbooks, `\n## ${alert}\n`)
-      assert.strictEqual(annotations.runbook, `docs/runbooks.md#${alert.toLowerCase()}`)
+      assert.strictEqual(annotations.runbook_url, `docs/runbooks.md#${alert.toLowerCase()}`)
+      assert.isNotEmpty(annotations.description)
       assert.include(["critical", "warning"], labels["severity"])
     }
   )

@@ -12,6 +12,8 @@ const Target = Schema.Struct({
   expr: Schema.optionalKey(Schema.String),
   rawSql: Schema.optionalKey(Schema.String),
   legendFormat: Schema.optionalKey(Schema.String),
+  service: Schema.optionalKey(Schema.String),
+  operation: Schema.optionalKey(Schema.String),
   exemplar: Schema.optionalKey(Schema.Boolean)
 })
 
@@ -45,12 +47,23 @@ const Panel = Schema.Struct({
   targets: Schema.optionalKey(Schema.Array(Target))
 })
 
+/** A folded row has its panels inside. */
+const Row = Schema.Struct({ ...Panel.fields, panels: Schema.optionalKey(Schema.Array(Panel)) })
+
+const Variable = Schema.Struct({
+  name: Schema.String,
+  type: Schema.String,
+  current: Schema.optionalKey(Schema.Struct({ value: Schema.String }))
+})
+
 const Dashboard = Schema.Struct({
   uid: Schema.String,
   editable: Schema.Boolean,
   links: Schema.Array(Link),
-  templating: Schema.Struct({ list: Schema.Array(Schema.Struct({ name: Schema.String, type: Schema.String })) }),
-  panels: Schema.Array(Panel)
+  tags: Schema.Array(Schema.String),
+  templating: Schema.Struct({ list: Schema.Array(Variable) }),
+  annotations: Schema.Struct({ list: Schema.Array(Schema.Struct({ name: Schema.String, expr: Schema.String })) }),
+  panels: Schema.Array(Row)
 })
 
 const file = new URL("../../observability/grafana/dashboards/cleanup.json", import.meta.url)
@@ -58,8 +71,18 @@ const file = new URL("../../observability/grafana/dashboards/cleanup.json", impo
 /** The dashboard as far as tests look at it. */
 export const dashboard = Schema.decodeUnknownSync(Schema.fromJsonString(Dashboard))(await readFile(file, "utf8"))
 
+/** The uid of a data source, which the dashboard names by a variable. */
+const uidOf = ({ uid }: typeof DataSource.Type) =>
+  dashboard.templating.list.find(({ name, type }) => type === "datasource" && uid === `\${${name}}`)?.current?.value
+
+/** What one sees at once, and below it what each folded row has inside. */
+export const groups = [
+  dashboard.panels,
+  ...dashboard.panels.flatMap(({ panels = [] }) => (panels.length > 0 ? [panels] : []))
+]
+
 /** Its panels and rows in the order of the page. */
-export const panels = dashboard.panels.map(({ fieldConfig, targets = [], datasource, ...panel }) => {
+export const panels = groups.flat().map(({ fieldConfig, targets = [], datasource, ...panel }) => {
   const { defaults = {}, overrides = [] } = fieldConfig ?? {}
   return {
     ...panel,
@@ -74,7 +97,7 @@ export const panels = dashboard.panels.map(({ fieldConfig, targets = [], datasou
         properties.flatMap((property) => ("value" in property ? property.value : []))
       )
     ],
-    datasourceUid: datasource?.uid,
-    targets: targets.map(({ datasource, ...target }) => ({ ...target, datasourceUid: datasource.uid }))
+    datasourceUid: datasource && uidOf(datasource),
+    targets: targets.map(({ datasource, ...target }) => ({ ...target, datasourceUid: uidOf(datasource) }))
   }
 })

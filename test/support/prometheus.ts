@@ -5,28 +5,28 @@ import { instruments } from "../../src/observability/Metrics.ts"
 import { readYaml } from "./deployment.ts"
 import { groupingsIn, metricsIn } from "./promql.ts"
 
-const Rules = Schema.Struct({
-  groups: Schema.Array(
-    Schema.Struct({
-      rules: Schema.Array(
-        Schema.Struct({
-          alert: Schema.String,
-          expr: Schema.String,
-          labels: Schema.Record(Schema.String, Schema.String),
-          annotations: Schema.Struct({ summary: Schema.String, runbook: Schema.String })
-        })
-      )
-    })
-  )
+const Alert = Schema.Struct({
+  alert: Schema.String,
+  expr: Schema.String,
+  labels: Schema.Record(Schema.String, Schema.String),
+  annotations: Schema.Struct({ summary: Schema.String, description: Schema.String, runbook_url: Schema.String })
 })
+const Recorded = Schema.Struct({ record: Schema.String, expr: Schema.String })
+const Rules = Schema.Struct({
+  groups: Schema.Array(Schema.Struct({ rules: Schema.Array(Schema.Union([Alert, Recorded])) }))
+})
+const rules = (await readYaml("observability/prometheus/rules.yml", Rules)).groups.flatMap(({ rules }) => rules)
 
 /** Every alert of the rules file. */
-export const alerts = (await readYaml("observability/prometheus/rules.yml", Rules)).groups.flatMap(({ rules }) => rules)
+export const alerts = rules.flatMap((rule) => ("alert" in rule ? [rule] : []))
+
+/** Every series that its rules make. */
+export const recorded = rules.flatMap((rule) => ("record" in rule ? [rule] : []))
 
 /** A metric's labels, each with every value that it can take, where they are a closed set. */
 export type Labels = Readonly<Record<string, ReadonlyArray<string> | "any">>
 
-const units: Partial<Record<string, string>> = { s: "_seconds" }
+const units: Partial<Record<string, string>> = { s: "_seconds", By: "_bytes", 1: "_ratio" }
 
 /** The metrics of an instrument as Prometheus names what it gets over OTLP. */
 export const namesOf = ({ name, type, unit }: (typeof instruments)[keyof typeof instruments]) => {
@@ -59,7 +59,7 @@ const Collector = Schema.Struct({
 })
 const { connectors, exporters } = await readYaml("otel-collector.yaml", Collector)
 
-/** Every name that the code gives to a span. */
+/** Every name that the code gives to a span, but for the statements'. */
 export const spanNames = globSync("src/**/*.ts").flatMap((file) =>
   [...readFileSync(file, "utf8").matchAll(/\bwithSpan\(\s*(?:\w+,\s*)?"([^"]+)"/g)].map(([, name = ""]) => name)
 )
@@ -111,7 +111,13 @@ const { scrape_configs } = await readYaml("observability/prometheus/prometheus.y
 /** What Prometheus makes itself. */
 const ofPrometheus: ReadonlyArray<readonly [string, Labels]> = [
   ["up", { job: scrape_configs.map(({ job_name }) => job_name), instance: "any" }],
-  ["ALERTS", { alertname: alerts.map(({ alert }) => alert), alertstate: ["pending", "firing"], severity: "any" }]
+  [
+    "ALERTS",
+    { alertname: alerts.map(({ alert }) => alert), alertstate: ["pending", "firing"], severity: "any", job: "any" }
+  ],
+  // The resource of whatever sends over OTLP.
+  ["target_info", { job: "any", instance: "any", service_version: "any" }],
+  ...recorded.map(({ record }) => [record, { job: "any" }] as const)
 ]
 
 /** Every metric that a rule or a panel may ask for. */

@@ -1,6 +1,6 @@
 import { Cause, Clock, Duration, Effect, Layer, Option, Ref, Schedule } from "effect"
 import { type Moment, momentOf } from "../../domain/Expiry.ts"
-import { backlogMeasured } from "../../observability/passTelemetry.ts"
+import { backlogMeasured, settingsMeasured, type ToldSettings } from "../../observability/passTelemetry.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
 
@@ -11,10 +11,14 @@ export const measure = (records: RuntimeRecords["Service"], moment: Moment) =>
 /** A failure is one warning an hour at most, and a debug line besides: a database that is away must not fill the log. */
 const warnEvery = Duration.toNanosUnsafe(Duration.hours(1))
 
-/** Sets the gauges at once and then once a minute, in every mode and however long a pass or the wait for one takes. */
-export const layer = ({ retention }: { readonly retention: Duration.Duration }) =>
+/**
+ * Sets the gauges at once and then once a minute, in every mode and however long a pass or the wait for one takes; and once
+ * those of the settings.
+ */
+export const layer = ({ interval, mode, retention }: ToldSettings) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
+      yield* settingsMeasured({ interval, mode, retention })
       const records = yield* RuntimeRecords
       const quietUntil = yield* Ref.make(yield* Clock.monotonicTimeNanos)
       const failed = Effect.fnUntraced(function* (cause: Cause.Cause<StoreError>) {

@@ -1,0 +1,890 @@
+import { instruments } from "../../src/observability/Metrics.ts"
+
+/**
+ * The dashboard as code: `npm run dashboard` writes `dashboards/cleanup.json`, and a test compares the two. The names of
+ * metrics come from the table of instruments. Positions are computed: panels fill a row from left to right.
+ */
+
+type Json = string | number | boolean | null | ReadonlyArray<Json> | { readonly [key: string]: Json }
+type Fields = Readonly<Record<string, Json>>
+
+/** One of Grafana's variables. */
+const variable = (name: string) => `\${${name}}`
+
+const prometheus = { type: "prometheus", uid: variable("prometheus") }
+const jaeger = { type: "jaeger", uid: variable("jaeger") }
+const audit = { type: "grafana-postgresql-datasource", uid: variable("audit") }
+
+const suffixes: Readonly<Record<string, string>> = { s: "_seconds", By: "_bytes", 1: "_ratio" }
+
+/** The series of an instrument, under the name that Prometheus gives to what it gets over OTLP. */
+const series = (key: keyof typeof instruments, matchers = "", part: "" | "_bucket" | "_count" = "") => {
+  const { name, type, unit } = instruments[key]
+  const base = `${name.replaceAll(".", "_")}${suffixes[unit] ?? ""}${type === "counter" ? "_total" : ""}${part}`
+  const perProcess = ["inFlight", "memoryUsage", "eventLoopUtilization"].includes(key) ? `, instance=~"$instance"` : ""
+  return `${base}{job=~"$service"${perProcess}${matchers === "" ? "" : `, ${matchers}`}}`
+}
+
+/** Of spans that call somebody: the engine's have no database system. */
+const calls = (metric: string, system: "" | "postgresql", more = "") =>
+  `traces_span_metrics_${metric}{service_name=~"$service", span_kind="SPAN_KIND_CLIENT", db_system_name="${system}"${more}}`
+
+/** What a counter gained in the hour before, also if it was not there an hour ago. */
+const inLastHour = (by: string, counter: string) =>
+  `sum ${by}(last_over_time(${counter}[1h]) - (last_over_time(${counter}[1h] offset 1h) or 0 * last_over_time(${counter}[1h])))`
+
+const quantile = (share: number, buckets: string, by = "le", window = "$__rate_interval") =>
+  `histogram_quantile(${share}, sum by (${by}) (rate(${buckets}[${window}])))`
+
+interface Query {
+  readonly expr: string
+  readonly legend?: string
+  readonly more?: Fields
+}
+
+const refId = (index: number) => String.fromCharCode(65 + index)
+
+const target = ({ expr, legend, more }: Query, index: number) => ({
+  refId: refId(index),
+  datasource: prometheus,
+  expr,
+  ...(legend !== undefined && { legendFormat: legend }),
+  ...more
+})
+
+interface Panel {
+  readonly title: string
+  readonly description: string
+  readonly width: number
+  readonly height: number
+  readonly json: Fields
+}
+
+interface Common {
+  readonly title: string
+  readonly description: string
+  readonly width?: number
+  readonly height?: number
+  readonly unit?: string
+}
+
+const colour = (name: string, fixedColor: string) => override(name, { color: { mode: "fixed", fixedColor } })
+
+const override = (name: string, properties: Fields) => ({
+  matcher: { id: "byName", options: name },
+  properties: Object.entries(properties).map(([id, value]) => ({ id, value }))
+})
+
+interface Stat extends Common {
+  readonly queries: ReadonlyArray<Query>
+  readonly noValue: string
+  /** From which value on it has which colour; `text` without any. */
+  readonly thresholds?: ReadonlyArray<readonly [value: number | null, color: string]>
+  readonly overrides?: ReadonlyArray<Json>
+  /** `name`: the legend is what it says. */
+  readonly text?: "value" | "name" | "value_and_name"
+}
+
+const plain = [[null, "text"]] as const
+
+const steps = (thresholds: Stat["thresholds"] = plain) => ({
+  mode: "absolute",
+  steps: thresholds.map(([value, color]) => ({ color, value }))
+})
+
+const stat = ({ noValue, overrides = [], queries, text, thresholds, unit = "none", ...panel }: Stat): Panel => ({
+  width: 6,
+  height: 4,
+  ...panel,
+  json: {
+    type: "stat",
+    datasource: prometheus,
+    fieldConfig: {
+      defaults: {
+        unit,
+        decimals: unit === "s" ? 1 : 0,
+        noValue,
+        color: { mode: "thresholds" },
+        thresholds: steps(thresholds)
+      },
+      overrides
+    },
+    options: {
+      colorMode: thresholds === undefined ? "none" : "background",
+      graphMode: "none",
+      ...(text !== undefined && { textMode: text }),
+      reduceOptions: { calcs: ["lastNotNull"] }
+    },
+    targets: queries.map((query, index) => target({ ...query, more: { instant: true } }, index))
+  }
+})
+
+interface Graph extends Common {
+  readonly queries: ReadonlyArray<Query>
+  readonly overrides?: ReadonlyArray<Json>
+  readonly links?: ReadonlyArray<Json>
+  readonly custom?: Fields
+}
+
+const graph = ({ custom, links, overrides = [], queries, unit = "none", ...panel }: Graph): Panel => ({
+  width: 12,
+  height: 8,
+  ...panel,
+  json: {
+    type: "timeseries",
+    datasource: prometheus,
+    fieldConfig: {
+      defaults: { unit, min: 0, ...(custom !== undefined && { custom }), ...(links !== undefined && { links }) },
+      overrides
+    },
+    options: {
+      tooltip: { mode: "multi", sort: "desc" },
+      legend: { showLegend: true, displayMode: "table", placement: "bottom", calcs: ["lastNotNull", "max"] }
+    },
+    targets: queries.map(target)
+  }
+})
+
+const heatmap = (panel: Common, query: Query): Panel => ({
+  width: 8,
+  height: 8,
+  ...panel,
+  json: {
+    type: "heatmap",
+    datasource: prometheus,
+    fieldConfig: { defaults: { unit: panel.unit ?? "s" }, overrides: [] },
+    options: { yAxis: { unit: "s" }, cellValues: { unit: "none", decimals: 0 } },
+    targets: [target({ ...query, more: { format: "heatmap" } }, 0)]
+  }
+})
+
+interface Table extends Common {
+  readonly noValue: string
+  readonly overrides?: ReadonlyArray<Json>
+}
+
+const table = (
+  { noValue, overrides = [], unit = "none", ...panel }: Table,
+  datasource: Fields,
+  target: Fields
+): Panel => ({
+  width: 24,
+  height: 9,
+  ...panel,
+  json: {
+    type: "table",
+    datasource,
+    fieldConfig: { defaults: { unit, noValue }, overrides },
+    targets: [{ refId: "A", datasource, ...target }]
+  }
+})
+
+/** A table of the service's own database, of all games or of the one in the field Game. */
+const rows = (panel: Table, select: string) =>
+  table(panel, audit, { format: "table", rawQuery: true, rawSql: select.replaceAll(/\s+/g, " ").trim() })
+
+/** Grafana's own page for one query of a data source. */
+const explore = (query: Fields, from = "now-7d", to = "now") =>
+  `/explore?schemaVersion=1&orgId=1&panes=${JSON.stringify({
+    one: { datasource: jaeger.uid, queries: [{ refId: "A", datasource: jaeger, ...query }], range: { from, to } }
+  })}`
+
+const search = (operation: string, more: Fields = {}) => ({
+  queryType: "search",
+  service: variable("service"),
+  operation: `rtmanager.cleanup.${operation}`,
+  limit: 100,
+  ...more
+})
+const failedGames = search("game", { tags: "error=true" })
+
+const traceLink = {
+  links: [{ title: "Trace in Jaeger", url: explore({ query: variable("__value.raw") }), targetBlank: true }]
+}
+const gameLink = {
+  links: [
+    {
+      title: "Only this game",
+      url: `/d/rtmanager-cleanup?var-game=${variable("__value.raw")}&${variable("__url_time_range")}`
+    }
+  ]
+}
+const failedLink = [
+  {
+    title: "Failed games in Jaeger",
+    url: explore(failedGames, variable("__from"), variable("__to")),
+    targetBlank: true
+  }
+]
+
+const stacked = { fillOpacity: 60, stacking: { mode: "normal", group: "A" } }
+const patience = `max(job:rtmanager_cleanup_patience_seconds:max{job=~"$service"})`
+const tolerated = [
+  [null, "green"],
+  [2 / 3, "orange"],
+  [1, "red"]
+] as const
+const ofTolerated = override("of what is tolerated", { unit: "percentunit", decimals: 0 })
+
+const sinceSuccess = `time() - max(last_over_time(${series("lastSuccess")}[1w]))`
+const oldestDue = `max(${series("oldestDueAge", 'state="due"')})`
+const game = variable("game:sqlstring")
+
+const latency = (system: "" | "postgresql") =>
+  [0.5, 0.95].map((share) => ({
+    expr: quantile(share, calls("duration_seconds_bucket", system), "le, server_address, span_name"),
+    legend: `{{server_address}} {{span_name}} p${share * 100}`,
+    more: { exemplar: true }
+  }))
+
+const errors = (system: "" | "postgresql"): ReadonlyArray<Query> => [
+  {
+    expr: `sum by (server_address, span_name, error_type) (rate(${calls("calls_total", system, ', status_code="STATUS_CODE_ERROR"')}[$__rate_interval])) * 60 or on() label_replace(0 * sum(rate(${calls("calls_total", system)}[$__rate_interval])), "error_type", "none", "", "")`,
+    legend: "{{server_address}} {{span_name}} {{error_type}}"
+  }
+]
+
+const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: ReadonlyArray<Panel>]> = [
+  [
+    "Is it working",
+    true,
+    [
+      stat({
+        title: "Alerts",
+        description: "Every alert that fires, by name. Green is good; each name has its section in docs/runbooks.md.",
+        queries: [
+          {
+            expr: `max by (alertname) (ALERTS{alertstate="firing"}) or on() label_replace(0 * max(up), "alertname", "None fires", "", "")`,
+            legend: "{{alertname}}"
+          }
+        ],
+        noValue: "Prometheus knows nothing",
+        thresholds: [
+          [null, "green"],
+          [1, "red"]
+        ],
+        text: "name"
+      }),
+      stat({
+        title: "Mode",
+        description:
+          "What the service was told to do. Only enforce removes containers; dry_run and paused touch nothing.",
+        queries: [{ expr: `max by (mode) (${series("mode")}) == 1`, legend: "{{mode}}" }],
+        noValue: "Nothing is heard of the service",
+        thresholds: [[null, "orange"]],
+        overrides: [colour("enforce", "green")],
+        text: "name"
+      }),
+      stat({
+        title: "Passes are stopped by",
+        description:
+          "Why the last pass ended early. Nothing is good; for each reason docs/runbooks.md has an entry under CleanupPassRefused or CleanupDependencyDown.",
+        queries: [
+          {
+            expr: `max by (reason) (${series("blocked")}) == 1 or on() label_replace(0 * max(${series("blocked")}), "reason", "nothing", "", "")`,
+            legend: "{{reason}}"
+          }
+        ],
+        noValue: "No pass has ended yet",
+        thresholds: [
+          [null, "green"],
+          [1, "red"]
+        ],
+        text: "name"
+      }),
+      stat({
+        title: "Success in the last hour",
+        description:
+          "Games removed or found gone, among those attempted in the last hour; conflicts do not count. Below 80 % CleanupFailures fires if more than five failed.",
+        unit: "percentunit",
+        queries: [
+          {
+            expr: `sum(increase(${series("games", 'outcome=~"removed|already_absent"')}[1h])) / sum(increase(${series("games", 'outcome=~"failed|removed|already_absent"')}[1h]))`
+          }
+        ],
+        noValue: "No attempt in the last hour",
+        thresholds: [
+          [null, "red"],
+          [0.8, "green"]
+        ]
+      }),
+      stat({
+        title: "Since the last success",
+        description:
+          "Time since a pass that removes last came to its end, single games that failed or not, and its share of three intervals. At 100 % CleanupStalled fires.",
+        unit: "s",
+        queries: [
+          { expr: sinceSuccess, legend: "age" },
+          { expr: `(${sinceSuccess}) / ${patience}`, legend: "of what is tolerated" }
+        ],
+        noValue: "No pass has succeeded within a week",
+        thresholds: tolerated,
+        overrides: [override("age", { thresholds: steps() }), ofTolerated],
+        text: "value_and_name",
+        width: 8
+      }),
+      stat({
+        title: "Oldest due game",
+        description:
+          "For how long a pass could have cleaned the game that waits for longest, and its share of three intervals. At 100 % CleanupBacklogAgeing fires.",
+        unit: "s",
+        queries: [
+          { expr: oldestDue, legend: "age" },
+          { expr: `${oldestDue} / ${patience}`, legend: "of what is tolerated" }
+        ],
+        noValue: "Nothing is heard of the backlog",
+        thresholds: tolerated,
+        overrides: [override("age", { thresholds: steps() }), ofTolerated],
+        text: "value_and_name",
+        width: 8
+      }),
+      stat({
+        title: "Interval and retention",
+        description:
+          "The time between two passes, and for how long a stopped game's container is kept. Alerts are relative to the first.",
+        unit: "s",
+        queries: [
+          { expr: `max(${series("interval")})`, legend: "interval" },
+          { expr: `max(${series("retention")})`, legend: "retention" }
+        ],
+        noValue: "Nothing is heard of the service",
+        text: "value_and_name",
+        width: 8
+      })
+    ]
+  ],
+  [
+    "What goes next",
+    true,
+    [
+      graph({
+        title: "Backlog",
+        description:
+          "Stopped games past their retention, by state. Each pass should bring those that are due down to those that are held; the stuck ones need a person.",
+        queries: [{ expr: `max by (state) (${series("backlog")})`, legend: "{{state}}" }],
+        overrides: [colour("stuck", "red"), colour("due", "blue"), colour("held", "purple")]
+      }),
+      graph({
+        title: "Unusable rows",
+        description:
+          "Stopped records that cannot be used, by reason. None is good; they are kept, and whatever writes runtime_records needs a look.",
+        queries: [{ expr: `max by (reason) (${series("unusableRows")})`, legend: "{{reason}}" }]
+      }),
+      rows(
+        {
+          title: "Next games",
+          description:
+            "The stopped games in the order in which their retention ends, at most 50, with what keeps them back. A NULL is good: nothing does.",
+          noValue: "No game is stopped",
+          overrides: [
+            override("game_id", gameLink),
+            override("stopped_at", { unit: "dateTimeAsIso" }),
+            override("held_until", { unit: "dateTimeFromNow" }),
+            override("next_attempt_at", { unit: "dateTimeFromNow" })
+          ]
+        },
+        `select r.game_id, r.last_op_at as stopped_at, l.expires_at as held_until, b.next_attempt_at, b.attempts,
+           r.current_container_id as container_id
+         from rtmanager.runtime_records as r left join rtmanager.game_leases as l
+           on l.game_id = r.game_id and l.expires_at > now() left join rtmanager.cleanup_backoff as b on b.game_id = r.game_id
+         where r.status = 'stopped' and (${game} = '' or r.game_id = ${game}) order by r.last_op_at, r.game_id limit 50`
+      ),
+      rows(
+        {
+          title: "Held games",
+          description:
+            "Stopped games that somebody holds now, those held for longest first. The holder is the service.instance.id of a replica, or another program's.",
+          noValue: "Nobody holds a stopped game",
+          width: 12,
+          overrides: [
+            override("game_id", gameLink),
+            override("held_since", { unit: "dateTimeFromNow" }),
+            override("held_until", { unit: "dateTimeFromNow" })
+          ]
+        },
+        `select l.game_id, l.owner as holder, l.acquired_at as held_since, l.expires_at as held_until
+         from rtmanager.game_leases as l join rtmanager.runtime_records as r on r.game_id = l.game_id
+         where r.status = 'stopped' and l.expires_at > now() and (${game} = '' or l.game_id = ${game})
+         order by l.acquired_at, l.game_id limit 200`
+      ),
+      rows(
+        {
+          title: "Games that back off",
+          description:
+            "Games that have failed since their last success, most attempts first, with when they may be tried again and why they failed last. From ten attempts on a game is stuck.",
+          noValue: "No game backs off",
+          width: 12,
+          overrides: [
+            override("game_id", gameLink),
+            override("attempts", {
+              "custom.cellOptions": { type: "color-text" },
+              thresholds: steps([
+                [null, "text"],
+                [10, "red"]
+              ])
+            }),
+            override("next_attempt_at", { unit: "dateTimeFromNow" })
+          ]
+        },
+        `select game_id, attempts, next_attempt_at, last_error from rtmanager.cleanup_backoff
+         where ${game} = '' or game_id = ${game} order by attempts desc, game_id limit 200`
+      )
+    ]
+  ],
+  [
+    "Outcomes and errors by code",
+    true,
+    [
+      graph({
+        title: "Outcomes",
+        description:
+          "How attempts on games ended, per minute. Green is the work that is done; red needs a look; a conflict means that another was at work on the game.",
+        unit: "cpm",
+        custom: stacked,
+        queries: [
+          { expr: `sum by (outcome) (rate(${series("games")}[$__rate_interval])) * 60`, legend: "{{outcome}}" }
+        ],
+        overrides: [
+          colour("removed", "green"),
+          colour("already_absent", "light-green"),
+          colour("conflict", "yellow"),
+          colour("failed", "red")
+        ],
+        links: failedLink
+      }),
+      graph({
+        title: "Errors by code",
+        description:
+          "Attempts per minute that failed or met a conflict, by error code. None is good; under CleanupFailures docs/runbooks.md says where to look for which code.",
+        unit: "cpm",
+        custom: stacked,
+        queries: [
+          {
+            expr: `sum by (error_code) (rate(${series("games", 'outcome=~"failed|conflict"')}[$__rate_interval])) * 60`,
+            legend: "{{error_code}}"
+          }
+        ],
+        links: failedLink
+      }),
+      heatmap(
+        {
+          title: "Lag",
+          description:
+            "Removed games by the time from due to removed: the darker, the more. Good is up to the interval between passes; more means that the service was away or is too slow."
+        },
+        { expr: `sum by (le) (increase(${series("lag", "", "_bucket")}[$__rate_interval]))`, legend: "{{le}}" }
+      ),
+      graph({
+        title: "Lag, p50 and p95",
+        description:
+          "Within which time from due half of the removed games were removed, and 19 of 20. Good is up to the interval between passes.",
+        unit: "s",
+        width: 8,
+        queries: [
+          { expr: quantile(0.5, series("lag", "", "_bucket")), legend: "p50" },
+          { expr: quantile(0.95, series("lag", "", "_bucket")), legend: "p95" }
+        ]
+      }),
+      graph({
+        title: "Time for one game",
+        description:
+          "How long an attempt on one game took, from asking for its lease to the end. A second or two is good; nearly RTMANAGER_ENGINE_TIMEOUT means that the engine hangs.",
+        unit: "s",
+        width: 8,
+        queries: [
+          { expr: quantile(0.5, series("gameDuration", "", "_bucket")), legend: "p50" },
+          { expr: quantile(0.95, series("gameDuration", "", "_bucket")), legend: "p95" }
+        ]
+      }),
+      rows(
+        {
+          title: "Failed games",
+          description:
+            "Attempts that failed in this range of time, newest first, at most 100. A failure that repeats has a row a day; None is good.",
+          noValue: "No game failed in this range",
+          width: 16,
+          overrides: [
+            override("finished_at", { unit: "dateTimeAsIso", "custom.width": 170 }),
+            override("game_id", { "custom.width": 200, ...gameLink }),
+            override("error_code", { "custom.width": 180 }),
+            override("trace_id", traceLink)
+          ]
+        },
+        `select finished_at, game_id, error_code, error_message, trace_id from rtmanager.operation_log
+         where op_kind = 'cleanup_container' and outcome = 'failure'
+           and (${game} = '' and $__timeFilter(finished_at) or game_id = ${game}) order by id desc limit 100`
+      ),
+      table(
+        {
+          title: "Traces of failed games",
+          description: "What Jaeger has of games that failed in this range of time, each with all of its steps.",
+          noValue: "No trace in this range",
+          width: 8
+        },
+        jaeger,
+        failedGames
+      )
+    ]
+  ],
+  [
+    "Passes",
+    true,
+    [
+      graph({
+        title: "Passes by result",
+        description:
+          "Passes that ended in the hour before. Partial means that single games failed; with refused or failure nothing more was removed.",
+        width: 8,
+        queries: [{ expr: inLastHour("by (result) ", series("passDuration", "", "_count")), legend: "{{result}}" }],
+        overrides: [
+          colour("success", "green"),
+          colour("partial", "yellow"),
+          colour("refused", "orange"),
+          colour("failure", "red")
+        ]
+      }),
+      graph({
+        title: "Duration of passes",
+        description:
+          "How long the passes took that came to their end in the hour before, and the bucket of the longest. Much less than the interval is good.",
+        unit: "s",
+        width: 8,
+        queries: [
+          [0.5, "p50"],
+          [0.95, "p95"],
+          [1, "longest, at most"]
+        ].map(([share, legend]) => ({
+          expr: quantile(Number(share), series("passDuration", 'result=~"success|partial"', "_bucket"), "le", "1h"),
+          legend: String(legend)
+        }))
+      }),
+      graph({
+        title: "Passes stopped by",
+        description:
+          "Why the last pass of any replica ended early, over time: 1 while it is so. Always 0 is good; pausing is a person's doing.",
+        width: 8,
+        custom: { fillOpacity: 60, lineInterpolation: "stepAfter" },
+        queries: [
+          {
+            expr: `max by (reason) (${series("blocked")}) > 0 or 0 * max by (reason) (${series("blocked")})`,
+            legend: "{{reason}}"
+          }
+        ]
+      }),
+      graph({
+        title: "Refused passes",
+        description: "Passes that a guard refused in the hour before, by reason. None is good.",
+        queries: [{ expr: inLastHour("by (reason) ", series("passesRefused")), legend: "{{reason}}" }]
+      }),
+      graph({
+        title: "Lease takeovers",
+        description:
+          "Leases that another process had let run out and that were taken over in the hour before. Some after a crash are normal; many, again and again, mean that replicas hang or die.",
+        queries: [{ expr: inLastHour("", series("leaseTakeovers")), legend: "leases" }]
+      })
+    ]
+  ],
+  [
+    "Engine",
+    true,
+    [
+      graph({
+        title: "Engine latency",
+        description:
+          "How long the engine took for each kind of call; each dot is an example with its trace. Far below a second is good; nearly RTMANAGER_ENGINE_TIMEOUT means that it hangs.",
+        unit: "s",
+        queries: latency("")
+      }),
+      graph({
+        title: "Engine errors",
+        description:
+          "Calls to the engine that failed, per minute, by kind and error type. None is good; a container that runs or is gone is an answer and no error.",
+        unit: "cpm",
+        queries: errors("")
+      })
+    ]
+  ],
+  [
+    "Database by statement",
+    true,
+    [
+      graph({
+        title: "Database latency",
+        description:
+          "How long the database took for each kind of statement; each dot is an example with its trace. Milliseconds are good; nearly RTMANAGER_DATABASE_TIMEOUT means locks or overload.",
+        unit: "s",
+        queries: latency("postgresql")
+      }),
+      graph({
+        title: "Database errors",
+        description:
+          "Statements that failed, per minute, by kind and error type. None is good; a lease that another holds is an answer and no error.",
+        unit: "cpm",
+        queries: errors("postgresql")
+      })
+    ]
+  ],
+  [
+    "Process",
+    false,
+    [
+      stat({
+        title: "Replicas",
+        description:
+          "Replicas that reported within the last two minutes; commands do not count. Fewer than before for long means that CleanupReplicaGone fires.",
+        queries: [{ expr: `count(count by (job, instance) (last_over_time(${series("interval")}[2m])))` }],
+        noValue: "Nothing is heard of the service",
+        height: 8
+      }),
+      graph({
+        title: "Games in flight",
+        description:
+          "Games that are being cleaned at this moment, by process. 0 between passes is good; a figure that stays while nothing ends means that the engine or the database hangs.",
+        width: 6,
+        queries: [{ expr: `sum by (instance) (${series("inFlight")})`, legend: "{{instance}}" }]
+      }),
+      graph({
+        title: "Memory",
+        description: "Physical memory of each process. It does not grow with the backlog.",
+        unit: "bytes",
+        width: 6,
+        queries: [{ expr: `max by (instance) (${series("memoryUsage")})`, legend: "{{instance}}" }]
+      }),
+      graph({
+        title: "Event loop",
+        description:
+          "Share of the time in which a process had something to do. Below 80 % is good, also in a large pass.",
+        unit: "percentunit",
+        width: 6,
+        queries: [{ expr: `max by (instance) (${series("eventLoopUtilization")})`, legend: "{{instance}}" }]
+      })
+    ]
+  ],
+  [
+    "Telemetry",
+    false,
+    [
+      stat({
+        title: "Parts of the stack",
+        description:
+          "Whether Prometheus reaches the parts that telemetry goes through. Without one of them graphs or traces are missing; cleaning goes on.",
+        queries: [{ expr: `min by (job) (up{job=~"otel-collector|jaeger|prometheus"})`, legend: "{{job}}" }],
+        noValue: "Prometheus reaches nothing",
+        thresholds: [
+          [null, "red"],
+          [1, "green"]
+        ],
+        text: "name",
+        width: 8,
+        height: 8
+      }),
+      graph({
+        title: "Collector queues",
+        description:
+          "How full the collector's queues towards Jaeger and Prometheus are. Near 0 is good; one that grows means that its backend is away, and from 80 % on TelemetryDropped fires.",
+        unit: "percentunit",
+        width: 8,
+        queries: [
+          {
+            expr: "max by (exporter, data_type) (otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)",
+            legend: "{{exporter}} {{data_type}}"
+          }
+        ]
+      }),
+      graph({
+        title: "Collector memory",
+        description:
+          "Memory that the collector takes. Well below its limit in docker-compose.yml is good; near to it the collector refuses what it is sent.",
+        unit: "bytes",
+        width: 8,
+        queries: [{ expr: "max(otelcol_process_memory_rss)", legend: "resident" }]
+      }),
+      graph({
+        title: "Refused by the collector",
+        description:
+          "Spans and metric points that the collector did not take since it was started. 0 is good; after a step up the service offers spans again, and metrics with its next export.",
+        queries: [
+          { expr: "sum(otelcol_receiver_refused_spans) or 0 * max(otelcol_process_memory_rss)", legend: "spans" },
+          {
+            expr: "sum(otelcol_receiver_refused_metric_points) or 0 * max(otelcol_process_memory_rss)",
+            legend: "metric points"
+          }
+        ]
+      }),
+      graph({
+        title: "Lost by the collector",
+        description:
+          "Spans and metric points that the collector gave up since it was started, because a queue was full or a backend refused them for good. 0 is good; each step up is a gap.",
+        queries: ["spans", "metric_points"].map((what) => ({
+          expr: `sum({__name__=~"otelcol_exporter_(enqueue|send)_failed_${what}"}) or 0 * max(otelcol_process_memory_rss)`,
+          legend: what.replace("_", " ")
+        }))
+      })
+    ]
+  ],
+  [
+    "Audit log (PostgreSQL)",
+    false,
+    [
+      rows(
+        {
+          title: "Audit rows",
+          description:
+            "What was done to games in this range of time, or to the one in the field Game at any time, newest first, at most 200. A failure that repeats has a row a day; Jaeger keeps traces for a week.",
+          noValue: "No row in this range",
+          height: 11,
+          overrides: [
+            override("finished_at", { unit: "dateTimeAsIso", "custom.width": 170 }),
+            override("game_id", { "custom.width": 220, ...gameLink }),
+            override("op_source", { "custom.width": 100 }),
+            override("outcome", {
+              "custom.width": 90,
+              "custom.cellOptions": { type: "color-text" },
+              mappings: [{ type: "value", options: { success: { color: "green" }, failure: { color: "red" } } }]
+            }),
+            override("error_code", { "custom.width": 190 }),
+            override("trace_id", traceLink)
+          ]
+        },
+        `select finished_at, game_id, op_source, outcome, error_code, error_message, container_id, trace_id
+         from rtmanager.operation_log where op_kind = 'cleanup_container'
+           and (${game} = '' and $__timeFilter(finished_at) or game_id = ${game}) order by id desc limit 200`
+      )
+    ]
+  ]
+]
+
+/** Panels side by side while they fit, then the next line. */
+const placed = (panels: ReadonlyArray<Panel>, top: number) =>
+  panels.reduce<{
+    readonly x: number
+    readonly y: number
+    readonly line: number
+    readonly done: ReadonlyArray<Fields>
+  }>(
+    ({ done, line, x, y }, { description, height, json, title, width }) => {
+      const isNew = x + width > 24
+      const at = isNew ? { x: 0, y: y + line } : { x, y }
+      const { type, ...rest } = json
+      const panel = { type: type ?? "", title, description, gridPos: { ...at, w: width, h: height }, ...rest }
+      return { x: at.x + width, y: at.y, line: isNew ? height : Math.max(line, height), done: [...done, panel] }
+    },
+    { x: 0, y: top, line: 0, done: [] }
+  )
+
+const page = sections.reduce<{ readonly y: number; readonly panels: ReadonlyArray<Fields> }>(
+  ({ panels, y }, [title, isOpen, inside]) => {
+    const { done, line, y: last } = placed(inside, y + 1)
+    const row = { type: "row", title, gridPos: { x: 0, y, w: 24, h: 1 }, collapsed: !isOpen }
+    return isOpen
+      ? { y: last + line, panels: [...panels, { ...row, panels: [] }, ...done] }
+      : { y: y + 1, panels: [...panels, { ...row, panels: done }] }
+  },
+  { y: 0, panels: [] }
+)
+
+/** Ids in the order of the page, from 1. */
+const numbered = (panels: ReadonlyArray<Fields>, from: number): readonly [ReadonlyArray<Fields>, number] =>
+  panels.reduce<readonly [ReadonlyArray<Fields>, number]>(
+    ([done, id], panel) => {
+      const [inside, next] = numbered((panel["panels"] ?? []) as ReadonlyArray<Fields>, id + 1)
+      return [[...done, { id, ...panel, ...("panels" in panel && { panels: inside }) }], next]
+    },
+    [[], from]
+  )
+
+const dataSource = (name: string, label: string, { type }: typeof prometheus) => ({
+  type: "datasource",
+  name,
+  label,
+  query: type,
+  current: { text: label, value: name }
+})
+
+const labelValues = (name: string, label: string, query: string) => ({
+  type: "query",
+  name,
+  label,
+  datasource: prometheus,
+  query: { query, refId: name },
+  refresh: 2,
+  sort: 1,
+  multi: true,
+  includeAll: true,
+  allValue: ".*",
+  current: { text: "All", value: "$__all" }
+})
+
+const annotation = (name: string, iconColor: string, expr: string, titleFormat: string) => ({
+  name,
+  datasource: prometheus,
+  enable: true,
+  iconColor,
+  expr,
+  step: "60s",
+  titleFormat,
+  textFormat: "{{job}} {{instance}}"
+})
+
+const newly = (expr: string) => `(${expr}) unless (${expr.replaceAll("}", "} offset 2m")})`
+const link = (title: string, url: string, tooltip: string) => ({
+  type: "link",
+  title,
+  url,
+  tooltip,
+  icon: "external link",
+  targetBlank: true,
+  asDropdown: false,
+  includeVars: false,
+  keepTime: false,
+  tags: []
+})
+
+export const dashboard = {
+  uid: "rtmanager-cleanup",
+  title: "RTManager container cleanup",
+  description:
+    "Whether containers of finished games are removed, what is overdue, what failed and why. To stop all removals at once, and what to do for each alert: docs/runbooks.md.",
+  tags: ["rtmanager"],
+  schemaVersion: 41,
+  editable: false,
+  graphTooltip: 1,
+  refresh: "15s",
+  time: { from: "now-3h", to: "now" },
+  links: [
+    link("Passes in Jaeger", explore(search("pass"), "now-3h"), "Traces of the passes of the last three hours"),
+    link("Alerts", "/alerting/list?dataSource=Prometheus", "Each alert with its state and its expression")
+  ],
+  templating: {
+    list: [
+      dataSource("prometheus", "Prometheus", prometheus),
+      dataSource("jaeger", "Jaeger", jaeger),
+      dataSource("audit", "Audit log", audit),
+      labelValues("service", "Service", "label_values(rtmanager_cleanup_interval_seconds, job)"),
+      labelValues("instance", "Process", 'label_values(rtmanager_cleanup_in_flight{job=~"$service"}, instance)'),
+      {
+        type: "textbox",
+        name: "game",
+        label: "Game",
+        description: "Id of the only game to show in the tables; empty for all",
+        query: "",
+        current: { text: "", value: "" },
+        options: [{ selected: true, text: "", value: "" }]
+      }
+    ]
+  },
+  annotations: {
+    list: [
+      annotation("Start of a replica", "green", newly(series("interval")), "A replica started"),
+      annotation("Mode", "blue", newly(`${series("mode")} == 1`), "The mode is {{mode}}"),
+      annotation("Passes stopped", "red", newly(`${series("blocked")} == 1`), "Passes are stopped by {{reason}}"),
+      annotation(
+        "Deploy",
+        "purple",
+        `count by (job, service_version) (target_info{job=~"$service"}) unless count by (job, service_version) (target_info{job=~"$service"} offset 10m)`,
+        "Version {{service_version}}"
+      )
+    ]
+  },
+  panels: numbered(page.panels, 1)[0]
+}
