@@ -1,4 +1,4 @@
-import { copyFile, mkdir, writeFile } from "node:fs/promises"
+import { mkdir, writeFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { join, resolve } from "node:path"
 import { Effect } from "effect"
@@ -8,6 +8,7 @@ import { makeJaeger, makePrometheus } from "./Backends.ts"
 import { demand } from "./demand.ts"
 import { makePart } from "./Part.ts"
 import type { Programs } from "./programs.ts"
+import { scaled, scaledFlags, scaledPeriods } from "./scaled.ts"
 
 /** So many ports of loopback that nobody listened on. */
 const freePorts = (count: number) =>
@@ -39,7 +40,7 @@ const local = (port: number | undefined) => `127.0.0.1:${port}`
 
 /**
  * Collector, Jaeger and Prometheus as processes on loopback, each with the file that its container has, from which only
- * addresses and folders differ. Not started yet.
+ * addresses and folders differ, and the times of Prometheus' rules, which are scaled down. Not started yet.
  */
 export const makeStack = Effect.fnUntraced(function* (programs: Programs, service: string) {
   const folder = yield* temporaryFolder
@@ -71,13 +72,14 @@ export const makeStack = Effect.fnUntraced(function* (programs: Programs, servic
       ["8888", jaegerOwn ?? 0]
     ])
   )
-  yield* Effect.promise(() => copyFile("observability/prometheus/rules.yml", place("rules.yml")))
+  yield* write("rules.yml", scaled(yield* read("observability/prometheus/rules.yml")))
   yield* write(
     "prometheus.yml",
     yield* relocate(yield* read("observability/prometheus/prometheus.yml"), [
       ["otel-collector:8888", local(own)],
       ["jaeger:8888", local(jaegerOwn)],
-      ["localhost:9090", local(web)]
+      ["localhost:9090", local(web)],
+      ...scaledPeriods
     ])
   )
   const flags = yield* relocate((Deployment.named("prometheus").command ?? []).join("\n"), [
@@ -96,7 +98,7 @@ export const makeStack = Effect.fnUntraced(function* (programs: Programs, servic
     jaeger: yield* makePart(programs.jaeger.file, ["--config", place("jaeger.yaml")], `http://${local(query)}/`),
     prometheus: yield* makePart(
       programs.prometheus.file,
-      [...flags.split("\n"), `--web.listen-address=${local(web)}`],
+      [...flags.split("\n"), ...scaledFlags, `--web.listen-address=${local(web)}`],
       `http://${local(web)}/-/ready`
     ),
     traces: makeJaeger(`http://${local(query)}`, service),

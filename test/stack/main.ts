@@ -5,6 +5,7 @@ import { Command, Flag } from "effect/cli"
 import { game, layerEngine, world } from "../support/e2e.ts"
 import { layerServer } from "../support/postgres.ts"
 import { command, start } from "../support/service.ts"
+import { absence, everyAlert } from "./alerts.ts"
 import { demand } from "./demand.ts"
 import * as metrics from "./metrics.ts"
 import * as outages from "./outages.ts"
@@ -34,6 +35,7 @@ const e2e = Command.make(
     )
     const stack = yield* makeStack(programs, "rtmanager.containercleanup")
     yield* Effect.all([stack.jaeger.start, stack.prometheus.start, stack.collector.start])
+    yield* say("before there is a service", yield* metrics.nothingIsSaid(stack))
     const here = yield* world()
     const env = {
       ...here.env,
@@ -53,6 +55,8 @@ const e2e = Command.make(
     yield* say("Jaeger and Prometheus away", yield* outages.backendsAway(stack, here))
     yield* say("a loss", yield* outages.lossIsNoticed(stack))
     yield* say("Prometheus", yield* metrics.dataInPrometheus(stack))
+    yield* say("every alert", yield* Effect.scoped(everyAlert(stack)))
+    yield* say("no service", yield* absence(stack))
     yield* say("the collector gone", yield* outages.collectorGone(stack, service))
     yield* stack.collector.start
     const many = Array.from({ length: games }, (_, i) => `large-${i}`)

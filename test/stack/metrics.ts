@@ -8,9 +8,13 @@ import type { Stack } from "./Stack.ts"
 
 const lossCounter = /^otelcol_exporter_(?:enqueue|send)_failed_/
 
+const expressions = panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => expr ?? []))
+
+/** As Grafana would ask it of all services. */
+const filled = (expr: string) => expr.replaceAll(/\$(?:service|instance)/g, ".*").replaceAll("$__rate_interval", "10m")
+
 /** Every metric that an alert or a panel names, and every expression of a panel, return data. Asked after a loss. */
 export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics, sendGauge }: Stack) {
-  const expressions = panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => expr ?? []))
   const named = [...expressions, ...alerts.map(({ expr }) => expr)].flatMap((expr) =>
     metricsIn(expr).flatMap(({ metric }) => (metric === "ALERTS" ? [] : [metric]))
   )
@@ -22,7 +26,7 @@ export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics, sendGaug
     )
   const found = yield* Effect.forEach(names, (name) => Effect.map(seriesOf(name), ({ length }) => `${name} ${length}`))
   const losses = yield* seriesOf('{__name__=~"otelcol_exporter_(enqueue|send)_failed_.+"}')
-  for (const expression of expressions) yield* seriesOf(expression.replaceAll("$__rate_interval", "10m"))
+  for (const expression of expressions) yield* seriesOf(filled(expression))
   const unit = { key: "unit", value: { stringValue: "By" } }
   yield* sendGauge("of_another_service", { asInt: 1, timeUnixNano: `${Date.now()}000000`, attributes: [unit] })
   yield* seriesOf("of_another_service")
@@ -36,6 +40,17 @@ export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics, sendGaug
     ...losses.map(({ labels }) => `  ${labels["__name__"]} (born with the loss)`),
     `${first(own)} series of the service, and none of any service with a label unit`
   ]
+})
+
+/** No panel says anything of a service that nobody has heard of. */
+export const nothingIsSaid = Effect.fnUntraced(function* ({ metrics }: Stack) {
+  const own = /^(?:up|ALERTS|otelcol_)/
+  const ofService = expressions.filter((expr) => !metricsIn(expr).some(({ metric }) => own.test(metric)))
+  for (const expr of ofService) {
+    const said = yield* metrics.query(filled(expr))
+    yield* demand(said.length === 0, `${expr} says ${JSON.stringify(said)} without a service`)
+  }
+  return [`${ofService.length} expressions of the dashboard return nothing`]
 })
 
 /** What was counted in the very first pass is an increase, which alerts and graphs are made of. */

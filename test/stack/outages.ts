@@ -93,7 +93,7 @@ export const collectorGone = Effect.fnUntraced(function* (stack: Stack, service:
     .filter(({ event }) => event === "telemetry.problem")
     .map(({ timestamp }) => Date.parse(String(timestamp)))
   const since = times.filter((time) => time >= stopped).length
-  yield* demand(since > 0, "no warning at all")
+  yield* demand(since >= 2, `${since} warnings in more than two minutes`)
   const gaps = times.slice(1).map((time, i) => time - (times[i] ?? 0))
   // A timestamp is not the instant of the decision.
   yield* demand(

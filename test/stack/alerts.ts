@@ -1,0 +1,226 @@
+import { Duration, Effect, Redacted, Ref } from "effect"
+import { stuckAfter } from "../../src/domain/Backoff.ts"
+import { panels } from "../support/dashboard.ts"
+import * as EngineProxy from "../support/EngineProxy.ts"
+import { game, type World, world } from "../support/e2e.ts"
+import type { Gate } from "../support/Gate.ts"
+import { makePostgresProxy } from "../support/PostgresProxy.ts"
+import { PostgresServer } from "../support/postgres.ts"
+import { micros } from "../support/records.ts"
+import { type Process, start } from "../support/service.ts"
+import { demand, eventually } from "./demand.ts"
+import type { Stack } from "./Stack.ts"
+
+/** The services of this part, told apart from the one that the rest of the run looks at. */
+const watched = "rtmanager.watched"
+const pausedService = "rtmanager.paused"
+
+/** A panel's first expression as Grafana would ask it for one service. */
+export const asked = (title: string, service = watched) => {
+  const expr = panels.find((panel) => panel.title === title)?.targets[0]?.expr ?? ""
+  return expr.replaceAll("$service", service).replaceAll("$instance", ".*").replaceAll("$__rate_interval", "1m")
+}
+
+/** Where a part of the world can be taken away: every request to it is cut off. */
+const makeSwitch = Effect.map(Ref.make(false), (isAway) => ({
+  gate: ((_) => (Ref.getUnsafe(isAway) ? "cut" : "pass")) satisfies Gate,
+  away: Ref.set(isAway, true),
+  back: Ref.set(isAway, false)
+}))
+
+const firing = (alert: string, labels: string) => `ALERTS{alertname="${alert}", alertstate="firing", ${labels}}`
+
+/** Each alert is silent, fires once `begin` has happened, and is silent again once `end` has. */
+const lives = Effect.fnUntraced(function* <R>(
+  { metrics }: Stack,
+  alerts: ReadonlyArray<string>,
+  {
+    begin,
+    during = Effect.void,
+    end,
+    labels = `job="${watched}"`
+  }: {
+    readonly begin: Effect.Effect<unknown, unknown, R>
+    readonly during?: Effect.Effect<unknown, unknown, R>
+    readonly end: Effect.Effect<unknown, unknown, R>
+    readonly labels?: string
+  }
+) {
+  const seen = (alert: string) => metrics.query(firing(alert, labels))
+  for (const alert of alerts) {
+    yield* eventually(`${alert} silent beforehand`, seen(alert), (samples) => samples.length === 0)
+  }
+  const times = (what: string, wanted: (count: number) => boolean) =>
+    Effect.forEach(
+      alerts,
+      (alert) =>
+        Effect.timed(eventually(`${alert} ${what}`, seen(alert), ({ length }) => wanted(length))).pipe(
+          Effect.map(([took]) => Duration.toSeconds(took).toFixed(0))
+        ),
+      { concurrency: "unbounded" }
+    )
+  yield* begin
+  const fired = yield* times("to fire", (count) => count > 0)
+  yield* during
+  yield* end
+  const ended = yield* times("to end", (count) => count === 0)
+  return alerts.map((alert, i) => `${alert} fired after ${fired[i]} s, and ended ${ended[i]} s after the mend`)
+})
+
+const isRed = (samples: ReadonlyArray<{ readonly labels: Readonly<Record<string, string>>; readonly value: number }>) =>
+  samples.some(({ labels, value }) => labels["error_type"] !== "none" && value > 0)
+
+/** The panel of errors is red while a part is away, with the other's as it was, and comes back. */
+const panelsOf = ({ metrics }: Stack, errors: string, others: string, reason: string) => ({
+  red: Effect.gen(function* () {
+    yield* eventually(`${errors} to be red`, metrics.query(asked(errors)), isRed)
+    yield* demand(!isRed(yield* metrics.query(asked(others))), `${others} is red too`)
+    yield* eventually(`the reason ${reason}`, metrics.query(asked("Passes are stopped by")), (samples) =>
+      samples.some(({ labels }) => labels["reason"] === reason)
+    )
+  }),
+  back: Effect.andThen(
+    eventually(
+      `${errors} to come back`,
+      metrics.query(asked(errors)),
+      (samples) => samples.length > 0 && !isRed(samples)
+    ),
+    eventually("no reason", metrics.query(asked("Passes are stopped by")), (samples) =>
+      samples.some(({ labels }) => labels["reason"] === "nothing")
+    )
+  )
+})
+
+/** What the service says of the backlog is what was put there, in a service that makes no pass. */
+const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, env: Readonly<Record<string, string>>) {
+  const here = yield* world()
+  const days = (count: number) => Duration.toMillis(Duration.days(count))
+  const now = Date.now()
+  const put = (gameId: string, daysAgo: number, backoff: { readonly attempts: number; readonly at: number } | null) =>
+    here.store.put({
+      gameId,
+      status: "stopped",
+      containerId: "c".repeat(64),
+      imageRef: null,
+      backoff: backoff && { attempts: backoff.attempts, nextAttemptAt: backoff.at, lastError: "engine_error" },
+      lastOpAt: micros(now - days(daysAgo))
+    })
+  yield* put("young", 29, null)
+  yield* put("due", 32, null)
+  yield* put("held", 70, null)
+  yield* put("again", 50, { attempts: 1, at: now - days(1) })
+  yield* put("waits", 50, { attempts: 1, at: now + days(1) })
+  yield* put("stuck", 50, { attempts: stuckAfter, at: now + days(1) })
+  yield* here.store.putLease({ gameId: "held", owner: "0a0a0a0a-0000-4000-8000-000000000000", token: 1n }, false)
+  const service = yield* start(["serve"], {
+    ...here.env,
+    ...env,
+    OTEL_SERVICE_NAME: pausedService,
+    RTMANAGER_CLEANUP_MODE: "paused"
+  })
+  const states = eventually(
+    "the gauges of the backlog",
+    metrics.query(asked("Backlog", pausedService)),
+    (samples) => samples.length === 4
+  )
+  const counted = Object.fromEntries((yield* states).map(({ labels, value }) => [labels["state"], value]))
+  const wanted = { due: 3, held: 1, backing_off: 1, stuck: 1 }
+  yield* demand(
+    Object.entries(wanted).every(([state, count]) => counted[state] === count),
+    `the gauges say ${JSON.stringify(counted)}, not ${JSON.stringify(wanted)}`
+  )
+  const [oldest] = yield* metrics.query(asked("Oldest due game", pausedService))
+  const age = (oldest?.value ?? 0) / 86_400
+  yield* demand(age > 1.99 && age < 2.01, `the oldest due game is ${age} days old, not 2`)
+  yield* eventually("the mode", metrics.query(asked("Mode", pausedService)), (samples) =>
+    samples.some(({ labels }) => labels["mode"] === "paused")
+  )
+  // Longer than the patience of a service that is meant to remove.
+  yield* Effect.sleep("25 seconds")
+  const stalled = yield* metrics.query(firing("CleanupStalled", `job="${pausedService}"`))
+  yield* demand(stalled.length === 0, "a paused service is called stalled")
+  yield* service.signal("SIGTERM")
+  yield* service.ended
+  return [`in a paused service the gauges are what was put there: ${JSON.stringify(counted)}; it is not stalled`]
+})
+
+/** As an operator would move them out of the way. */
+const forget = ({ sql }: World) =>
+  Effect.all([sql`delete from ${sql("runtime_records")}`, sql`delete from ${sql("cleanup_backoff")}`])
+
+/**
+ * Takes the database, the engine, a replica, the service and Jaeger away, one after the other, and makes games fail: the
+ * panels turn red and come back, and every alert fires and ends. All times of the rules are a sixtieth.
+ */
+export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
+  const here = yield* world()
+  const { url } = yield* PostgresServer
+  const database = yield* makeSwitch
+  const engine = yield* makeSwitch
+  const postgres = yield* makePostgresProxy(url, database.gate)
+  const { socketPath } = yield* EngineProxy.serve(here.engine.host, { age: "40 days", gate: engine.gate })
+  const telemetry = { OTEL_EXPORTER_OTLP_ENDPOINT: stack.otlp, OTEL_METRIC_EXPORT_INTERVAL: "1000" }
+  const replica = start(["serve"], {
+    ...here.env,
+    ...telemetry,
+    RTMANAGER_DATABASE_URL: Redacted.value(postgres.url),
+    OTEL_SERVICE_NAME: watched,
+    DOCKER_HOST: `unix://${socketPath}`,
+    RTMANAGER_CLEANUP_INTERVAL: "2s"
+  })
+  const first = yield* replica
+  const second = yield* replica
+  yield* Effect.all([first.event("cleanup.pass.success"), second.event("cleanup.pass.success")])
+
+  const ofDatabase = panelsOf(stack, "Database errors", "Engine errors", "database_down")
+  const ofEngine = panelsOf(stack, "Engine errors", "Database errors", "engine_down")
+  const [known] = yield* here.sql<{ id: string }>`select id from cleanup_engine`
+  const accept = (id: string) => here.sql`update cleanup_engine set id = ${id}`
+  const failing = Effect.gen(function* () {
+    for (const i of [1, 2, 3, 4, 5, 6, 7, 8]) yield* game(here, `running-${i}`, "running")
+    yield* game(here, "mismatched", "exited", { label: "another" })
+    yield* here.store.put({
+      gameId: "stuck",
+      status: "stopped",
+      containerId: "c".repeat(64),
+      imageRef: null,
+      backoff: { attempts: stuckAfter, nextAttemptAt: Date.now() + 86_400_000, lastError: "engine_error" },
+      lastOpAt: micros(Date.now() - 40 * 86_400_000)
+    })
+  })
+  const kill = (process: Process) => Effect.andThen(process.signal("SIGKILL"), process.ended)
+
+  const seen = [
+    yield* lives(stack, ["CleanupDependencyDown", "CleanupStalled"], {
+      begin: database.away,
+      during: ofDatabase.red,
+      end: Effect.andThen(database.back, ofDatabase.back)
+    }),
+    yield* lives(stack, ["CleanupDependencyDown", "CleanupBacklogAgeing"], {
+      begin: Effect.andThen(engine.away, game(here, "due", "exited")),
+      during: ofEngine.red,
+      end: Effect.andThen(engine.back, ofEngine.back)
+    }),
+    yield* lives(stack, ["CleanupPassRefused"], { begin: accept("another/engine"), end: accept(known?.id ?? "") }),
+    yield* lives(stack, ["CleanupFailures", "CleanupSeriousError", "CleanupGamesStuck"], {
+      begin: failing,
+      end: forget(here)
+    }),
+    yield* lives(stack, ["CleanupReplicaGone"], { begin: kill(second), end: replica }),
+    yield* lives(stack, ["TelemetryDown"], {
+      begin: stack.jaeger.stop("SIGTERM"),
+      end: stack.jaeger.start,
+      labels: 'job="jaeger"'
+    }),
+    yield* gaugesAreTrue(stack, telemetry)
+  ]
+  return seen.flat()
+})
+
+/** When nothing is left of the service, that is said. Asked after everything else, because its processes are gone then. */
+export const absence = ({ metrics }: Stack) =>
+  eventually(
+    "CleanupAbsent to fire",
+    metrics.query(firing("CleanupAbsent", `job="${watched}"`)),
+    (samples) => samples.length > 0
+  ).pipe(Effect.as(["CleanupAbsent fired after the last replica was gone"]))
