@@ -1,7 +1,7 @@
 import { Clock, type Duration, Effect, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Acquired, GameLeases, type Lease, type SettledEnd } from "../../ports/GameLeases.ts"
-import { type Commit, type CommitStatements, commitStatements, makeCommit } from "./commit.ts"
+import { type CommitStatements, commitStatements, makeCommit } from "./commit.ts"
 import { Database } from "./Database.ts"
 import { type LeaseStatements, leaseStatements, type Taken } from "./leaseStatements.ts"
 import { makeRehearse, type RehearsalStatements, rehearsalStatements } from "./rehearse.ts"
@@ -25,8 +25,6 @@ interface Parts {
  * A game that is alone never waits.
  */
 const waits = { acquire: "2 millis", commit: "20 millis" } as const
-
-const commitSpan = Effect.withSpan("rtmanager.cleanup.commit")
 
 /**
  * The port, over any implementation of the statements: which one is sent when, which calls share one, and after which
@@ -96,16 +94,12 @@ export const makeLeases = ({ commits, leases, owner, rehearsals, run, share }: P
     return Effect.asVoid(run("settle", "unanswered", statement))
   }
 
-  const hasCompany = () => underWay.size > 1
-  const commitShared = makeCommit({
+  const commit = makeCommit({
     run,
     share,
     statements: commits,
-    wait: Effect.suspend(() => (hasCompany() ? Effect.sleep(waits.commit) : Effect.void))
+    wait: Effect.suspend(() => (underWay.size > 1 ? Effect.sleep(waits.commit) : Effect.void))
   })
-  /** A span shows the wait for others, whose common statement is a span elsewhere. A game that is alone needs none. */
-  const commit = (call: Commit) =>
-    Effect.suspend(() => (hasCompany() ? commitSpan(commitShared(call)) : commitShared(call)))
   const ended = ({ token }: Lease) => Effect.sync(() => underWay.delete(token))
 
   return GameLeases.of({

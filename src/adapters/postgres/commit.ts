@@ -151,7 +151,7 @@ export const makeCommit = ({ run, share, statements, wait }: Options) => {
       Effect.orElseSucceed(() => [])
     )
 
-  return share({ wait, together, alone })
+  return share({ wait, together, alone, span: "rtmanager.cleanup.commit" })
 }
 
 const toRow = ({ containerId, lease, row }: Commit) => ({
