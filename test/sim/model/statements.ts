@@ -75,7 +75,8 @@ export const backlog = (tables: Tables, now: number, moment: Moment): Backlog =>
     .sort((a, b) => (b.backoff?.attempts ?? 0) - (a.backoff?.attempts ?? 0) || compare(a.gameId, b.gameId))
   const isHeld = ({ gameId }: RuntimeRecord) => (tables.leases.get(gameId)?.expiresAt ?? 0) > now
   const oldest = (records: ReadonlyArray<RuntimeRecord>) =>
-    Math.max(0, ...records.map((record) => (moment.now - (dueSince(record, moment) ?? 0)) / 1000))
+    // PostgreSQL's times have whole microseconds.
+    Math.max(0, ...records.map((record) => Math.round((moment.now - (dueSince(record, moment) ?? 0)) * 1000) / 1e6))
   return {
     due: due.length,
     backingOff: expired.filter((record) => isBackedOff(record, moment) && !isStuck(record.backoff)).length,
