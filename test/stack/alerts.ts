@@ -168,9 +168,10 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
     DOCKER_HOST: `unix://${socketPath}`,
     RTMANAGER_CLEANUP_INTERVAL: "2s"
   })
-  const first = yield* replica
+  yield* replica
   const second = yield* replica
-  yield* Effect.all([first.event("cleanup.pass.success"), second.event("cleanup.pass.success")])
+  const succeeded = stack.metrics.query(`rtmanager_cleanup_pass_last_success_seconds{job="${watched}"}`)
+  yield* eventually("a success of both replicas", succeeded, ({ length }) => length === 2)
 
   const ofDatabase = panelsOf(stack, "Database errors", "Engine errors", "database_down")
   const ofEngine = panelsOf(stack, "Engine errors", "Database errors", "engine_down")

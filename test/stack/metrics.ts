@@ -30,6 +30,8 @@ export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics, sendGaug
   const unit = { key: "unit", value: { stringValue: "By" } }
   yield* sendGauge("of_another_service", { asInt: 1, timeUnixNano: `${Date.now()}000000`, attributes: [unit] })
   yield* seriesOf("of_another_service")
+  const ofCollector = yield* metrics.query('count({collector_instance_id!=""})')
+  yield* demand(ofCollector.length === 0, `${first(ofCollector)} series are of one run of the collector`)
   const own = yield* metrics.query('count({__name__=~"rtmanager_.+"})')
   const labelled = yield* metrics.query('count({unit!=""})')
   yield* demand(labelled.length === 0, `${first(labelled)} series have a label unit`)

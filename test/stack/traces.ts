@@ -38,7 +38,7 @@ export const gamesOf = (spans: ReadonlyArray<Span>) => spans.filter(({ name }) =
 /** What a game goes through that ends so. */
 const stepsTo: Readonly<Record<string, string>> = {
   removed: "commit inspect lease remove",
-  already_absent: "commit find info inspect lease network",
+  already_absent: "commit find info inspect lease network witnesses",
   failed: "inspect lease settle"
 }
 

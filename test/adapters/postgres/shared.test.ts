@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Option, type Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { type SharedOptions, shared } from "../../../src/adapters/postgres/shared.ts"
 import { StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
+import { makeTracer } from "../../support/tracer.ts"
 
 const down = new StoreError({ operation: "test", reason: new Unavailable({ cause: new Error("down") }) })
 
@@ -18,7 +19,7 @@ const makeCalls = (options: Partial<SharedOptions<string, string>> = {}) => {
         sent.push(what)
         return send(what)
       })
-  return { sent, call: shared<string, string>({ wait, together: noted(together), alone: noted(alone) }) }
+  return { sent, call: shared<string, string>({ ...options, wait, together: noted(together), alone: noted(alone) }) }
 }
 
 const names = (count: number) => Array.from({ length: count }, (_, i) => `call-${i}`)
@@ -105,6 +106,70 @@ describe("calls that share a statement", () => {
       })
       const answers = yield* all((name) => Effect.orElseSucceed(call(name), () => "failed"), ["a", "b", "c"])
       assert.deepStrictEqual(answers, ["a", "failed", "c"])
+    })
+  )
+})
+
+describe("the spans of calls that share a statement", () => {
+  const inGame = (gameId: string) => (call: Effect.Effect<string, StoreError>) =>
+    call.pipe(Effect.withSpan("lease"), Effect.withSpan("game", { attributes: { "rtmanager.game.id": gameId } }))
+
+  const traced = Effect.fnUntraced(function* (span?: string) {
+    const { spans, tracer } = makeTracer()
+    const { call } = makeCalls({
+      wait: Effect.sleep("20 millis"),
+      together: (calls) =>
+        Effect.succeed(calls).pipe(Effect.delay("5 millis"), Effect.withSpan("statement", { kind: "client" })),
+      ...(span !== undefined && { span })
+    })
+    const games = Effect.forEach(["a", "b"], (gameId) => inGame(gameId)(call(gameId)), { concurrency: "unbounded" })
+    const fiber = yield* Effect.forkChild(games.pipe(Effect.withSpan("pass"), Effect.withTracer(tracer)))
+    yield* TestClock.adjust("25 millis")
+    yield* Fiber.join(fiber)
+    const named = (name: string) => spans.filter((span) => span.name === name)
+    return { named }
+  })
+
+  const parentOf = (span: Tracer.Span | undefined) => Option.getOrUndefined(span?.parent ?? Option.none())
+
+  it.effect("are one beside their games, with a link to each", () =>
+    Effect.gen(function* () {
+      const { named } = yield* traced()
+      const [statement, ...others] = named("statement")
+      assert.deepStrictEqual([others, parentOf(statement)?.spanId], [[], named("pass")[0]?.spanId])
+      assert.deepStrictEqual(
+        statement?.links.map(({ span }) => span.spanId),
+        named("game").map(({ spanId }) => spanId)
+      )
+      assert.strictEqual(statement?.attributes.get("db.operation.batch.size"), 2)
+    })
+  )
+
+  it.effect("are a share for each caller too if they have a name, from the question to the answer", () =>
+    Effect.gen(function* () {
+      const { named } = yield* traced("commit")
+      const shares = named("commit")
+      assert.deepStrictEqual(
+        shares.map((share) => parentOf(share)?.spanId),
+        named("lease").map(({ spanId }) => spanId)
+      )
+      for (const { attributes, status } of shares) {
+        assert(status._tag === "Ended")
+        assert.strictEqual(status.endTime - status.startTime, 25_000_000n)
+        assert.strictEqual(attributes.get("rtmanager.cleanup.waited"), 0.02)
+      }
+    })
+  )
+
+  it.effect("are none of its own for one that goes alone", () =>
+    Effect.gen(function* () {
+      const { spans, tracer } = makeTracer()
+      const { call } = makeCalls({ span: "commit" })
+      yield* inGame("a")(call("a")).pipe(Effect.withTracer(tracer))
+      assert.deepStrictEqual(
+        spans.map(({ name }) => name),
+        ["game", "lease"]
+      )
     })
   )
 })
