@@ -43,6 +43,13 @@ const Series = Schema.Struct({
     result: Schema.Array(Schema.Struct({ metric: Labels, value: Schema.Tuple([Schema.Number, Schema.String]) }))
   })
 })
+const Ranges = Schema.Struct({
+  data: Schema.Struct({
+    result: Schema.Array(
+      Schema.Struct({ metric: Labels, values: Schema.Array(Schema.Tuple([Schema.Number, Schema.String])) })
+    )
+  })
+})
 const Exemplars = Schema.Struct({
   data: Schema.Array(Schema.Struct({ exemplars: Schema.Array(Schema.Struct({ labels: Labels })) }))
 })
@@ -63,6 +70,16 @@ export const makePrometheus = (url: string) => ({
       const answer = yield* ask(`${url}/api/v1/query`, { query, ...(moment && { time: String(moment / 1000) }) })
       const { data } = yield* decode(Series, answer)
       return data.result.map(({ metric, value }): Sample => ({ labels: metric, value: Number(value[1]) }))
+    }),
+  /** Its values over a time (Unix seconds), so many seconds apart. */
+  range: (query: string, start: number, end: number, step: number) =>
+    Effect.gen(function* () {
+      const times = { start: String(start), end: String(end), step: String(step) }
+      const { data } = yield* decode(Ranges, yield* ask(`${url}/api/v1/query_range`, { query, ...times }))
+      return data.result.map(({ metric, values }) => ({
+        labels: metric,
+        points: values.map(([at, value]) => [at, Number(value)] as const)
+      }))
     }),
   /** The ids of the traces that a metric's exemplars of the last hour lead to. */
   exemplars: (query: string) =>

@@ -38,11 +38,14 @@ const lives = Effect.fnUntraced(function* <R>(
     begin,
     during = Effect.void,
     end,
+    after = Effect.void,
     labels = `job="${watched}"`
   }: {
     readonly begin: Effect.Effect<unknown, unknown, R>
+    /** While the alerts come. */
     readonly during?: Effect.Effect<unknown, unknown, R>
     readonly end: Effect.Effect<unknown, unknown, R>
+    readonly after?: Effect.Effect<unknown, unknown, R>
     readonly labels?: string
   }
 ) {
@@ -60,11 +63,18 @@ const lives = Effect.fnUntraced(function* <R>(
       { concurrency: "unbounded" }
     )
   yield* begin
-  const fired = yield* times("to fire", (count) => count > 0)
-  yield* during
+  const [fired, [red]] = yield* Effect.all([times("to fire", (count) => count > 0), Effect.timed(during)], {
+    concurrency: "unbounded"
+  })
   yield* end
-  const ended = yield* times("to end", (count) => count === 0)
-  return alerts.map((alert, i) => `${alert} fired after ${fired[i]} s, and ended ${ended[i]} s after the mend`)
+  const [ended, [back]] = yield* Effect.all([times("to end", (count) => count === 0), Effect.timed(after)], {
+    concurrency: "unbounded"
+  })
+  const panel = `; its panel was red after ${Duration.toSeconds(red).toFixed(0)} s and back after ${Duration.toSeconds(back).toFixed(0)} s`
+  return alerts.map(
+    (alert, i) =>
+      `${alert} fired after ${fired[i]} s, and ended ${ended[i]} s after the mend${after === Effect.void ? "" : panel}`
+  )
 })
 
 const isRed = (samples: ReadonlyArray<{ readonly labels: Readonly<Record<string, string>>; readonly value: number }>) =>
@@ -160,6 +170,7 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
   const postgres = yield* makePostgresProxy(url, database.gate)
   const { socketPath } = yield* EngineProxy.serve(here.engine.host, { age: "40 days", gate: engine.gate })
   const telemetry = { OTEL_EXPORTER_OTLP_ENDPOINT: stack.otlp, OTEL_METRIC_EXPORT_INTERVAL: "1000" }
+  const running = yield* Ref.make<ReadonlyArray<Process>>([])
   const replica = start(["serve"], {
     ...here.env,
     ...telemetry,
@@ -167,9 +178,14 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
     OTEL_SERVICE_NAME: watched,
     DOCKER_HOST: `unix://${socketPath}`,
     RTMANAGER_CLEANUP_INTERVAL: "2s"
-  })
+  }).pipe(Effect.tap((process) => Ref.update(running, (others) => [process, ...others])))
+  const kill = (count: number) =>
+    Effect.flatMap(
+      Ref.modify(running, (all) => [all.slice(0, count), all.slice(count)]),
+      (processes) => Effect.forEach(processes, (process) => Effect.andThen(process.signal("SIGKILL"), process.ended))
+    )
   yield* replica
-  const second = yield* replica
+  yield* replica
   const succeeded = stack.metrics.query(`rtmanager_cleanup_pass_last_success_seconds{job="${watched}"}`)
   yield* eventually("a success of both replicas", succeeded, ({ length }) => length === 2)
 
@@ -189,25 +205,27 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
       lastOpAt: micros(Date.now() - 40 * 86_400_000)
     })
   })
-  const kill = (process: Process) => Effect.andThen(process.signal("SIGKILL"), process.ended)
 
   const seen = [
     yield* lives(stack, ["CleanupDependencyDown", "CleanupStalled"], {
       begin: database.away,
       during: ofDatabase.red,
-      end: Effect.andThen(database.back, ofDatabase.back)
+      end: database.back,
+      after: ofDatabase.back
     }),
     yield* lives(stack, ["CleanupDependencyDown", "CleanupBacklogAgeing"], {
       begin: Effect.andThen(engine.away, game(here, "due", "exited")),
       during: ofEngine.red,
-      end: Effect.andThen(engine.back, ofEngine.back)
+      end: engine.back,
+      after: ofEngine.back
     }),
     yield* lives(stack, ["CleanupPassRefused"], { begin: accept("another/engine"), end: accept(known?.id ?? "") }),
     yield* lives(stack, ["CleanupFailures", "CleanupSeriousError", "CleanupGamesStuck"], {
       begin: failing,
       end: forget(here)
     }),
-    yield* lives(stack, ["CleanupReplicaGone"], { begin: kill(second), end: replica }),
+    yield* lives(stack, ["CleanupReplicaGone"], { begin: kill(1), end: replica }),
+    yield* lives(stack, ["CleanupAbsent"], { begin: kill(2), end: replica }),
     yield* lives(stack, ["TelemetryDown"], {
       begin: stack.jaeger.stop("SIGTERM"),
       end: stack.jaeger.start,
@@ -217,11 +235,3 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
   ]
   return seen.flat()
 })
-
-/** When nothing is left of the service, that is said. Asked after everything else, because its processes are gone then. */
-export const absence = ({ metrics }: Stack) =>
-  eventually(
-    "CleanupAbsent to fire",
-    metrics.query(firing("CleanupAbsent", `job="${watched}"`)),
-    (samples) => samples.length > 0
-  ).pipe(Effect.as(["CleanupAbsent fired after the last replica was gone"]))

@@ -1,14 +1,15 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, Layer } from "effect"
+import { Clock, Console, Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { game, layerEngine, world } from "../support/e2e.ts"
 import { layerServer } from "../support/postgres.ts"
 import { command, start } from "../support/service.ts"
-import { absence, everyAlert } from "./alerts.ts"
+import { everyAlert } from "./alerts.ts"
 import { demand } from "./demand.ts"
 import * as metrics from "./metrics.ts"
 import * as outages from "./outages.ts"
+import { draw } from "./picture.ts"
 import { findPrograms } from "./programs.ts"
 import { makeStack } from "./Stack.ts"
 import * as traces from "./traces.ts"
@@ -20,12 +21,17 @@ const e2e = Command.make(
   "e2e:observability",
   {
     games: Flag.Int("games").pipe(Flag.withDescription("Games of the large pass"), Flag.withDefault(5000)),
+    picture: Flag.String("picture").pipe(
+      Flag.withDescription("Draw the dashboard's panels from Prometheus' data into this PNG; needs chromium"),
+      Flag.optional
+    ),
     keep: Flag.Boolean("keep").pipe(
       Flag.withDescription("Leave everything running at the end, until it is interrupted"),
       Flag.withDefault(false)
     )
   },
-  Effect.fnUntraced(function* ({ games, keep }) {
+  Effect.fnUntraced(function* ({ games, keep, picture }) {
+    const from = yield* Clock.currentTimeMillis
     const programs = yield* findPrograms
     yield* say(
       "programs",
@@ -56,7 +62,6 @@ const e2e = Command.make(
     yield* say("a loss", yield* outages.lossIsNoticed(stack))
     yield* say("Prometheus", yield* metrics.dataInPrometheus(stack))
     yield* say("every alert", yield* Effect.scoped(everyAlert(stack)))
-    yield* say("no service", yield* absence(stack))
     yield* say("the collector gone", yield* outages.collectorGone(stack, service))
     yield* stack.collector.start
     const many = Array.from({ length: games }, (_, i) => `large-${i}`)
@@ -67,6 +72,10 @@ const e2e = Command.make(
     const failures = log.filter(({ event }) => event === "cleanup.game.failed").map((line) => JSON.stringify(line))
     yield* demand(code === 0, [`the large pass ended with ${code}`, ...failures.slice(0, 5)].join("\n"))
     yield* say("a large pass", yield* traces.largePassInJaeger(stack, games))
+    if (Option.isSome(picture)) {
+      const to = yield* Clock.currentTimeMillis
+      yield* say("a picture", yield* draw(stack, picture.value, from / 1000, to / 1000))
+    }
     yield* Console.log(`\nall of it passed`)
     if (keep) yield* Effect.andThen(Console.log(`Jaeger is at ${stack.page}`), Effect.never)
   }, Effect.scoped)

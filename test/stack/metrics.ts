@@ -11,7 +11,8 @@ const lossCounter = /^otelcol_exporter_(?:enqueue|send)_failed_/
 const expressions = panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => expr ?? []))
 
 /** As Grafana would ask it of all services. */
-const filled = (expr: string) => expr.replaceAll(/\$(?:service|instance)/g, ".*").replaceAll("$__rate_interval", "10m")
+export const filled = (expr: string) =>
+  expr.replaceAll(/\$(?:service|instance)/g, ".*").replaceAll("$__rate_interval", "10m")
 
 /** Every metric that an alert or a panel names, and every expression of a panel, return data. Asked after a loss. */
 export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics, sendGauge }: Stack) {

@@ -76,7 +76,8 @@ export const lossIsNoticed = Effect.fnUntraced(function* ({ metrics, sendGauge }
   yield* sendGauge("too_old", { asInt: 1, timeUnixNano: "1000000000" })
   const firing = 'ALERTS{alertname="TelemetryDropped", alertstate="firing"}'
   const [alert] = yield* eventually("the alert of a loss", metrics.query(firing), (samples) => samples.length > 0)
-  return [`TelemetryDropped fires for a sample of 1970, refused at ${alert?.labels["exporter"]}`]
+  yield* eventually("the alert of a loss to end", metrics.query(firing), (samples) => samples.length === 0)
+  return [`TelemetryDropped fires for a sample of 1970, refused at ${alert?.labels["exporter"]}, and ends`]
 })
 
 /** The collector is gone for good: the service says so once a minute at most, and still ends in time. */

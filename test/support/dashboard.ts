@@ -58,6 +58,7 @@ const Variable = Schema.Struct({
 
 const Dashboard = Schema.Struct({
   uid: Schema.String,
+  title: Schema.String,
   editable: Schema.Boolean,
   links: Schema.Array(Link),
   tags: Schema.Array(Schema.String),
