@@ -53,9 +53,10 @@ describe("the alerts", () => {
 
   it("are met by settings that the service takes, such as the one that stops all removals", () => {
     const named = [...runbooks.matchAll(/\b(RTMANAGER_CLEANUP_MODE)=(\w+)/g)].map(([, , mode]) => mode)
-    assert.isNotEmpty(named)
-    for (const mode of named) assert.strictEqual(mode, "paused")
-    assert.match(acceptedForms.get("RTMANAGER_CLEANUP_MODE") ?? "", /\bpaused\b/)
+    assert.include(named, "paused")
+    for (const mode of named) {
+      assert.match(acceptedForms.get("RTMANAGER_CLEANUP_MODE") ?? "", new RegExp(`\\b${mode}\\b`))
+    }
     for (const { alert } of alerts)
       assert.match(runbooks.split(`\n## ${alert}\n`)[1] ?? "", /^[^#]*\n(?:1\. |- )/, `${alert}: nothing to do`)
   })

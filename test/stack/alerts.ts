@@ -233,5 +233,6 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
     }),
     yield* gaugesAreTrue(stack, telemetry)
   ]
+  yield* kill(1)
   return seen.flat()
 })

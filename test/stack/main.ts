@@ -61,7 +61,7 @@ const e2e = Command.make(
     yield* say("Jaeger and Prometheus away", yield* outages.backendsAway(stack, here))
     yield* say("a loss", yield* outages.lossIsNoticed(stack))
     yield* say("Prometheus", yield* metrics.dataInPrometheus(stack))
-    yield* say("every alert", yield* Effect.scoped(everyAlert(stack)))
+    yield* say("every alert", yield* everyAlert(stack))
     yield* say("the collector gone", yield* outages.collectorGone(stack, service))
     yield* stack.collector.start
     const many = Array.from({ length: games }, (_, i) => `large-${i}`)
