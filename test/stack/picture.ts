@@ -13,9 +13,7 @@ import type { Stack } from "./Stack.ts"
 /** Pixels of a column and of a row of the dashboard's grid. */
 const [column, row] = [66, 34]
 const caption =
-  "Drawn by npm run e2e:observability from the data that Prometheus has of that run. It is not a picture of Grafana: tables are left out, and colours and legends differ."
-
-const isDrawn = ({ type }: (typeof panels)[number]) => type === "timeseries" || type === "stat" || type === "row"
+  "Drawn by npm run e2e:observability from the data that Prometheus has of that run. It is not a picture of Grafana: tables and the heatmap are left out, and colours and legends differ."
 
 type Drawn = (typeof panels)[number]
 interface Line {
@@ -25,13 +23,19 @@ interface Line {
 
 /** The legend of a series, as Grafana fills it in. */
 const named = (legend: string | undefined, labels: Readonly<Record<string, string>>) =>
-  (legend ?? "").replaceAll(/\{\{(\w+)\}\}/g, (_, label) => labels[label] ?? "").trim() || "value"
+  (legend ?? "")
+    .replaceAll(/\{\{(\w+)\}\}/g, (_, label) => labels[label] ?? "")
+    // Where a socket of this run was helps nobody.
+    .replaceAll(/\/\S+\/|rtmanager\.cleanup\./g, "")
+    .trim() || "value"
 
 const linesOf = ({ metrics }: Stack, { targets }: Drawn, from: number, to: number) =>
-  Effect.forEach(targets, ({ expr = "", legendFormat }) =>
-    Effect.map(metrics.range(filled(expr).replaceAll("[10m]", "[1m]"), from, to, 5), (series) =>
-      series.map(({ labels, points }): Line => ({ name: named(legendFormat, labels), points }))
-    )
+  Effect.forEach(targets, ({ expr, legendFormat }) =>
+    expr === undefined
+      ? Effect.succeed([])
+      : Effect.map(metrics.range(filled(expr).replaceAll("[10m]", "[1m]"), from, to, 5), (series) =>
+          series.map(({ labels, points }): Line => ({ name: named(legendFormat, labels), points }))
+        )
   ).pipe(Effect.map((lines) => lines.flat()))
 
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
@@ -63,15 +67,20 @@ const graph = (lines: ReadonlyArray<Line>, width: number, height: number) => {
   return svg
 }
 
-const figure = ({ unit = "" }: Drawn, value: number) =>
-  unit === "s" ? `${value.toFixed(1)} s` : unit === "percentunit" ? `${(100 * value).toFixed(0)} %` : String(value)
+const figure = ({ unit = "" }: Drawn, name: string, value: number) => {
+  if (unit === "percentunit" || name.startsWith("of ")) return `${(100 * value).toFixed(0)} %`
+  return unit === "s" ? `${value.toFixed(1)} s` : ""
+}
 
 const content = (panel: Drawn, lines: ReadonlyArray<Line>, width: number, height: number) => {
   if (panel.type === "timeseries") return graph(lines, width, height)
-  const last = lines.flatMap(({ name, points }) => {
-    const [, value] = points.at(-1) ?? []
-    return value === undefined ? [] : [`<p><b>${escaped(name)}</b> ${figure(panel, value)}</p>`]
-  })
+  if (panel.type !== "stat") return `<p>(${panel.type}, not drawn)</p>`
+  const end = Math.max(...lines.flatMap(({ points }) => points.map(([seconds]) => seconds)))
+  const last = lines.flatMap(({ name, points }) =>
+    points
+      .filter(([seconds]) => seconds === end)
+      .map(([, value]) => `<p><b>${escaped(name)}</b> ${figure(panel, name, value)}</p>`)
+  )
   return last.join("") || `<p>${escaped(panel.noValue ?? "")}</p>`
 }
 
@@ -107,7 +116,7 @@ const screenshot = (html: string, file: string, width: number, height: number) =
 
 /** The dashboard's graphs and figures over the time of the run, as a PNG. Needs `chromium` on the PATH. */
 export const draw = Effect.fnUntraced(function* (stack: Stack, file: string, from: number, to: number) {
-  const drawn = panels.slice(0, dashboard.panels.length).filter(isDrawn)
+  const drawn = panels.slice(0, dashboard.panels.length)
   const boxes = yield* Effect.forEach(drawn, (panel) =>
     Effect.map(linesOf(stack, panel, from, to), (lines) => box(panel, lines))
   )
