@@ -159,22 +159,18 @@ const heatmap = (panel: Common, query: Query): Panel => ({
 })
 
 interface Table extends Common {
-  readonly noValue: string
   readonly overrides?: ReadonlyArray<Json>
 }
 
-const table = (
-  { noValue, overrides = [], unit = "none", ...panel }: Table,
-  datasource: Fields,
-  target: Fields
-): Panel => ({
+const table = ({ overrides = [], unit = "string", ...panel }: Table, datasource: Fields, target: Fields): Panel => ({
   width: 24,
   height: 9,
   ...panel,
   json: {
     type: "table",
     datasource,
-    fieldConfig: { defaults: { unit, noValue }, overrides },
+    // What stands in an empty cell.
+    fieldConfig: { defaults: { unit, noValue: "–" }, overrides },
     targets: [{ refId: "A", datasource, ...target }]
   }
 })
@@ -227,6 +223,7 @@ const tolerated = [
 const ofTolerated = override("of what is tolerated", { unit: "percentunit", decimals: 0 })
 
 const sinceSuccess = `time() - max(last_over_time(${series("lastSuccess")}[1w]))`
+const removes = `and on() max(${series("mode", 'mode="enforce"')}) == 1`
 const oldestDue = `max(${series("oldestDueAge", 'state="due"')})`
 const game = variable("game:sqlstring")
 
@@ -315,7 +312,7 @@ const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: 
         unit: "s",
         queries: [
           { expr: sinceSuccess, legend: "age" },
-          { expr: `(${sinceSuccess}) / ${patience}`, legend: "of what is tolerated" }
+          { expr: `(${sinceSuccess}) / ${patience} ${removes}`, legend: "of what is tolerated" }
         ],
         noValue: "No pass has succeeded within a week",
         thresholds: tolerated,
@@ -375,7 +372,6 @@ const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: 
           title: "Next games",
           description:
             "The stopped games in the order in which their retention ends, at most 50, with what keeps them back. A NULL is good: nothing does.",
-          noValue: "No game is stopped",
           overrides: [
             override("game_id", gameLink),
             override("stopped_at", { unit: "dateTimeAsIso" }),
@@ -394,7 +390,6 @@ const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: 
           title: "Held games",
           description:
             "Stopped games that somebody holds now, those held for longest first. The holder is the service.instance.id of a replica, or another program's.",
-          noValue: "Nobody holds a stopped game",
           width: 12,
           overrides: [
             override("game_id", gameLink),
@@ -412,7 +407,6 @@ const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: 
           title: "Games that back off",
           description:
             "Games that have failed since their last success, most attempts first, with when they may be tried again and why they failed last. From ten attempts on a game is stuck.",
-          noValue: "No game backs off",
           width: 12,
           overrides: [
             override("game_id", gameLink),
@@ -501,7 +495,6 @@ const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: 
           title: "Failed games",
           description:
             "Attempts that failed in this range of time, newest first, at most 100. A failure that repeats has a row a day; None is good.",
-          noValue: "No game failed in this range",
           width: 16,
           overrides: [
             override("finished_at", { unit: "dateTimeAsIso", "custom.width": 170 }),
@@ -518,7 +511,6 @@ const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: 
         {
           title: "Traces of failed games",
           description: "What Jaeger has of games that failed in this range of time, each with all of its steps.",
-          noValue: "No trace in this range",
           width: 8
         },
         jaeger,
@@ -731,7 +723,6 @@ const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: 
           title: "Audit rows",
           description:
             "What was done to games in this range of time, or to the one in the field Game at any time, newest first, at most 200. A failure that repeats has a row a day; Jaeger keeps traces for a week.",
-          noValue: "No row in this range",
           height: 11,
           overrides: [
             override("finished_at", { unit: "dateTimeAsIso", "custom.width": 170 }),
@@ -801,7 +792,7 @@ const dataSource = (name: string, label: string, { type }: typeof prometheus) =>
   current: { text: label, value: name }
 })
 
-const labelValues = (name: string, label: string, query: string) => ({
+const labelValues = (name: string, label: string, query: string, more: Fields) => ({
   type: "query",
   name,
   label,
@@ -809,11 +800,10 @@ const labelValues = (name: string, label: string, query: string) => ({
   query: { query, refId: name },
   refresh: 2,
   sort: 1,
-  multi: true,
-  includeAll: true,
-  allValue: ".*",
-  current: { text: "All", value: "$__all" }
+  ...more
 })
+
+const all = { multi: true, includeAll: true, allValue: ".*", current: { text: "All", value: "$__all" } }
 
 const annotation = (name: string, iconColor: string, expr: string, titleFormat: string) => ({
   name,
@@ -823,7 +813,7 @@ const annotation = (name: string, iconColor: string, expr: string, titleFormat: 
   expr,
   step: "60s",
   titleFormat,
-  textFormat: "{{job}} {{instance}}"
+  textFormat: "{{job}}"
 })
 
 const newly = (expr: string) => `(${expr}) unless (${expr.replaceAll("}", "} offset 2m")})`
@@ -860,8 +850,8 @@ export const dashboard = {
       dataSource("prometheus", "Prometheus", prometheus),
       dataSource("jaeger", "Jaeger", jaeger),
       dataSource("audit", "Audit log", audit),
-      labelValues("service", "Service", "label_values(rtmanager_cleanup_interval_seconds, job)"),
-      labelValues("instance", "Process", 'label_values(rtmanager_cleanup_in_flight{job=~"$service"}, instance)'),
+      labelValues("service", "Service", "label_values(rtmanager_cleanup_interval_seconds, job)", {}),
+      labelValues("instance", "Process", 'label_values(rtmanager_cleanup_in_flight{job=~"$service"}, instance)', all),
       {
         type: "textbox",
         name: "game",

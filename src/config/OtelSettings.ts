@@ -10,8 +10,8 @@ export interface OtelSettings {
   readonly serviceName: string | undefined
   readonly resource: Readonly<Record<string, string>>
   readonly metricInterval: Duration.Duration
-  /** Everything is sent compressed unless a variable, which the SDK reads itself, says how to send it. */
-  readonly compress: boolean
+  /** Which signals are sent compressed by us: all but those for which a variable, which the SDK reads itself, says how. */
+  readonly compress: Readonly<Record<"traces" | "metrics" | "logs", boolean>>
   /** Most finished spans that wait for the collector; more are dropped. */
   readonly spanQueue: number
   /** Variables whose value cannot be read and is ignored, as the specification requires. */
@@ -82,6 +82,7 @@ export const otelSettings = (env: typeof OtelVariables.Type): OtelSettings => {
   const general = env.OTEL_EXPORTER_OTLP_ENDPOINT?.replace(/\/$/, "")
   const endpoint = (exporter: string | undefined, own: string | undefined, path: string) =>
     off || exporter === "none" ? undefined : (own ?? (general === undefined ? undefined : `${general}/v1/${path}`))
+  const isUnset = (own: string | undefined) => (own ?? env.OTEL_EXPORTER_OTLP_COMPRESSION) === undefined
   const attributes = env.OTEL_RESOURCE_ATTRIBUTES
   const interval = env.OTEL_METRIC_EXPORT_INTERVAL
   const queue = env.OTEL_BSP_MAX_QUEUE_SIZE
@@ -92,12 +93,11 @@ export const otelSettings = (env: typeof OtelVariables.Type): OtelSettings => {
     serviceName: env.OTEL_SERVICE_NAME,
     resource: typeof attributes === "object" ? attributes : {},
     metricInterval: Duration.millis(typeof interval === "number" ? interval : 60_000),
-    compress: [
-      env.OTEL_EXPORTER_OTLP_COMPRESSION,
-      env.OTEL_EXPORTER_OTLP_TRACES_COMPRESSION,
-      env.OTEL_EXPORTER_OTLP_METRICS_COMPRESSION,
-      env.OTEL_EXPORTER_OTLP_LOGS_COMPRESSION
-    ].every((set) => set === undefined),
+    compress: {
+      traces: isUnset(env.OTEL_EXPORTER_OTLP_TRACES_COMPRESSION),
+      metrics: isUnset(env.OTEL_EXPORTER_OTLP_METRICS_COMPRESSION),
+      logs: isUnset(env.OTEL_EXPORTER_OTLP_LOGS_COMPRESSION)
+    },
     spanQueue: typeof queue === "number" ? queue : 8192,
     ignored: Object.entries({
       OTEL_RESOURCE_ATTRIBUTES: typeof attributes === "string",

@@ -95,7 +95,7 @@ export const instruments = {
     name: "rtmanager.cleanup.oldest_due_age",
     type: "gauge",
     unit: "s",
-    description: "For how long a pass could have cleaned the game that it could have cleaned for longest; 0 if none",
+    description: "How long the game that could have been cleaned first has been waiting since; 0 if there is none",
     attributes: { state: dueStates }
   },
   inFlight: {
@@ -109,7 +109,8 @@ export const instruments = {
     name: "rtmanager.cleanup.unusable_rows",
     type: "gauge",
     unit: "{row}",
-    description: "Stopped records that cannot be used; those that do not decode as of the last whole pass",
+    description:
+      "Stopped records that cannot be used; those that do not decode, as far as the last pass has listed them",
     attributes: { reason: unusableReasons }
   },
   blocked: {

@@ -33,8 +33,14 @@ export const settingsMeasured = Effect.fnUntraced(function* (settings: ToldSetti
   yield* Metric.update(Metrics.retention, Duration.toSeconds(settings.retention))
 })
 
-/** What a pass finds at its start, besides the gauges: games that need a person. */
+/**
+ * What a pass finds at its start, besides the gauges: games that need a person. What kept passes from starting is over then;
+ * whether removals are recorded again is known only at its end.
+ */
 export const passBegan = Effect.fnUntraced(function* (backlog: Backlog | undefined) {
+  for (const reason of passReasons) {
+    if (reason !== "cannot_record") yield* Metric.update(Metrics.blockedFor(reason), 0)
+  }
   if (backlog === undefined) return yield* Effect.logInfo("cleanup.pass.backlog_unknown")
   if (backlog.stuck > 0) {
     yield* Effect.logWarning("cleanup.pass.stuck_games").pipe(

@@ -22,7 +22,7 @@ export interface TelemetryOptions {
     readonly serviceName: string | undefined
     readonly resource: Readonly<Record<string, string>>
     readonly metricInterval: Duration.Duration
-    readonly compress: boolean
+    readonly compress: Readonly<Record<"traces" | "metrics" | "logs", boolean>>
     readonly spanQueue: number
   }
   readonly serviceVersion: string
@@ -118,14 +118,14 @@ const resource = ({ otel, serviceVersion, instanceId }: TelemetryOptions) => ({
 })
 
 /** What the exporters are told. They read everything else from the environment. */
-const sendingTo = (url: string, { compress }: TelemetryOptions["otel"]) => ({
+const sendingTo = (url: string, compress: boolean) => ({
   url,
   ...(compress && { compression: CompressionAlgorithm.GZIP })
 })
 
 const makeMetrics = (url: string, otel: TelemetryOptions["otel"]) => {
   const exportIntervalMillis = Duration.toMillis(otel.metricInterval)
-  const exporter = new MetricExporter(sendingTo(url, otel))
+  const exporter = new MetricExporter(sendingTo(url, otel.compress.metrics))
   const reader = new PeriodicExportingMetricReader({
     exporter,
     exportIntervalMillis,
@@ -143,13 +143,16 @@ const makeMetrics = (url: string, otel: TelemetryOptions["otel"]) => {
 }
 
 const spanProcessor = (url: string, otel: TelemetryOptions["otel"]) =>
-  new SpanProcessor(new TraceExporter(sendingTo(url, otel)), {
+  new SpanProcessor(new TraceExporter(sendingTo(url, otel.compress.traces)), {
     maxQueueSize: otel.spanQueue,
     exportTimeoutMillis: noTimeout
   })
 
 const logProcessor = (url: string, otel: TelemetryOptions["otel"]) =>
-  new BatchLogRecordProcessor({ exporter: new OTLPLogExporter(sendingTo(url, otel)), maxQueueSize: logQueue })
+  new BatchLogRecordProcessor({
+    exporter: new OTLPLogExporter(sendingTo(url, otel.compress.logs)),
+    maxQueueSize: logQueue
+  })
 
 /**
  * The SDK with an exporter for each signal that has an endpoint. Samplers, batch times and the exporters' headers,

@@ -108,7 +108,8 @@ describe("what is sent", () => {
   it.effect.each([
     [{}, true],
     [{ OTEL_EXPORTER_OTLP_COMPRESSION: "none" }, false],
-    [{ OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: "none" }, false]
+    [{ OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: "none" }, false],
+    [{ OTEL_EXPORTER_OTLP_METRICS_COMPRESSION: "none" }, true]
   ] as const)("is compressed unless a variable says otherwise: %j", ([variables, isCompressed]) =>
     Effect.gen(function* () {
       yield* withVariables(variables)

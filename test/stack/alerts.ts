@@ -145,13 +145,18 @@ const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, env: Read
   yield* eventually("the mode", metrics.query(asked("Mode", pausedService)), (samples) =>
     samples.some(({ labels }) => labels["mode"] === "paused")
   )
-  // Longer than the patience of a service that is meant to remove.
-  yield* Effect.sleep("25 seconds")
+  const held = metrics.query(firing("CleanupGameHeld", `job="${pausedService}"`))
+  yield* eventually("CleanupGameHeld to fire", held, (samples) => samples.length > 0)
+  yield* here.store.expireLeases
+  // The backlog is counted once a minute, and that is longer than the patience of a service that is meant to remove.
+  yield* eventually("CleanupGameHeld to end", held, (samples) => samples.length === 0)
   const stalled = yield* metrics.query(firing("CleanupStalled", `job="${pausedService}"`))
   yield* demand(stalled.length === 0, "a paused service is called stalled")
   yield* service.signal("SIGTERM")
   yield* service.ended
-  return [`in a paused service the gauges are what was put there: ${JSON.stringify(counted)}; it is not stalled`]
+  return [
+    `in a paused service the gauges are what was put there: ${JSON.stringify(counted)}; it is not stalled, and CleanupGameHeld fired and ended`
+  ]
 })
 
 /** As an operator would move them out of the way. */
@@ -169,7 +174,7 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
   const engine = yield* makeSwitch
   const postgres = yield* makePostgresProxy(url, database.gate)
   const { socketPath } = yield* EngineProxy.serve(here.engine.host, { age: "40 days", gate: engine.gate })
-  const telemetry = { OTEL_EXPORTER_OTLP_ENDPOINT: stack.otlp, OTEL_METRIC_EXPORT_INTERVAL: "1000" }
+  const telemetry = { OTEL_EXPORTER_OTLP_ENDPOINT: stack.otlp, OTEL_METRIC_EXPORT_INTERVAL: "500" }
   const running = yield* Ref.make<ReadonlyArray<Process>>([])
   const replica = start(["serve"], {
     ...here.env,

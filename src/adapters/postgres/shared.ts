@@ -1,6 +1,6 @@
 import { Clock, Effect, Exit, Request, RequestResolver } from "effect"
 import type { StoreError } from "../../ports/StoreError.ts"
-import { traced } from "./sharedSpans.ts"
+import { afterWait, traced } from "./sharedSpans.ts"
 
 /** The most calls that share one statement. */
 const mostTogether = 16
@@ -39,8 +39,11 @@ export const shared = <In, Out>({ alone, span, together, wait }: SharedOptions<I
 
   return (call: In): Effect.Effect<Out, StoreError> =>
     Clock.currentTimeNanos.pipe(
-      Effect.flatMap((askedAt) => Effect.request(request({ call, askedAt }), resolver)),
-      Effect.flatMap((answer) => (answer === undefined ? alone(call) : Effect.succeed(answer)))
+      Effect.flatMap((askedAt) =>
+        Effect.flatMap(Effect.request(request({ call, askedAt }), resolver), (answer) =>
+          answer === undefined ? afterWait(alone(call), askedAt) : Effect.succeed(answer)
+        )
+      )
     )
 }
 

@@ -8,6 +8,15 @@ interface Caller {
 
 const spanAround = ({ context }: Caller) => Context.getOption(context, Tracer.ParentSpan)
 
+/** Seconds from a question until the statement that answered it was sent. */
+const waited = "rtmanager.cleanup.waited"
+
+/** A statement that is sent alone, after others did not come. */
+export const afterWait = <A, E>(statement: Effect.Effect<A, E>, askedAt: bigint) =>
+  Effect.flatMap(Clock.currentTimeNanos, (now) =>
+    Effect.annotateSpans(statement, { [waited]: Number(now - askedAt) / 1e9 })
+  )
+
 /** The nearest span around this one that is a game's; the outermost if there is none. */
 const gameOf = (span: Tracer.AnySpan): Tracer.AnySpan =>
   span._tag === "ExternalSpan" || span.attributes.has("rtmanager.game.id")
@@ -25,7 +34,9 @@ const withSpanBeside = <A, E>(statement: Effect.Effect<A, E>, callers: ReadonlyA
   return statement.pipe(
     Effect.linkSpans(games),
     Effect.annotateSpans({ "db.operation.batch.size": callers.length }),
-    Effect.withParentSpan(first._tag === "Span" ? Option.getOrElse(first.parent, () => first) : first)
+    Effect.withParentSpan(first._tag === "Span" ? Option.getOrElse(first.parent, () => first) : first, {
+      captureStackTrace: false
+    })
   )
 }
 
@@ -48,7 +59,7 @@ const withShares = <A, E>(statement: Effect.Effect<A, E>, callers: ReadonlyArray
           root: false,
           sampled: parent.sampled
         })
-        share.attribute("rtmanager.cleanup.waited", Number(sentAt - startTime) / 1e9)
+        share.attribute(waited, Number(sentAt - startTime) / 1e9)
         return share
       })
     )

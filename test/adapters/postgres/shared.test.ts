@@ -161,15 +161,22 @@ describe("the spans of calls that share a statement", () => {
     })
   )
 
-  it.effect("are none of its own for one that goes alone", () =>
+  it.effect("are only the statement's for one that goes alone, which says how long it waited for others", () =>
     Effect.gen(function* () {
       const { spans, tracer } = makeTracer()
-      const { call } = makeCalls({ span: "commit" })
-      yield* inGame("a")(call("a")).pipe(Effect.withTracer(tracer))
+      const { call } = makeCalls({
+        wait: Effect.sleep("20 millis"),
+        alone: (name) => Effect.succeed(name).pipe(Effect.withSpan("statement", { kind: "client" })),
+        span: "commit"
+      })
+      const fiber = yield* Effect.forkChild(inGame("a")(call("a")).pipe(Effect.withTracer(tracer)))
+      yield* TestClock.adjust("20 millis")
+      yield* Fiber.join(fiber)
       assert.deepStrictEqual(
         spans.map(({ name }) => name),
-        ["game", "lease"]
+        ["game", "lease", "statement"]
       )
+      assert.strictEqual(spans[2]?.attributes.get("rtmanager.cleanup.waited"), 0.02)
     })
   )
 })
