@@ -829,5 +829,33 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: ' && "severity" in cause',
     to: "",
     tests: ["test/adapters/postgres/storeError.test.ts"]
+  },
+  {
+    name: "a shared statement that hangs under the game that came first",
+    file: "src/adapters/postgres/sharedSpans.ts",
+    from: "Option.getOrElse(first.parent, () => first)",
+    to: "first",
+    tests: ["test/adapters/postgres/shared.test.ts"]
+  },
+  {
+    name: "a dry run is the last success",
+    file: "src/observability/passTelemetry.ts",
+    from: "if (!report.dryRun) yield* Metric.update(Metrics.lastSuccess",
+    to: "yield* Metric.update(Metrics.lastSuccess",
+    tests: pass
+  },
+  {
+    name: "what stopped a pass is said until the next one has ended",
+    file: "src/observability/passTelemetry.ts",
+    from: 'if (reason !== "cannot_record") yield*',
+    to: "if (reason === undefined) yield*",
+    tests: pass
+  },
+  {
+    name: "a game that failed counts as overdue since its retention",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "interval '1 millisecond', b.next_attempt_at)`",
+    to: "interval '1 millisecond')`",
+    tests: ["test/adapters/postgres/Stores.test.ts"]
   }
 ]

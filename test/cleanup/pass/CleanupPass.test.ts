@@ -116,7 +116,7 @@ describe("CleanupPass", () => {
     assert.strictEqual((yield* Metric.value(Metrics.passesRefusedFor("engine_changed"))).count, 1)
   })
 
-  inWorld("says by a gauge why the last pass ended early, until one does not", function* () {
+  inWorld("says by a gauge why the last pass ended early, until one has begun to work", function* () {
     yield* runOnce
     const state = yield* StoreState
     const engine = yield* MemoryEngine
@@ -136,8 +136,14 @@ describe("CleanupPass", () => {
     assert.deepStrictEqual([result, reason, message], ["failure", "database_down", "clock: down"])
     assert.deepStrictEqual(yield* blocked, ["database_down"])
     state.intercept = () => Effect.void
-    yield* runOnce
-    assert.deepStrictEqual(yield* blocked, [])
+    yield* seed("game", 1)
+    const { letGo, reached } = yield* heldAtEngine("inspect")
+    const long = yield* Effect.forkChild(runOnce)
+    yield* reached
+    const atWork = yield* blocked
+    yield* letGo
+    yield* Fiber.join(long)
+    assert.deepStrictEqual([atWork, yield* blocked], [[], []])
   })
 
   inWorld.with({ concurrency: 4 })(
@@ -235,6 +241,7 @@ describe("CleanupPass", () => {
         "remove"
       )
       assert.strictEqual((yield* Metric.value(Metrics.gamesFor("removed", null, "auto_ttl"))).count, 0)
+      assert.strictEqual((yield* Metric.value(Metrics.lastSuccess)).value, 0)
     }
   )
 
