@@ -67,7 +67,7 @@ class TraceExporter extends OTLPTraceExporter {
 class SpanProcessor extends BatchSpanProcessor {
   override onEnd(span: ReadableSpan) {
     const hasType = span.attributes["error.type"] !== undefined
-    if (span.status.code === SpanStatusCode.OK) {
+    if (span.status.code !== SpanStatusCode.ERROR) {
       Object.assign(span.status, { code: hasType ? SpanStatusCode.ERROR : SpanStatusCode.UNSET })
     }
     if (span.status.code === SpanStatusCode.ERROR && !hasType) {

@@ -1,9 +1,10 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Clock, Context, Duration, Effect, Fiber, Layer, Option, Redacted, Tracer } from "effect"
-import { SqlError, StatementTimeoutError } from "effect/sql/SqlError"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Ref, Tracer } from "effect"
+import { isSqlError, SqlError, StatementTimeoutError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import { type Run, repeating } from "./run.ts"
 import { settingsFor } from "./session.ts"
+import { sqlStateOf } from "./storeError.ts"
 
 /** Where the server is, whom to be there, and what it has to prove. */
 export interface Server {
@@ -58,14 +59,19 @@ export class Database extends Context.Service<
 >()("rtmanager/adapters/postgres/Database") {}
 
 /**
- * Ends the waiting after `limit`, or at once when interrupted. The statement itself is cancelled in the background: on a
- * connection that no longer answers, that alone takes the driver several seconds.
+ * Ends the waiting after `limit`, which `isLate` then says, or at once when interrupted. The statement itself is cancelled in
+ * the background: on a connection that no longer answers, that alone takes the driver several seconds.
  */
-const bounded = <A>(statement: Effect.Effect<A, SqlError>, limit: Duration.Duration): Effect.Effect<A, SqlError> =>
+const bounded = <A>(
+  statement: Effect.Effect<A, SqlError>,
+  limit: Duration.Duration,
+  isLate: Ref.Ref<boolean>
+): Effect.Effect<A, SqlError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkDetach(Effect.interruptible(statement))
       const exit = yield* restore(Fiber.await(fiber).pipe(Effect.timeoutOption(limit))).pipe(
+        Effect.tap((exit) => Ref.set(isLate, Option.isNone(exit))),
         Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))
       )
       if (Option.isSome(exit)) return yield* exit.value
@@ -78,15 +84,36 @@ const bounded = <A>(statement: Effect.Effect<A, SqlError>, limit: Duration.Durat
 const spanName = (operation: string) =>
   `rtmanager.cleanup.${operation.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`
 
-/** Effect names the span of every statement after the database, which says nothing. This names it after the operation. */
-const named = <A>(operation: string, statement: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
+/** The server's SQLSTATE, or what else went wrong. */
+const errorType = (exit: Exit.Exit<unknown, unknown>, isLate: boolean) => {
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  if (isSqlError(error)) return sqlStateOf(error) ?? error.reason._tag
+  return isLate ? "StatementTimeoutError" : undefined
+}
+
+/**
+ * Effect names the span of every statement after the database, and its failures after the class of all of them, which says
+ * nothing. This names it after the operation, and a failure after what failed.
+ */
+const named = <A>(
+  operation: string,
+  statement: Effect.Effect<A, SqlError>,
+  isLate: Ref.Ref<boolean>
+): Effect.Effect<A, SqlError> =>
   Effect.updateService(statement, Tracer.Tracer, (tracer) => ({
     context: tracer.context,
     span: (options) => {
       if (options.kind !== "client") return tracer.span(options)
       const span = tracer.span({ ...options, name: spanName(operation) })
       span.attribute("db.operation.name", operation)
-      return span
+      const end = span.end.bind(span)
+      return Object.assign(span, {
+        end: (time: bigint, exit: Exit.Exit<unknown, unknown>) => {
+          const type = errorType(exit, Ref.getUnsafe(isLate))
+          if (type !== undefined) span.attribute("error.type", type)
+          end(time, exit)
+        }
+      })
     }
   }))
 
@@ -108,7 +135,9 @@ const layerDatabase = (schema: string, timeout: Duration.Duration) =>
             repeating(
               operation,
               repeat,
-              bounded(Effect.provideService(named(operation, statement), Clock.Clock, callers), limit)
+              Effect.flatMap(Ref.make(false), (isLate) =>
+                bounded(Effect.provideService(named(operation, statement, isLate), Clock.Clock, callers), limit, isLate)
+              )
             ).pipe(Effect.provideService(Clock.Clock, clock))
           )
       })

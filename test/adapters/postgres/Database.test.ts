@@ -110,6 +110,19 @@ it.layer(postgresServer(), { excludeTestServices: true })("Database", (it) => {
     }).pipe(Effect.provide(layerDatabase("any")))
   )
 
+  it.effect("says on the span of a statement that failed what the server said", () =>
+    Effect.gen(function* () {
+      const { spans, tracer } = makeTracer()
+      const sql = yield* SqlClient
+      const { run } = yield* Database.Database
+      yield* Effect.flip(run("test", "disconnected", sql`select from nowhere`)).pipe(Effect.withTracer(tracer))
+      assert.deepStrictEqual(
+        spans.map(({ attributes }) => attributes.get("error.type")),
+        ["42P01"]
+      )
+    }).pipe(Effect.provide(layerDatabase("any")))
+  )
+
   it.effect("leaves the spans of a transaction and of the caller's own steps their names", () =>
     Effect.gen(function* () {
       const { spans, tracer } = makeTracer()
@@ -129,26 +142,32 @@ it.layer(postgresServer(), { excludeTestServices: true })("Database", (it) => {
     const proxy = yield* makePostgresProxy((yield* PostgresServer).url)
     const context = yield* Layer.build(Database.layer({ ...options, server: serverAt(proxy.url) }))
     const { run } = Context.get(context, Database.Database)
-    const ask = run("test", "disconnected", Context.get(context, SqlClient)`select 1`)
+    const { spans, tracer } = makeTracer()
+    const ask = run("test", "disconnected", Context.get(context, SqlClient)`select 1`).pipe(Effect.withTracer(tracer))
     yield* ask
     proxy.frozen = true
     // The driver itself would wait seconds for its cancel before it closes.
     yield* Effect.addFinalizer(() => proxy.cut)
-    return yield* Effect.forkChild(ask, { startImmediately: true })
+    const fiber = yield* Effect.forkChild(ask, { startImmediately: true })
+    return { fiber, proxy, spans }
   })
 
   it.effect("event 17: waits for a frozen server a second longer than the statement may take", () =>
     Effect.gen(function* () {
-      const fiber = yield* frozen
+      const { fiber, proxy, spans } = yield* frozen
       yield* TestClock.adjust("61 seconds")
       const error = yield* Effect.flip(Fiber.join(fiber))
       assert.strictEqual(error.message, "test: no answer from the database within 1m 1s")
+      yield* proxy.cut
+      const [, span] = spans
+      yield* Effect.repeat(Effect.yieldNow, { until: () => span?.status._tag === "Ended" })
+      assert.strictEqual(span?.attributes.get("error.type"), "StatementTimeoutError")
     }).pipe(Effect.provide(TestClock.layer()))
   )
 
   it.effect("stops waiting for a frozen server at once when interrupted", () =>
     Effect.gen(function* () {
-      const interrupting = yield* Effect.forkChild(Fiber.interrupt(yield* frozen))
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt((yield* frozen).fiber))
       yield* Effect.replicateEffect(Effect.yieldNow, 10)
       assert.isDefined(interrupting.pollUnsafe())
     }).pipe(Effect.provide(TestClock.layer()))
