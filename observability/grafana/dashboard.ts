@@ -201,7 +201,7 @@ const gameLink = {
   links: [
     {
       title: "Only this game",
-      url: `/d/rtmanager-cleanup?var-game=${variable("__value.raw")}&${variable("__url_time_range")}`
+      url: `/d/rtmanager-cleanup?var-game=${variable("__value.raw")}&${variable("service:queryparam")}&${variable("audit:queryparam")}&${variable("__url_time_range")}`
     }
   ]
 }
@@ -223,7 +223,8 @@ const tolerated = [
 const ofTolerated = override("of what is tolerated", { unit: "percentunit", decimals: 0 })
 
 const sinceSuccess = `time() - max(last_over_time(${series("lastSuccess")}[1w]))`
-const removes = `and on() max(${series("mode", 'mode="enforce"')}) == 1`
+const removingSince = `max(job:rtmanager_cleanup_removing_since_seconds:min{job=~"$service"})`
+const stalledFor = `(time() - (max(last_over_time(${series("lastSuccess")}[1w])) > ${removingSince} or ${removingSince}))`
 const oldestDue = `max(${series("oldestDueAge", 'state="due"')})`
 const game = variable("game:sqlstring")
 
@@ -312,7 +313,7 @@ const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: 
         unit: "s",
         queries: [
           { expr: sinceSuccess, legend: "age" },
-          { expr: `(${sinceSuccess}) / ${patience} ${removes}`, legend: "of what is tolerated" }
+          { expr: `${stalledFor} / ${patience}`, legend: "of what is tolerated" }
         ],
         noValue: "No pass has succeeded within a week",
         thresholds: tolerated,
@@ -371,7 +372,7 @@ const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: 
         {
           title: "Next games",
           description:
-            "The stopped games in the order in which their retention ends, at most 50, with what keeps them back. A NULL is good: nothing does.",
+            "The stopped games in the order in which their retention ends, at most 50, with what keeps them back. A dash is good: nothing does.",
           overrides: [
             override("game_id", gameLink),
             override("stopped_at", { unit: "dateTimeAsIso" }),
@@ -850,7 +851,12 @@ export const dashboard = {
       dataSource("prometheus", "Prometheus", prometheus),
       dataSource("jaeger", "Jaeger", jaeger),
       dataSource("audit", "Audit log", audit),
-      labelValues("service", "Service", "label_values(rtmanager_cleanup_interval_seconds, job)", {}),
+      labelValues(
+        "service",
+        "Service",
+        `query_result(count by (job) (last_over_time(rtmanager_cleanup_interval_seconds[1w])))`,
+        { regex: '/job="([^"]+)"/' }
+      ),
       labelValues("instance", "Process", 'label_values(rtmanager_cleanup_in_flight{job=~"$service"}, instance)', all),
       {
         type: "textbox",

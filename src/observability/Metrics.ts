@@ -117,7 +117,7 @@ export const instruments = {
     name: "rtmanager.cleanup.pass.blocked",
     type: "gauge",
     unit: "{pass}",
-    description: "1 if the last pass ended early for this reason and none has begun to work since, else 0",
+    description: "1 if the last pass ended early for this reason, until one works; for cannot_record, until one ends",
     attributes: { reason: passReasons }
   },
   passesRefused: {

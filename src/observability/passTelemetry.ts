@@ -33,14 +33,8 @@ export const settingsMeasured = Effect.fnUntraced(function* (settings: ToldSetti
   yield* Metric.update(Metrics.retention, Duration.toSeconds(settings.retention))
 })
 
-/**
- * What a pass finds at its start, besides the gauges: games that need a person. What kept passes from starting is over then;
- * whether removals are recorded again is known only at its end.
- */
+/** What a pass finds at its start, besides the gauges: games that need a person. */
 export const passBegan = Effect.fnUntraced(function* (backlog: Backlog | undefined) {
-  for (const reason of passReasons) {
-    if (reason !== "cannot_record") yield* Metric.update(Metrics.blockedFor(reason), 0)
-  }
   if (backlog === undefined) return yield* Effect.logInfo("cleanup.pass.backlog_unknown")
   if (backlog.stuck > 0) {
     yield* Effect.logWarning("cleanup.pass.stuck_games").pipe(
@@ -48,6 +42,16 @@ export const passBegan = Effect.fnUntraced(function* (backlog: Backlog | undefin
     )
   }
 })
+
+/**
+ * Once a pass has listed games and rehearsed a removal: what kept passes from working is over. Whether removals are recorded
+ * again is known only at its end.
+ */
+export const passWorks = Effect.forEach(
+  passReasons.filter((reason) => reason !== "cannot_record"),
+  (reason) => Metric.update(Metrics.blockedFor(reason), 0),
+  { discard: true }
+)
 
 /** A long pass as one log line now and then, with how many games may be at the engine at once. */
 export const passGoesOn = ([progress, atOnce]: readonly [Progress, number]) =>

@@ -847,8 +847,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "what stopped a pass is said until the next one has ended",
     file: "src/observability/passTelemetry.ts",
-    from: 'if (reason !== "cannot_record") yield*',
-    to: "if (reason === undefined) yield*",
+    from: 'passReasons.filter((reason) => reason !== "cannot_record")',
+    to: "[]",
     tests: pass
   },
   {

@@ -5,7 +5,7 @@ import * as Report from "../../domain/PassReport.ts"
 import type { Progress } from "../../domain/Progress.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 import { LinesLogged, logGame } from "../../observability/gameTelemetry.ts"
-import { passBegan, passEnded, passGoesOn } from "../../observability/passTelemetry.ts"
+import { passBegan, passEnded, passGoesOn, passWorks } from "../../observability/passTelemetry.ts"
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
 import { KnownEngine } from "../../ports/KnownEngine.ts"
@@ -167,6 +167,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       )
     const links = [{ span: yield* Effect.orDie(Effect.currentSpan), attributes: {} }]
     yield* due(moment, recording, (page) => Ref.update(tally, (now) => Report.withPage(now, page))).pipe(
+      Stream.onFirst(() => passWorks),
       Stream.rechunk(gamesPerTrace),
       Stream.chunks,
       Stream.zipWithIndex,
