@@ -1,198 +1,25 @@
-import { instruments } from "../../src/observability/Metrics.ts"
+import { page, type Section } from "./page.ts"
+import { colour, graph, heatmap, override, rows, stat, steps, table } from "./panels.ts"
+import {
+  audit,
+  errors,
+  explore,
+  type Fields,
+  failedGames,
+  inLastHour,
+  jaeger,
+  latency,
+  prometheus,
+  quantile,
+  search,
+  series,
+  variable
+} from "./queries.ts"
 
 /**
- * The dashboard as code: `npm run dashboard` writes `dashboards/cleanup.json`, and a test compares the two. The names of
- * metrics come from the table of instruments. Positions are computed: panels fill a row from left to right.
+ * The dashboard as code: `npm run dashboard` writes `dashboards/cleanup.json`, and a test compares the two. `queries.ts` has
+ * what is asked, `panels.ts` the kinds of panels, `page.ts` where they stand.
  */
-
-type Json = string | number | boolean | null | ReadonlyArray<Json> | { readonly [key: string]: Json }
-type Fields = Readonly<Record<string, Json>>
-
-/** One of Grafana's variables. */
-const variable = (name: string) => `\${${name}}`
-
-const prometheus = { type: "prometheus", uid: variable("prometheus") }
-const jaeger = { type: "jaeger", uid: variable("jaeger") }
-const audit = { type: "grafana-postgresql-datasource", uid: variable("audit") }
-
-const suffixes: Readonly<Record<string, string>> = { s: "_seconds", By: "_bytes", 1: "_ratio" }
-
-/** The series of an instrument, under the name that Prometheus gives to what it gets over OTLP. */
-const series = (key: keyof typeof instruments, matchers = "", part: "" | "_bucket" | "_count" = "") => {
-  const { name, type, unit } = instruments[key]
-  const base = `${name.replaceAll(".", "_")}${suffixes[unit] ?? ""}${type === "counter" ? "_total" : ""}${part}`
-  const perProcess = ["inFlight", "memoryUsage", "eventLoopUtilization"].includes(key) ? `, instance=~"$instance"` : ""
-  return `${base}{job=~"$service"${perProcess}${matchers === "" ? "" : `, ${matchers}`}}`
-}
-
-/** Of spans that call somebody: the engine's have no database system. */
-const calls = (metric: string, system: "" | "postgresql", more = "") =>
-  `traces_span_metrics_${metric}{service_name=~"$service", span_kind="SPAN_KIND_CLIENT", db_system_name="${system}"${more}}`
-
-/** What a counter gained in the hour before, also if it was not there an hour ago. */
-const inLastHour = (by: string, counter: string) =>
-  `sum ${by}(last_over_time(${counter}[1h]) - (last_over_time(${counter}[1h] offset 1h) or 0 * last_over_time(${counter}[1h])))`
-
-const quantile = (share: number, buckets: string, by = "le", window = "$__rate_interval") =>
-  `histogram_quantile(${share}, sum by (${by}) (rate(${buckets}[${window}])))`
-
-interface Query {
-  readonly expr: string
-  readonly legend?: string
-  readonly more?: Fields
-}
-
-const refId = (index: number) => String.fromCharCode(65 + index)
-
-const target = ({ expr, legend, more }: Query, index: number) => ({
-  refId: refId(index),
-  datasource: prometheus,
-  expr,
-  ...(legend !== undefined && { legendFormat: legend }),
-  ...more
-})
-
-interface Panel {
-  readonly title: string
-  readonly description: string
-  readonly width: number
-  readonly height: number
-  readonly json: Fields
-}
-
-interface Common {
-  readonly title: string
-  readonly description: string
-  readonly width?: number
-  readonly height?: number
-  readonly unit?: string
-}
-
-const colour = (name: string, fixedColor: string) => override(name, { color: { mode: "fixed", fixedColor } })
-
-const override = (name: string, properties: Fields) => ({
-  matcher: { id: "byName", options: name },
-  properties: Object.entries(properties).map(([id, value]) => ({ id, value }))
-})
-
-interface Stat extends Common {
-  readonly queries: ReadonlyArray<Query>
-  readonly noValue: string
-  /** From which value on it has which colour; `text` without any. */
-  readonly thresholds?: ReadonlyArray<readonly [value: number | null, color: string]>
-  readonly overrides?: ReadonlyArray<Json>
-  /** `name`: the legend is what it says. */
-  readonly text?: "value" | "name" | "value_and_name"
-}
-
-const plain = [[null, "text"]] as const
-
-const steps = (thresholds: Stat["thresholds"] = plain) => ({
-  mode: "absolute",
-  steps: thresholds.map(([value, color]) => ({ color, value }))
-})
-
-const stat = ({ noValue, overrides = [], queries, text, thresholds, unit = "none", ...panel }: Stat): Panel => ({
-  width: 6,
-  height: 4,
-  ...panel,
-  json: {
-    type: "stat",
-    datasource: prometheus,
-    fieldConfig: {
-      defaults: {
-        unit,
-        decimals: unit === "s" ? 1 : 0,
-        noValue,
-        color: { mode: "thresholds" },
-        thresholds: steps(thresholds)
-      },
-      overrides
-    },
-    options: {
-      colorMode: thresholds === undefined ? "none" : "background",
-      graphMode: "none",
-      ...(text !== undefined && { textMode: text }),
-      reduceOptions: { calcs: ["lastNotNull"] }
-    },
-    targets: queries.map((query, index) => target({ ...query, more: { instant: true } }, index))
-  }
-})
-
-interface Graph extends Common {
-  readonly queries: ReadonlyArray<Query>
-  readonly overrides?: ReadonlyArray<Json>
-  readonly links?: ReadonlyArray<Json>
-  readonly custom?: Fields
-}
-
-const graph = ({ custom, links, overrides = [], queries, unit = "none", ...panel }: Graph): Panel => ({
-  width: 12,
-  height: 8,
-  ...panel,
-  json: {
-    type: "timeseries",
-    datasource: prometheus,
-    fieldConfig: {
-      defaults: { unit, min: 0, ...(custom !== undefined && { custom }), ...(links !== undefined && { links }) },
-      overrides
-    },
-    options: {
-      tooltip: { mode: "multi", sort: "desc" },
-      legend: { showLegend: true, displayMode: "table", placement: "bottom", calcs: ["lastNotNull", "max"] }
-    },
-    targets: queries.map(target)
-  }
-})
-
-const heatmap = (panel: Common, query: Query): Panel => ({
-  width: 8,
-  height: 8,
-  ...panel,
-  json: {
-    type: "heatmap",
-    datasource: prometheus,
-    fieldConfig: { defaults: { unit: panel.unit ?? "s" }, overrides: [] },
-    options: { yAxis: { unit: "s" }, cellValues: { unit: "none", decimals: 0 } },
-    targets: [target({ ...query, more: { format: "heatmap" } }, 0)]
-  }
-})
-
-interface Table extends Common {
-  readonly overrides?: ReadonlyArray<Json>
-}
-
-const table = ({ overrides = [], unit = "string", ...panel }: Table, datasource: Fields, target: Fields): Panel => ({
-  width: 24,
-  height: 9,
-  ...panel,
-  json: {
-    type: "table",
-    datasource,
-    // What stands in an empty cell.
-    fieldConfig: { defaults: { unit, noValue: "–" }, overrides },
-    targets: [{ refId: "A", datasource, ...target }]
-  }
-})
-
-/** A table of the service's own database, of all games or of the one in the field Game. */
-const rows = (panel: Table, select: string) =>
-  table(panel, audit, { format: "table", rawQuery: true, rawSql: select.replaceAll(/\s+/g, " ").trim() })
-
-/** Grafana's own page for one query of a data source. */
-const explore = (query: Fields, from = "now-7d", to = "now") =>
-  `/explore?schemaVersion=1&orgId=1&panes=${JSON.stringify({
-    one: { datasource: jaeger.uid, queries: [{ refId: "A", datasource: jaeger, ...query }], range: { from, to } }
-  })}`
-
-const search = (operation: string, more: Fields = {}) => ({
-  queryType: "search",
-  service: variable("service"),
-  operation: `rtmanager.cleanup.${operation}`,
-  limit: 100,
-  ...more
-})
-const failedGames = search("game", { tags: "error=true" })
 
 const traceLink = {
   links: [{ title: "Trace in Jaeger", url: explore({ query: variable("__value.raw") }), targetBlank: true }]
@@ -215,34 +42,39 @@ const failedLink = [
 
 const stacked = { fillOpacity: 60, stacking: { mode: "normal", group: "A" } }
 const patience = `max(job:rtmanager_cleanup_patience_seconds:max{job=~"$service"})`
-const tolerated = [
-  [null, "green"],
-  [2 / 3, "orange"],
-  [1, "red"]
-] as const
-const ofTolerated = override("of what is tolerated", { unit: "percentunit", decimals: 0 })
-
 const sinceSuccess = `time() - max(last_over_time(${series("lastSuccess")}[1w]))`
 const removingSince = `max(job:rtmanager_cleanup_removing_since_seconds:min{job=~"$service"})`
 const stalledFor = `(time() - (max(last_over_time(${series("lastSuccess")}[1w])) > ${removingSince} or ${removingSince}))`
 const oldestDue = `max(${series("oldestDueAge", 'state="due"')})`
 const game = variable("game:sqlstring")
 
-const latency = (system: "" | "postgresql") =>
-  [0.5, 0.95].map((share) => ({
-    expr: quantile(share, calls("duration_seconds_bucket", system), "le, server_address, span_name"),
-    legend: `{{server_address}} {{span_name}} p${share * 100}`,
-    more: { exemplar: true }
-  }))
+/** An age, and its share of what an alert tolerates. */
+const tolerated = (
+  panel: Pick<Parameters<typeof stat>[0], "title" | "description" | "noValue">,
+  age: string,
+  judged = age
+) =>
+  stat({
+    ...panel,
+    unit: "s",
+    queries: [
+      { expr: age, legend: "age" },
+      { expr: `${judged} / ${patience}`, legend: "of what is tolerated" }
+    ],
+    thresholds: [
+      [null, "green"],
+      [2 / 3, "orange"],
+      [1, "red"]
+    ],
+    overrides: [
+      override("age", { thresholds: steps() }),
+      override("of what is tolerated", { unit: "percentunit", decimals: 0 })
+    ],
+    text: "value_and_name",
+    width: 8
+  })
 
-const errors = (system: "" | "postgresql"): ReadonlyArray<Query> => [
-  {
-    expr: `sum by (server_address, span_name, error_type) (rate(${calls("calls_total", system, ', status_code="STATUS_CODE_ERROR"')}[$__rate_interval])) * 60 or on() label_replace(0 * sum(rate(${calls("calls_total", system)}[$__rate_interval])), "error_type", "none", "", "")`,
-    legend: "{{server_address}} {{span_name}} {{error_type}}"
-  }
-]
-
-const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: ReadonlyArray<Panel>]> = [
+const sections: ReadonlyArray<Section> = [
   [
     "Is it working",
     true,
@@ -306,36 +138,25 @@ const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: 
           [0.8, "green"]
         ]
       }),
-      stat({
-        title: "Since the last success",
-        description:
-          "Time since a pass that removes last came to its end, single games that failed or not, and its share of three intervals. At 100 % CleanupStalled fires.",
-        unit: "s",
-        queries: [
-          { expr: sinceSuccess, legend: "age" },
-          { expr: `${stalledFor} / ${patience}`, legend: "of what is tolerated" }
-        ],
-        noValue: "No pass has succeeded within a week",
-        thresholds: tolerated,
-        overrides: [override("age", { thresholds: steps() }), ofTolerated],
-        text: "value_and_name",
-        width: 8
-      }),
-      stat({
-        title: "Oldest due game",
-        description:
-          "For how long a pass could have cleaned the game that waits for longest, and its share of three intervals. At 100 % CleanupBacklogAgeing fires.",
-        unit: "s",
-        queries: [
-          { expr: oldestDue, legend: "age" },
-          { expr: `${oldestDue} / ${patience}`, legend: "of what is tolerated" }
-        ],
-        noValue: "Nothing is heard of the backlog",
-        thresholds: tolerated,
-        overrides: [override("age", { thresholds: steps() }), ofTolerated],
-        text: "value_and_name",
-        width: 8
-      }),
+      tolerated(
+        {
+          title: "Since the last success",
+          description:
+            "Time since a pass that removes last came to its end, single games that failed or not, and its share of three intervals. At 100 % CleanupStalled fires.",
+          noValue: "No pass has succeeded within a week"
+        },
+        sinceSuccess,
+        stalledFor
+      ),
+      tolerated(
+        {
+          title: "Oldest due game",
+          description:
+            "For how long a pass could have cleaned the game that waits for longest, and its share of three intervals. At 100 % CleanupBacklogAgeing fires.",
+          noValue: "Nothing is heard of the backlog"
+        },
+        oldestDue
+      ),
       stat({
         title: "Interval and retention",
         description:
@@ -746,45 +567,6 @@ const sections: ReadonlyArray<readonly [title: string, isOpen: boolean, panels: 
   ]
 ]
 
-/** Panels side by side while they fit, then the next line. */
-const placed = (panels: ReadonlyArray<Panel>, top: number) =>
-  panels.reduce<{
-    readonly x: number
-    readonly y: number
-    readonly line: number
-    readonly done: ReadonlyArray<Fields>
-  }>(
-    ({ done, line, x, y }, { description, height, json, title, width }) => {
-      const isNew = x + width > 24
-      const at = isNew ? { x: 0, y: y + line } : { x, y }
-      const { type, ...rest } = json
-      const panel = { type: type ?? "", title, description, gridPos: { ...at, w: width, h: height }, ...rest }
-      return { x: at.x + width, y: at.y, line: isNew ? height : Math.max(line, height), done: [...done, panel] }
-    },
-    { x: 0, y: top, line: 0, done: [] }
-  )
-
-const page = sections.reduce<{ readonly y: number; readonly panels: ReadonlyArray<Fields> }>(
-  ({ panels, y }, [title, isOpen, inside]) => {
-    const { done, line, y: last } = placed(inside, y + 1)
-    const row = { type: "row", title, gridPos: { x: 0, y, w: 24, h: 1 }, collapsed: !isOpen }
-    return isOpen
-      ? { y: last + line, panels: [...panels, { ...row, panels: [] }, ...done] }
-      : { y: y + 1, panels: [...panels, { ...row, panels: done }] }
-  },
-  { y: 0, panels: [] }
-)
-
-/** Ids in the order of the page, from 1. */
-const numbered = (panels: ReadonlyArray<Fields>, from: number): readonly [ReadonlyArray<Fields>, number] =>
-  panels.reduce<readonly [ReadonlyArray<Fields>, number]>(
-    ([done, id], panel) => {
-      const [inside, next] = numbered((panel["panels"] ?? []) as ReadonlyArray<Fields>, id + 1)
-      return [[...done, { id, ...panel, ...("panels" in panel && { panels: inside }) }], next]
-    },
-    [[], from]
-  )
-
 const dataSource = (name: string, label: string, { type }: typeof prometheus) => ({
   type: "datasource",
   name,
@@ -882,5 +664,5 @@ export const dashboard = {
       )
     ]
   },
-  panels: numbered(page.panels, 1)[0]
+  panels: page(sections)
 }

@@ -1,6 +1,5 @@
 import { Duration, Effect, Redacted, Ref } from "effect"
 import { stuckAfter } from "../../src/domain/Backoff.ts"
-import { panels } from "../support/dashboard.ts"
 import * as EngineProxy from "../support/EngineProxy.ts"
 import { game, type World, world } from "../support/e2e.ts"
 import type { Gate } from "../support/Gate.ts"
@@ -8,18 +7,13 @@ import { makePostgresProxy } from "../support/PostgresProxy.ts"
 import { PostgresServer } from "../support/postgres.ts"
 import { micros } from "../support/records.ts"
 import { type Process, start } from "../support/service.ts"
+import { gaugesAreTrue } from "./backlog.ts"
 import { demand, eventually } from "./demand.ts"
+import { askedBy, firing } from "./metrics.ts"
 import type { Stack } from "./Stack.ts"
 
 /** The services of this part, told apart from the one that the rest of the run looks at. */
 const watched = "rtmanager.watched"
-const pausedService = "rtmanager.paused"
-
-/** A panel's first expression as Grafana would ask it for one service. */
-export const asked = (title: string, service = watched) => {
-  const expr = panels.find((panel) => panel.title === title)?.targets[0]?.expr ?? ""
-  return expr.replaceAll("$service", service).replaceAll("$instance", ".*").replaceAll("$__rate_interval", "1m")
-}
 
 /** Where a part of the world can be taken away: every request to it is cut off. */
 const makeSwitch = Effect.map(Ref.make(false), (isAway) => ({
@@ -27,8 +21,6 @@ const makeSwitch = Effect.map(Ref.make(false), (isAway) => ({
   away: Ref.set(isAway, true),
   back: Ref.set(isAway, false)
 }))
-
-const firing = (alert: string, labels: string) => `ALERTS{alertname="${alert}", alertstate="firing", ${labels}}`
 
 /** Each alert is silent, fires once `begin` has happened, and is silent again once `end` has. */
 const lives = Effect.fnUntraced(function* <R>(
@@ -83,80 +75,22 @@ const isRed = (samples: ReadonlyArray<{ readonly labels: Readonly<Record<string,
 /** The panel of errors is red while a part is away, with the other's as it was, and comes back. */
 const panelsOf = ({ metrics }: Stack, errors: string, others: string, reason: string) => ({
   red: Effect.gen(function* () {
-    yield* eventually(`${errors} to be red`, metrics.query(asked(errors)), isRed)
-    yield* demand(!isRed(yield* metrics.query(asked(others))), `${others} is red too`)
-    yield* eventually(`the reason ${reason}`, metrics.query(asked("Passes are stopped by")), (samples) =>
+    yield* eventually(`${errors} to be red`, metrics.query(askedBy(errors, watched)), isRed)
+    yield* demand(!isRed(yield* metrics.query(askedBy(others, watched))), `${others} is red too`)
+    yield* eventually(`the reason ${reason}`, metrics.query(askedBy("Passes are stopped by", watched)), (samples) =>
       samples.some(({ labels }) => labels["reason"] === reason)
     )
   }),
   back: Effect.andThen(
     eventually(
       `${errors} to come back`,
-      metrics.query(asked(errors)),
+      metrics.query(askedBy(errors, watched)),
       (samples) => samples.length > 0 && !isRed(samples)
     ),
-    eventually("no reason", metrics.query(asked("Passes are stopped by")), (samples) =>
+    eventually("no reason", metrics.query(askedBy("Passes are stopped by", watched)), (samples) =>
       samples.some(({ labels }) => labels["reason"] === "nothing")
     )
   )
-})
-
-/** What the service says of the backlog is what was put there, in a service that makes no pass. */
-const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, env: Readonly<Record<string, string>>) {
-  const here = yield* world()
-  const days = (count: number) => Duration.toMillis(Duration.days(count))
-  const now = Date.now()
-  const put = (gameId: string, daysAgo: number, backoff: { readonly attempts: number; readonly at: number } | null) =>
-    here.store.put({
-      gameId,
-      status: "stopped",
-      containerId: "c".repeat(64),
-      imageRef: null,
-      backoff: backoff && { attempts: backoff.attempts, nextAttemptAt: backoff.at, lastError: "engine_error" },
-      lastOpAt: micros(now - days(daysAgo))
-    })
-  yield* put("young", 29, null)
-  yield* put("due", 32, null)
-  yield* put("held", 70, null)
-  yield* put("again", 50, { attempts: 1, at: now - days(1) })
-  yield* put("waits", 50, { attempts: 1, at: now + days(1) })
-  yield* put("stuck", 50, { attempts: stuckAfter, at: now + days(1) })
-  yield* here.store.putLease({ gameId: "held", owner: "0a0a0a0a-0000-4000-8000-000000000000", token: 1n }, false)
-  const service = yield* start(["serve"], {
-    ...here.env,
-    ...env,
-    OTEL_SERVICE_NAME: pausedService,
-    RTMANAGER_CLEANUP_MODE: "paused"
-  })
-  const states = eventually(
-    "the gauges of the backlog",
-    metrics.query(asked("Backlog", pausedService)),
-    (samples) => samples.length === 4
-  )
-  const counted = Object.fromEntries((yield* states).map(({ labels, value }) => [labels["state"], value]))
-  const wanted = { due: 3, held: 1, backing_off: 1, stuck: 1 }
-  yield* demand(
-    Object.entries(wanted).every(([state, count]) => counted[state] === count),
-    `the gauges say ${JSON.stringify(counted)}, not ${JSON.stringify(wanted)}`
-  )
-  const [oldest] = yield* metrics.query(asked("Oldest due game", pausedService))
-  const age = (oldest?.value ?? 0) / 86_400
-  yield* demand(age > 1.99 && age < 2.01, `the oldest due game is ${age} days old, not 2`)
-  yield* eventually("the mode", metrics.query(asked("Mode", pausedService)), (samples) =>
-    samples.some(({ labels }) => labels["mode"] === "paused")
-  )
-  const held = metrics.query(firing("CleanupGameHeld", `job="${pausedService}"`))
-  yield* eventually("CleanupGameHeld to fire", held, (samples) => samples.length > 0)
-  yield* here.store.expireLeases
-  // The backlog is counted once a minute, and that is longer than the patience of a service that is meant to remove.
-  yield* eventually("CleanupGameHeld to end", held, (samples) => samples.length === 0)
-  const stalled = yield* metrics.query(firing("CleanupStalled", `job="${pausedService}"`))
-  yield* demand(stalled.length === 0, "a paused service is called stalled")
-  yield* service.signal("SIGTERM")
-  yield* service.ended
-  return [
-    `in a paused service the gauges are what was put there: ${JSON.stringify(counted)}; it is not stalled, and CleanupGameHeld fired and ended`
-  ]
 })
 
 /** As an operator would move them out of the way. */

@@ -10,9 +10,16 @@ const lossCounter = /^otelcol_exporter_(?:enqueue|send)_failed_/
 
 const expressions = panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => expr ?? []))
 
-/** As Grafana would ask it of all services. */
-export const filled = (expr: string) =>
-  expr.replaceAll(/\$(?:service|instance)/g, ".*").replaceAll("$__rate_interval", "10m")
+/** As Grafana would ask it of a service, or of all. */
+export const filled = (expr: string, { service = ".*", rateInterval = "10m" } = {}) =>
+  expr.replaceAll("$service", service).replaceAll("$instance", ".*").replaceAll("$__rate_interval", rateInterval)
+
+/** A panel's first expression, asked of one service over a minute. */
+export const askedBy = (title: string, service: string) =>
+  filled(panels.find((panel) => panel.title === title)?.targets[0]?.expr ?? "", { service, rateInterval: "1m" })
+
+/** An alert that fires, with labels as PromQL writes them. */
+export const firing = (alert: string, labels = "") => `ALERTS{alertname="${alert}", alertstate="firing", ${labels}}`
 
 /** Every metric that an alert or a panel names, and every expression of a panel, return data. Asked after a loss. */
 export const dataInPrometheus = Effect.fnUntraced(function* ({ metrics, sendGauge }: Stack) {

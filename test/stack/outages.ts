@@ -3,6 +3,7 @@ import { game, type World } from "../support/e2e.ts"
 import type { Process } from "../support/service.ts"
 import { first } from "./Backends.ts"
 import { demand, eventually } from "./demand.ts"
+import { firing } from "./metrics.ts"
 import type { Stack } from "./Stack.ts"
 import { gamesOf } from "./traces.ts"
 
@@ -74,9 +75,9 @@ export const backendsAway = Effect.fnUntraced(function* (stack: Stack, world: Wo
 /** Prometheus refuses a sample of 1970: the loss is counted, and its alert fires. */
 export const lossIsNoticed = Effect.fnUntraced(function* ({ metrics, sendGauge }: Stack) {
   yield* sendGauge("too_old", { asInt: 1, timeUnixNano: "1000000000" })
-  const firing = 'ALERTS{alertname="TelemetryDropped", alertstate="firing"}'
-  const [alert] = yield* eventually("the alert of a loss", metrics.query(firing), (samples) => samples.length > 0)
-  yield* eventually("the alert of a loss to end", metrics.query(firing), (samples) => samples.length === 0)
+  const fires = metrics.query(firing("TelemetryDropped"))
+  const [alert] = yield* eventually("the alert of a loss", fires, (samples) => samples.length > 0)
+  yield* eventually("the alert of a loss to end", fires, (samples) => samples.length === 0)
   return [`TelemetryDropped fires for a sample of 1970, refused at ${alert?.labels["exporter"]}, and ends`]
 })
 

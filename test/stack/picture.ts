@@ -33,7 +33,7 @@ const linesOf = ({ metrics }: Stack, { targets }: Drawn, from: number, to: numbe
   Effect.forEach(targets, ({ expr, legendFormat }) =>
     expr === undefined
       ? Effect.succeed([])
-      : Effect.map(metrics.range(filled(expr).replaceAll("[10m]", "[1m]"), from, to, 5), (series) =>
+      : Effect.map(metrics.range(filled(expr, { rateInterval: "1m" }), from, to, 5), (series) =>
           series.map(({ labels, points }): Line => ({ name: named(legendFormat, labels), points }))
         )
   ).pipe(Effect.map((lines) => lines.flat()))
