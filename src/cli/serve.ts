@@ -3,7 +3,7 @@ import { Command } from "effect/cli"
 import { HttpServer } from "effect/http"
 import * as CleanupWorker from "../cleanup/CleanupWorker.ts"
 import { Cleaner } from "../cleanup/game/Cleaner.ts"
-import * as BacklogGauges from "../cleanup/pass/BacklogGauges.ts"
+import * as ServiceGauges from "../cleanup/pass/ServiceGauges.ts"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
 import * as Health from "../http/health.ts"
 import { Readiness } from "../http/Readiness.ts"
@@ -24,7 +24,7 @@ export const serve = Command.make("serve", {}, () =>
     const started = announce("service.started", { http: HttpServer.formatAddress(address) })
     const loop = Layer.unwrap(Effect.as(started, CleanupWorker.layer(settings)))
     const health = Health.layer(settings).pipe(Layer.provide(Readiness.layer(settings)))
-    yield* Layer.launch(Layer.mergeAll(health, loop, BacklogGauges.layer(settings))).pipe(
+    yield* Layer.launch(Layer.mergeAll(health, loop, ServiceGauges.layer(settings))).pipe(
       Effect.ensuring(
         Effect.flatMap(cleaner.unresolved, (unresolved) =>
           Effect.annotateLogs(Effect.logInfo("service.stopped"), { unresolved_removals: unresolved })

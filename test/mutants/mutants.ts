@@ -25,7 +25,7 @@ const leases = [
   "test/adapters/postgres/sharing.test.ts"
 ]
 const simulation = ["test/sim/sim.test.ts"]
-const gauges = ["test/cleanup/pass/BacklogGauges.test.ts"]
+const gauges = ["test/cleanup/pass/ServiceGauges.test.ts"]
 const migrations = ["test/adapters/postgres/migrations.test.ts"]
 const encodings = ["test/adapters/postgres/encodings.test.ts"]
 const settings = ["test/config"]
@@ -482,21 +482,21 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "gauges by a clock that is no number",
-    file: "src/cleanup/pass/BacklogGauges.ts",
+    file: "src/cleanup/pass/ServiceGauges.ts",
     from: "momentOf({ service, database }, retention)",
     to: "momentOf({ service, database: Number.NaN }, retention)",
     tests: gauges
   },
   {
     name: "gauges that fail in silence",
-    file: "src/cleanup/pass/BacklogGauges.ts",
+    file: "src/cleanup/pass/ServiceGauges.ts",
     from: 'isQuiet ? "Debug" : "Warn"',
     to: '"Debug"',
     tests: gauges
   },
   {
     name: "a warning for each minute without gauges",
-    file: "src/cleanup/pass/BacklogGauges.ts",
+    file: "src/cleanup/pass/ServiceGauges.ts",
     from: "if (!isQuiet) yield* Ref.set(quietUntil, now + warnEvery)",
     to: "yield* Ref.set(quietUntil, now)",
     tests: gauges

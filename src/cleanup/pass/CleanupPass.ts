@@ -16,12 +16,12 @@ import { testimony } from "../engine/testimony.ts"
 import { attemptOf } from "../game/Cleaned.ts"
 import { Cleaner } from "../game/Cleaner.ts"
 import * as Recording from "../game/Recording.ts"
-import { measure } from "./BacklogGauges.ts"
 import { judge } from "./CleanupPlan.ts"
 import { dueGames } from "./dueGames.ts"
 import * as Grace from "./Grace.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { brakeIsOn, type OpenedPass, openPass } from "./openPass.ts"
+import { measure } from "./ServiceGauges.ts"
 
 /** How often a long pass logs its progress. */
 const progressEvery = Duration.minutes(1)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Metric, References } from "effect"
 import { TestClock } from "effect/testing"
 import * as CleanupWorker from "../../../src/cleanup/CleanupWorker.ts"
-import * as BacklogGauges from "../../../src/cleanup/pass/BacklogGauges.ts"
+import * as ServiceGauges from "../../../src/cleanup/pass/ServiceGauges.ts"
 import * as Metrics from "../../../src/observability/Metrics.ts"
 import { StoreState } from "../../adapters/memory/StoreState.ts"
 import { inWorld, layerWorld, seed, settings, storeDown } from "../../support/world.ts"
@@ -17,10 +17,10 @@ const levelsOf = (levels: Array<string>) =>
     })
   ])
 
-describe("BacklogGauges", () => {
+describe("ServiceGauges", () => {
   inWorld("follow once a minute, and keep their value while the database is away", function* () {
     yield* seed("game", 1)
-    yield* Layer.build(BacklogGauges.layer(settings))
+    yield* Layer.build(ServiceGauges.layer(settings))
     yield* TestClock.adjust("1 second")
     assert.strictEqual(yield* due, 1)
     const state = yield* StoreState
@@ -37,7 +37,7 @@ describe("BacklogGauges", () => {
     "event 40: come at the start and between the passes in mode %s, by the settings that the service has",
     (mode) =>
       Effect.gen(function* () {
-        yield* Layer.build(Layer.merge(CleanupWorker.layer(settings), BacklogGauges.layer(settings)))
+        yield* Layer.build(Layer.merge(CleanupWorker.layer(settings), ServiceGauges.layer(settings)))
         yield* TestClock.adjust("1 second")
         assert.strictEqual(yield* due, 0)
         yield* seed("game", 1)
@@ -55,7 +55,7 @@ describe("BacklogGauges", () => {
     return Effect.gen(function* () {
       const state = yield* StoreState
       state.intercept = () => failure
-      yield* Layer.build(BacklogGauges.layer(settings))
+      yield* Layer.build(ServiceGauges.layer(settings))
       yield* TestClock.adjust("179 minutes")
       assert.deepStrictEqual([levels.length, levels.filter((level) => level === "Warn").length], [180, 3])
       state.intercept = () => Effect.void
