@@ -70,8 +70,7 @@ const tolerated = (
       override("age", { thresholds: steps() }),
       override("of what is tolerated", { unit: "percentunit", decimals: 0 })
     ],
-    text: "value_and_name",
-    width: 8
+    text: "value_and_name"
   })
 
 const sections: ReadonlyArray<Section> = [
@@ -158,6 +157,19 @@ const sections: ReadonlyArray<Section> = [
         oldestDue
       ),
       stat({
+        title: "Since the backlog was counted",
+        description:
+          "Age of what the panels of the backlog say, by the replica whose count is oldest. Up to a minute is good; at ten minutes CleanupBacklogUnknown fires.",
+        unit: "s",
+        queries: [{ expr: `max(time() - ${series("backlogCounted")})` }],
+        noValue: "The backlog was never counted",
+        thresholds: [
+          [null, "green"],
+          [120, "orange"],
+          [600, "red"]
+        ]
+      }),
+      stat({
         title: "Interval and retention",
         description:
           "The time between two passes, and for how long a stopped game's container is kept. Alerts are relative to the first.",
@@ -167,8 +179,7 @@ const sections: ReadonlyArray<Section> = [
           { expr: `max(${series("retention")})`, legend: "retention" }
         ],
         noValue: "Nothing is heard of the service",
-        text: "value_and_name",
-        width: 8
+        text: "value_and_name"
       })
     ]
   ],

@@ -98,6 +98,13 @@ export const instruments = {
     description: "How long the game that could have been cleaned first has been waiting since; 0 if there is none",
     attributes: { state: dueStates }
   },
+  backlogCounted: {
+    name: "rtmanager.cleanup.backlog_counted",
+    type: "gauge",
+    unit: "s",
+    description: "Unix time of the count that the gauges of the backlog are from; absent before the first",
+    attributes: {}
+  },
   inFlight: {
     name: "rtmanager.cleanup.in_flight",
     type: "up_down_counter",
@@ -202,6 +209,8 @@ const gamesBy = each(opSources, (op_source) => ({
 
 /** Unix seconds. */
 export const lastSuccess = gauge(instruments.lastSuccess)
+/** Unix seconds. */
+export const backlogCounted = gauge(instruments.backlogCounted)
 /** Seconds, once for each game whose record we moved to `removed`. */
 export const lag = histogram(instruments.lag)
 /** Seconds. */

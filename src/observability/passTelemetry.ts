@@ -7,7 +7,7 @@ import { type Progress, rate, secondsLeft } from "../domain/Progress.ts"
 import { printable } from "../domain/printable.ts"
 import * as Metrics from "./Metrics.ts"
 
-/** Sets the gauges from the backlog. */
+/** Sets the gauges from the backlog, and when it was counted: they keep their values for as long as it cannot be. */
 export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog) {
   yield* Metric.update(Metrics.backlogFor("due"), backlog.due)
   yield* Metric.update(Metrics.backlogFor("backing_off"), backlog.backingOff)
@@ -17,6 +17,7 @@ export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog) {
   yield* Metric.update(Metrics.oldestDueAgeFor("held"), backlog.oldestHeldAge)
   yield* Metric.update(Metrics.unusableRowsFor("no_time"), backlog.noTime)
   yield* Metric.update(Metrics.unusableRowsFor("future"), backlog.future)
+  yield* Metric.update(Metrics.backlogCounted, (yield* Clock.currentTimeMillis) / 1000)
 })
 
 /** What the service was told to do. */

@@ -502,6 +502,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: gauges
   },
   {
+    name: "a count of the backlog without its time",
+    file: "src/observability/passTelemetry.ts",
+    from: "  yield* Metric.update(Metrics.backlogCounted, (yield* Clock.currentTimeMillis) / 1000)\n",
+    to: "",
+    tests: gauges
+  },
+  {
     name: "a second swap of engines is not asked for after an absence",
     file: "src/cleanup/engine/expectedEngine.ts",
     from: "look\n  yield* expectUnchanged(engine, engineId)",

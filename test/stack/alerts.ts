@@ -146,7 +146,7 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
   })
 
   const seen = [
-    yield* lives(stack, ["CleanupDependencyDown", "CleanupStalled"], {
+    yield* lives(stack, ["CleanupDependencyDown", "CleanupStalled", "CleanupBacklogUnknown"], {
       begin: database.away,
       during: ofDatabase.red,
       end: database.back,

@@ -5,9 +5,12 @@ import * as CleanupWorker from "../../../src/cleanup/CleanupWorker.ts"
 import * as ServiceGauges from "../../../src/cleanup/pass/ServiceGauges.ts"
 import * as Metrics from "../../../src/observability/Metrics.ts"
 import { StoreState } from "../../adapters/memory/StoreState.ts"
-import { inWorld, layerWorld, seed, settings, storeDown } from "../../support/world.ts"
+import { inWorld, layerWorld, now, seed, settings, storeDown } from "../../support/world.ts"
 
 const due = Effect.map(Metric.value(Metrics.backlogFor("due")), ({ value }) => value)
+
+/** Unix seconds; 0 before the first count. */
+const counted = Effect.map(Metric.value(Metrics.backlogCounted), ({ value }) => value)
 
 /** The levels of the lines that say that the backlog is not known. */
 const levelsOf = (levels: Array<string>) =>
@@ -18,19 +21,30 @@ const levelsOf = (levels: Array<string>) =>
   ])
 
 describe("ServiceGauges", () => {
-  inWorld("follow once a minute, and keep their value while the database is away", function* () {
+  inWorld("follow once a minute, and keep their value and its time while the database is away", function* () {
+    const state = yield* StoreState
     yield* seed("game", 1)
     yield* Layer.build(ServiceGauges.layer(settings))
     yield* TestClock.adjust("1 second")
-    assert.strictEqual(yield* due, 1)
-    const state = yield* StoreState
+    assert.deepStrictEqual([yield* due, yield* counted], [1, now / 1000])
     state.intercept = () => storeDown
     yield* seed("other", 2)
     yield* TestClock.adjust("1 minute")
-    assert.strictEqual(yield* due, 1)
+    assert.deepStrictEqual([yield* due, yield* counted], [1, now / 1000])
     state.intercept = () => Effect.void
     yield* TestClock.adjust("1 minute")
-    assert.strictEqual(yield* due, 2)
+    assert.deepStrictEqual([yield* due, yield* counted], [2, now / 1000 + 120])
+  })
+
+  inWorld("tell nothing of a backlog that was never counted", function* () {
+    const state = yield* StoreState
+    state.intercept = () => storeDown
+    yield* Layer.build(ServiceGauges.layer(settings))
+    yield* TestClock.adjust("10 minutes")
+    const told = (yield* Metric.snapshot).map(({ id }) => id)
+    assert.include(told, Metrics.instruments.interval.name)
+    assert.notInclude(told, Metrics.instruments.backlog.name)
+    assert.notInclude(told, Metrics.instruments.backlogCounted.name)
   })
 
   it.effect.each(["enforce", "dry_run", "paused"] as const)(
