@@ -9,6 +9,7 @@ import {
   inLastHour,
   jaeger,
   latency,
+  lost,
   prometheus,
   quantile,
   search,
@@ -482,6 +483,28 @@ const sections: ReadonlyArray<Section> = [
         unit: "percentunit",
         width: 6,
         queries: [{ expr: `max by (instance) (${series("eventLoopUtilization")})`, legend: "{{instance}}" }]
+      }),
+      graph({
+        title: "Queues of the process",
+        description:
+          "How full each process's queues of spans and log records are. Near 0 is good; one that fills means that the collector is away, and once it is full more is lost.",
+        unit: "percentunit",
+        queries: [
+          {
+            expr: `max by (instance) (${series("spanQueueSize")} / ${series("spanQueueCapacity")})`,
+            legend: "{{instance}} spans"
+          },
+          {
+            expr: `max by (instance) (${series("logQueueSize")} / ${series("logQueueCapacity")})`,
+            legend: "{{instance}} log records"
+          }
+        ]
+      }),
+      graph({
+        title: "Lost by the process",
+        description:
+          "Spans and log records that processes gave up in the hour before, by reason. None is good; with queue_full the collector was away for too long, else it did not take them.",
+        queries: [lost("spansProcessed", "spans"), lost("logsProcessed", "log records")]
       })
     ]
   ],

@@ -1,4 +1,4 @@
-import { instruments } from "../../src/observability/Metrics.ts"
+import { instruments, sdkInstruments } from "../../src/observability/Metrics.ts"
 
 /** What the dashboard asks: Prometheus by the names of the table of instruments, and Jaeger. */
 
@@ -14,17 +14,26 @@ export const audit = { type: "grafana-postgresql-datasource", uid: variable("aud
 
 const suffixes: Readonly<Record<string, string>> = { s: "_seconds", By: "_bytes", 1: "_ratio" }
 
+const all = { ...instruments, ...sdkInstruments }
+const ofProcess = new Set<string>(["inFlight", "memoryUsage", "eventLoopUtilization", ...Object.keys(sdkInstruments)])
+
 /** The series of an instrument, under the name that Prometheus gives to what it gets over OTLP. */
-export const series = (key: keyof typeof instruments, matchers = "", part: "" | "_bucket" | "_count" = "") => {
-  const { name, type, unit } = instruments[key]
+export const series = (key: keyof typeof all, matchers = "", part: "" | "_bucket" | "_count" = "") => {
+  const { name, type, unit } = all[key]
   const base = `${name.replaceAll(".", "_")}${suffixes[unit] ?? ""}${type === "counter" ? "_total" : ""}${part}`
-  const perProcess = ["inFlight", "memoryUsage", "eventLoopUtilization"].includes(key) ? `, instance=~"$instance"` : ""
+  const perProcess = ofProcess.has(key) ? `, instance=~"$instance"` : ""
   return `${base}{job=~"$service"${perProcess}${matchers === "" ? "" : `, ${matchers}`}}`
 }
 
 /** Of spans that call somebody: the engine's have no database system. */
 const calls = (metric: string, system: "" | "postgresql", more = "") =>
   `traces_span_metrics_${metric}{service_name=~"$service", span_kind="SPAN_KIND_CLIENT", db_system_name="${system}"${more}}`
+
+/** What the processes' queues have given up in the hour before, by reason; `none` if nothing. */
+export const lost = (processed: "spansProcessed" | "logsProcessed", what: string): Query => ({
+  expr: `${inLastHour("by (error_type) ", series(processed, 'error_type!=""'))} or on() label_replace(0 * sum(${series(processed)}), "error_type", "none", "", "")`,
+  legend: `${what} {{error_type}}`
+})
 
 /** What a counter gained in the hour before, also if it was not there an hour ago. */
 export const inLastHour = (by: string, counter: string) =>

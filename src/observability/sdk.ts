@@ -6,7 +6,7 @@ import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-http"
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http"
 import { CompressionAlgorithm } from "@opentelemetry/otlp-exporter-base"
 import { BatchLogRecordProcessor } from "@opentelemetry/sdk-logs"
-import { DataPointType, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
+import { DataPointType, MeterProvider, MetricReader, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
 import { BatchSpanProcessor, type ReadableSpan } from "@opentelemetry/sdk-trace-base"
 import { ConfigProvider, Duration, Effect, Layer } from "effect"
 import { layer as diagnostics } from "./diagnostics.ts"
@@ -123,11 +123,19 @@ const sendingTo = (url: string, compress: boolean) => ({
   ...(compress && { compression: CompressionAlgorithm.GZIP })
 })
 
+/** Is asked by the reader that exports, and sends nothing itself. */
+class AskedReader extends MetricReader {
+  protected override async onForceFlush() {}
+  protected override async onShutdown() {}
+}
+
 const makeMetrics = (url: string, otel: TelemetryOptions["otel"]) => {
   const exportIntervalMillis = Duration.toMillis(otel.metricInterval)
   const exporter = new MetricExporter(sendingTo(url, otel.compress.metrics))
+  const ofSdk = new AskedReader()
   const reader = new PeriodicExportingMetricReader({
     exporter,
+    metricProducers: [ofSdk],
     exportIntervalMillis,
     exportTimeoutMillis: Math.min(exportIntervalMillis, 30_000)
   })
@@ -139,19 +147,24 @@ const makeMetrics = (url: string, otel: TelemetryOptions["otel"]) => {
         exporter.export(resourceMetrics, ({ error }) => error && diag.warn("the first metrics were not taken:", error))
       )
       .catch((cause) => diag.warn("the first metrics were not sent:", cause))
-  return { reader, sendNow }
+  return { reader, sendNow, counting: { selfObsMeterProvider: new MeterProvider({ readers: [ofSdk] }) } }
 }
 
-const spanProcessor = (url: string, otel: TelemetryOptions["otel"]) =>
+/** Where a processor counts what it holds and what it gives up; nowhere if no metrics are sent. */
+type Counting = Partial<ReturnType<typeof makeMetrics>["counting"]>
+
+const spanProcessor = (url: string, otel: TelemetryOptions["otel"], counting: Counting) =>
   new SpanProcessor(new TraceExporter(sendingTo(url, otel.compress.traces)), {
     maxQueueSize: otel.spanQueue,
-    exportTimeoutMillis: noTimeout
+    exportTimeoutMillis: noTimeout,
+    ...counting
   })
 
-const logProcessor = (url: string, otel: TelemetryOptions["otel"]) =>
+const logProcessor = (url: string, otel: TelemetryOptions["otel"], counting: Counting) =>
   new BatchLogRecordProcessor({
     exporter: new OTLPLogExporter(sendingTo(url, otel.compress.logs)),
-    maxQueueSize: logQueue
+    maxQueueSize: logQueue,
+    ...counting
   })
 
 /**
@@ -164,10 +177,10 @@ export const layer = (options: TelemetryOptions): Layer.Layer<never> => {
   const ofMetrics = metrics === undefined ? undefined : makeMetrics(metrics, otel)
   const sdk = NodeSdk.layer(() => ({
     resource: resource(options),
-    spanProcessor: traces === undefined ? [] : spanProcessor(traces, otel),
+    spanProcessor: traces === undefined ? [] : spanProcessor(traces, otel, ofMetrics?.counting ?? {}),
     tracerConfig: { spanLimits: { attributeValueLengthLimit } },
     metricReader: ofMetrics?.reader ?? [],
-    logRecordProcessor: logs === undefined ? [] : logProcessor(logs, otel),
+    logRecordProcessor: logs === undefined ? [] : logProcessor(logs, otel, ofMetrics?.counting ?? {}),
     loggerProviderConfig: { logRecordLimits: { attributeValueLengthLimit } },
     shutdownTimeout: "2 seconds"
   }))

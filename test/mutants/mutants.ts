@@ -502,6 +502,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: gauges
   },
   {
+    name: "telemetry that is lost in silence",
+    file: "src/observability/sdk.ts",
+    from: "    metricProducers: [ofSdk],\n",
+    to: "",
+    tests: ["test/observability/Telemetry.test.ts"]
+  },
+  {
     name: "a count of the backlog without its time",
     file: "src/observability/passTelemetry.ts",
     from: "  yield* Metric.update(Metrics.backlogCounted, (yield* Clock.currentTimeMillis) / 1000)\n",

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric } from "effect"
 import { errorCodes } from "../../src/domain/Outcome.ts"
-import { instruments, registerAll } from "../../src/observability/Metrics.ts"
+import { instruments, registerAll, sdkInstruments } from "../../src/observability/Metrics.ts"
 
 const registered = registerAll.pipe(
   Effect.andThen(Metric.snapshot),
@@ -24,12 +24,13 @@ describe("Metrics", () => {
     Effect.gen(function* () {
       const combinations = (attributes: Record<string, ReadonlyArray<string>>) =>
         Object.values(attributes).reduce((product, values) => product * values.length, 1)
-      const others = Object.values(instruments)
-        .filter(({ type }) => type === "histogram" || type === "gauge")
-        .map(
-          (instrument) =>
-            combinations(instrument.attributes) * ("boundaries" in instrument ? instrument.boundaries.length + 3 : 1)
-        )
+      const others = [
+        ...Object.values(instruments).filter(({ type }) => type === "histogram" || type === "gauge"),
+        ...Object.values(sdkInstruments)
+      ].map(
+        (instrument) =>
+          combinations(instrument.attributes) * ("boundaries" in instrument ? instrument.boundaries.length + 3 : 1)
+      )
       const total = (yield* registered).length + others.reduce((sum, series) => sum + series, 0)
       assert.isAtMost(total, 300)
     })

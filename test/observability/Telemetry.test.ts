@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Console, Deferred, Duration, Effect, FileSystem, Layer, Metric, Schedule, Schema } from "effect"
 import { decode } from "../../src/config/Settings.ts"
 import { layer as logging } from "../../src/observability/logging.ts"
-import { gamesFor, instruments, lag, lastSuccess } from "../../src/observability/Metrics.ts"
+import { gamesFor, instruments, lag, lastSuccess, sdkInstruments } from "../../src/observability/Metrics.ts"
 import { layer } from "../../src/observability/Telemetry.ts"
-import { makeOtlpSink } from "../support/OtlpSink.ts"
+import { makeOtlpSink, type OtlpSink } from "../support/OtlpSink.ts"
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
 
@@ -123,6 +123,10 @@ describe("what is sent", () => {
   )
 })
 
+const sdkNames = Object.values<{ readonly name: string }>(sdkInstruments).map(({ name }) => name)
+/** What the service says, without what the SDK says of itself. */
+const own = (sink: OtlpSink) => sink.points.filter(({ metric }) => !sdkNames.includes(metric))
+
 describe("metrics", () => {
   it.effect("are sent at 0 before anything is counted, so that the first counts are an increase", () =>
     Effect.gen(function* () {
@@ -139,10 +143,10 @@ describe("metrics", () => {
       const sink = yield* exported(Effect.void)
       const counters = Object.values(instruments).filter(({ type }) => type.endsWith("counter"))
       assert.sameMembers(
-        [...new Set(sink.points.map(({ metric }) => metric))],
+        [...new Set(own(sink).map(({ metric }) => metric))],
         counters.map(({ name }) => name)
       )
-      assert.isTrue(sink.points.every(({ value }) => value === 0))
+      assert.isTrue(own(sink).every(({ value }) => value === 0))
     })
   )
 
@@ -159,7 +163,7 @@ describe("metrics", () => {
       assert.strictEqual(sink.valueOf("rtmanager.cleanup.games", attributes), 2)
       assert.strictEqual(sink.valueOf("rtmanager.cleanup.lag"), 3600)
       assert.strictEqual(sink.valueOf("rtmanager.cleanup.pass.last_success"), 1_700_000_000)
-      for (const point of sink.points) {
+      for (const point of own(sink)) {
         const instrument = Object.values(instruments).find(({ name }) => name === point.metric)
         assert.isDefined(instrument)
         assert.deepStrictEqual<ReadonlyArray<string>>(
@@ -232,8 +236,65 @@ describe("the resource", () => {
   )
 })
 
+/** How many of them were given up, by reason, at last. */
+const lost = (sink: OtlpSink, { name }: { readonly name: string }) =>
+  Object.fromEntries(
+    sink.points.flatMap(({ attributes, metric, value }) =>
+      metric === name && attributes["error.type"] !== undefined ? [[attributes["error.type"], value]] : []
+    )
+  )
+
 const until = (condition: () => boolean) =>
   Effect.repeat(Effect.sync(condition), { until: (met) => met, schedule: Schedule.spaced("5 millis") })
+
+describe("what the SDK says of itself", () => {
+  it.effect("arrives as the table has it, and says that nothing was lost if nothing was", () =>
+    Effect.gen(function* () {
+      const sink = yield* exported(Effect.logInfo("work").pipe(Effect.withSpan("pass")))
+      const points = sink.points.filter(({ metric }) => metric.startsWith("otel."))
+      for (const point of points) {
+        const instrument = Object.values(sdkInstruments).find(({ name }) => name === point.metric)
+        assert.isDefined(instrument)
+        assert.deepStrictEqual<ReadonlyArray<string>>(
+          [point.type, point.unit, point.description],
+          [instrument.type, instrument.unit, instrument.description]
+        )
+        assert.includeMembers(Object.keys(instrument.attributes), Object.keys(point.attributes))
+      }
+      assert.deepStrictEqual(lost(sink, sdkInstruments.spansProcessed), {})
+      assert.deepStrictEqual(lost(sink, sdkInstruments.logsProcessed), {})
+    })
+  )
+
+  it.effect("event 23: counts the spans that did not fit in the queue", () =>
+    Effect.gen(function* () {
+      const spans = Effect.forEach([1, 2, 3, 4, 5], () => Effect.void.pipe(Effect.withSpan("game")))
+      const sink = yield* exported(spans, { OTEL_BSP_MAX_QUEUE_SIZE: "2" })
+      // Two are on their way, two wait.
+      assert.deepStrictEqual(lost(sink, sdkInstruments.spansProcessed), { queue_full: 1 })
+      assert.lengthOf(sink.spans, 4)
+    })
+  )
+
+  it.live("event 23: counts what the collector refuses", () =>
+    Effect.gen(function* () {
+      yield* withVariables({ OTEL_BSP_SCHEDULE_DELAY: "1", OTEL_BLRP_SCHEDULE_DELAY: "1" })
+      const sink = yield* makeOtlpSink("refuse")
+      yield* under(
+        Effect.gen(function* () {
+          yield* Effect.logInfo("work").pipe(Effect.withSpan("pass"))
+          yield* until(() => ["/v1/traces", "/v1/logs"].every((sent) => sink.sizes.some(({ path }) => path === sent)))
+          sink.answer = "accept"
+          yield* until(() => Object.keys(lost(sink, sdkInstruments.spansProcessed)).length > 0)
+          yield* until(() => Object.keys(lost(sink, sdkInstruments.logsProcessed)).length > 0)
+        }),
+        { OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint, OTEL_METRIC_EXPORT_INTERVAL: "20" }
+      )
+      assert.deepStrictEqual(lost(sink, sdkInstruments.spansProcessed), { OTLPExporterError: 1 })
+      assert.deepStrictEqual(lost(sink, sdkInstruments.logsProcessed), { OTLPExporterError: 1 })
+    })
+  )
+})
 
 describe("telemetry", () => {
   const work = Effect.logInfo("work").pipe(Effect.withSpan("pass"))

@@ -9,7 +9,7 @@ import { panels as all, dashboard, groups } from "../support/dashboard.ts"
 import { readYaml } from "../support/deployment.ts"
 import { describeWith } from "../support/needs.ts"
 import { temporaryFolder } from "../support/postgres.ts"
-import { alerts, assertKnown, namesOf, spanNames } from "../support/prometheus.ts"
+import { alerts, allInstruments, assertKnown, namesOf, spanNames } from "../support/prometheus.ts"
 import { groupingsIn, metricsIn } from "../support/promql.ts"
 import * as Promtool from "../support/promtool.ts"
 
@@ -99,7 +99,7 @@ describe("the dashboard", () => {
     }
   })
 
-  it.each(Object.values(instruments))("or an alert asks for $name", (instrument) => {
+  it.each(allInstruments)("or an alert asks for $name", (instrument) => {
     const metrics = [...asked, ...alerts].flatMap(({ expr }) => metricsIn(expr).map(({ metric }) => metric))
     assert.isNotEmpty(namesOf(instrument).filter((name) => metrics.includes(name)))
   })

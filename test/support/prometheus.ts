@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs"
 import { assert } from "@effect/vitest"
 import { Schema } from "effect"
-import { instruments } from "../../src/observability/Metrics.ts"
+import { instruments, sdkInstruments } from "../../src/observability/Metrics.ts"
 import { readYaml } from "./deployment.ts"
 import { groupingsIn, metricsIn } from "./promql.ts"
 
@@ -28,8 +28,11 @@ export type Labels = Readonly<Record<string, ReadonlyArray<string> | "any">>
 
 const units: Partial<Record<string, string>> = { s: "_seconds", By: "_bytes", 1: "_ratio" }
 
+/** The service's own, and those of the SDK in it. */
+export const allInstruments = [...Object.values(instruments), ...Object.values(sdkInstruments)]
+
 /** The metrics of an instrument as Prometheus names what it gets over OTLP. */
-export const namesOf = ({ name, type, unit }: (typeof instruments)[keyof typeof instruments]) => {
+export const namesOf = ({ name, type, unit }: (typeof allInstruments)[number]) => {
   const base = `${name.replaceAll(".", "_")}${units[unit] ?? ""}`
   if (type === "histogram") return ["_bucket", "_count", "_sum"].map((suffix) => base + suffix)
   return [type === "counter" ? `${base}_total` : base]
@@ -66,6 +69,13 @@ export const spanNames = globSync("src/**/*.ts").flatMap((file) =>
 
 const dimensions = (...lists: ReadonlyArray<(typeof Dimensions)["schema"]["Type"] | undefined>): Labels =>
   Object.fromEntries(lists.flatMap((list = []) => list.map(({ name }) => [name.replaceAll(".", "_"), "any"])))
+
+/** The reasons for losses are names of errors, which are not a closed set. */
+const ofSdk = Object.values(sdkInstruments).flatMap((instrument) =>
+  namesOf(instrument).map((name) =>
+    withOwn(name, dimensions(Object.keys(instrument.attributes).map((attribute) => ({ name: attribute }))))
+  )
+)
 
 const { span_metrics } = connectors
 const ofEverySpan: Labels = {
@@ -121,7 +131,7 @@ const ofPrometheus: ReadonlyArray<readonly [string, Labels]> = [
 ]
 
 /** Every metric that a rule or a panel may ask for. */
-const metrics = new Map<string, Labels>([...ofService, ...ofSpans, ...ofCollector, ...ofPrometheus])
+const metrics = new Map<string, Labels>([...ofService, ...ofSdk, ...ofSpans, ...ofCollector, ...ofPrometheus])
 
 /** Fails for a metric, a label or a value that nothing makes. */
 export const assertKnown = (expr: string) => {
