@@ -6,7 +6,7 @@ import { Effect, Schema } from "effect"
 import { dashboard as made } from "../../observability/grafana/dashboard.ts"
 import { instruments } from "../../src/observability/Metrics.ts"
 import { panels as all, dashboard, groups } from "../support/dashboard.ts"
-import { readYaml } from "../support/deployment.ts"
+import { named, readYaml } from "../support/deployment.ts"
 import { describeWith } from "../support/needs.ts"
 import { temporaryFolder } from "../support/postgres.ts"
 import { alerts, allInstruments, assertKnown, namesOf, spanNames } from "../support/prometheus.ts"
@@ -173,11 +173,35 @@ describe("the dashboard's links", () => {
       dashboard.templating.list.map(({ name }) => `var-${name}`),
       variable
     )
-    const ui = readFileSync("observability/jaeger/ui.json", "utf8")
     const attribute = "rtmanager.game.id"
     assert.include(readFileSync("src/observability/gameTelemetry.ts", "utf8"), `"${attribute}": `)
-    assert.include(ui, `"key": "${attribute}"`)
-    assert.include(ui, `:3000${pathname}?${variable}=#{${attribute}}"`)
+    const [pattern] = pageAt("https://ops.example:16686").linkPatterns
+    assert.strictEqual(pattern.key, attribute)
+    assert.strictEqual(pattern.url, `https://ops.example:3000${pathname}?${variable}=#{${attribute}}`)
+  })
+})
+
+const jaegerUi = readFileSync("observability/jaeger/ui.js", "utf8")
+const JaegerUi = Schema.Struct({
+  menu: Schema.Array(Schema.Struct({ label: Schema.String, url: Schema.String })),
+  linkPatterns: Schema.Tuple([Schema.Struct({ key: Schema.String, url: Schema.String })])
+})
+/** What Jaeger's page is told when it is opened at this address. */
+const pageAt = (url: string) =>
+  Schema.decodeUnknownSync(JaegerUi)(new Function("location", `${jaegerUi}\nreturn UIConfig()`)(new URL(url)))
+
+describe("Jaeger's page", () => {
+  it("links to where the compose file publishes the others, on the host that it was opened at", () => {
+    const { menu } = pageAt("http://127.0.0.1:16686")
+    assert.deepStrictEqual(
+      menu.map(({ label, url }) => [label, new URL(url).host]),
+      ["Grafana", "Prometheus"].map((label) => [label, named(label.toLowerCase()).ports?.[0]?.replace(/:\d+$/, "")])
+    )
+  })
+
+  it("has a form that Jaeger takes, without dollar signs, which it would replace", () => {
+    assert.match(jaegerUi, /function\s+UIConfig(\s)?\(\s?\)(\s)?{/)
+    assert.notInclude(jaegerUi, "$")
   })
 })
 
