@@ -673,6 +673,12 @@ export const dashboard = {
         `query_result(count by (job) (last_over_time(rtmanager_cleanup_interval_seconds[1w])))`,
         { regex: '/job="([^"]+)"/' }
       ),
+      labelValues(
+        "service_name",
+        "Service in Jaeger",
+        'label_values(traces_span_metrics_calls_total{job=~"$service"}, service_name)',
+        { hide: 2 }
+      ),
       labelValues("instance", "Process", 'label_values(rtmanager_cleanup_in_flight{job=~"$service"}, instance)', all),
       {
         type: "textbox",

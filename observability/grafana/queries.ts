@@ -27,7 +27,7 @@ export const series = (key: keyof typeof all, matchers = "", part: "" | "_bucket
 
 /** Of spans that call somebody: the engine's have no database system. */
 const calls = (metric: string, system: "" | "postgresql", more = "") =>
-  `traces_span_metrics_${metric}{service_name=~"$service", span_kind="SPAN_KIND_CLIENT", db_system_name="${system}"${more}}`
+  `traces_span_metrics_${metric}{job=~"$service", span_kind="SPAN_KIND_CLIENT", db_system_name="${system}"${more}}`
 
 /** What the processes' queues have given up in the hour before, by reason; `none` if nothing. */
 export const lost = (processed: "spansProcessed" | "logsProcessed", what: string): Query => ({
@@ -70,7 +70,8 @@ export const explore = (query: Fields, from = "now-7d", to = "now") =>
 
 export const search = (operation: string, more: Fields = {}) => ({
   queryType: "search",
-  service: variable("service"),
+  // `job` may begin with the service's namespace, which Jaeger does not know.
+  service: variable("service_name"),
   operation: `rtmanager.cleanup.${operation}`,
   limit: 100,
   ...more

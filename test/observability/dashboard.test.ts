@@ -87,6 +87,24 @@ describe("the dashboard", () => {
     )
   })
 
+  it("asks Prometheus for a service by its job, which has its namespace too, and Jaeger by its name", () => {
+    const ofService = [...asked, ...dashboard.annotations.list].flatMap(({ expr }) =>
+      metricsIn(expr).flatMap(({ labels }) => labels.filter(({ values }) => values.includes("$service")))
+    )
+    assert.isNotEmpty(ofService)
+    assert.deepStrictEqual([...new Set(ofService.map(({ label }) => label))], ["job"])
+    for (const { expr } of asked.filter(({ expr }) => /\b(?:rtmanager|traces)_/.test(expr))) {
+      for (const { metric, labels } of metricsIn(expr)) {
+        assert.isTrue(
+          labels.some(({ values }) => values.includes("$service")),
+          metric
+        )
+      }
+    }
+    const services = panels.flatMap(({ targets }) => targets.flatMap(({ service = [] }) => service))
+    assert.deepStrictEqual([...new Set(services)], [`\${${"service_name"}}`])
+  })
+
   it.each(dashboard.annotations.list)("marks $name by what there is", ({ expr }) => assertKnown(expr))
 
   it.each(asked)("$title says nothing where Prometheus knows nothing: $expr", ({ expr }) =>

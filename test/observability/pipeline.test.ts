@@ -124,6 +124,12 @@ describe("otel-collector.yaml", () => {
     assert.include(named("prometheus").command ?? [], "--web.enable-otlp-receiver")
   })
 
+  it("tells services of the same name apart by their namespace in what it makes of traces, but not their processes", () => {
+    assert.deepInclude(collector.connectors["span_metrics"], {
+      resource_metrics_key_attributes: ["service.namespace", "service.name"]
+    })
+  })
+
   it("gives what it makes of traces exemplars, which Prometheus keeps", () => {
     assert.deepInclude(collector.connectors["span_metrics"], { exemplars: { enabled: true } })
     const features = named("prometheus").command?.find((flag) => flag.startsWith("--enable-feature="))

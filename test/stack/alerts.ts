@@ -12,8 +12,10 @@ import { demand, eventually } from "./demand.ts"
 import { askedBy, firing } from "./metrics.ts"
 import type { Stack } from "./Stack.ts"
 
-/** The services of this part, told apart from the one that the rest of the run looks at. */
-const watched = "rtmanager.watched"
+/** The service of this part, told apart from the one that the rest of the run looks at, by a namespace too. */
+const namespace = "games"
+const name = "rtmanager.watched"
+const watched = `${namespace}/${name}`
 
 /** Where a part of the world can be taken away: every request to it is cut off. */
 const makeSwitch = Effect.map(Ref.make(false), (isAway) => ({
@@ -114,7 +116,8 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
     ...here.env,
     ...telemetry,
     RTMANAGER_DATABASE_URL: Redacted.value(postgres.url),
-    OTEL_SERVICE_NAME: watched,
+    OTEL_SERVICE_NAME: name,
+    OTEL_RESOURCE_ATTRIBUTES: `service.namespace=${namespace}`,
     DOCKER_HOST: `unix://${socketPath}`,
     RTMANAGER_CLEANUP_INTERVAL: "2s"
   }).pipe(Effect.tap((process) => Ref.update(running, (others) => [process, ...others])))
