@@ -72,10 +72,11 @@ export const backendsAway = Effect.fnUntraced(function* (stack: Stack, world: Wo
   ]
 })
 
-/** Prometheus refuses a sample of 1970: the loss is counted, and its alert fires. */
+/** Prometheus refuses a sample of 1970: the loss is counted, and its alert, silent until then, fires. */
 export const lossIsNoticed = Effect.fnUntraced(function* ({ metrics, sendGauge }: Stack) {
-  yield* sendGauge("too_old", { asInt: 1, timeUnixNano: "1000000000" })
   const fires = metrics.query(firing("TelemetryDropped"))
+  yield* eventually("TelemetryDropped silent beforehand", fires, (samples) => samples.length === 0)
+  yield* sendGauge("too_old", { asInt: 1, timeUnixNano: "1000000000" })
   const [alert] = yield* eventually("the alert of a loss", fires, (samples) => samples.length > 0)
   yield* eventually("the alert of a loss to end", fires, (samples) => samples.length === 0)
   return [`TelemetryDropped fires for a sample of 1970, refused at ${alert?.labels["exporter"]}, and ends`]
