@@ -142,7 +142,7 @@ const sections: ReadonlyArray<Section> = [
         {
           title: "Since the last success",
           description:
-            "Time since a pass that removes last came to its end, single games that failed or not, and its share of three intervals. At 100 % CleanupStalled fires.",
+            "Time since one of the service's passes that remove last came to its end, single games that failed or not, and its share of three intervals. At 100 % CleanupStalled fires.",
           noValue: "No pass has succeeded within a week"
         },
         sinceSuccess,

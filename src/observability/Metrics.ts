@@ -57,7 +57,7 @@ export const instruments = {
     name: "rtmanager.cleanup.pass.last_success",
     type: "gauge",
     unit: "s",
-    description: "Unix time at which the last pass that removes came to its end; absent before the first",
+    description: "Unix time at which the service's last pass that removes came to its end; absent before the first",
     attributes: {}
   },
   games: {

@@ -87,7 +87,9 @@ export const passEnded = Effect.fnUntraced(function* (report: PassReport & Tally
   if (isRefusal(reason)) yield* Metric.update(Metrics.passesRefusedFor(reason), 1)
   if (result === "success" || result === "partial") {
     yield* Metric.update(Metrics.unusableRowsFor("undecodable"), report.undecodable)
-    if (!report.dryRun) yield* Metric.update(Metrics.lastSuccess, (yield* Clock.currentTimeMillis) / 1000)
+    // A person's pass says nothing of the service, whose own may hang.
+    if (!report.dryRun && report.trigger !== "manual")
+      yield* Metric.update(Metrics.lastSuccess, (yield* Clock.currentTimeMillis) / 1000)
   }
   if (report.undecodable > 0) {
     yield* Effect.logWarning("cleanup.pass.undecodable_rows").pipe(

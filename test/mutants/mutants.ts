@@ -854,8 +854,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a dry run is the last success",
     file: "src/observability/passTelemetry.ts",
-    from: "if (!report.dryRun) yield* Metric.update(Metrics.lastSuccess",
-    to: "yield* Metric.update(Metrics.lastSuccess",
+    from: '!report.dryRun && report.trigger !== "manual"',
+    to: 'report.trigger !== "manual"',
+    tests: pass
+  },
+  {
+    name: "a person's pass is the last success",
+    file: "src/observability/passTelemetry.ts",
+    from: ' && report.trigger !== "manual"',
+    to: "",
     tests: pass
   },
   {
