@@ -24,7 +24,7 @@ const makeSwitch = Effect.map(Ref.make(false), (isAway) => ({
   back: Ref.set(isAway, false)
 }))
 
-/** Each alert is silent, fires once `begin` has happened, and is silent again once `end` has. */
+/** Each alert is silent and not about to fire, fires once `begin` has happened, and is silent again once `end` has. */
 const lives = Effect.fnUntraced(function* <R>(
   { metrics }: Stack,
   alerts: ReadonlyArray<string>,
@@ -45,7 +45,8 @@ const lives = Effect.fnUntraced(function* <R>(
 ) {
   const seen = (alert: string) => metrics.query(firing(alert, labels))
   for (const alert of alerts) {
-    yield* eventually(`${alert} silent beforehand`, seen(alert), (samples) => samples.length === 0)
+    const inAnyState = metrics.query(`ALERTS{alertname="${alert}", ${labels}}`)
+    yield* eventually(`${alert} silent beforehand`, inAnyState, (samples) => samples.length === 0)
   }
   const times = (what: string, wanted: (count: number) => boolean) =>
     Effect.forEach(
