@@ -1,7 +1,7 @@
 -- The rights on this service's tables in the schema rtmanager. Run it after each `migrate`, as the role that owns the tables;
 -- a second run changes nothing. Nobody logs in as these roles: grant them to your own users.
 --
---   rtmanager_cleanup  the service: `serve`, `run`, `plan`, `engine accept`
+--   rtmanager_cleanup  the service: `serve`, `run`, `plan`, `engine`
 --   rtmanager_reader   read only, for example for Grafana
 begin;
 
@@ -11,16 +11,16 @@ do $$ begin
   end $$;
 
 revoke all on rtmanager.runtime_records, rtmanager.operation_log, rtmanager.game_leases, rtmanager.cleanup_backoff,
-  rtmanager.cleanup_engine, rtmanager.cleanup_migrations from rtmanager_cleanup, rtmanager_reader;
+  rtmanager.cleanup_engines, rtmanager.cleanup_migrations from rtmanager_cleanup, rtmanager_reader;
 
 grant usage on schema rtmanager to rtmanager_cleanup, rtmanager_reader;
 grant select on rtmanager.runtime_records, rtmanager.operation_log, rtmanager.game_leases, rtmanager.cleanup_backoff,
-  rtmanager.cleanup_engine, rtmanager.cleanup_migrations to rtmanager_cleanup, rtmanager_reader;
+  rtmanager.cleanup_engines, rtmanager.cleanup_migrations to rtmanager_cleanup, rtmanager_reader;
 
 grant update (status, removed_at, last_op_at) on rtmanager.runtime_records to rtmanager_cleanup;
 grant insert on rtmanager.operation_log to rtmanager_cleanup;
 grant insert, update, delete on rtmanager.game_leases, rtmanager.cleanup_backoff to rtmanager_cleanup;
-grant insert, update on rtmanager.cleanup_engine to rtmanager_cleanup;
+grant insert, update on rtmanager.cleanup_engines to rtmanager_cleanup;
 grant usage on sequence rtmanager.game_leases_token to rtmanager_cleanup;
 
 -- A log that existed before may number its rows with a sequence.

@@ -28,6 +28,7 @@ import { CurrentSettings } from "./config/CurrentSettings.ts"
 import { serverAt } from "./config/databaseUrl.ts"
 import { decode, type Settings } from "./config/Settings.ts"
 import { version } from "./config/version.ts"
+import { defaultEngine } from "./domain/EngineName.ts"
 import * as Logging from "./observability/logging.ts"
 import * as Telemetry from "./observability/Telemetry.ts"
 import type { ContainerEngine } from "./ports/ContainerEngine.ts"
@@ -49,24 +50,28 @@ const unreachable = ({ message }: { readonly message: string }) =>
 const layerEmbedded = (directory: string, options: Omit<Database.Options, "server">) =>
   EmbeddedPostgres.make(directory).pipe(
     Effect.mapError(unreachable),
-    Effect.map(({ url }) =>
-      Layer.effectDiscard(Effect.mapError(migrate, commandFailed)).pipe(
-        Layer.provideMerge(Database.layer({ ...options, server: serverAt(url) }))
-      )
+    Effect.map(({ url }) => ({ ...options, server: serverAt(url) })),
+    Effect.tap((options) =>
+      Effect.mapError(migrate, commandFailed).pipe(Effect.provide(Database.layer({ ...options, forMigration: true })))
     ),
+    Effect.map(Database.layer),
     Layer.unwrap
   )
 
-const layerDatabase = (settings: Settings) => {
+const layerDatabase = (settings: Settings, more: Pick<Database.Options, "forMigration"> = {}) => {
   const { location, schema, pool } = settings.database
-  const options = { schema, pool, timeout: statementTimeout(settings) }
+  const options = { schema, pool, timeout: statementTimeout(settings), ...more }
   return location._tag === "Embedded"
     ? layerEmbedded(location.directory, options)
     : Database.layer({ ...options, server: location.server })
 }
 
-const layerStores = (leaseTtl: Duration.Duration) =>
-  Layer.mergeAll(RuntimeRecords.layer, KnownEngine.layer, GameLeases.layer({ owner: instanceId, leaseTtl }))
+const layerStores = ({ engineName, leaseTtl }: Pick<Settings, "engineName" | "leaseTtl">) =>
+  Layer.mergeAll(
+    RuntimeRecords.layer({ engineName }),
+    KnownEngine.layer({ engineName }),
+    GameLeases.layer({ owner: instanceId, leaseTtl, engineName })
+  )
 
 const layerEngine = ({ engine, engineTimeout, gameLabel }: Settings) =>
   Docker.layer({ host: engine, timeout: engineTimeout, gameLabel })
@@ -92,7 +97,7 @@ const withSettings = <A, E, R>(build: (settings: Settings) => Layer.Layer<A, E, 
 
 const layerPorts = (settings: Settings, engine = layerEngine(settings)) =>
   Circuits.layer.pipe(
-    Layer.provide(Layer.merge(layerStores(settings.leaseTtl).pipe(Layer.provide(layerDatabase(settings))), engine))
+    Layer.provide(Layer.merge(layerStores(settings).pipe(Layer.provide(layerDatabase(settings))), engine))
   )
 
 /** For `plan` and `engine accept`. */
@@ -128,7 +133,7 @@ export const migrations = withSettings((settings) =>
     Effect.map(Effect.context<Database.Database | SqlClient>(), (context) =>
       Migrations.of({ migrate: Effect.provide(migrate, context) })
     )
-  ).pipe(Layer.provide(layerDatabase(settings)))
+  ).pipe(Layer.provide(layerDatabase(settings, { forMigration: true })))
 )
 
 /** For `demo`: a database of its own in a temporary folder, an engine in this process, and no settings. */
@@ -146,7 +151,7 @@ export const demo = Layer.unwrap(
       (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
     )
     const [leaseTtl, engineTimeout] = [Duration.minutes(1), Duration.seconds(15)]
-    const stores = layerStores(leaseTtl).pipe(
+    const stores = layerStores({ engineName: defaultEngine, leaseTtl }).pipe(
       Layer.provideMerge(layerEmbedded(directory, { schema: "rtmanager", pool: 10, timeout: Duration.seconds(5) }))
     )
     return Layer.merge(

@@ -46,7 +46,7 @@ const rights: Record<Role, Readonly<Record<string, ReadonlyArray<string>>>> = {
     operation_log: ["select", "insert"],
     game_leases: ["select", "insert", "update", "delete"],
     cleanup_backoff: ["select", "insert", "update", "delete"],
-    cleanup_engine: ["select", "insert", "update"],
+    cleanup_engines: ["select", "insert", "update"],
     cleanup_migrations: ["select"],
     players: []
   },
@@ -55,7 +55,7 @@ const rights: Record<Role, Readonly<Record<string, ReadonlyArray<string>>>> = {
     operation_log: ["select"],
     game_leases: ["select"],
     cleanup_backoff: ["select"],
-    cleanup_engine: ["select"],
+    cleanup_engines: ["select"],
     cleanup_migrations: ["select"],
     players: []
   }

@@ -1,6 +1,7 @@
 import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Postgres from "../../src/adapters/postgres/RuntimeRecords.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import type { Moment } from "../../src/domain/Expiry.ts"
 import { type Cursor, RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
 import { plansOf, touched } from "../../test/support/explain.ts"
@@ -29,7 +30,7 @@ export const listing = Effect.fnUntraced(function* ({ rows }: Options) {
     { count: rows, status: "running", prefix: "running-", lastOpAt: "now() - random() * interval '60 days'" }
   ])
   const ports = Context.get(
-    yield* Layer.build(Layer.provide(Postgres.layer, Layer.succeedContext(context))),
+    yield* Layer.build(Layer.provide(Postgres.layer({ engineName: defaultEngine }), Layer.succeedContext(context))),
     RuntimeRecords
   )
 

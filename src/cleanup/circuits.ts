@@ -108,6 +108,7 @@ const make = Effect.gen(function* () {
       listDue: (page) => toDatabase.call("listDue", records.listDue(page)),
       listStopped: (page) => toDatabase.call("listStopped", records.listStopped(page)),
       backlog: (moment) => toDatabase.call("backlog", records.backlog(moment)),
+      unknownEngines: toDatabase.call("unknownEngines", records.unknownEngines),
       witnesses: (moment) => toDatabase.call("witnesses", records.witnesses(moment))
     }),
     // What ends an attempt is always sent: a removal must not stay unrecorded because of a probe.
@@ -116,7 +117,11 @@ const make = Effect.gen(function* () {
       acquire: (gameId) => toDatabase.call("acquire", leases.acquire(gameId)),
       rehearse: (record) => toDatabase.call("rehearse", leases.rehearse(record))
     }),
-    Context.add(KnownEngine, { ...known, read: toDatabase.call("readEngine", known.read) })
+    Context.add(KnownEngine, {
+      ...known,
+      recognize: (id) => toDatabase.call("recognize", known.recognize(id)),
+      beginPass: (id) => toDatabase.call("beginPass", known.beginPass(id))
+    })
   )
 })
 

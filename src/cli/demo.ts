@@ -8,6 +8,7 @@ import { print } from "./print.ts"
 import * as Report from "./report.ts"
 import { json } from "./run.ts"
 import { type Sample, samples } from "./samples.ts"
+import { table } from "./table.ts"
 
 /** The state of a sample after a pass. `reason` is the audit row's; `undefined` if the pass wrote none. */
 export interface SampleState {
@@ -36,20 +37,6 @@ const row = ({ record, situation, container }: Sample, { status, containerLeft, 
     error_code: reason?.errorCode ?? null,
     why: printable(reason?.message ?? untouched)
   }
-}
-
-const table = (rows: ReadonlyArray<Record<string, string | null>>): string => {
-  const columns = Object.keys(rows[0] ?? {})
-  const lines = [columns, ...rows.map((row) => columns.map((column) => row[column] ?? "-"))]
-  const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)))
-  return lines
-    .map((line) =>
-      line
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join("  ")
-        .trimEnd()
-    )
-    .join("\n")
 }
 
 /** The main job with nothing installed: a real database and a real pass, on an engine that lives in this process. */

@@ -1,32 +1,96 @@
-import { Effect, Schema } from "effect"
-import { Command } from "effect/cli"
+import { Clock, Effect, Option, Schema } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { CurrentSettings } from "../config/CurrentSettings.ts"
 import { AcceptedEngine } from "../domain/EngineId.ts"
+import { momentOf } from "../domain/Expiry.ts"
+import { ListedEngine } from "../domain/ListedEngine.ts"
 import { PassRefused } from "../domain/PassRefused.ts"
+import { printable } from "../domain/printable.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { passError } from "../ports/StoreError.ts"
-import { commandFailed } from "./CommandFailed.ts"
+import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
+import { table } from "./table.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(AcceptedEngine))
 
-const accept = Command.make("accept", { json }, ({ json }) =>
+const name = Argument.String("name").pipe(
+  Argument.withDescription("RTMANAGER_ENGINE_NAME again, to be sure which engine is meant"),
+  Argument.optional
+)
+
+const reason = Flag.String("reason").pipe(Flag.withDescription("Why, for the log"), Flag.optional)
+
+const accept = Command.make("accept", { json, name, reason }, ({ json, name, reason }) =>
   Effect.gen(function* () {
     const known = yield* KnownEngine
+    if (Option.isSome(name) && name.value !== known.name) {
+      return yield* new CommandFailed({
+        code: exitCode.unusable,
+        message: `RTMANAGER_ENGINE_NAME is ${known.name}, not ${printable(name.value)}: nothing was changed`
+      })
+    }
     yield* Effect.mapError((yield* RuntimeRecords).clock, passError)
     const present = yield* Effect.mapError((yield* ContainerEngine).identity, PassRefused.engineDown)
-    const before = (yield* known.read)?.id ?? null
+    const { known: stored, otherName } = yield* known.recognize(present)
+    if (otherName !== undefined) return yield* PassRefused.engineOfAnother(known.name, otherName, present)
+    const before = stored?.id ?? null
     yield* known.accept(present)
+    yield* Effect.annotateLogs(Effect.logInfo("engine.accepted"), {
+      engine_name: known.name,
+      engine_id: present,
+      ...(Option.isSome(reason) && { reason: printable(reason.value) })
+    })
     return json
-      ? toJson({ engineId: present, knownBefore: before })
-      : `accepted engine ${present}${before === null || before === present ? "" : `, replacing ${before}`}`
-  }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
-).pipe(Command.withDescription("Make the engine that answers now the known one, whatever was known before"))
+      ? toJson({ name: known.name, engineId: present, knownBefore: before })
+      : `accepted engine ${present} as ${known.name}${before === null || before === present ? "" : `, replacing ${before}`}`
+  }).pipe(
+    Effect.mapError((error) => (error._tag === "CommandFailed" ? error : commandFailed(error))),
+    Effect.flatMap(print)
+  )
+).pipe(
+  Command.withDescription("Make the engine that answers now the known one of this name, whatever was known before")
+)
 
-/** Commands about the engine that the records' containers live on. */
+const toListJson = Schema.encodeSync(Schema.fromJsonString(Schema.Array(ListedEngine)))
+
+const time = (at: Date | null) => at?.toISOString().replace(/\.\d+/, "") ?? null
+
+const row = (engine: ListedEngine) => ({
+  name: printable(engine.name),
+  identity: engine.engineId === null ? "unknown: no service has cleaned it" : printable(engine.engineId),
+  brake: engine.braked ? "on" : null,
+  accepted: time(engine.acceptedAt),
+  last_pass: time(engine.lastPassAt),
+  due: String(engine.due),
+  stopped: String(engine.stopped)
+})
+
+const list = Command.make("list", { json }, ({ json }) =>
+  Effect.gen(function* () {
+    const { retention } = yield* CurrentSettings
+    const known = yield* KnownEngine
+    const records = yield* RuntimeRecords
+    const database = yield* Effect.mapError(records.clock, passError)
+    const { cutoff } = momentOf({ service: yield* Clock.currentTimeMillis, database }, retention)
+    const unknown = yield* records.unknownEngines
+    const engines = [
+      ...(yield* known.list(cutoff)),
+      ...unknown.map(({ name, stopped }) => ({ ...neverCleaned, name, stopped }))
+    ]
+    return json ? toListJson(engines) : engines.length === 0 ? "no engine is known yet" : table(engines.map(row))
+  }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
+).pipe(
+  Command.withDescription("All engines by name: identity, brake, last pass, and how many games are due or stopped")
+)
+
+const neverCleaned = { engineId: null, braked: false, acceptedAt: null, lastPassAt: null, due: 0 } as const
+
+/** Commands about the engines that the records' containers live on. */
 export const engine = Command.make("engine").pipe(
-  Command.withDescription("The engine that the records' containers live on"),
-  Command.withSubcommands([accept])
+  Command.withDescription("The engines that the records' containers live on"),
+  Command.withSubcommands([list, accept])
 )

@@ -1,6 +1,7 @@
 import { Duration } from "effect"
 import type { Container } from "../domain/Container.ts"
 import { ContainerId } from "../domain/ContainerId.ts"
+import { defaultEngine } from "../domain/EngineName.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 
 export interface Sample {
@@ -36,6 +37,7 @@ export const samples = (now: number): ReadonlyArray<Sample> => {
       situation,
       record: {
         gameId,
+        engine: defaultEngine,
         status: "stopped",
         containerId: id,
         imageRef: "galaxy/game:1.4",

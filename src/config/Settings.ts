@@ -1,4 +1,5 @@
 import { type Duration, Effect, type FileSystem, type LogLevel, Schema, SchemaIssue } from "effect"
+import type { EngineName } from "../domain/EngineName.ts"
 import type { Mode } from "../domain/Mode.ts"
 import { printable } from "../domain/printable.ts"
 import type { DatabaseLocation } from "./DatabaseSettings.ts"
@@ -29,6 +30,7 @@ export interface Settings {
   readonly leaseTtl: Duration.Duration
   /** Per engine call. */
   readonly engineTimeout: Duration.Duration
+  readonly engineName: EngineName
   readonly gameLabel: string
   readonly http: { readonly host: string; readonly port: number }
   readonly log: { readonly level: LogLevel.Severity; readonly format: "json" | "pretty" }
@@ -98,6 +100,7 @@ export const decode = Effect.fnUntraced(function* (
     maxClockSkew: own.RTMANAGER_CLEANUP_MAX_CLOCK_SKEW,
     leaseTtl: lease.RTMANAGER_GAME_LEASE_TTL,
     engineTimeout: lease.RTMANAGER_ENGINE_TIMEOUT,
+    engineName: own.RTMANAGER_ENGINE_NAME,
     gameLabel: own.RTMANAGER_GAME_LABEL,
     http: own.RTMANAGER_HTTP_ADDR,
     log: {

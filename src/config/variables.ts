@@ -1,4 +1,5 @@
 import { Duration, Schema } from "effect"
+import { defaultEngine, EngineName } from "../domain/EngineName.ts"
 import { modes } from "../domain/Mode.ts"
 import { accepting, duration, integer, ListenAddress, oneOf, otherwise, RetentionDays } from "./codecs.ts"
 import { Database, DatabaseVariables } from "./DatabaseSettings.ts"
@@ -23,6 +24,10 @@ const Own = Schema.Struct({
   RTMANAGER_CLEANUP_PAGE_SIZE: integer(1, 10_000).pipe(otherwise("500")),
   RTMANAGER_CLEANUP_MAX_REMOVALS: Schema.optionalKey(integer(1, 1_000_000_000)),
   RTMANAGER_CLEANUP_MAX_CLOCK_SKEW: duration("1 second", "1 hour").pipe(otherwise("1m")),
+  RTMANAGER_ENGINE_NAME: EngineName.pipe(
+    accepting("1 to 63 characters of a-z, 0-9, - and ."),
+    otherwise(defaultEngine)
+  ),
   RTMANAGER_GAME_LABEL: Schema.String.check(Schema.isPattern(labelKey)).pipe(
     accepting("a container label's key of letters, digits and . _ - /, at most 128 characters"),
     otherwise("com.galaxy.game_id")

@@ -7,7 +7,7 @@ export const dueStates = ["due", "held"] as const
 export type DueState = (typeof dueStates)[number]
 
 /** Why a stopped record cannot be used: also the attribute `reason` of `rtmanager.cleanup.unusable_rows`. */
-export const unusableReasons = ["undecodable", "no_time", "future"] as const
+export const unusableReasons = ["undecodable", "no_time", "future", "engine_unknown"] as const
 export type UnusableReason = (typeof unusableReasons)[number]
 
 /** The stopped records at one moment. The counts overlap: a held or a stuck game can be due too. */
@@ -32,4 +32,6 @@ export interface Backlog {
   readonly noTime: number
   /** Stopped, with a `last_op_at` after the database's clock: not due. */
   readonly future: number
+  /** Stopped, on any engine that no service has ever cleaned: nobody looks at them. */
+  readonly engineUnknown: number
 }

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { EngineName } from "./EngineName.ts"
 import { printable } from "./printable.ts"
 
 /**
@@ -10,9 +11,11 @@ export const EngineId = Schema.NonEmptyString.pipe(Schema.brand("EngineId"))
 export type EngineId = typeof EngineId.Type
 
 /** What accepting an engine did: the one that is known now, and before. Its encoding is the JSON that people and programs get. */
-export const AcceptedEngine = Schema.Struct({ engineId: EngineId, knownBefore: Schema.NullOr(EngineId) }).pipe(
-  Schema.encodeKeys({ engineId: "engine_id", knownBefore: "known_before" })
-)
+export const AcceptedEngine = Schema.Struct({
+  name: EngineName,
+  engineId: EngineId,
+  knownBefore: Schema.NullOr(EngineId)
+}).pipe(Schema.encodeKeys({ engineId: "engine_id", knownBefore: "known_before" }))
 
 export interface EngineParts {
   /** Of `/info`. */

@@ -1,5 +1,6 @@
 import { Duration, Schema } from "effect"
 import { difference, type EngineId } from "./EngineId.ts"
+import type { EngineName } from "./EngineName.ts"
 
 /** Why a guard refuses a pass: the closed set, also the attribute `reason` of `rtmanager.cleanup.pass.refused`. */
 export const refusals = [
@@ -32,6 +33,13 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
     new PassRefused({
       reason: "engine_changed",
       message: `the engine is ${present}, but the records' containers live on ${known}. ${difference(known, present)}. Only if those containers are gone for good, or all on this engine, run: engine accept`
+    })
+
+  /** Two services with different names over one engine would each call the other's containers absent. */
+  static engineOfAnother = (name: EngineName, other: string, present: EngineId) =>
+    new PassRefused({
+      reason: "engine_changed",
+      message: `the engine that answers is ${other}, not ${name}: ${present} is known by that name. Give this service RTMANAGER_ENGINE_NAME=${other}, or the address of ${name}`
     })
 
   static engineDown = ({ message }: Error) => new PassRefused({ reason: "engine_down", message })

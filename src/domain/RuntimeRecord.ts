@@ -7,6 +7,8 @@ import { Backoff } from "./Backoff.ts"
  */
 export const RuntimeRecord = Schema.Struct({
   gameId: Schema.NonEmptyString,
+  /** The name of the engine that the game's container is on, unchecked too. */
+  engine: Schema.String,
   status: Schema.String,
   containerId: Schema.NullOr(Schema.String),
   imageRef: Schema.NullOr(Schema.String),

@@ -1,6 +1,7 @@
 import { Duration, Result } from "effect"
 import type { Container } from "./Container.ts"
 import { type ContainerId, isContainerId } from "./ContainerId.ts"
+import type { EngineName } from "./EngineName.ts"
 import { isBackedOff, isExpired, type Moment } from "./Expiry.ts"
 import { type ErrorCode, Refused } from "./Outcome.ts"
 import { printable } from "./printable.ts"
@@ -15,13 +16,19 @@ const refuse = (code: ErrorCode, message: string) => Result.fail(new Refused({ c
 
 /**
  * Steps 2 and 3 for a record read under the lease; `undefined` if the record is gone. A record passes only if it is stopped
- * and due, and if its container id is NULL or 64 hex digits.
+ * and due, if its container is on this engine, and if its container id is NULL or 64 hex digits.
  */
-export const judgeRecord = (record: RuntimeRecord | undefined, moment: Moment): Result.Result<DueRecord, Refused> => {
+export const judgeRecord = (
+  record: RuntimeRecord | undefined,
+  { engineName, moment }: { readonly engineName: EngineName; readonly moment: Moment }
+): Result.Result<DueRecord, Refused> => {
   if (record === undefined) return refuse("record_moved", "the record is gone")
   if (record.status === "removed") return refuse("replay_no_op", "the record is already removed")
   if (record.status !== "stopped") {
     return refuse("record_moved", `the record is no longer stopped but ${printable(record.status)}`)
+  }
+  if (record.engine !== engineName) {
+    return refuse("record_moved", `the game is no longer on engine ${engineName} but on ${printable(record.engine)}`)
   }
   if (!isExpired(record, moment)) return refuse("record_moved", "the record is no longer due")
   if (isBackedOff(record, moment)) return refuse("lease_busy", "another has just tried it and failed")

@@ -29,7 +29,7 @@ export class Readiness extends Context.Service<Readiness, { readonly reasons: Ef
         const { cannotRecord } = yield* CleanupPass
         const database = yield* watch(believableClocks(records, options.maxClockSkew))
         const engines = yield* watch(
-          Effect.flatMap(expectedEngine(engine, known, { remember: false }), (expected) =>
+          Effect.flatMap(expectedEngine(engine, known, { touch: false }), (expected) =>
             expected.braked ? Effect.fail(brakeIsOn) : Effect.void
           )
         )

@@ -1,5 +1,7 @@
 import { Context, type Effect } from "effect"
 import type { EngineId } from "../domain/EngineId.ts"
+import type { EngineName } from "../domain/EngineName.ts"
+import type { ListedEngine } from "../domain/ListedEngine.ts"
 import type { StoreError } from "./StoreError.ts"
 
 export interface Known {
@@ -8,21 +10,37 @@ export interface Known {
   readonly braked: boolean
 }
 
-/** The one engine that the records' containers live on. Any other engine would report every container absent. */
+/** What is known about an engine that answers. */
+export interface Recognized {
+  /** The engine with this service's name; `undefined` if none is known yet. */
+  readonly known: Known | undefined
+  /** Another name that the engine that answers is known by. */
+  readonly otherName: string | undefined
+}
+
+/**
+ * The one engine that this service cleans, by its name. Any other engine would report every container of its records absent.
+ * No two names have the same engine.
+ */
 export class KnownEngine extends Context.Service<
   KnownEngine,
   {
-    readonly read: Effect.Effect<Known | undefined, StoreError>
-    /** Remembers this engine if none is known yet, and returns the known one. */
-    readonly remember: (id: EngineId) => Effect.Effect<Known, StoreError>
-    /** Replaces the known identity if it still is `from`, and returns the known engine. */
-    readonly widen: (from: EngineId, to: EngineId) => Effect.Effect<Known, StoreError>
+    readonly name: EngineName
+    readonly recognize: (present: EngineId) => Effect.Effect<Recognized, StoreError>
+    /** The same, at the beginning of a pass, whose time is kept if this engine is the known one and not braked. */
+    readonly beginPass: (present: EngineId) => Effect.Effect<Recognized, StoreError>
+    /** Remembers this engine if the name has none yet and the engine has no other name. */
+    readonly remember: (id: EngineId) => Effect.Effect<Recognized, StoreError>
+    /** Replaces the known identity if it still is `from`. */
+    readonly widen: (from: EngineId, to: EngineId) => Effect.Effect<Recognized, StoreError>
     /** Refuses further passes over this engine, if it is the known one. */
     readonly brake: (id: EngineId) => Effect.Effect<void, StoreError>
     /**
-     * Makes this engine the known one, whatever was known before, and releases the brake. Records changed before now no
-     * longer count as witnesses.
+     * Gives this engine the name, whatever had it before, and releases the brake. Records changed before now no longer count
+     * as witnesses. Fails if the engine has another name.
      */
     readonly accept: (id: EngineId) => Effect.Effect<void, StoreError>
+    /** All engines that a service has ever cleaned, by name. `cutoff` (Unix milliseconds) decides which games are due. */
+    readonly list: (cutoff: number) => Effect.Effect<ReadonlyArray<ListedEngine>, StoreError>
   }
 >()("rtmanager/ports/KnownEngine") {}

@@ -30,7 +30,17 @@ export interface Witnesses {
   readonly due: number
 }
 
-/** The records that `rtmanager` keeps, read only. Rows can appear, change or vanish between any two calls. */
+/** An engine that records name and no service does, so that nobody cleans them. */
+export interface UnknownEngine {
+  /** As the records have it, unchecked. */
+  readonly name: string
+  readonly stopped: number
+}
+
+/**
+ * The records that `rtmanager` keeps of the games on one engine, read only. Rows can appear, change or vanish between any two
+ * calls.
+ */
 export class RuntimeRecords extends Context.Service<
   RuntimeRecords,
   {
@@ -58,8 +68,11 @@ export class RuntimeRecords extends Context.Service<
       readonly limit: number
     }) => Effect.Effect<Page, StoreError>
 
-    /** Counts the stopped records. The cost depends only on the number of due records. */
+    /** Counts the stopped records. The cost depends only on the number of due records, and of those that nobody cleans. */
     readonly backlog: (moment: Moment) => Effect.Effect<Backlog, StoreError>
+
+    /** The engines that only records name: the twenty with the most stopped records. */
+    readonly unknownEngines: Effect.Effect<ReadonlyArray<UnknownEngine>, StoreError>
 
     /**
      * The containers that should be on the engine, from records changed since a person last accepted it. The cost does

@@ -16,7 +16,7 @@ describeEngine("engine accept", () => {
           yield* game(here, "expired", "exited")
           const other = { ...here.env, DOCKER_HOST: `unix://${(yield* startEngine).socketPath}` }
           const tables = Effect.all(
-            ["runtime_records", "operation_log", "game_leases", "cleanup_engine"].map((name) => dump(here, name))
+            ["runtime_records", "operation_log", "game_leases", "cleanup_engines"].map((name) => dump(here, name))
           )
           const before = yield* tables
 

@@ -2,6 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Duration, Effect, Layer } from "effect"
 import fc from "fast-check"
 import { isContainerId } from "../../src/domain/ContainerId.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import { describeEngine } from "../support/docker.ts"
 import { dump, game, layerEngine, world } from "../support/e2e.ts"
 import { postgresServer } from "../support/postgres.ts"
@@ -64,7 +65,13 @@ describeEngine("hostile input, over real PostgreSQL and a real engine", () => {
         ]
         const ids = [...corpus, ...fc.sample(nearId, 200).filter((id) => !isContainerId(id))]
         for (const [index, containerId] of ids.entries()) {
-          const record = { status: "stopped", imageRef: null, backoff: null, lastOpAt: daysAgo(40) }
+          const record = {
+            engine: defaultEngine,
+            status: "stopped",
+            imageRef: null,
+            backoff: null,
+            lastOpAt: daysAgo(40)
+          }
           yield* here.store.put({ ...record, gameId: `hostile-${index}`, containerId })
         }
 

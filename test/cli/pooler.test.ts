@@ -64,7 +64,7 @@ describePgBouncer("the service behind PgBouncer", () => {
           assert.strictEqual(notReady.status, 503)
           yield* service.event("cleanup.pass.failure")
           assert.lengthOf(yield* here.engine.left, 2)
-          assert.deepStrictEqual(yield* dump(here, "cleanup_engine"), [])
+          assert.deepStrictEqual(yield* dump(here, "cleanup_engines"), [])
           assert.deepStrictEqual(yield* here.foreign, before)
         })
       )

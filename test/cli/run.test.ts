@@ -105,7 +105,7 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
         yield* game(here, "running", "running")
         yield* game(here, "young", "exited", { daysAgo: 3 })
         const tables = Effect.all(
-          ["runtime_records", "operation_log", "cleanup_engine"].map((name) => dump(here, name))
+          ["runtime_records", "operation_log", "cleanup_engines"].map((name) => dump(here, name))
         )
         const before = yield* tables
 

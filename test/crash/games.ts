@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { Clock, Duration, Effect } from "effect"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import type { CreatableState } from "../support/docker.ts"
 import type { World as Parts } from "../support/e2e.ts"
 import { micros } from "../support/records.ts"
@@ -71,6 +72,7 @@ export const put = Effect.fnUntraced(function* (parts: Parts, name: KindName, ga
   const age = Duration.toMillis(Duration.days(kind.daysAgo ?? 40))
   yield* parts.store.put({
     gameId,
+    engine: defaultEngine,
     status: kind.status ?? "stopped",
     containerId: recorded === undefined ? (id ?? null) : other[recorded],
     imageRef: "games/chess:1",

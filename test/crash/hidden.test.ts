@@ -15,10 +15,13 @@ const dumpAll = (here: World) => Effect.forEach(tables, (table) => dump(here, ta
 /** Five games to clean and one that runs, on an engine that an earlier version knew and this one knows more of. */
 const sixGames = Effect.gen(function* () {
   const here = yield* world()
-  const known = Effect.map(here.sql<{ id: string }>`select id from cleanup_engine`, ([row]) => row?.id ?? "")
+  const known = Effect.map(
+    here.sql<{ id: string }>`select identity as id from cleanup_engines`,
+    ([row]) => row?.id ?? ""
+  )
   const wide = yield* Effect.andThen(command(["run"], here.env), known)
   assert.match(wide, /^[^/]+\/[0-9a-f]{64}\/(overlay2|vfs):\/./)
-  yield* here.sql`update cleanup_engine set id = split_part(id, '/', 1) || '/' || split_part(id, '/', 2)`
+  yield* here.sql`update cleanup_engines set identity = split_part(identity, '/', 1) || '/' || split_part(identity, '/', 2)`
   const old = yield* known
   assert.strictEqual((yield* command(["plan"], here.env)).code, 0)
   assert.strictEqual(yield* known, old)
@@ -86,7 +89,7 @@ for (const [driver, other] of [
             Effect.promise(() => rename(containers, `${containers}.away`))
           )
           yield* refused(here, "absent_brake", /none of 1 others is that should be there.*--accept-absent/)
-          yield* here.sql`update cleanup_engine set braked_at = null`
+          yield* here.sql`update cleanup_engines set braked_at = null`
           yield* here.sql`update runtime_records set current_container_id = null where game_id = 'live'`
           yield* refused(here, "absent_brake", /nor is any other.*--accept-absent/)
           yield* here.sql`update runtime_records set current_container_id = ${live} where game_id = 'live'`

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Schema } from "effect"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import { dueAt, isDue, isExpired, lagSeconds, momentOf } from "../../src/domain/Expiry.ts"
 
 const record = (lastOpAt: bigint | null) => ({
   gameId: "game",
+  engine: defaultEngine,
   status: "stopped",
   containerId: null,
   imageRef: null,

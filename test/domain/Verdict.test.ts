@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, identity, Result } from "effect"
 import type { Container } from "../../src/domain/Container.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import type { Refused } from "../../src/domain/Outcome.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import { judgeContainer, judgeRecord } from "../../src/domain/Verdict.ts"
@@ -12,6 +13,7 @@ const id = containerId("a")
 
 const record = (changes: Partial<RuntimeRecord>): RuntimeRecord => ({
   gameId: "game",
+  engine: defaultEngine,
   status: "stopped",
   containerId: id,
   imageRef: null,
@@ -46,6 +48,8 @@ describe("judgeRecord", () => {
     ["before 1970", record({ lastOpAt: -1n }), id],
     ["gone", undefined, "record_moved"],
     ["running", record({ status: "running" }), "record_moved"],
+    ["on another engine", record({ engine: "host-1" }), "record_moved"],
+    ["removed, on another engine", record({ engine: "host-1", status: "removed" }), "replay_no_op"],
     ["in a status that we do not know", record({ status: "Stopped " }), "record_moved"],
     ["removed", record({ status: "removed" }), "replay_no_op"],
     ["without a container", record({ containerId: null }), "no container"],
@@ -61,13 +65,19 @@ describe("judgeRecord", () => {
   ]
   it.each(cases)("a record %s", (_, subject, expected) => {
     assert.strictEqual(
-      codeOf(judgeRecord(subject, { now, cutoff }), ({ containerId }) => containerId ?? "no container"),
+      codeOf(
+        judgeRecord(subject, { engineName: defaultEngine, moment: { now, cutoff } }),
+        ({ containerId }) => containerId ?? "no container"
+      ),
       expected
     )
   })
 
   it("escapes and cuts what it tells of a hostile id", () => {
-    const verdict = judgeRecord(record({ containerId: `\u001b[2J${"x".repeat(100_000)}` }), { now, cutoff })
+    const verdict = judgeRecord(record({ containerId: `\u001b[2J${"x".repeat(100_000)}` }), {
+      engineName: defaultEngine,
+      moment: { now, cutoff }
+    })
     assert(Result.isFailure(verdict))
     const { message } = verdict.failure
     assert.isTrue(message.length < 200 && !message.includes("\u001b"))

@@ -2,6 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Context, Duration, Effect, Layer } from "effect"
 import fc from "fast-check"
 import * as GameLeasesAdapter from "../../src/adapters/postgres/GameLeases.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { type AuditRow, GameLeases, type Lease } from "../../src/ports/GameLeases.ts"
 import { KnownEngine } from "../../src/ports/KnownEngine.ts"
@@ -115,7 +116,9 @@ const look = (number: number) =>
         due: yield* listing((after) => records.listDue({ moment, after, limit })),
         stopped: yield* listing((after) => records.listStopped({ after, limit })),
         backlog: yield* records.backlog(moment),
-        known: yield* known.read,
+        known: yield* Effect.forEach(engineIds, known.recognize),
+        engines: (yield* known.list(moment.cutoff)).map(({ acceptedAt, lastPassAt, ...engine }) => engine),
+        unknown: yield* records.unknownEngines,
         rows: yield* Effect.forEach(games, (gameId) =>
           Effect.map(fixture.log(gameId), (rows) => rows.map(({ leaseToken: _, ...row }) => row))
         ),
@@ -125,7 +128,8 @@ const look = (number: number) =>
     })
   )
 
-const engineId = fc.constantFrom(...["first", "second"].map((id) => EngineId.make(id)))
+const engineIds = ["first", "second", "second/more"].map((id) => EngineId.make(id))
+const engineId = fc.constantFrom(...engineIds)
 const game = fc.constantFrom(...games)
 const number = fc.nat({ max: 5 })
 const container = fc.constantFrom(containerId("a"), containerId("a"), containerId("a"), containerId("b"), null)
@@ -142,6 +146,7 @@ const succeeded = (row: AuditRow, containerId: string | null) => ({ ...row, cont
 const put = fc
   .record({
     gameId: game,
+    engine: fc.constantFrom<string>(defaultEngine, defaultEngine, defaultEngine, "host-1", "Host 2"),
     status: fc.constantFrom("stopped", "stopped", "stopped", "running", "removed"),
     containerId: container,
     lastOpAt: fc.constantFrom(null, micros(longAgo) - 1n, micros(longAgo), micros(longAgo + hour) + 1n)
@@ -165,6 +170,7 @@ const commands = [
     .map(([from, to]) => new Step(`widen ${from} to ${to}`, ({ known }) => known.widen(from, to))),
   engineId.map((id) => new Step(`brake ${id}`, ({ known }) => known.brake(id))),
   engineId.map((id) => new Step(`accept ${id}`, ({ known }) => known.accept(id))),
+  engineId.map((id) => new Step(`begin a pass over ${id}`, ({ known }) => known.beginPass(id))),
   fc.nat({ max: 2 }).map(look)
 ]
 
@@ -179,8 +185,9 @@ it.layer(layer, { excludeTestServices: true })("the in-memory stores and Postgre
         records: yield* RuntimeRecords,
         known: yield* KnownEngine,
         leases: yield* Effect.forEach(owners, (owner) =>
-          Effect.map(Layer.build(GameLeasesAdapter.layer({ owner, leaseTtl: "1 minute" })), (context) =>
-            Context.get(context, GameLeases)
+          Effect.map(
+            Layer.build(GameLeasesAdapter.layer({ owner, leaseTtl: "1 minute", engineName: defaultEngine })),
+            (context) => Context.get(context, GameLeases)
           )
         )
       }

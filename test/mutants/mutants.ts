@@ -13,6 +13,7 @@ export interface Mutant {
 
 const cleaner = ["test/cleanup/game/Cleaner.test.ts"]
 const dockerAdapter = ["test/adapters/docker"]
+const stores = ["test/adapters/postgres/Stores.test.ts"]
 const pass = ["test/cleanup/pass/CleanupPass.test.ts"]
 const records = [
   "test/domain",
@@ -76,8 +77,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "no fence in the statement for many",
     file: "src/adapters/postgres/commit.ts",
-    from: '        join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id\n      where r.status = \'stopped\' and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n',
-    to: '        join wanted as w on w.game_id = l.game_id\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id\n      where r.status = \'stopped\' and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id\n',
+    from: '        join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id\n      where ${stopped} and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n',
+    to: '        join wanted as w on w.game_id = l.game_id\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id\n      where ${stopped} and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id\n',
     tests: leases
   },
   {
@@ -602,9 +603,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "an identity widened whatever is known by now",
     file: "src/adapters/postgres/KnownEngine.ts",
-    from: "set id = ${to} where id = ${from}",
-    to: "set id = ${to}",
-    tests: ["test/adapters/postgres/Stores.test.ts"]
+    from: "where name = ${name} and identity = ${from}",
+    to: "where name = ${name}",
+    tests: stores
   },
   {
     name: "an absence believed although no witness is there",
@@ -877,6 +878,48 @@ export const mutants: ReadonlyArray<Mutant> = [
     file: "src/adapters/postgres/RuntimeRecords.ts",
     from: "interval '1 millisecond', b.next_attempt_at)`",
     to: "interval '1 millisecond')`",
-    tests: ["test/adapters/postgres/Stores.test.ts"]
+    tests: stores
+  },
+  {
+    name: "games of every engine listed",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "r.status = 'stopped' and ${ours}",
+    to: "r.status = 'stopped'",
+    tests: stores
+  },
+  {
+    name: "a record that has moved to another engine cleaned on the old one",
+    file: "src/domain/Verdict.ts",
+    from: "if (record.engine !== engineName) {",
+    to: "if (record.engine === undefined) {",
+    tests: ["test/domain/Verdict.test.ts"]
+  },
+  {
+    name: "a commit that moves a record of another engine",
+    file: "src/adapters/postgres/commit.ts",
+    from: "r.status = 'stopped' and ${sql.literal(engineColumn)} = ${engineName}::text",
+    to: "r.status = 'stopped'",
+    tests: stores
+  },
+  {
+    name: "an engine cleaned under two names",
+    file: "src/cleanup/engine/expectedEngine.ts",
+    from: "if (otherName !== undefined) return yield* PassRefused.engineOfAnother(known.name, otherName, present)\n",
+    to: "",
+    tests: ["test/cleanup/pass/openPass.test.ts"]
+  },
+  {
+    name: "an engine's other name not looked for",
+    file: "src/adapters/postgres/KnownEngine.ts",
+    from: " or identity = ${present} or starts_with(${present}, identity || '/')",
+    to: "",
+    tests: stores
+  },
+  {
+    name: "witnesses of every engine",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "where s.status = 'running' and ${ours} and",
+    to: "where s.status = 'running' and",
+    tests: stores
   }
 ]

@@ -161,15 +161,19 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
       })
     )
 
-    it.effect("event 26: learns nothing from a game that is no longer stopped, has another container or is gone", () =>
-      Effect.gen(function* () {
-        const { rehearse } = yield* GameLeases
-        yield* given(stopped("game", { status: "running" }))
-        assert.isFalse(yield* rehearse(stopped("game")))
-        yield* given(stopped("game", { containerId: containerId("b") }))
-        assert.isFalse(yield* rehearse(stopped("game")))
-        assert.isFalse(yield* rehearse(stopped("gone")))
-      })
+    it.effect(
+      "event 26: learns nothing from a game that is no longer stopped, has another container or engine, or is gone",
+      () =>
+        Effect.gen(function* () {
+          const { rehearse } = yield* GameLeases
+          yield* given(stopped("game", { status: "running" }))
+          assert.isFalse(yield* rehearse(stopped("game")))
+          yield* given(stopped("game", { containerId: containerId("b") }))
+          assert.isFalse(yield* rehearse(stopped("game")))
+          yield* given(stopped("game", { engine: "host-1" }))
+          assert.isFalse(yield* rehearse(stopped("game")))
+          assert.isFalse(yield* rehearse(stopped("gone")))
+        })
     )
 
     it.effect("commits a record without a container", () =>
@@ -237,6 +241,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
     const moves: ReadonlyArray<readonly [string, Partial<RuntimeRecord>, string]> = [
       ["runs again", { status: "running" }, "record_moved"],
       ["has another container", { containerId: containerId("b") }, "record_moved"],
+      ["is on another engine", { engine: "host-1" }, "record_moved"],
       ["has no container any more", { containerId: null }, "record_moved"],
       ["is removed already", { status: "removed" }, "already_removed"]
     ]

@@ -2,107 +2,201 @@ import { assert, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { KnownEngine } from "../../src/ports/KnownEngine.ts"
+import { micros, stopped } from "../support/records.ts"
 import { StoreFixture } from "./StoreFixture.ts"
 
 const first = EngineId.make("first/none-1")
 const second = EngineId.make("second/none-2")
 const third = EngineId.make("third/none-3")
 
+/** An identity of the present form, whose old form is `first`. */
+const firstInFull = EngineId.make(`${first}/overlay2:/data`)
+
+const known = (id: EngineId, braked = false) => ({ known: { id, braked }, otherName: undefined })
+const none = { known: undefined, otherName: undefined }
+
 const forgetAll = Effect.flatMap(StoreFixture, ({ clear }) => clear)
 
-/** What every `KnownEngine` must do. */
+/** Within a second or so of now, by the store's clock. */
+const isRecent = (at: Date | null | undefined) => Math.abs((at?.getTime() ?? 0) - Date.now()) < 60_000
+
+/** What every `KnownEngine` must do, for the engine `default`. */
 export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFixture, E>): void => {
   it.layer(layer, { excludeTestServices: true })(name, (it) => {
     it.effect("knows no engine at first", () =>
       Effect.gen(function* () {
         yield* forgetAll
-        assert.isUndefined(yield* (yield* KnownEngine).read)
+        const { beginPass, list, recognize } = yield* KnownEngine
+        assert.deepStrictEqual(yield* recognize(first), none)
+        assert.deepStrictEqual(yield* beginPass(first), none)
+        assert.deepStrictEqual(yield* list(0), [])
       })
     )
 
     it.effect("remembers the first engine and no other", () =>
       Effect.gen(function* () {
         yield* forgetAll
-        const { read, remember } = yield* KnownEngine
-        assert.deepStrictEqual(yield* remember(first), { id: first, braked: false })
-        assert.deepStrictEqual(yield* remember(second), { id: first, braked: false })
-        assert.deepStrictEqual(yield* read, { id: first, braked: false })
+        const { recognize, remember } = yield* KnownEngine
+        assert.deepStrictEqual(yield* remember(first), known(first))
+        assert.deepStrictEqual(yield* remember(second), known(first))
+        assert.deepStrictEqual(yield* recognize(first), known(first))
+        assert.deepStrictEqual(yield* recognize(second), known(first))
       })
     )
 
     it.effect("accepts another engine deliberately, and again the same", () =>
       Effect.gen(function* () {
         yield* forgetAll
-        const { accept, read, remember } = yield* KnownEngine
+        const { accept, recognize, remember } = yield* KnownEngine
         yield* remember(first)
         yield* accept(second)
         yield* accept(second)
-        assert.deepStrictEqual(yield* read, { id: second, braked: false })
-        assert.deepStrictEqual(yield* remember(first), { id: second, braked: false })
+        assert.deepStrictEqual(yield* recognize(second), known(second))
+        assert.deepStrictEqual(yield* remember(first), known(second))
       })
     )
 
     it.effect("accepts an engine where none is known", () =>
       Effect.gen(function* () {
         yield* forgetAll
-        const { accept, read } = yield* KnownEngine
+        const { accept, recognize } = yield* KnownEngine
         yield* accept(first)
-        assert.deepStrictEqual(yield* read, { id: first, braked: false })
+        assert.deepStrictEqual(yield* recognize(first), known(first))
       })
     )
 
     it.effect("agrees on one engine when many are remembered at once", () =>
       Effect.gen(function* () {
         yield* forgetAll
-        const { read, remember } = yield* KnownEngine
+        const { recognize, remember } = yield* KnownEngine
         const ids = Array.from({ length: 16 }, (_, i) => EngineId.make(`engine-${i}`))
         const answers = yield* Effect.forEach(ids, remember, { concurrency: "unbounded" })
-        const known = yield* read
-        for (const answer of answers) assert.deepStrictEqual(answer, known)
+        const answer = yield* recognize(first)
+        for (const one of answers) assert.deepStrictEqual(one, answer)
       })
     )
 
     it.effect("accepts one engine that several accept at once where none is known", () =>
       Effect.gen(function* () {
         yield* forgetAll
-        const { accept, read } = yield* KnownEngine
+        const { accept, recognize } = yield* KnownEngine
         yield* Effect.forEach(Array.from({ length: 16 }), () => accept(first), { concurrency: "unbounded" })
-        assert.deepStrictEqual(yield* read, { id: first, braked: false })
+        assert.deepStrictEqual(yield* recognize(first), known(first))
       })
     )
 
     it.effect("widens the known engine's identity, once, and keeps its brake; no other's", () =>
       Effect.gen(function* () {
-        yield* (yield* StoreFixture).clear
-        const { accept, brake, read, remember, widen } = yield* KnownEngine
-        assert.deepStrictEqual(yield* widen(first, second), { id: second, braked: false })
-        assert.isUndefined(yield* read)
+        yield* forgetAll
+        const { accept, brake, recognize, remember, widen } = yield* KnownEngine
+        assert.deepStrictEqual(yield* widen(first, second), none)
         yield* remember(first)
         yield* brake(first)
         const both = Effect.forEach([1, 2], () => widen(first, second), { concurrency: "unbounded" })
-        assert.deepStrictEqual(yield* both, [
-          { id: second, braked: true },
-          { id: second, braked: true }
-        ])
-        assert.deepStrictEqual(yield* read, { id: second, braked: true })
+        assert.deepStrictEqual(yield* both, [known(second, true), known(second, true)])
+        assert.deepStrictEqual(yield* recognize(second), known(second, true))
         yield* accept(first)
-        assert.deepStrictEqual(yield* widen(second, third), { id: first, braked: false })
+        assert.deepStrictEqual(yield* widen(second, third), known(first))
       })
     )
 
     it.effect("puts the brake on the known engine alone, and keeps it until an engine is accepted", () =>
       Effect.gen(function* () {
         yield* forgetAll
-        const { accept, brake, read, remember } = yield* KnownEngine
+        const { accept, brake, recognize, remember } = yield* KnownEngine
         yield* brake(first)
         yield* remember(first)
         yield* brake(second)
-        assert.deepStrictEqual(yield* read, { id: first, braked: false })
+        assert.deepStrictEqual(yield* recognize(first), known(first))
         yield* brake(first)
         yield* brake(first)
-        assert.deepStrictEqual(yield* remember(second), { id: first, braked: true })
+        assert.deepStrictEqual(yield* remember(second), known(first, true))
         yield* accept(first)
-        assert.deepStrictEqual(yield* read, { id: first, braked: false })
+        assert.deepStrictEqual(yield* recognize(first), known(first))
+      })
+    )
+
+    it.effect("gives no engine a second name, and changes nothing of the other", () =>
+      Effect.gen(function* () {
+        yield* forgetAll
+        const { accept, beginPass, brake, list, recognize, remember, widen } = yield* KnownEngine
+        const { putEngine } = yield* StoreFixture
+        yield* putEngine("host-1", first)
+        const answer = { known: undefined, otherName: "host-1" }
+        assert.deepStrictEqual(yield* recognize(first), answer)
+        assert.deepStrictEqual(yield* beginPass(first), answer)
+        assert.deepStrictEqual(yield* remember(first), answer)
+        yield* Effect.ignore(accept(first))
+        yield* widen(first, second)
+        yield* brake(first)
+        assert.deepStrictEqual(yield* recognize(first), answer)
+        yield* remember(second)
+        assert.deepStrictEqual(yield* recognize(second), known(second))
+        assert.deepStrictEqual(yield* recognize(first), { ...known(second), otherName: "host-1" })
+        assert.deepStrictEqual(
+          (yield* list(0)).map(({ braked, engineId, name }) => [name, engineId, braked]),
+          [
+            ["default", second, false],
+            ["host-1", first, false]
+          ]
+        )
+      })
+    )
+
+    it.effect("recognizes an engine whose other name an earlier version stored in the old form", () =>
+      Effect.gen(function* () {
+        yield* forgetAll
+        yield* (yield* StoreFixture).putEngine("host-1", first)
+        assert.deepStrictEqual(yield* (yield* KnownEngine).recognize(firstInFull), {
+          known: undefined,
+          otherName: "host-1"
+        })
+      })
+    )
+
+    it.effect("keeps the time at which a pass over the known engine last began, unless it is braked", () =>
+      Effect.gen(function* () {
+        yield* forgetAll
+        const { accept, beginPass, brake, list, recognize } = yield* KnownEngine
+        const lastPass = Effect.map(list(0), ([row]) => row?.lastPassAt)
+        yield* (yield* StoreFixture).putEngine("default", first)
+        yield* recognize(first)
+        yield* beginPass(second)
+        yield* brake(first)
+        assert.deepStrictEqual(yield* beginPass(first), known(first, true))
+        assert.isNull(yield* lastPass)
+        yield* accept(first)
+        assert.deepStrictEqual(yield* beginPass(first), known(first))
+        assert.isTrue(isRecent(yield* lastPass))
+      })
+    )
+
+    it.effect("lists every engine with when it was accepted and how many of its games are due and stopped", () =>
+      Effect.gen(function* () {
+        yield* forgetAll
+        const { accept, list } = yield* KnownEngine
+        const { put, putEngine } = yield* StoreFixture
+        yield* putEngine("host-1", second)
+        yield* accept(first)
+        yield* put(stopped("old", { lastOpAt: micros(1000) }))
+        yield* put(stopped("young", { lastOpAt: micros(2000) }))
+        yield* put(stopped("untimed", { lastOpAt: null }))
+        yield* put(stopped("running", { status: "running" }))
+        yield* put(stopped("elsewhere", { engine: "host-1", lastOpAt: micros(1000) }))
+        yield* put(stopped("nowhere", { engine: "host-2" }))
+        const [own, other, ...more] = yield* list(2000)
+        assert.deepInclude(own, { name: "default", engineId: first, braked: false, due: 1, stopped: 3 })
+        assert.isTrue(isRecent(own?.acceptedAt))
+        assert.deepStrictEqual(other, {
+          name: "host-1",
+          engineId: second,
+          braked: false,
+          acceptedAt: null,
+          lastPassAt: null,
+          due: 1,
+          stopped: 1
+        })
+        assert.deepStrictEqual(more, [])
       })
     )
   })

@@ -61,7 +61,8 @@ const nothing = {
   oldestDueAge: 0,
   oldestHeldAge: 0,
   noTime: 0,
-  future: 0
+  future: 0,
+  engineUnknown: 0
 }
 
 const ages: ReadonlyArray<readonly [string, RuntimeRecord]> = [
@@ -172,6 +173,60 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | RuntimeR
           const { games } = yield* allStopped(limit)
           assert.deepStrictEqual(games, ["old", "young", "untimed-1", "untimed-2"], `pages of ${limit}`)
         }
+      })
+    )
+
+    it.effect("lists, counts and names as witnesses the games of its own engine alone", () =>
+      Effect.gen(function* () {
+        const { backlog, listDue, listStopped, witnesses } = yield* RuntimeRecords
+        const { putEngine } = yield* StoreFixture
+        yield* fill(
+          stopped("ours", { lastOpAt: at - 1n }),
+          ...["host-1", "host-2", "", "Default", "default "].flatMap((engine) => [
+            stopped(`due on ${engine}`, { engine, lastOpAt: at - 2n }),
+            stopped(`due too on ${engine}`, { engine, lastOpAt: at - 2n }),
+            stopped(`young on ${engine}`, { engine, lastOpAt: at }),
+            stopped(`untimed on ${engine}`, { engine, lastOpAt: null }),
+            stopped(`live on ${engine}`, { engine, status: "running", lastOpAt: at })
+          ])
+        )
+        yield* putEngine("host-1", EngineId.make("first/none"))
+        for (const limit of [1, 2, 10]) {
+          assert.deepStrictEqual((yield* readAll((after) => listDue({ moment, after, limit }))).games, ["ours"])
+          assert.deepStrictEqual((yield* readAll((after) => listStopped({ after, limit }))).games, ["ours"])
+        }
+        assert.deepInclude(yield* backlog(moment), { due: 1, noTime: 0, future: 0 })
+        assert.deepStrictEqual(yield* witnesses(moment), { others: [], due: 1 })
+      })
+    )
+
+    it.effect("counts and names the engines that no service has, with their stopped games", () =>
+      Effect.gen(function* () {
+        const { backlog, unknownEngines } = yield* RuntimeRecords
+        const { putEngine } = yield* StoreFixture
+        const on = (engine: string, games: number, changes: Partial<RuntimeRecord> = {}) =>
+          Array.from({ length: games }, (_, i) => stopped(`${engine}-${i}`, { engine, ...changes }))
+        yield* fill(
+          ...on("default", 2),
+          ...on("host-1", 4),
+          ...on("host-2", 3),
+          ...on("a-first", 1),
+          ...on("host-10", 2, { lastOpAt: null }),
+          ...on("zz-last", 2),
+          ...on("Host", 1, { status: "removed" })
+        )
+        assert.strictEqual((yield* backlog(moment)).engineUnknown, 12)
+        yield* putEngine("host-1", EngineId.make("first/none"))
+        yield* putEngine("quiet", EngineId.make("second/none"))
+        assert.strictEqual((yield* backlog(moment)).engineUnknown, 8)
+        assert.deepStrictEqual(yield* unknownEngines, [
+          { name: "host-2", stopped: 3 },
+          { name: "host-10", stopped: 2 },
+          { name: "zz-last", stopped: 2 },
+          { name: "a-first", stopped: 1 }
+        ])
+        yield* fill(...on("default", 1))
+        assert.deepStrictEqual(yield* unknownEngines, [])
       })
     )
 

@@ -1,5 +1,6 @@
 import { Context, type Effect } from "effect"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
+import type { EngineId } from "../../src/ports/ContainerEngine.ts"
 import type { Lease } from "../../src/ports/GameLeases.ts"
 import type { LogRow } from "../sim/model/Tables.ts"
 
@@ -10,6 +11,8 @@ export class StoreFixture extends Context.Service<
     /** With its backoff: `null` forgets one that is there. */
     readonly put: (record: RuntimeRecord) => Effect.Effect<void>
     readonly record: (gameId: string) => Effect.Effect<RuntimeRecord | undefined>
+    /** Under any name; no person has accepted it, and it has seen no pass. */
+    readonly putEngine: (name: string, id: EngineId) => Effect.Effect<void>
     /** A lease in anyone's hands, expired or not. */
     readonly putLease: (lease: Lease, expired: boolean) => Effect.Effect<void>
     /** As time would: every lease that is held now has run out. */

@@ -89,26 +89,28 @@ const simulate = ({ seed, kept = 120, plan: change = (drawn) => drawn, sabotage,
 
 /** The faults stop, and a person looks after what waits for one. */
 const calm = (world: World, fleet: Fleet) => {
-  const { universe, faults, engine, database, plan } = world
+  const { universe, faults, engines, database, plan } = world
   universe.note("history", "the faults stop")
   faults.on = false
   fleet.listener = () => {}
-  engine.heal()
+  for (const engine of engines) engine.heal()
   database.heal()
   for (const process of fleet.running) {
     process.wallOffset = 0
     process.continue()
   }
-  if (fleet.running.length === 0) fleet.start(0)
+  fleet.startMissing()
 
   const lookAfter = () => {
-    const { known } = database.tables
-    const { own } = engine.home
-    if (known !== undefined && known.id !== own && !isOldFormOf(known.id, own)) {
-      world.write("accepts the engine", (tables) =>
-        tables.setKnown({ id: own, braked: false, acceptedAt: database.clock })
-      )
-    } else if (known?.braked) runOnce(world, `person.${universe.now}`, fleet.options)
+    for (const engine of engines) {
+      const known = database.tables.engines.get(engine.name)
+      const { own } = engine.home
+      if (known !== undefined && known.id !== own && !isOldFormOf(known.id, own)) {
+        world.write("accepts the engine", (tables) =>
+          tables.setKnown(engine.name, { id: own, braked: false, acceptedAt: database.clock })
+        )
+      } else if (known?.braked) runOnce(world, `person.${engine.name}.${universe.now}`, engine, fleet.options)
+    }
     universe.after(plan.interval, lookAfter)
   }
   lookAfter()

@@ -5,9 +5,11 @@ import type { Plan } from "./world/Plan.ts"
 
 /** A plan in which it has to show. */
 const planFor =
-  ({ faults = [], games }: Breach) =>
+  ({ engines = 1, faults = [], games }: Breach) =>
   (drawn: Plan): Plan => ({
     ...drawn,
+    engines,
+    replicas: Math.max(engines, drawn.replicas),
     games: games ?? drawn.games,
     faults: new Set(faults),
     perCall: 0.05,

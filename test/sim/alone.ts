@@ -1,5 +1,6 @@
 import { Duration, Effect } from "effect"
 import { shared } from "../../src/adapters/postgres/shared.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { Process } from "./kernel/Process.ts"
 import { make as makeRng } from "./kernel/Rng.ts"
@@ -33,7 +34,10 @@ export const makeEngine = () => {
   const { universe, faults, process, network, pass } = makeWorld()
   const daemon = new Daemon(EngineId.make("home/none"))
   const times = { patience: 1000, removalTime: 10 }
-  const server = new EngineServer(universe, faults, daemon, times, { removes: () => {}, removed: () => {} })
+  const server = new EngineServer(universe, faults, defaultEngine, daemon, times, {
+    removes: () => {},
+    removed: () => {}
+  })
   const ask = EnginePort.makeAsk(process, server, network, { timeout: 1000, onSend: pass })
   return { daemon, engine: EnginePort.make(ask), now: () => server.clock }
 }
@@ -47,6 +51,11 @@ export const makeDatabase = () => {
   return {
     tables: server.tables,
     now: Effect.sync(() => server.clock),
-    stores: Stores.make(way, { owner: process.name, leaseTtl: Duration.minutes(1), share: shared })
+    stores: Stores.make(way, {
+      owner: process.name,
+      engineName: defaultEngine,
+      leaseTtl: Duration.minutes(1),
+      share: shared
+    })
   }
 }

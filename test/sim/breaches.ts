@@ -1,5 +1,6 @@
 import { Context, Duration, Effect } from "effect"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import { ContainerEngine, EngineId } from "../../src/ports/ContainerEngine.ts"
 import { Acquired, type AuditRow, GameLeases, type Lease } from "../../src/ports/GameLeases.ts"
@@ -88,6 +89,7 @@ export interface Breach {
   /** Faults without which it would not show. */
   readonly faults?: ReadonlyArray<FaultKind>
   readonly games?: number
+  readonly engines?: number
 }
 
 export const breaches: ReadonlyArray<Breach> = [
@@ -174,7 +176,7 @@ export const breaches: ReadonlyArray<Breach> = [
     invariant: "S4",
     sabotage: both(
       unwitnessed,
-      engine(({ identity }) => ({ identity: Effect.as(identity, EngineId.make("home/none/overlay2:/data")) }))
+      engine(({ identity }) => ({ identity: Effect.as(identity, EngineId.make("default/none/overlay2:/data")) }))
     ),
     faults: ["containers_hidden"]
   },
@@ -205,7 +207,7 @@ export const breaches: ReadonlyArray<Breach> = [
     invariant: "S6",
     sabotage: commit((tables, lease, row) => {
       const containerId = tables.records.get(lease.gameId)?.containerId ?? null
-      Statements.commit(tables, { lease, containerId, row })
+      Statements.commit(tables, defaultEngine, { lease, containerId, row })
       const record = tables.records.get(lease.gameId)
       if (record !== undefined) tables.setRecord(lease.gameId, { ...record, imageRef: null })
     })
@@ -289,8 +291,12 @@ export const breaches: ReadonlyArray<Breach> = [
     invariant: "brake",
     sabotage: (ports) => {
       const right = Context.get(ports, KnownEngine)
-      const read = Effect.map(right.read, (known) => known && { ...known, braked: false })
-      return Context.add(ports, KnownEngine, { ...right, read })
+      const beginPass = (id: EngineId) =>
+        Effect.map(right.beginPass(id), ({ known, otherName }) => ({
+          known: known && { ...known, braked: false },
+          otherName
+        }))
+      return Context.add(ports, KnownEngine, { ...right, beginPass })
     },
     faults: ["most_containers_lost"],
     games: 32
@@ -309,6 +315,24 @@ export const breaches: ReadonlyArray<Breach> = [
     })),
     faults: ["commit_refused"],
     games: 40
+  },
+  {
+    what: "a record of another engine that is taken for one of our own",
+    invariant: "S14",
+    sabotage: forgedReread(() => ({ engine: defaultEngine })),
+    faults: ["record_on_another_engine"],
+    engines: 2
+  },
+  {
+    what: "a commit that moves a record of another engine",
+    invariant: "S14",
+    sabotage: commit((tables, lease, row) => {
+      const record = tables.records.get(lease.gameId)
+      if (record === undefined) return
+      Statements.commit(tables, record.engine, { lease, containerId: record.containerId, row })
+    }),
+    faults: ["record_on_another_engine", "engine_slow"],
+    engines: 2
   },
   {
     what: "a defect in one game",

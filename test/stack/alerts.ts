@@ -1,5 +1,6 @@
 import { Duration, Effect, Redacted, Ref } from "effect"
 import { stuckAfter } from "../../src/domain/Backoff.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import * as EngineProxy from "../support/EngineProxy.ts"
 import { game, type World, world } from "../support/e2e.ts"
 import type { Gate } from "../support/Gate.ts"
@@ -134,13 +135,14 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
 
   const ofDatabase = panelsOf(stack, "Database errors", "Engine errors", "database_down")
   const ofEngine = panelsOf(stack, "Engine errors", "Database errors", "engine_down")
-  const [known] = yield* here.sql<{ id: string }>`select id from cleanup_engine`
-  const accept = (id: string) => here.sql`update cleanup_engine set id = ${id}`
+  const [known] = yield* here.sql<{ id: string }>`select identity as id from cleanup_engines`
+  const accept = (id: string) => here.sql`update cleanup_engines set identity = ${id}`
   const failing = Effect.gen(function* () {
     for (const i of [1, 2, 3, 4, 5, 6, 7, 8]) yield* game(here, `running-${i}`, "running")
     yield* game(here, "mismatched", "exited", { label: "another" })
     yield* here.store.put({
       gameId: "stuck",
+      engine: defaultEngine,
       status: "stopped",
       containerId: "c".repeat(64),
       imageRef: null,

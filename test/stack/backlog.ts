@@ -1,5 +1,6 @@
 import { Duration, Effect } from "effect"
 import { stuckAfter } from "../../src/domain/Backoff.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import { world } from "../support/e2e.ts"
 import { micros } from "../support/records.ts"
 import { start } from "../support/service.ts"
@@ -18,6 +19,7 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
   const put = (gameId: string, daysAgo: number, backoff: { readonly attempts: number; readonly at: number } | null) =>
     here.store.put({
       gameId,
+      engine: defaultEngine,
       status: "stopped",
       containerId: "c".repeat(64),
       imageRef: null,

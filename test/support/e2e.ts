@@ -1,5 +1,6 @@
 import { Duration, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
 import { type CreatableState, TestEngine } from "./docker.ts"
 import * as EngineProxy from "./EngineProxy.ts"
@@ -47,6 +48,7 @@ export const game = Effect.fnUntraced(function* (
   changes?: {
     readonly label?: string
     readonly containerId?: string
+    readonly engine?: string
     readonly status?: string
     readonly daysAgo?: number
   }
@@ -54,6 +56,7 @@ export const game = Effect.fnUntraced(function* (
   const id = yield* engine.create({ gameId: changes?.label ?? gameId, state })
   yield* store.put({
     gameId,
+    engine: changes?.engine ?? defaultEngine,
     status: changes?.status ?? "stopped",
     containerId: changes?.containerId ?? id,
     imageRef: "games/chess:1",

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto"
 import { Context, Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Adapter from "../../src/adapters/postgres/GameLeases.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import { GameLeases } from "../../src/ports/GameLeases.ts"
 import { layerDatabase } from "./postgres.ts"
 
@@ -10,7 +11,7 @@ export const otherProcess = (schema: string, options: Parameters<typeof layerDat
   Effect.map(
     Layer.build(
       Layer.provideMerge(
-        Adapter.layer({ owner: randomUUID(), leaseTtl: "1 minute" }),
+        Adapter.layer({ owner: randomUUID(), leaseTtl: "1 minute", engineName: defaultEngine }),
         layerDatabase(schema, { applicationName: "other", ...options })
       )
     ),

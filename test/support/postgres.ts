@@ -19,6 +19,7 @@ import {
   timestamp
 } from "../../src/adapters/postgres/rows.ts"
 import { serverAt } from "../../src/config/databaseUrl.ts"
+import { defaultEngine, type EngineName } from "../../src/domain/EngineName.ts"
 import type { Lease } from "../../src/ports/GameLeases.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
 import type { LogRow } from "../sim/model/Tables.ts"
@@ -66,11 +67,18 @@ export const layerDatabase = (
   )
 
 /** The ports over whatever `Database` is there. */
-export const layerPorts = (options: { readonly leaseTtl?: Duration.Input; readonly owner?: string } = {}) =>
+export const layerPorts = ({
+  engineName = defaultEngine,
+  ...options
+}: {
+  readonly leaseTtl?: Duration.Input
+  readonly owner?: string
+  readonly engineName?: EngineName
+} = {}) =>
   Layer.mergeAll(
-    RuntimeRecords.layer,
-    GameLeases.layer({ owner: randomUUID(), leaseTtl: "1 minute", ...options }),
-    KnownEngine.layer
+    RuntimeRecords.layer({ engineName }),
+    GameLeases.layer({ owner: randomUUID(), leaseTtl: "1 minute", engineName, ...options }),
+    KnownEngine.layer({ engineName })
   )
 
 export const layerFixture = Layer.effect(
@@ -80,7 +88,7 @@ export const layerFixture = Layer.effect(
     const tables = recordTables((yield* Database.Database).quotedSchema)
     const done = <A, E>(statement: Effect.Effect<A, E>) => Effect.orDie(Effect.asVoid(statement))
     return StoreFixture.of({
-      put: ({ backoff, gameId, status, containerId, imageRef, lastOpAt }) => {
+      put: ({ backoff, gameId, engine, status, containerId, imageRef, lastOpAt }) => {
         const time = lastOpAt === null ? sql`null` : timestamp(sql, lastOpAt)
         const next = timestamp(sql, BigInt(backoff?.nextAttemptAt ?? 0) * 1000n)
         return done(sql`
@@ -93,9 +101,9 @@ export const layerFixture = Layer.effect(
             on conflict (game_id) do update set attempts = excluded.attempts,
               next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error
           )
-          insert into runtime_records (game_id, status, current_container_id, current_image_ref, last_op_at)
-          values (${gameId}, ${status}, ${containerId}, ${imageRef}, ${time})
-          on conflict (game_id) do update set status = excluded.status, last_op_at = excluded.last_op_at,
+          insert into runtime_records (game_id, engine, status, current_container_id, current_image_ref, last_op_at)
+          values (${gameId}, nullif(${engine}, ${defaultEngine}), ${status}, ${containerId}, ${imageRef}, ${time})
+          on conflict (game_id) do update set engine = excluded.engine, status = excluded.status, last_op_at = excluded.last_op_at,
             current_container_id = excluded.current_container_id, current_image_ref = excluded.current_image_ref`)
       },
       record: (gameId) =>
@@ -103,6 +111,8 @@ export const layerFixture = Layer.effect(
           Effect.orDie,
           Effect.map(([row]) => row && Result.getOrThrow(decodeRecord(row)))
         ),
+      putEngine: (name, id) =>
+        done(sql`insert into cleanup_engines (name, identity, accepted_at) values (${name}, ${id}, '-infinity')`),
       putLease: ({ gameId, owner, token }, expired) =>
         done(sql`
           insert into game_leases (game_id, owner, token, acquired_at, expires_at)
@@ -132,7 +142,7 @@ export const layerFixture = Layer.effect(
           from operation_log where game_id = ${gameId} and op_kind = 'cleanup_container' order by id`.pipe(
           Effect.orDie
         ),
-      clear: done(sql`truncate runtime_records, operation_log, game_leases, cleanup_engine, cleanup_backoff`)
+      clear: done(sql`truncate runtime_records, operation_log, game_leases, cleanup_engines, cleanup_backoff`)
     })
   })
 )

@@ -1,5 +1,6 @@
 import { Duration } from "effect"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import type { Moment } from "../../src/domain/Expiry.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import type { AuditRow } from "../../src/ports/GameLeases.ts"
@@ -15,6 +16,7 @@ export const containerId = (digits: number | string) =>
 
 export const stopped = (gameId: string, changes: Partial<RuntimeRecord> = {}): RuntimeRecord => ({
   gameId,
+  engine: defaultEngine,
   status: "stopped",
   containerId: containerId("a"),
   imageRef: "games/chess:1",

@@ -8,6 +8,7 @@ import { CleanupPass, type CleanupPassOptions } from "../../src/cleanup/pass/Cle
 import { Heartbeat } from "../../src/cleanup/pass/Heartbeat.ts"
 import { decode } from "../../src/config/Settings.ts"
 import type { Container } from "../../src/domain/Container.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import { ContainerEngineError, UnexpectedAnswer, Unreachable } from "../../src/ports/ContainerEngine.ts"
 import { StoreError, Unavailable } from "../../src/ports/StoreError.ts"
@@ -100,6 +101,7 @@ export const seed = Effect.fnUntraced(function* (gameId: string, number: number,
   const state = yield* StoreState
   state.records.set(gameId, {
     gameId,
+    engine: defaultEngine,
     status: "stopped",
     containerId: containerId(number),
     imageRef: "registry.example/game:1",

@@ -40,6 +40,8 @@ export interface Options {
   /** Per statement, kept by the server. */
   readonly timeout: Duration.Input
   readonly applicationName?: string
+  /** No timeouts, because building an index can take long, and at least the two connections that `migrate` needs. */
+  readonly forMigration?: true
 }
 
 /** How much longer than the server's own timeout we wait for its word. */
@@ -168,14 +170,14 @@ export const layer = ({ server, ...options }: Options) => {
     database: server.database,
     ssl: server.tls === undefined ? false : tlsOptions(server.tls),
     startupOptions: server.options,
-    maxConnections: options.pool,
+    maxConnections: options.forMigration ? Math.max(2, options.pool) : options.pool,
     applicationName: options.applicationName ?? server.applicationName ?? "rtmanager-cleanup",
     connectTimeout: Duration.min(timeout, server.connectTimeout ?? timeout),
     keepAlive: "30 seconds",
     startupParameters: {
       // For the triggers of an adopted table. No statement of ours needs it.
       search_path: `${quoted(options.schema)}, pg_temp`,
-      ...settingsFor(timeout)
+      ...settingsFor(options.forMigration ? Duration.zero : timeout)
     }
   })
   return Layer.provideMerge(layerDatabase(options.schema, timeout), Layer.orDie(client))

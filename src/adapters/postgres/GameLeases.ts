@@ -1,5 +1,6 @@
 import { Clock, type Duration, Effect, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { EngineName } from "../../domain/EngineName.ts"
 import { Acquired, GameLeases, type Lease, type SettledEnd } from "../../ports/GameLeases.ts"
 import { type CommitStatements, commitStatements, makeCommit } from "./commit.ts"
 import { Database } from "./Database.ts"
@@ -113,10 +114,12 @@ export const makeLeases = ({ commits, leases, owner, rehearsals, run, share }: P
 
 export interface Options extends Pick<Parts, "owner"> {
   readonly leaseTtl: Duration.Input
+  /** Only its records are moved. */
+  readonly engineName: EngineName
 }
 
 /** The leases by the database's clock, and the fenced writes. */
-export const layer = ({ leaseTtl, owner }: Options) =>
+export const layer = ({ engineName, leaseTtl, owner }: Options) =>
   Layer.effect(
     GameLeases,
     Effect.gen(function* () {
@@ -124,7 +127,7 @@ export const layer = ({ leaseTtl, owner }: Options) =>
       const sql = yield* SqlClient
       const clock = yield* Clock.Clock
       const leases = leaseStatements(sql, { owner, leaseTtl, quotedSchema })
-      const commits = commitStatements(sql, quotedSchema)
+      const commits = commitStatements(sql, { engineName, quotedSchema })
       return makeLeases({
         owner,
         run,
@@ -132,7 +135,7 @@ export const layer = ({ leaseTtl, owner }: Options) =>
         share: (options) => shared({ ...options, wait: Effect.provideService(options.wait, Clock.Clock, clock) }),
         leases,
         commits,
-        rehearsals: rehearsalStatements({ sql, owner, commits, leases, quotedSchema })
+        rehearsals: rehearsalStatements({ sql, owner, commits, leases, engineName, quotedSchema })
       })
     })
   )

@@ -1,62 +1,98 @@
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import type { EngineName } from "../../domain/EngineName.ts"
+import type { ListedEngine } from "../../domain/ListedEngine.ts"
 import type { EngineId } from "../../ports/ContainerEngine.ts"
 import { type Known, KnownEngine } from "../../ports/KnownEngine.ts"
+import { millis } from "./audit.ts"
 import { Database } from "./Database.ts"
+import { engineColumn } from "./rows.ts"
 import { question, type Run } from "./run.ts"
 
-/** The statements about the one row of `cleanup_engine`. Each is a single step in the database. */
+/** A row of `cleanup_engines` that has the service's name, or the engine that answers. */
+export interface EngineRow extends Known {
+  readonly name: string
+}
+
+/** The statements about `cleanup_engines`. Each is a single step in the database. */
 export interface EngineStatements {
-  readonly read: Effect.Effect<ReadonlyArray<Known>, SqlError>
+  readonly recognize: (present: EngineId) => Effect.Effect<ReadonlyArray<EngineRow>, SqlError>
+  readonly beginPass: (present: EngineId) => Effect.Effect<ReadonlyArray<EngineRow>, SqlError>
   /** Leaves what is known already. No person has accepted it yet, so all records speak for or against it. */
   readonly insert: (id: EngineId) => Effect.Effect<unknown, SqlError>
   readonly widen: (from: EngineId, to: EngineId) => Effect.Effect<unknown, SqlError>
   readonly brake: (id: EngineId) => Effect.Effect<unknown, SqlError>
   /** Changes what is known, if anything is. */
   readonly accept: (id: EngineId) => Effect.Effect<unknown, SqlError>
+  readonly list: (cutoff: number) => Effect.Effect<ReadonlyArray<ListedEngine>, SqlError>
 }
 
 /** The port, over any implementation of the statements. */
-export const makeKnownEngine = (run: Run, statements: EngineStatements) => {
-  const read = Effect.map(run("readEngine", question, statements.read), ([row]) => row)
+export const makeKnownEngine = (run: Run, name: EngineName, statements: EngineStatements) => {
+  const recognized = (operation: string, rows: Effect.Effect<ReadonlyArray<EngineRow>, SqlError>) =>
+    Effect.map(run(operation, question, rows), (rows) => {
+      const own = rows.find((row) => row.name === name)
+      return {
+        known: own && { id: own.id, braked: own.braked },
+        otherName: rows.find((row) => row.name !== name)?.name
+      }
+    })
+  const recognize = (present: EngineId) => recognized("recognize", statements.recognize(present))
   const change = (operation: string, statement: Effect.Effect<unknown, SqlError>) =>
     Effect.asVoid(run(operation, "unanswered", statement))
 
   return KnownEngine.of({
-    read,
-    remember: Effect.fnUntraced(function* (id) {
-      yield* change("rememberEngine", statements.insert(id))
-      return (yield* read) ?? { id, braked: false }
-    }),
-    widen: Effect.fnUntraced(function* (from, to) {
-      yield* change("widenEngine", statements.widen(from, to))
-      return (yield* read) ?? { id: to, braked: false }
-    }),
+    name,
+    recognize,
+    beginPass: (present) => recognized("beginPass", statements.beginPass(present)),
+    remember: (id) => Effect.andThen(change("rememberEngine", statements.insert(id)), recognize(id)),
+    widen: (from, to) => Effect.andThen(change("widenEngine", statements.widen(from, to)), recognize(to)),
     brake: (id) => change("brakeEngine", statements.brake(id)),
-    accept: Effect.fnUntraced(function* (id) {
-      yield* change("acceptEngine", statements.insert(id))
-      yield* change("acceptEngine", statements.accept(id))
-    })
+    accept: (id) =>
+      Effect.andThen(change("acceptEngine", statements.insert(id)), change("acceptEngine", statements.accept(id))),
+    list: (cutoff) => run("listEngines", question, statements.list(cutoff))
   })
 }
 
-const engineStatements = (sql: SqlClient, quotedSchema: string): EngineStatements => {
-  const table = sql.literal(`${quotedSchema}.cleanup_engine`)
+const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName): EngineStatements => {
+  const table = sql.literal(`${quotedSchema}.cleanup_engines`)
+  const records = sql.literal(`${quotedSchema}.runtime_records`)
+  const engine = sql.literal(engineColumn)
+  /** An earlier version may have stored the other name's identity in its old form. */
+  const recognize = (present: EngineId) => sql<EngineRow>`select name, identity as id, braked_at is not null as braked
+    from ${table} where name = ${name} or identity = ${present} or starts_with(${present}, identity || '/')`
   return {
-    read: sql<Known>`select id, braked_at is not null as braked from ${table} order by accepted_at desc limit 1`,
-    // The table's unique index allows one row: whoever comes second finds the first's.
-    insert: (id) => sql`insert into ${table} (id, accepted_at) values (${id}, '-infinity') on conflict do nothing`,
-    widen: (from, to) => sql`update ${table} set id = ${to} where id = ${from}`,
-    brake: (id) => sql`update ${table} set braked_at = clock_timestamp() where id = ${id} and braked_at is null`,
-    accept: (id) => sql`update ${table} set id = ${id}, accepted_at = clock_timestamp(), braked_at = null`
+    recognize,
+    beginPass: (present) => sql<EngineRow>`with begun as (
+        update ${table} set last_pass_at = clock_timestamp()
+        where name = ${name} and identity = ${present} and braked_at is null
+      ) ${recognize(present)}`,
+    // Whoever comes second with the same name or the same engine finds the first's.
+    insert: (id) => sql`insert into ${table} (name, identity, accepted_at, last_pass_at)
+      values (${name}, ${id}, '-infinity', clock_timestamp()) on conflict do nothing`,
+    widen: (from, to) => sql`update ${table} set identity = ${to} where name = ${name} and identity = ${from}`,
+    brake: (id) => sql`update ${table} set braked_at = clock_timestamp()
+      where name = ${name} and identity = ${id} and braked_at is null`,
+    accept: (id) => sql`update ${table} set identity = ${id}, accepted_at = clock_timestamp(), braked_at = null
+      where name = ${name}`,
+    list: (cutoff) => sql<ListedEngine>`select e.name, e.identity as "engineId", e.braked_at is not null as braked,
+        case when isfinite(e.accepted_at) then e.accepted_at end as "acceptedAt", e.last_pass_at as "lastPassAt",
+        counted.due, counted.stopped
+      from ${table} as e cross join lateral (
+        select count(*) filter (where last_op_at > '-infinity' and last_op_at < ${millis(sql, cutoff)})::int as due,
+          count(*)::int as stopped
+        from ${records} where status = 'stopped' and ${engine} = e.name and game_id is not null
+      ) as counted order by e.name`
   }
 }
 
-export const layer = Layer.effect(
-  KnownEngine,
-  Effect.gen(function* () {
-    const { quotedSchema, run } = yield* Database
-    return makeKnownEngine(run, engineStatements(yield* SqlClient, quotedSchema))
-  })
-)
+export const layer = (options: { readonly engineName: EngineName }) =>
+  Layer.effect(
+    KnownEngine,
+    Effect.gen(function* () {
+      const { quotedSchema, run } = yield* Database
+      const statements = engineStatements(yield* SqlClient, quotedSchema, options.engineName)
+      return makeKnownEngine(run, options.engineName, statements)
+    })
+  )

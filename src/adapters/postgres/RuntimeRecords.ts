@@ -3,20 +3,31 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
 import { stuckAfter } from "../../domain/Backoff.ts"
 import { isContainerId } from "../../domain/ContainerId.ts"
+import type { EngineName } from "../../domain/EngineName.ts"
 import type { Moment } from "../../domain/Expiry.ts"
-import { type Cursor, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import { type Cursor, RuntimeRecords, type UnknownEngine } from "../../ports/RuntimeRecords.ts"
 import { CannotRecord, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
 import { Database } from "./Database.ts"
 import { idOf, keyColumns, makeListing } from "./listing.ts"
 import { recordedVersion, requireVersion } from "./migrations.ts"
 import { hiddenTables } from "./rowSecurity.ts"
-import { lastOpAt, microsOf, type RecordRow, recordColumns, recordTables, sendable, timestamp } from "./rows.ts"
+import {
+  engineColumn,
+  lastOpAt,
+  microsOf,
+  type RecordRow,
+  recordColumns,
+  recordTables,
+  sendable,
+  timestamp
+} from "./rows.ts"
 import { question } from "./run.ts"
 import { judge, type Session, sessionColumns } from "./session.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
 
-interface BacklogRow extends Record<"due" | "held" | "backingOff" | "stuck" | "noTime" | "future", bigint> {
+interface BacklogRow
+  extends Record<"due" | "held" | "backingOff" | "stuck" | "noTime" | "future" | "engineUnknown", bigint> {
   readonly oldest: string | null
   readonly oldestHeld: string | null
   readonly stuckGames: ReadonlyArray<string>
@@ -43,7 +54,12 @@ const hidden = (tables: string, role: string) =>
 
 const refused = (detail: string) => new StoreError({ operation: "clock", reason: new UnsafeSession({ detail }) })
 
-const make = Effect.gen(function* () {
+interface Options {
+  /** Only its records are listed and counted. */
+  readonly engineName: EngineName
+}
+
+const make = Effect.fnUntraced(function* ({ engineName }: Options) {
   const database = yield* Database
   const sql = yield* SqlClient
   const schema = sql.literal(database.quotedSchema)
@@ -52,12 +68,15 @@ const make = Effect.gen(function* () {
   const tables = sql.literal(recordTables(database.quotedSchema))
   const keys = sql.literal(`${keyColumns}, ${lastOpAt}`)
   const list = makeListing(database.run, sql)
+  const engine = sql.literal(engineColumn)
+  const ours = sql`${engine} = ${engineName}`
+  const stopped = sql`r.status = 'stopped' and ${ours}`
 
   /**
    * Stopped, with a finite time, after the cursor. This is a range of the partial index with only one lower bound,
    * because an index scan begins at the first bound that it is given. A row without a game id is no game's record.
    */
-  const timed = (cursor?: Cursor) => sql`r.status = 'stopped' and r.last_op_at < 'infinity' and r.game_id is not null
+  const timed = (cursor?: Cursor) => sql`${stopped} and r.last_op_at < 'infinity' and r.game_id is not null
     and ${cursor === undefined ? sql`r.last_op_at > '-infinity'` : after(cursor)}`
 
   const after = (cursor: Cursor) =>
@@ -82,7 +101,28 @@ const make = Effect.gen(function* () {
     / greatest(pg_relation_size(${`${database.quotedSchema}.runtime_records`}::text::regclass), 1))`
 
   /** When a person last accepted the engine. */
-  const accepted = sql`coalesce((select max(accepted_at) from ${schema}.cleanup_engine), '-infinity')`
+  const accepted = sql`coalesce((select accepted_at from ${schema}.cleanup_engines where name = ${engineName}), '-infinity')`
+
+  /**
+   * The stopped rows of engines that no service has ever cleaned, each in a range of the index between two names that are
+   * known. This service's own name counts as known before its first pass.
+   */
+  const stray = sql`(
+    with names as (
+      select name, lead(name) over (order by name) as next
+      from (select name from ${schema}.cleanup_engines union select ${engineName}::text) as known
+    ), strays as (
+      select stray.* from names cross join lateral (
+        select ${engine} as name from ${schema}.runtime_records
+        where status = 'stopped' and game_id is not null and ${engine} > names.name and ${engine} < names.next
+      ) as stray
+      union all
+      select ${engine} from ${schema}.runtime_records
+      where status = 'stopped' and game_id is not null and ${engine} < (select min(name) from names)
+      union all
+      select ${engine} from ${schema}.runtime_records
+      where status = 'stopped' and game_id is not null and ${engine} > (select max(name) from names)
+    ) select name from strays)`
 
   return RuntimeRecords.of({
     clock: Effect.gen(function* () {
@@ -122,20 +162,20 @@ const make = Effect.gen(function* () {
     },
 
     listStopped: ({ after: cursor, limit }) => {
-      const stopped = <Row extends object>(wanted: Fragment, columns: Fragment) => sql<Row>`
+      const page = <Row extends object>(wanted: Fragment, columns: Fragment) => sql<Row>`
         select ${wanted} from (
           (select ${columns}, r.last_op_at as "time", r.game_id as id from ${tables}
             where ${timed(cursor)} order by r.last_op_at, r.game_id limit ${limit})
           union all
           (select ${columns}, null, r.game_id from ${tables}
-            where r.status = 'stopped' and (r.last_op_at is null or not isfinite(r.last_op_at))
+            where ${stopped} and (r.last_op_at is null or not isfinite(r.last_op_at))
               and r.game_id is not null ${afterUntimed(cursor)} order by r.game_id limit ${limit})
         ) as stopped order by "time" nulls last, id limit ${limit}`
       return list("listStopped", {
-        page: stopped(sql`*`, columns),
-        keys: stopped(sql`key, name, "lastOpAt"`, keys),
+        page: page(sql`*`, columns),
+        keys: page(sql`key, name, "lastOpAt"`, keys),
         among: (condition, more) => sql<RecordRow & { readonly key: string }>`
-          select ${columns}, ${more} from ${tables} where r.status = 'stopped' and ${condition}`,
+          select ${columns}, ${more} from ${tables} where ${stopped} and ${condition}`,
         limit
       })
     },
@@ -164,11 +204,12 @@ const make = Effect.gen(function* () {
               (select count(*) from failing where waiting and not stuck) as "backingOff",
               (select count(*) from failing where stuck) as stuck,
               array(select ${sql.literal(sendable("game_id"))} from failing where stuck order by attempts desc, game_id limit 5) as "stuckGames",
-              (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at is null)
-                + (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at = '-infinity')
-                + (select count(*) from ${schema}.runtime_records where status = 'stopped' and last_op_at = 'infinity') as "noTime",
+              (select count(*) from ${schema}.runtime_records as r where ${stopped} and r.last_op_at is null)
+                + (select count(*) from ${schema}.runtime_records as r where ${stopped} and r.last_op_at = '-infinity')
+                + (select count(*) from ${schema}.runtime_records as r where ${stopped} and r.last_op_at = 'infinity') as "noTime",
               (select count(*) from ${schema}.runtime_records as r
-                where ${timed()} and r.last_op_at > (select clock_timestamp() offset 0)) as future
+                where ${timed()} and r.last_op_at > (select clock_timestamp() offset 0)) as future,
+              (select count(*) from ${stray} as stray) as "engineUnknown"
             from due`
         )
         .pipe(
@@ -181,9 +222,17 @@ const make = Effect.gen(function* () {
             oldestDueAge: ageOf(row?.oldest, moment),
             oldestHeldAge: ageOf(row?.oldestHeld, moment),
             noTime: Number(row?.noTime),
-            future: Number(row?.future)
+            future: Number(row?.future),
+            engineUnknown: Number(row?.engineUnknown)
           }))
         ),
+
+    unknownEngines: database.run(
+      "unknownEngines",
+      question,
+      sql<UnknownEngine>`select ${sql.literal(sendable("name"))} as name, count(*)::int as stopped from ${stray} as stray
+        group by name order by stopped desc, name limit 20`
+    ),
 
     witnesses: ({ cutoff, now }) =>
       database
@@ -194,15 +243,15 @@ const make = Effect.gen(function* () {
           sql<{ status: string; containerId: string }>`
             (select s.status, s.current_container_id as "containerId"
               from (select * from ${schema}.runtime_records tablesample system (${sampled}) limit 200000) as s
-              where s.status = 'running' and s.last_op_at > ${accepted} limit 100)
+              where s.status = 'running' and ${ours} and s.last_op_at > ${accepted} limit 100)
             union all
             (select r.status, r.current_container_id from ${schema}.runtime_records as r
-              where r.status = 'stopped' and r.last_op_at >= ${timestamp(sql, toMicros(cutoff))}
+              where ${stopped} and r.last_op_at >= ${timestamp(sql, toMicros(cutoff))}
                 and r.last_op_at <= ${timestamp(sql, toMicros(now))} and r.last_op_at > ${accepted}
               order by r.last_op_at desc, r.game_id desc limit 100)
             union all
             (select 'due', r.current_container_id from ${schema}.runtime_records as r
-              where r.status = 'stopped' and r.last_op_at > ${accepted}
+              where ${stopped} and r.last_op_at > ${accepted}
                 and ${timestamp(sql, toMicros(cutoff))} > r.last_op_at
               order by r.last_op_at, r.game_id limit 100)`
         )
@@ -217,4 +266,4 @@ const make = Effect.gen(function* () {
 })
 
 /** The records over the partial index: a listing's cost depends on the rows that it returns. */
-export const layer = Layer.effect(RuntimeRecords, make)
+export const layer = (options: Options) => Layer.effect(RuntimeRecords, make(options))

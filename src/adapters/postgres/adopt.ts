@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto"
 import { Effect, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { defaultEngine } from "../../domain/EngineName.ts"
 import { rules } from "../../domain/Outcome.ts"
 import { printable } from "../../domain/printable.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
@@ -10,15 +11,19 @@ import { commitStatements } from "./commit.ts"
 import { Database } from "./Database.ts"
 import { leaseStatements } from "./leaseStatements.ts"
 import { rehearsal } from "./rehearse.ts"
-import { sendable } from "./rows.ts"
-import { onWhat, qualified, type Relations, type Step, shapeOf } from "./shape.ts"
-import { explain, isDenied, isPassing, isRefused } from "./storeError.ts"
+import { engineColumn, sendable } from "./rows.ts"
+import { type BesideStep, onWhat, qualified, type Relations, type Step, shapeOf } from "./shape.ts"
+import { explain, isDenied, isPassing, isRefused, isTimedOut } from "./storeError.ts"
 import { type Index, tables } from "./tables.ts"
 import { inTransaction, rolledBack } from "./transaction.ts"
 
-/** The changes made to the schema, and the problems found. With any problem everything must be rolled back. */
+/**
+ * The changes made to the schema, what is left to be built beside the use of its tables, and the problems found. With any
+ * problem everything must be rolled back.
+ */
 export interface Adoption {
   readonly changes: ReadonlyArray<string>
+  readonly left: ReadonlyArray<Step & { readonly beside: BesideStep }>
   readonly problems: ReadonlyArray<string>
 }
 
@@ -31,11 +36,17 @@ const plain = "'^[ -~]*$'"
 const trialRecord = Effect.fnUntraced(function* (quotedSchema: string) {
   const sql = yield* SqlClient
   const records = sql.literal(`${quotedSchema}.runtime_records`)
-  const [stopped] = yield* sql<Pick<RuntimeRecord, "gameId" | "containerId" | "imageRef">>`
-    select game_id as "gameId", current_container_id as "containerId", current_image_ref as "imageRef" from ${records}
+  const [stopped] = yield* sql<Pick<RuntimeRecord, "gameId" | "engine" | "containerId" | "imageRef">>`
+    select game_id as "gameId", ${sql.literal(engineColumn)} as engine, current_container_id as "containerId",
+      current_image_ref as "imageRef" from ${records}
     where status = 'stopped' and game_id ~ ${sql.literal(plain)} and coalesce(current_container_id, '') ~ ${sql.literal(plain)}
-      and coalesce(current_image_ref, '') ~ ${sql.literal(plain)} limit 1`
-  const game = stopped ?? { gameId: "rtmanager-cleanup", containerId: "f".repeat(64), imageRef: "x".repeat(200) }
+      and coalesce(current_image_ref, '') ~ ${sql.literal(plain)} and ${sql.literal(engineColumn)} ~ ${sql.literal(plain)} limit 1`
+  const game = stopped ?? {
+    gameId: "rtmanager-cleanup",
+    engine: defaultEngine,
+    containerId: "f".repeat(64),
+    imageRef: "x".repeat(200)
+  }
   const record: RuntimeRecord = { ...game, status: "stopped", lastOpAt: null, backoff: null }
   if (stopped !== undefined) return record
   const made = yield* Effect.result(
@@ -61,13 +72,15 @@ const recordingProblems = Effect.gen(function* () {
   const trial = Effect.gen(function* () {
     const record = yield* trialRecord(quotedSchema)
     if (record === undefined) return []
+    const engineName = record.engine
     const outcome = yield* rehearsal(
       {
         sql,
+        engineName,
         quotedSchema,
         owner,
         leases: leaseStatements(sql, { owner, leaseTtl: "1 minute", quotedSchema }),
-        commits: commitStatements(sql, quotedSchema)
+        commits: commitStatements(sql, { engineName, quotedSchema })
       },
       record,
       loggedCodes
@@ -96,17 +109,38 @@ const duplicates = Effect.fnUntraced(function* (schema: string, index: Index) {
   ]
 })
 
-/** Runs a step: returns its change, or why the server refuses it. */
-const carryOut = Effect.fnUntraced(function* ({
-  done,
-  statement,
-  what
-}: Step): Effect.fn.Return<Result.Result<string, string>, SqlError, SqlClient> {
-  const sql = yield* SqlClient
-  return yield* sql.withTransaction(sql.unsafe(statement)).pipe(
+/**
+ * Whoever writes to a table waits behind a statement that waits for the table, however short that statement is. So it gives up
+ * soon, and the whole migration is tried again.
+ */
+const lockTimeout = "500ms"
+
+/** The step's change, or why the server refuses it. */
+const asResult = (
+  { done, what }: Step,
+  statement: Effect.Effect<unknown, SqlError>
+): Effect.Effect<Result.Result<string, string>, SqlError> =>
+  statement.pipe(
     Effect.as(Result.succeed(`${done} ${what}`)),
-    Effect.catchIf(isRefused, (error) => Effect.succeed(Result.fail(`${what} cannot be ${done}: ${explain(error)}`)))
+    Effect.catchIf(
+      (error) => isRefused(error) && !isTimedOut(error),
+      (error) => Effect.succeed(Result.fail(`${what} cannot be ${done}: ${explain(error)}`))
+    )
   )
+
+const carryOut = Effect.fnUntraced(function* (step: Step) {
+  const sql = yield* SqlClient
+  yield* sql`select set_config('lock_timeout', ${lockTimeout}, true)`
+  const result = yield* asResult(step, sql.withTransaction(sql.unsafe(step.statement)))
+  yield* sql`set local lock_timeout = 0`
+  return result
+})
+
+/** Builds an index while its table is written to. An interrupted build leaves an index that no query uses. */
+export const buildBeside = Effect.fnUntraced(function* (step: Adoption["left"][number]) {
+  const sql = yield* SqlClient
+  const { create, drop } = step.beside
+  return yield* asResult(step, Effect.andThen(sql.unsafe(drop), sql.unsafe(create)))
 })
 
 /**
@@ -123,10 +157,15 @@ export const adopt = Effect.fnUntraced(function* (schema: string, relations: Rel
     unique === undefined ? Effect.succeed([]) : duplicates(schema, unique)
   )
   const standing = [...problems, ...repeated.flat()]
-  if (standing.length > 0) return { changes: [], problems: standing } satisfies Adoption
-  const results = yield* Effect.forEach(steps, carryOut)
+  if (standing.length > 0) return { changes: [], left: [], problems: standing } satisfies Adoption
+  const isLeft = (step: Step): step is Adoption["left"][number] => step.beside !== undefined
+  const results = yield* Effect.forEach(
+    steps.filter((step) => !isLeft(step)),
+    carryOut
+  )
   const adoption: Adoption = {
     changes: results.filter(Result.isSuccess).map(({ success }) => success),
+    left: steps.filter(isLeft),
     problems: results.filter(Result.isFailure).map(({ failure }) => failure)
   }
   if (adoption.problems.length > 0) return adoption

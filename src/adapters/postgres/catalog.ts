@@ -34,7 +34,7 @@ export interface FoundIndex {
   readonly unique: boolean
   /** Valid, and checked as each row is written. */
   readonly usable: boolean
-  /** A B-tree in its columns' own order, ascending. */
+  /** A B-tree in its columns' own order, ascending. An expression is taken to have the order of one of the columns. */
   readonly plain: boolean
   readonly keys: ReadonlyArray<string>
   readonly where: string | null
@@ -83,7 +83,9 @@ export const readIndexes = Effect.fnUntraced(function* (schema: string, tables: 
         select from generate_series(0, i.indnkeyatts - 1) as k
           left join pg_catalog.pg_opclass as o on o.oid = i.indclass[k]
           left join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[k]
-        where i.indoption[k] <> 0 or i.indcollation[k] <> coalesce(a.attcollation, 0) or not exists (
+        where i.indoption[k] <> 0 or not coalesce(i.indcollation[k] = a.attcollation, i.indcollation[k] = 0 or exists (
+          select from pg_catalog.pg_attribute as c where c.attrelid = i.indrelid and c.attcollation = i.indcollation[k]
+        )) or not exists (
           select from pg_catalog.pg_opclass as d where d.opcfamily = o.opcfamily and d.opcdefault
         )
       ) as plain,

@@ -4,6 +4,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { AuditRow, CommitResult, Lease } from "../../ports/GameLeases.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
 import { auditColumns, auditValues, millis } from "./audit.ts"
+import { engineColumn } from "./rows.ts"
 import { question, type Run } from "./run.ts"
 import type { Share } from "./shared.ts"
 
@@ -43,9 +44,13 @@ const isLogged = (schema: string, logged: string, game: string, container: strin
           and l.outcome = 'success' and l.container_id = ${container}
       ) then 'true' else 'operation_log has not taken the success row, without a word' end::boolean`
 
-/** `CommitStatements` in SQL. */
-export const commitStatements = (sql: SqlClient, quotedSchema: string) => {
+/** `CommitStatements` in SQL, for the records of this engine. */
+export const commitStatements = (
+  sql: SqlClient,
+  { engineName, quotedSchema }: { readonly engineName: string; readonly quotedSchema: string }
+) => {
   const schema = sql.literal(quotedSchema)
+  const stopped = sql`r.status = 'stopped' and ${sql.literal(engineColumn)} = ${engineName}::text`
   const columns = sql.literal(auditColumns)
 
   /** The delete is the fence and the release. Only its row lets the update through, and only the update's the log. */
@@ -57,7 +62,7 @@ export const commitStatements = (sql: SqlClient, quotedSchema: string) => {
     ), moved as (
       update ${schema}.runtime_records as r
       set status = 'removed', removed_at = ${millis(sql, row.finishedAt)}, last_op_at = ${millis(sql, row.finishedAt)}
-      from lease where r.game_id = lease.game_id and r.status = 'stopped'
+      from lease where r.game_id = lease.game_id and ${stopped}
         and r.current_container_id is not distinct from ${containerId}::text
       returning r.game_id, ${row.containerId}::text as container_id
     ), forgotten as (
@@ -77,8 +82,8 @@ export const commitStatements = (sql: SqlClient, quotedSchema: string) => {
       ) as ours,
       exists (select from ${schema}.runtime_records where game_id = ${lease.gameId} and status = 'removed') as removed,
       exists (
-        select from ${schema}.runtime_records where game_id = ${lease.gameId} and status = 'stopped'
-          and current_container_id is not distinct from ${containerId}::text
+        select from ${schema}.runtime_records as r where r.game_id = ${lease.gameId} and ${stopped}
+          and r.current_container_id is not distinct from ${containerId}::text
       ) as unchanged`
 
   /** The same, with both rows of each game locked first, in the order of the games and without waiting for anyone. */
@@ -94,7 +99,7 @@ export const commitStatements = (sql: SqlClient, quotedSchema: string) => {
       order by l.game_id collate "C" for update of l skip locked
     ), stopped as materialized (
       select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id
-      where r.status = 'stopped' and r.current_container_id is not distinct from held.current_container_id
+      where ${stopped} and r.current_container_id is not distinct from held.current_container_id
       order by r.game_id collate "C" for update of r skip locked
     ), lease as (
       delete from ${schema}.game_leases as l using stopped as w
@@ -103,7 +108,7 @@ export const commitStatements = (sql: SqlClient, quotedSchema: string) => {
     ), moved as (
       update ${schema}.runtime_records as r
       set status = 'removed', removed_at = lease.finished_at, last_op_at = lease.finished_at
-      from lease where r.game_id = lease.game_id and r.status = 'stopped'
+      from lease where r.game_id = lease.game_id and ${stopped}
         and r.current_container_id is not distinct from lease.current_container_id
       returning lease.*
     ), forgotten as (

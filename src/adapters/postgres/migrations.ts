@@ -1,18 +1,19 @@
-import { Effect } from "effect"
+import { Effect, Result, Schedule } from "effect"
 import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { defaultEngine } from "../../domain/EngineName.ts"
 import { NotMigrated, StoreError, Unavailable } from "../../ports/StoreError.ts"
-import { adopt } from "./adopt.ts"
+import { adopt, buildBeside } from "./adopt.ts"
 import { readRelations } from "./catalog.ts"
 import { Database } from "./Database.ts"
 import { names, versionProblems } from "./shape.ts"
-import { migrateHint, storeError } from "./storeError.ts"
+import { isTimedOut, migrateHint, storeError } from "./storeError.ts"
 import { versions } from "./tables.ts"
 import { inTransaction } from "./transaction.ts"
 
 /** The version of the schema that this build knows. */
-export const version = 2
+export const version = 3
 
 /** The table of versions in the schema of this name, quoted or not. */
 const versionsIn = (schema: string) => `${schema}.${versions.name}`
@@ -26,6 +27,9 @@ export interface MigrationReport {
 
 const refuse = (operation: string, detail: string) =>
   Effect.fail(new StoreError({ operation, reason: new NotMigrated({ detail }) }))
+
+const misfits = (problems: ReadonlyArray<string>) =>
+  refuse("migrate", `the schema does not fit: ${problems.join("; ")}`)
 
 /** Fails unless the recorded version (`null` if there is none) is the one that this build knows. */
 export const requireVersion = (operation: string, recorded: number | null): Effect.Effect<void, StoreError> =>
@@ -61,14 +65,25 @@ const failed = (error: SqlError | Migrator.MigrationError | StoreError): StoreEr
   return new StoreError({ operation: "migrate", reason: new Unavailable({ cause: error }) })
 }
 
+/** The engine that an earlier version knew, which had no name. */
+const nameTheEngine = (quotedSchema: string) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient
+    const [found] = yield* sql`select 1 where to_regclass(${`${quotedSchema}.cleanup_engine`}) is not null`
+    if (found === undefined) return
+    const [before, after] = ["cleanup_engine", "cleanup_engines"].map((name) => sql.literal(`${quotedSchema}.${name}`))
+    // The first version had no brake.
+    yield* sql`insert into ${after} (name, identity, accepted_at, braked_at)
+      select ${defaultEngine}, id, accepted_at, (to_jsonb(known) ->> 'braked_at')::timestamptz from ${before} as known
+      on conflict do nothing`
+    yield* sql`drop table ${before}`
+  })
+
 /**
- * Brings the schema to this build's version, or creates it, in one transaction. Several can run at once: the others
- * wait, then find nothing to do. Whatever version is recorded, everything is checked. Existing tables keep what they
- * have and get what they lack. If something does not fit, the error names all of it and nothing has changed.
- *
- * While an index is built, writers of its table wait. There is no timeout, because a large table takes long.
+ * One transaction: checks everything, adds what is missing, and records the version once nothing is left to be built beside
+ * the use of the tables.
  */
-export const migrate = Effect.gen(function* () {
+const step = Effect.gen(function* () {
   const { quotedSchema, schema } = yield* Database
   const sql = yield* SqlClient
 
@@ -85,19 +100,75 @@ export const migrate = Effect.gen(function* () {
   const readable = relations.has(versions.name) && versionProblems(schema, relations).length === 0
   const recorded = readable ? yield* readVersion(sql, quotedSchema) : null
   if ((recorded ?? 0) > version) yield* requireVersion("migrate", recorded)
-  const { changes, problems } = yield* adopt(schema, relations)
-  if (problems.length > 0) return yield* refuse("migrate", `the schema does not fit: ${problems.join("; ")}`)
+  const { changes, left, problems } = yield* adopt(schema, relations)
+  if (problems.length > 0) return yield* misfits(problems)
   // The Migrator locks the versions, which every pass reads.
-  if (recorded !== version) {
+  if (left.length === 0 && recorded !== version) {
     yield* Migrator.make({})({
       // The dot separates the two names; no schema of ours has a dot in its name.
       table: versionsIn(schema),
-      loader: Migrator.fromRecord({ "0001_tables": Effect.void, "0002_backoff": Effect.void })
+      loader: Migrator.fromRecord({
+        "0001_tables": Effect.void,
+        "0002_backoff": Effect.void,
+        "0003_engines": nameTheEngine(quotedSchema)
+      })
     })
   }
-  return {
-    schema,
-    version,
-    changes: [...(found === undefined ? [`created schema ${schema}`] : []), ...changes]
-  } satisfies MigrationReport
-}).pipe((migration) => Effect.flatMap(SqlClient, (sql) => inTransaction(sql, migration)), Effect.mapError(failed))
+  return { changes: [...(found === undefined ? [`created schema ${schema}`] : []), ...changes], left }
+}).pipe(
+  (step) => Effect.flatMap(SqlClient, (sql) => inTransaction(sql, step)),
+  // Every second for half a minute: somebody uses a table that must be changed.
+  Effect.retry({
+    while: (error) => error._tag === "SqlError" && isTimedOut(error),
+    schedule: Schedule.spaced("1 second"),
+    times: 30
+  })
+)
+
+/**
+ * Waits until no other process builds, and keeps the others waiting until the scope closes: by a lock in a transaction of its
+ * own, which stays open. A build waits for every transaction that can see older rows. So nobody waits for this lock inside of
+ * a transaction, and the last statement is one that sees no rows.
+ */
+const beTheOnlyBuilder = Effect.gen(function* () {
+  const { schema } = yield* Database
+  const guard = yield* (yield* SqlClient).reserve
+  const send = (statement: string, ...values: ReadonlyArray<unknown>) =>
+    guard.executeUnprepared(statement, values, undefined)
+  yield* Effect.addFinalizer(() => Effect.ignore(send("rollback")))
+  const hasLock = Effect.gen(function* () {
+    yield* send("begin")
+    const lock = "select pg_try_advisory_xact_lock(hashtext('rtmanager.migrate.indexes'), hashtext($1)) as held"
+    const [row] = yield* send(lock, schema)
+    const held = row?.["held"] === true
+    yield* send(held ? "set local idle_in_transaction_session_timeout = 0" : "rollback")
+    return held
+  })
+  yield* Effect.repeat(hasLock, { until: (held) => held, schedule: Schedule.spaced("1 second") })
+})
+
+/** Builds what is left, and records the version. */
+const finish = Effect.gen(function* () {
+  yield* beTheOnlyBuilder
+  const before = yield* step
+  const results = yield* Effect.forEach(before.left, buildBeside)
+  const problems = results.filter(Result.isFailure).map(({ failure }) => failure)
+  if (problems.length > 0) return yield* misfits(problems)
+  const after = yield* step
+  return [...before.changes, ...results.filter(Result.isSuccess).map(({ success }) => success), ...after.changes]
+}).pipe(Effect.scoped)
+
+/**
+ * Brings the schema to this build's version, or creates it. Several can run at once: the others wait, then find nothing to do.
+ * Whatever version is recorded, everything is checked. Existing tables keep what they have and get what they lack. If
+ * something does not fit, the error names all of it and nothing has changed.
+ *
+ * Writers of an existing table wait for half a second at most: what takes long, an index of a large table, is built beside
+ * them, outside of the transaction. If that is interrupted, the version is not recorded, and the next run goes on.
+ */
+export const migrate = Effect.gen(function* () {
+  const { schema } = yield* Database
+  const { changes, left } = yield* step
+  const built = left.length === 0 ? [] : yield* finish
+  return { schema, version, changes: [...changes, ...built] } satisfies MigrationReport
+}).pipe(Effect.mapError(failed))

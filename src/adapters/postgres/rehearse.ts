@@ -7,11 +7,13 @@ import type { AuditRow, Lease } from "../../ports/GameLeases.ts"
 import { CannotRecord, StoreError } from "../../ports/StoreError.ts"
 import type { commitStatements } from "./commit.ts"
 import type { leaseStatements } from "./leaseStatements.ts"
+import { engineColumn } from "./rows.ts"
 import { question, type Run } from "./run.ts"
 import { explain, isMissing, isPassing, migrateHint, sqlStateOf } from "./storeError.ts"
 import { rolledBack } from "./transaction.ts"
 
 interface Options {
+  readonly engineName: string
   readonly quotedSchema: string
   readonly sql: SqlClient
   readonly leases: ReturnType<typeof leaseStatements>
@@ -54,7 +56,7 @@ const rows = (record: RuntimeRecord, now: number): { readonly success: AuditRow;
  * transaction pooler this session might lack statements that others have prepared.
  */
 export const rehearsal = Effect.fnUntraced(function* (
-  { commits, leases, owner, quotedSchema, sql }: Options,
+  { commits, engineName, leases, owner, quotedSchema, sql }: Options,
   record: RuntimeRecord,
   errorCodes: ReadonlyArray<string>
 ) {
@@ -80,7 +82,7 @@ export const rehearsal = Effect.fnUntraced(function* (
   const [seen] = yield* sql<{ stopped: boolean; removed: boolean; logged: boolean; failures: number }>`
     select exists (
         select from ${schema}.runtime_records where game_id = ${gameId} and status = 'stopped'
-          and current_container_id is not distinct from ${containerId}::text
+          and ${sql.literal(engineColumn)} = ${engineName} and current_container_id is not distinct from ${containerId}::text
       ) as stopped,
       exists (select from ${schema}.runtime_records where game_id = ${gameId} and status = 'removed') as removed,
       coalesce(bool_or(outcome = 'success'
@@ -106,12 +108,13 @@ export interface RehearsalStatements {
 }
 
 export const rehearsalStatements = (options: Options): RehearsalStatements => {
-  const { quotedSchema, sql } = options
+  const { engineName, quotedSchema, sql } = options
   return {
     rehearse: (record) => rolledBack(sql, rehearsal(options, record, ["removed_not_committed"])),
     unchanged: ({ containerId, gameId }) =>
       sql`select from ${sql.literal(quotedSchema)}.runtime_records where game_id = ${gameId}
-        and status = 'stopped' and current_container_id is not distinct from ${containerId}::text`.unprepared,
+        and status = 'stopped' and ${sql.literal(engineColumn)} = ${engineName} and current_container_id is not distinct from ${containerId}::text`
+        .unprepared,
     role: sql`select current_user as role`
   }
 }

@@ -1,6 +1,7 @@
 import { Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
+import { defaultEngine } from "../../domain/EngineName.ts"
 import { printable } from "../../domain/printable.ts"
 import { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 
@@ -43,8 +44,11 @@ export const recordTables = (schema: string): string => `${schema}.runtime_recor
 /** NULL for an infinite time. */
 export const lastOpAt = `case when isfinite(r.last_op_at) then ${microsOf("r.last_op_at")} end as "lastOpAt"`
 
+/** The engine that a row of `runtime_records` names: a partial index begins with this expression. */
+export const engineColumn = `coalesce(engine, '${defaultEngine}')`
+
 /** The columns of a `RecordRow`. */
-export const recordColumns = `r.game_id as "gameId", r.status as status, r.current_container_id as "containerId",
+export const recordColumns = `r.game_id as "gameId", ${engineColumn} as engine, r.status as status, r.current_container_id as "containerId",
   r.current_image_ref as "imageRef", ${lastOpAt},
   b.attempts as attempts, b.last_error as "lastError",
   ceil(extract(epoch from least(b.next_attempt_at, timestamptz '9999-12-31')) * 1000)::float8 as "nextAttemptAt"`
@@ -52,6 +56,7 @@ export const recordColumns = `r.game_id as "gameId", r.status as status, r.curre
 /** A row as it arrives. Only the columns' types are known: any of them can be NULL in a table that is not ours. */
 export interface RecordRow {
   readonly gameId: string
+  readonly engine: string | null
   readonly status: string | null
   readonly containerId: string | null
   readonly imageRef: string | null

@@ -10,6 +10,15 @@ export interface Step {
   readonly statement: string
   /** A unique index of a table that could have duplicates. */
   readonly unique?: Index
+  /** An index of a table that may be large and in use. It is built outside of a transaction, so that writers do not wait. */
+  readonly beside?: BesideStep
+}
+
+/** The statements that build an index while its table is written to. */
+export interface BesideStep {
+  readonly create: string
+  /** What an interrupted build left behind is dropped first. */
+  readonly drop: string
 }
 
 /** The differences that we cannot repair, and the steps that add what is missing, in order. */
@@ -24,10 +33,12 @@ export type Relations = ReadonlyMap<string, Found>
 export const names = [...tables, ...indexes, versions, { name: sequence }].map(({ name }) => name)
 
 const problem = (text: string): Shape => ({ problems: [text], steps: [] })
-const step = (what: string, done: Step["done"], statement: string, unique?: Index): Shape => ({
-  problems: [],
-  steps: [{ what, done, statement, ...(unique && { unique }) }]
-})
+const step = (
+  what: string,
+  done: Step["done"],
+  statement: string,
+  more: Pick<Step, "unique" | "beside"> = {}
+): Shape => ({ problems: [], steps: [{ what, done, statement, ...more }] })
 const join = (shapes: ReadonlyArray<Shape>): Shape => ({
   problems: shapes.flatMap(({ problems }) => problems),
   steps: shapes.flatMap(({ steps }) => steps)
@@ -129,7 +140,7 @@ const shapeOfSequence = (schema: string, found: Found | undefined): Shape => {
 const terms = (expression: string | null | undefined): string =>
   (expression ?? "")
     .replaceAll(/::(character varying|[a-z]+)(\(\d+\))?|[()]/g, "")
-    .replaceAll(" IS NOT NULL", " is not null")
+    .replaceAll(/ IS NOT NULL|COALESCE/g, (word) => word.toLowerCase())
     .split(/\s+and\s+/i)
     .map((term) => term.trim())
     .sort()
@@ -157,7 +168,12 @@ export const shapeOfIndex = (
 ): Shape => {
   const what = `${kindOf(index)} ${index.name}`
   const table = relations.get(index.table)
-  const create = `create ${kindOf(index)} ${index.name} on ${qualified(schema, index.table)} ${onWhat(index)}`
+  const create = (how: string) =>
+    `create ${kindOf(index)} ${how}${index.name} on ${qualified(schema, index.table)} ${onWhat(index)}`
+  const beside = {
+    create: create("concurrently "),
+    drop: `drop index concurrently if exists ${qualified(schema, index.name)}`
+  }
   const isPrimary = tables
     .find(({ name }) => name === index.table)
     ?.columns[index.keys.join()]?.rest?.includes("primary key")
@@ -165,7 +181,9 @@ export const shapeOfIndex = (
   if (found.some((one) => one.usable && fits(index, one))) return nothing
 
   const namesake = found.find(({ name }) => name === index.name)
-  if (namesake !== undefined) {
+  // Left by a build beside the table's use that was interrupted.
+  const isUnfinished = namesake !== undefined && !index.unique && table?.kind === "r" && fits(index, namesake)
+  if (namesake !== undefined && !isUnfinished) {
     return problem(
       fits(index, namesake)
         ? `${what} is invalid or deferrable: drop it or build it again`
@@ -173,11 +191,11 @@ export const shapeOfIndex = (
     )
   }
   const other = relations.get(index.name)
-  if (other !== undefined) {
+  if (other !== undefined && !isUnfinished) {
     const kind = /i/i.test(other.kind) ? "an index of another table" : (kinds[other.kind] ?? "something")
     return problem(`${index.name} is ${kind}, not an index of ${index.table}`)
   }
-  if (table === undefined) return step(what, "created", create)
+  if (table === undefined) return step(what, "created", create(""))
   const columns = new Set(table.columns.map(({ name }) => name))
   if (!isTable(table) || !essentials(index.table).every((name) => columns.has(name))) return nothing
   if (index.unique && !table.partitionKey.every((name) => index.keys.includes(name))) {
@@ -188,7 +206,11 @@ export const shapeOfIndex = (
     )
   }
   const mayRepeat = index.unique && index.keys.every((name) => columns.has(name) || !/^\w+$/.test(name))
-  return step(what, "created", create, mayRepeat ? index : undefined)
+  return step(what, "created", create(""), {
+    ...(mayRepeat && { unique: index }),
+    // No index of a partitioned table can be built in this way.
+    ...(!index.unique && table.kind === "r" && { beside })
+  })
 }
 
 const essentials = (table: string): ReadonlyArray<string> =>

@@ -1,3 +1,5 @@
+import { engineColumn } from "./rows.ts"
+
 /** The types that an existing column can have, as `format_type` spells them. */
 export const accepted = {
   text: /^(text|character varying(\(\d+\))?)$/,
@@ -64,6 +66,7 @@ export const tables: ReadonlyArray<Table> = [
       status: updated(essential(requiredText)),
       current_container_id: essential(text),
       current_image_ref: text,
+      engine: text,
       last_op_at: updated(essential(requiredTimestamp)),
       started_at: timestamp,
       stopped_at: timestamp,
@@ -104,9 +107,15 @@ export const tables: ReadonlyArray<Table> = [
     }
   },
   {
-    name: "cleanup_engine",
+    name: "cleanup_engines",
     inserted: true,
-    columns: { id: key, accepted_at: essential(requiredTimestamp), braked_at: { type: "timestamptz", rest: "null" } }
+    columns: {
+      name: key,
+      identity: essential(requiredText),
+      accepted_at: essential(requiredTimestamp),
+      braked_at: { type: "timestamptz", rest: "null" },
+      last_pass_at: { type: "timestamptz", rest: "null" }
+    }
   },
   {
     name: "cleanup_backoff",
@@ -126,10 +135,10 @@ export const indexes: ReadonlyArray<Index> = [
   { name: "game_leases_game_id", table: "game_leases", unique: true, keys: ["game_id"] },
   { name: "cleanup_backoff_game_id", table: "cleanup_backoff", unique: true, keys: ["game_id"] },
   {
-    name: "runtime_records_stopped",
+    name: "runtime_records_engine_stopped",
     table: "runtime_records",
     unique: false,
-    keys: ["last_op_at", "game_id"],
+    keys: [engineColumn, "last_op_at", "game_id"],
     where: "status = 'stopped'"
   },
   {
@@ -147,6 +156,8 @@ export const indexes: ReadonlyArray<Index> = [
     keys: ["game_id", "id"],
     where: "op_kind = 'cleanup_container'"
   },
-  // At most one engine is known, so two replicas that remember an engine at the same time agree on one.
-  { name: "cleanup_engine_one", table: "cleanup_engine", unique: true, keys: ["(true)"] }
+  // An existing table can lack its primary key. Two services that remember an engine at the same time agree on one.
+  { name: "cleanup_engines_name", table: "cleanup_engines", unique: true, keys: ["name"] },
+  // Two services with different names over one engine would each call the other's containers absent.
+  { name: "cleanup_engines_identity", table: "cleanup_engines", unique: true, keys: ["identity"] }
 ]

@@ -2,25 +2,32 @@ import { Effect } from "effect"
 import { type EngineId, isOldFormOf } from "../../domain/EngineId.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import type { ContainerEngine } from "../../ports/ContainerEngine.ts"
-import type { KnownEngine } from "../../ports/KnownEngine.ts"
+import type { KnownEngine, Recognized } from "../../ports/KnownEngine.ts"
 
-/** The engine, if it is the known one or the first one seen. An identity that an earlier version stored is completed. */
+/**
+ * The engine, if it is the known one or the first one seen under this name, and has no other name. An identity that an
+ * earlier version stored is completed. `touch`: a pass begins; else nothing is stored.
+ */
 export const expectedEngine = Effect.fnUntraced(function* (
   engine: ContainerEngine["Service"],
   known: KnownEngine["Service"],
-  options: { readonly remember: boolean }
+  { touch }: { readonly touch: boolean }
 ) {
   const present = yield* Effect.mapError(engine.identity, PassRefused.engineDown)
-  const stored =
-    (yield* known.read) ?? (options.remember ? yield* known.remember(present) : { id: present, braked: false })
-  const expected = !isOldFormOf(stored.id, present)
-    ? stored
-    : options.remember
-      ? yield* known.widen(stored.id, present)
-      : { ...stored, id: present }
+  const found = yield* touch ? known.beginPass(present) : known.recognize(present)
+  const { known: stored = { id: present, braked: false }, otherName } = touch
+    ? yield* completed(known, found, present)
+    : found
+  if (otherName !== undefined) return yield* PassRefused.engineOfAnother(known.name, otherName, present)
+  const expected = !touch && isOldFormOf(stored.id, present) ? { ...stored, id: present } : stored
   if (expected.id !== present) return yield* PassRefused.engineChanged(expected.id, present)
   return expected
 })
+
+const completed = (known: KnownEngine["Service"], found: Recognized, present: EngineId) => {
+  if (found.known === undefined) return known.remember(present)
+  return isOldFormOf(found.known.id, present) ? known.widen(found.known.id, present) : Effect.succeed(found)
+}
 
 const expectUnchanged = Effect.fnUntraced(function* (engine: ContainerEngine["Service"], engineId: EngineId) {
   const present = yield* engine.identity

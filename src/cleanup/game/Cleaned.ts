@@ -1,4 +1,5 @@
 import { Data, Result } from "effect"
+import type { EngineName } from "../../domain/EngineName.ts"
 import type { Moment } from "../../domain/Expiry.ts"
 import { type EndedAttempt, type ErrorCode, type OpSource, type Outcome, rules } from "../../domain/Outcome.ts"
 import type { EngineId } from "../../ports/ContainerEngine.ts"
@@ -9,7 +10,8 @@ import type { Recording } from "./Recording.ts"
 export interface CleanupRequest {
   readonly gameId: string
   readonly moment: Moment
-  /** The engine that the records' containers live on; only its word on absence counts. */
+  /** The engine that is cleaned: only records that name it are touched, and only its word on absence counts. */
+  readonly engineName: EngineName
   readonly engineId: EngineId
   readonly brake: Brake
   readonly recording: Recording

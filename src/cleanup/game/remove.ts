@@ -69,7 +69,7 @@ const steps: (
   again?: "again"
 ) => Effect.Effect<Gone, ContainerEngineError | Refused | PassError | Unresolved> = Effect.fnUntraced(
   function* (engine, engineTimeout, game, again) {
-    const due = yield* Effect.fromResult(judgeRecord(game.record, game.moment))
+    const due = yield* Effect.fromResult(judgeRecord(game.record, game))
     // A refusal has seen a container too.
     const countThere = again === undefined ? sighted(game, "there") : Effect.void
     const found = yield* find(engine, due.containerId, { ...game, patience: engineTimeout }).pipe(

@@ -112,7 +112,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
 
   const tryOut = Effect.fnUntraced(function* (record: RuntimeRecord, shared: Shared) {
     const { gameId } = record
-    const judged = yield* judge(engine, shared.recording, record, { ...options, moment: shared.opened.moment })
+    const judged = yield* judge(engine, shared.recording, record, { ...options, ...shared.opened })
     yield* counted(shared, { gameId, ...judged, unresolved: false, anonymousVolumes: 0 })
     const more = { outcome: judged.outcome }
     yield* logGame({ gameId, ...judged, event: "cleanup.game.dry_run", level: "Info", more })

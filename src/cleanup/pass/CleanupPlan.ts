@@ -1,5 +1,6 @@
-import { Duration, Effect, identity, Option, Stream } from "effect"
+import { Array as Arr, Duration, Effect, identity, Option, Stream } from "effect"
 import { isStuck } from "../../domain/Backoff.ts"
+import type { EngineName } from "../../domain/EngineName.ts"
 import { dueAt, isDue, isExpired, type Moment } from "../../domain/Expiry.ts"
 import { type EndedAttempt, type Outcome, type Refused, rules } from "../../domain/Outcome.ts"
 import type { PassRefused } from "../../domain/PassRefused.ts"
@@ -9,7 +10,7 @@ import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 import { judgeRecord } from "../../domain/Verdict.ts"
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
-import { type Cursor, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
+import { type Cursor, RuntimeRecords, type UnknownEngine } from "../../ports/RuntimeRecords.ts"
 import { blameByPing, type Found, find } from "../game/inspect.ts"
 import * as Recording from "../game/Recording.ts"
 import { openPass } from "./openPass.ts"
@@ -31,10 +32,14 @@ export const judge = (
   engine: ContainerEngine["Service"],
   recording: Recording.Recording,
   record: RuntimeRecord,
-  options: { readonly moment: Moment; readonly maxClockSkew: Duration.Duration }
+  options: {
+    readonly engineName: EngineName
+    readonly moment: Moment
+    readonly maxClockSkew: Duration.Duration
+  }
 ) => {
   const question = { ...options, gameId: record.gameId, patience: Duration.zero, aside: identity }
-  return Effect.fromResult(judgeRecord(record, options.moment)).pipe(
+  return Effect.fromResult(judgeRecord(record, options)).pipe(
     Effect.flatMap(({ containerId }) => find(engine, containerId, question)),
     Effect.tap(() => recording.check(record)),
     Effect.catchTag("ContainerEngineError", blameByPing(engine)),
@@ -52,7 +57,10 @@ const actions: Readonly<Record<Outcome, PlannedGame["action"]>> = {
   interrupted: "keep"
 }
 
-/** Every stopped record with what would become of it, oldest first, page by page. */
+/**
+ * Every stopped record of this engine with what would become of it, oldest first, page by page; then, as one entry for each
+ * engine, the records that no service cleans.
+ */
 export const plan = (options: {
   readonly retention: Duration.Duration
   readonly maxClockSkew: Duration.Duration
@@ -63,7 +71,8 @@ export const plan = (options: {
     Effect.gen(function* () {
       const records = yield* RuntimeRecords
       const engine = yield* ContainerEngine
-      const { moment } = yield* (yield* openPass)({ ...options, touch: false })
+      const opened = yield* (yield* openPass)({ ...options, touch: false })
+      const { moment } = opened
       const recording = yield* Recording.make(yield* GameLeases, records)
       const planned = Effect.fnUntraced(function* (record: RuntimeRecord): Effect.fn.Return<PlannedGame, PassRefused> {
         const { backoff, containerId, gameId } = record
@@ -71,7 +80,7 @@ export const plan = (options: {
         if (!isDue(record, moment)) {
           return { ...game, action: "keep", errorCode: null, message: whyNotDue(record, moment, options.retention) }
         }
-        const { errorCode, message, outcome } = yield* judge(engine, recording, record, { ...options, moment })
+        const { errorCode, message, outcome } = yield* judge(engine, recording, record, { ...options, ...opened })
         return { ...game, action: actions[outcome], errorCode, message }
       })
       const page = Effect.fnUntraced(function* (after: Cursor | undefined) {
@@ -80,7 +89,9 @@ export const plan = (options: {
         const games = yield* Effect.forEach(stopped, planned, { concurrency: options.concurrency })
         return [[...games, ...undecodable.map(unusable)], Option.fromUndefinedOr(next)] as const
       })
-      return Stream.paginate(undefined as Cursor | undefined, page)
+      return Stream.paginate(undefined as Cursor | undefined, page).pipe(
+        Stream.concat(Stream.fromArrayEffect(Effect.map(records.unknownEngines, Arr.map(uncleaned))))
+      )
     })
   )
 
@@ -92,11 +103,12 @@ const whyNotDue = (record: RuntimeRecord, moment: Moment, retention: Duration.Du
   return `failed ${attempts} times, last by ${printable(lastError)}; next attempt from ${new Date(nextAttemptAt).toISOString()}`
 }
 
-const unusable = (row: string): PlannedGame => ({
-  gameId: row,
-  containerId: null,
-  action: "keep",
-  errorCode: null,
-  stuck: false,
-  message: "the record does not decode"
+const kept = { containerId: null, action: "keep", errorCode: null, stuck: false } as const
+
+const unusable = (row: string): PlannedGame => ({ ...kept, gameId: row, message: "the record does not decode" })
+
+const uncleaned = ({ name, stopped }: UnknownEngine): PlannedGame => ({
+  ...kept,
+  gameId: `${stopped} stopped games on engine ${printable(name)}`,
+  message: "no service has ever cleaned an engine of this name"
 })

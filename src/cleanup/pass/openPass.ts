@@ -1,5 +1,6 @@
 import { Clock, Duration, Effect } from "effect"
 import type { EngineId } from "../../domain/EngineId.ts"
+import type { EngineName } from "../../domain/EngineName.ts"
 import { type Moment, momentOf } from "../../domain/Expiry.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
@@ -8,9 +9,10 @@ import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { passError } from "../../ports/StoreError.ts"
 import { expectedEngine } from "../engine/expectedEngine.ts"
 
-/** What a pass may rely on: its one moment and the engine that the records' containers live on. */
+/** What a pass may rely on: its one moment and the engine that its records' containers live on. */
 export interface OpenedPass {
   readonly moment: Moment
+  readonly engineName: EngineName
   readonly engineId: EngineId
 }
 
@@ -52,9 +54,9 @@ export const openPass = Effect.gen(function* () {
   const known = yield* KnownEngine
   return Effect.fnUntraced(function* ({ retention, maxClockSkew, touch, acceptAbsent }: OpenOptions) {
     const clocks = yield* believableClocks(records, maxClockSkew)
-    const expected = yield* expectedEngine(engine, known, { remember: touch })
+    const expected = yield* expectedEngine(engine, known, { touch })
     if (touch && acceptAbsent) yield* known.accept(expected.id)
     else if (touch && expected.braked) return yield* brakeIsOn
-    return { moment: momentOf(clocks, retention), engineId: expected.id } satisfies OpenedPass
+    return { moment: momentOf(clocks, retention), engineName: known.name, engineId: expected.id } satisfies OpenedPass
   })
 })

@@ -22,6 +22,7 @@ export const makeFixture = (
         const record = tables.records.get(gameId)
         return record && { ...record, backoff: tables.backoffs.get(gameId) ?? null }
       }),
+    putEngine: (name, id) => Effect.sync(() => tables.setKnown(name, { id, braked: false })),
     putLease: ({ gameId, owner, token }, expired) =>
       Effect.sync(() => tables.setLease(gameId, { owner, token, expiresAt: expired ? 0 : Infinity })),
     expireLeases: Effect.sync(() => {
@@ -39,6 +40,6 @@ export const makeFixture = (
       tables.backoffs.clear()
       tables.leases.clear()
       tables.log.length = 0
-      tables.known = undefined
+      tables.engines.clear()
     })
   })

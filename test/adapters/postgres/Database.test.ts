@@ -6,6 +6,7 @@ import * as Database from "../../../src/adapters/postgres/Database.ts"
 import { migrate } from "../../../src/adapters/postgres/migrations.ts"
 import * as RuntimeRecords from "../../../src/adapters/postgres/RuntimeRecords.ts"
 import { serverAt } from "../../../src/config/databaseUrl.ts"
+import { defaultEngine } from "../../../src/domain/EngineName.ts"
 import * as Ports from "../../../src/ports/RuntimeRecords.ts"
 import type { StoreError } from "../../../src/ports/StoreError.ts"
 import { makePostgresProxy } from "../../support/PostgresProxy.ts"
@@ -46,7 +47,9 @@ it.layer(postgresServer(), { excludeTestServices: true })("Database", (it) => {
         assert.strictEqual(reasonOf(error), "NotMigrated")
         assert.include(error.message, "rtmanager-cleanup migrate")
       }
-    }).pipe(Effect.provide(Layer.provide(RuntimeRecords.layer, layerDatabase(freshSchema()))))
+    }).pipe(
+      Effect.provide(Layer.provide(RuntimeRecords.layer({ engineName: defaultEngine }), layerDatabase(freshSchema())))
+    )
   )
 
   it.effect("is built while the server is down, and its errors do not tell the password", () =>
@@ -59,7 +62,7 @@ it.layer(postgresServer(), { excludeTestServices: true })("Database", (it) => {
     }).pipe(
       Effect.provide(
         Layer.provide(
-          RuntimeRecords.layer,
+          RuntimeRecords.layer({ engineName: defaultEngine }),
           Database.layer({ ...options, server: serverAt(Redacted.make("postgres://user:geheim@localhost:1/db")) })
         )
       )
@@ -182,8 +185,12 @@ it.layer(postgresServer(), { excludeTestServices: true })("Database", (it) => {
       const sql = Context.get(mine, SqlClient)
       const { run } = Context.get(other, Database.Database)
       yield* Context.get(other, SqlClient)`set lock_timeout = '50ms'`
-      const update = run("test", "rolled_back", Context.get(other, SqlClient)`update cleanup_engine set id = 'other'`)
-      const error = yield* sql.withTransaction(Effect.andThen(sql`lock table cleanup_engine`, Effect.flip(update)))
+      const update = run(
+        "test",
+        "rolled_back",
+        Context.get(other, SqlClient)`update cleanup_engines set identity = 'other'`
+      )
+      const error = yield* sql.withTransaction(Effect.andThen(sql`lock table cleanup_engines`, Effect.flip(update)))
       assert.include(error.message, "lock timeout")
     })
   )

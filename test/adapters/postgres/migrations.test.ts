@@ -1,13 +1,15 @@
 import { randomUUID } from "node:crypto"
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Schedule } from "effect"
+import { Context, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { Database } from "../../../src/adapters/postgres/Database.ts"
 import { checkVersion, migrate, version } from "../../../src/adapters/postgres/migrations.ts"
+import { serverAt } from "../../../src/config/databaseUrl.ts"
+import { EngineName } from "../../../src/domain/EngineName.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
-import { freshSchema, layerDatabase, layerPorts, postgresServer } from "../../support/postgres.ts"
+import { freshSchema, layerDatabase, layerPorts, PostgresServer, postgresServer } from "../../support/postgres.ts"
 import { auditRow, momentAt } from "../../support/records.ts"
 
 const server = postgresServer()
@@ -19,6 +21,22 @@ const withTables = Effect.fnUntraced(function* (...statements: ReadonlyArray<str
   const sql = yield* SqlClient
   const [row] = yield* sql<{ path: string }>`select current_setting('search_path') as path`
   yield* sql.unsafe(`create schema ${row?.path.split(",")[0]}`)
+  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+})
+
+const host1 = EngineName.make("host-1")
+
+/** What version 2 had, in place of what came after it. */
+const asVersion2 = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const statements = [
+    "alter table runtime_records drop column engine",
+    "create index runtime_records_stopped on runtime_records (last_op_at, game_id) where status = 'stopped'",
+    "drop table cleanup_engines",
+    "create table cleanup_engine (id text primary key, accepted_at timestamptz not null, braked_at timestamptz)",
+    "create unique index cleanup_engine_one on cleanup_engine ((true))",
+    "delete from cleanup_migrations where migration_id > 2"
+  ]
   yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
 })
 
@@ -101,14 +119,19 @@ const added: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArra
     ["added column operation_log.container_id", "created unique index operation_log_cleanup_success"]
   ],
   ["the sequence", ["drop sequence game_leases_token"], ["created sequence game_leases_token"]],
-  ["an index", ["drop index runtime_records_stopped"], ["created index runtime_records_stopped"]],
+  ["an index", ["drop index runtime_records_engine_stopped"], ["created index runtime_records_engine_stopped"]],
   [
     "a primary key",
     ["alter table cleanup_backoff drop constraint cleanup_backoff_pkey"],
     ["created unique index cleanup_backoff_game_id"]
   ],
+  [
+    "an index whose building was interrupted, built again",
+    ["update pg_index set indisvalid = false where indexrelid = 'runtime_records_engine_stopped'::regclass"],
+    ["created index runtime_records_engine_stopped"]
+  ],
   ["a table", ["drop table game_leases"], ["created table game_leases"]],
-  ["nothing where an index has another name", ["alter index runtime_records_stopped rename to other"], []],
+  ["nothing where an index has another name", ["alter index runtime_records_engine_stopped rename to other"], []],
   [
     "nothing where the columns are short texts",
     ["alter table runtime_records alter status type varchar(20), alter game_id type varchar(200)"],
@@ -117,27 +140,27 @@ const added: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArra
   [
     "its own index beside one for another order",
     [
-      "drop index runtime_records_stopped",
-      "create index mine on runtime_records (last_op_at desc, game_id) where status = 'stopped'"
+      "drop index runtime_records_engine_stopped",
+      "create index mine on runtime_records (coalesce(engine, 'default'), last_op_at desc, game_id) where status = 'stopped'"
     ],
-    ["created index runtime_records_stopped"]
+    ["created index runtime_records_engine_stopped"]
   ],
   [
     "its own index beside one for another state",
     [
-      "drop index runtime_records_stopped",
-      "create index mine on runtime_records (last_op_at, game_id) where status = 'Stopped'"
+      "drop index runtime_records_engine_stopped",
+      "create index mine on runtime_records (coalesce(engine, 'default'), last_op_at, game_id) where status = 'Stopped'"
     ],
-    ["created index runtime_records_stopped"]
+    ["created index runtime_records_engine_stopped"]
   ],
   [
     "its own index beside one that cannot sort",
     [
-      "drop index runtime_records_stopped",
-      "create index mine on runtime_records (last_op_at, game_id text_pattern_ops) where status = 'stopped'",
-      `create index other on runtime_records (last_op_at, game_id collate "POSIX") where status = 'stopped'`
+      "drop index runtime_records_engine_stopped",
+      "create index mine on runtime_records (coalesce(engine, 'default'), last_op_at, game_id text_pattern_ops) where status = 'stopped'",
+      `create index other on runtime_records (coalesce(engine, 'default'), last_op_at, game_id collate "POSIX") where status = 'stopped'`
     ],
-    ["created index runtime_records_stopped"]
+    ["created index runtime_records_engine_stopped"]
   ],
   [
     "an index to each part of a log that is in parts by game",
@@ -161,12 +184,12 @@ const drifts: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArr
   [
     "a foreign table with an index's name",
     [
-      "drop index runtime_records_stopped",
+      "drop index runtime_records_engine_stopped",
       "create foreign data wrapper nowhere",
       "create server nowhere foreign data wrapper nowhere",
-      "create foreign table runtime_records_stopped (id int) server nowhere"
+      "create foreign table runtime_records_engine_stopped (id int) server nowhere"
     ],
-    ["runtime_records_stopped is a foreign table, not an index of runtime_records"]
+    ["runtime_records_engine_stopped is a foreign table, not an index of runtime_records"]
   ],
   [
     "a view in place of the sequence",
@@ -185,25 +208,31 @@ const drifts: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArr
   ],
   [
     "an index of other columns",
-    ["drop index runtime_records_stopped", "create index runtime_records_stopped on runtime_records (game_id)"],
     [
-      "index runtime_records_stopped must be on runtime_records (last_op_at, game_id) where status = 'stopped', but",
+      "drop index runtime_records_engine_stopped",
+      "create index runtime_records_engine_stopped on runtime_records (game_id)"
+    ],
+    [
+      "index runtime_records_engine_stopped must be on runtime_records (coalesce(engine, 'default'), last_op_at, game_id) where status = 'stopped', but",
       "USING btree (game_id)"
     ]
   ],
   [
     "an index of another table",
-    ["drop index runtime_records_stopped", "create index runtime_records_stopped on operation_log (game_id)"],
-    ["index runtime_records_stopped must be on runtime_records", "operation_log"]
+    [
+      "drop index runtime_records_engine_stopped",
+      "create index runtime_records_engine_stopped on operation_log (game_id)"
+    ],
+    ["index runtime_records_engine_stopped must be on runtime_records", "operation_log"]
   ],
   [
     "an index of a table that is not ours",
     [
-      "drop index runtime_records_stopped",
+      "drop index runtime_records_engine_stopped",
       "create table players (id int)",
-      "create index runtime_records_stopped on players (id)"
+      "create index runtime_records_engine_stopped on players (id)"
     ],
-    ["runtime_records_stopped is an index of another table, not an index of runtime_records"]
+    ["runtime_records_engine_stopped is an index of another table, not an index of runtime_records"]
   ],
   [
     "an index that is not unique, and one with another condition",
@@ -220,9 +249,9 @@ const drifts: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArr
     ]
   ],
   [
-    "an index that was never finished",
-    ["update pg_index set indisvalid = false where indexrelid = 'runtime_records_stopped'::regclass"],
-    ["index runtime_records_stopped is invalid or deferrable"]
+    "a unique index that was never finished",
+    ["update pg_index set indisvalid = false where indexrelid = 'operation_log_cleanup_success'::regclass"],
+    ["unique index operation_log_cleanup_success is invalid or deferrable"]
   ],
   [
     "leases whose key is checked late",
@@ -244,8 +273,8 @@ const drifts: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArr
   ],
   [
     "columns of other types",
-    ["alter table cleanup_engine alter id type name", "alter table game_leases alter token type integer"],
-    ["column cleanup_engine.id has type name, but text", "column game_leases.token has type integer, but bigint"]
+    ["alter table cleanup_engines alter identity type name", "alter table game_leases alter token type integer"],
+    ["column cleanup_engines.identity has type name, but text", "column game_leases.token has type integer, but bigint"]
   ],
   [
     "a column that computes itself",
@@ -267,8 +296,8 @@ const drifts: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArr
   ],
   [
     "a brake that cannot be let go of",
-    ["alter table cleanup_engine alter braked_at set not null"],
-    ["column cleanup_engine.braked_at is NOT NULL, but we write NULL"]
+    ["alter table cleanup_engines alter braked_at set not null"],
+    ["column cleanup_engines.braked_at is NOT NULL, but we write NULL"]
   ],
   [
     "a table that a crash empties",
@@ -422,25 +451,28 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
       const sql = yield* SqlClient
       const { schema } = yield* Database
       yield* migrate
-      yield* sql`drop index runtime_records_stopped`
+      yield* sql`drop index runtime_records_engine_stopped`
       // Roles are the same for every database of the server.
       const name = `rtmanager_test_${randomUUID()}`
       const role = sql(name)
-      yield* Effect.acquireRelease(sql`create role ${role}`, () =>
-        Effect.orDie(Effect.all([sql`reset role`, sql`drop owned by ${role}`, sql`drop role ${role}`]))
+      const server = serverAt((yield* PostgresServer).url)
+      const password =
+        server.password === undefined ? sql`` : sql.literal(`password '${Redacted.value(server.password)}'`)
+      yield* Effect.acquireRelease(sql`create role ${role} login ${password}`, () =>
+        Effect.orDie(Effect.all([sql`drop owned by ${role}`, sql`drop role ${role}`]))
       )
       yield* sql`grant usage, create on schema ${sql(schema)} to ${role}`
       yield* sql`grant select, insert on all tables in schema ${sql(schema)} to ${role}`
-      yield* sql`set role ${role}`
-      assert.strictEqual(
-        (yield* Effect.flip(migrate)).message,
-        "migrate: the schema does not fit: index runtime_records_stopped cannot be created: must be owner of table runtime_records"
-      )
-      yield* sql`reset role`
-      yield* migrate
-      yield* sql`set role ${role}`
-      assert.deepStrictEqual((yield* migrate).changes, [])
-    }).pipe(Effect.scoped, Effect.provide(layerDatabase(freshSchema(), { pool: 1 })))
+      const theirs = layerDatabase(schema, { server: { ...server, user: name } })
+      yield* Effect.gen(function* () {
+        assert.strictEqual(
+          (yield* Effect.flip(Effect.provide(migrate, Layer.fresh(theirs)))).message,
+          "migrate: the schema does not fit: index runtime_records_engine_stopped cannot be created: must be owner of table runtime_records"
+        )
+        yield* migrate
+        assert.deepStrictEqual((yield* Effect.provide(migrate, Layer.fresh(theirs))).changes, [])
+      })
+    }).pipe(Effect.scoped, Effect.provide(Layer.fresh(layerDatabase(freshSchema()))))
   )
 
   it.effect("event 37: wait for nobody where nothing is missing", () =>
@@ -483,17 +515,143 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
       Effect.gen(function* () {
         const sql = yield* SqlClient
         yield* migrate
+        yield* asVersion2
         yield* sql`drop table cleanup_backoff`
         yield* sql`alter table cleanup_engine drop column braked_at`
         yield* sql`insert into cleanup_engine (id, accepted_at) values ('engine', now())`
         yield* sql`delete from cleanup_migrations where migration_id > 1`
-        assert.include((yield* Effect.flip(checkVersion)).message, "at version 1, not 2")
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 1, not 3")
         const { changes } = yield* migrate
-        assert.deepStrictEqual(changes, ["added column cleanup_engine.braked_at", "created table cleanup_backoff"])
-        yield* checkVersion
-        assert.deepStrictEqual(yield* sql`select id, braked_at from cleanup_engine`, [
-          { id: "engine", braked_at: null }
+        assert.deepStrictEqual(changes, [
+          "added column runtime_records.engine",
+          "created table cleanup_engines",
+          "created table cleanup_backoff",
+          "created unique index cleanup_engines_identity",
+          "created index runtime_records_engine_stopped"
         ])
+        yield* checkVersion
+        assert.deepStrictEqual(yield* sql`select name, identity, braked_at from cleanup_engines`, [
+          { name: "default", identity: "engine", braked_at: null }
+        ])
+      })
+    )
+  )
+
+  it.effect("give the engine of version 2 the name default, with its brake, and keep every record", () =>
+    inSchema(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* migrate
+        yield* asVersion2
+        yield* sql`insert into cleanup_engine values ('engine', '2026-01-01', '2026-02-02')`
+        yield* sql`insert into runtime_records (game_id, status, last_op_at) values ('chess', 'stopped', '2025-01-01')`
+        yield* migrate
+        assert.deepStrictEqual(
+          yield* sql`select name, identity, accepted_at = '2026-01-01' and braked_at = '2026-02-02' as same from cleanup_engines`,
+          [{ name: "default", identity: "engine", same: true }]
+        )
+        assert.notInclude(yield* relations, "cleanup_engine")
+        const { clock, listDue } = Context.get(yield* Layer.build(layerPorts()), RuntimeRecords)
+        const page = yield* listDue({ moment: momentAt(yield* clock), after: undefined, limit: 10 })
+        assert.deepStrictEqual(
+          page.records.map(({ engine, gameId }) => [gameId, engine]),
+          [["chess", "default"]]
+        )
+      })
+    )
+  )
+
+  it.effect.each([
+    ["without an index for it", []],
+    [
+      "with its index",
+      [
+        "create index mine on runtime_records (coalesce(engine, 'default'), last_op_at, game_id) where status = 'stopped'"
+      ]
+    ],
+    ["of short texts", ["alter table runtime_records alter engine type varchar(63)"]]
+  ] as const)("adopt a column engine that is there already, %s", ([_, statements]) =>
+    inSchema(
+      Effect.gen(function* () {
+        yield* withTables(
+          `create table runtime_records (game_id text primary key, status text, current_container_id text,
+            last_op_at timestamptz, engine text not null default 'host-1')`,
+          "insert into runtime_records values ('chess', 'stopped', null, '2025-01-01')",
+          "insert into runtime_records values ('go', 'stopped', null, '2025-01-01', 'host-2')",
+          ...statements
+        )
+        const { changes } = yield* migrate
+        assert.notInclude(changes.join(), "column runtime_records.engine")
+        assert.strictEqual(
+          changes.join().includes("runtime_records_engine_stopped"),
+          statements[0]?.includes("index") !== true
+        )
+        const { clock, listDue } = Context.get(yield* Layer.build(layerPorts({ engineName: host1 })), RuntimeRecords)
+        const page = yield* listDue({ moment: momentAt(yield* clock), after: undefined, limit: 10 })
+        assert.deepStrictEqual(
+          page.records.map(({ gameId }) => gameId),
+          ["chess"]
+        )
+        assert.deepStrictEqual((yield* migrate).changes, [])
+      })
+    )
+  )
+
+  it.effect("finish once when several start at the same time over tables of version 2", () =>
+    inSchema(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* migrate
+        yield* asVersion2
+        yield* sql`insert into runtime_records (game_id, status, last_op_at)
+          select 'game-' || i, 'stopped', '2025-01-01' from generate_series(1, 1000) as i`
+        const separate = Effect.provide(migrate, Layer.fresh(layerDatabase((yield* Database).schema, { pool: 2 })))
+        const reports = yield* Effect.replicateEffect(separate, 4, { concurrency: 4 })
+        const built = reports.filter(({ changes }) => changes.includes("created index runtime_records_engine_stopped"))
+        assert.lengthOf(built, 1)
+        yield* checkVersion
+        assert.deepStrictEqual((yield* separate).changes, [])
+      })
+    )
+  )
+
+  it.effect("let others write to the records while they wait for a long transaction", () =>
+    inSchema(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* migrate
+        yield* asVersion2
+        const write = (gameId: string) =>
+          sql`insert into runtime_records (game_id, status, last_op_at) values (${gameId}, 'running', now())`
+        const migrating = yield* sql.withTransaction(
+          Effect.gen(function* () {
+            yield* write("long")
+            const migrating = yield* Effect.forkChild(
+              Effect.provide(migrate, Layer.fresh(layerDatabase((yield* Database).schema, { applicationName: "late" })))
+            )
+            yield* Effect.repeat(
+              Effect.andThen(
+                sql`select pg_stat_clear_snapshot()`,
+                sql`select from pg_stat_activity where datname = current_database() and application_name = 'late'
+                  and wait_event_type = 'Lock'`
+              ),
+              { until: (rows) => rows.length > 0, schedule: Schedule.spaced("5 millis") }
+            )
+            // The writers' own timeout is longer than the wait behind the migration.
+            yield* Effect.provide(
+              Effect.flatMap(
+                SqlClient,
+                (other) =>
+                  other`insert into runtime_records (game_id, status, last_op_at) values ('short', 'running', now())`
+              ),
+              Layer.fresh(layerDatabase((yield* Database).schema))
+            )
+            assert.include((yield* Effect.flip(checkVersion)).message, "at version 2")
+            return migrating
+          })
+        )
+        yield* Fiber.join(migrating)
+        yield* checkVersion
       })
     )
   )
@@ -519,7 +677,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         assert.include((yield* Effect.flip(checkVersion)).message, "rtmanager-cleanup migrate")
         yield* migrate
         yield* (yield* SqlClient)`delete from cleanup_migrations`
-        assert.include((yield* Effect.flip(checkVersion)).message, "at version 0, not 2")
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 0, not 3")
       })
     )
   )

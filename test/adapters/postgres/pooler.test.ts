@@ -6,6 +6,7 @@ import { migrate } from "../../../src/adapters/postgres/migrations.ts"
 import * as Records from "../../../src/adapters/postgres/RuntimeRecords.ts"
 import { tables } from "../../../src/adapters/postgres/tables.ts"
 import { serverAt } from "../../../src/config/databaseUrl.ts"
+import { defaultEngine } from "../../../src/domain/EngineName.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import * as GameLeasesSuite from "../../ports/GameLeasesSuite.ts"
@@ -69,7 +70,8 @@ describePgBouncer("behind PgBouncer, before a schema with other tables of the sa
 
   it.layer(server, { excludeTestServices: true })("the first question of a pass", (it) => {
     const ask = Effect.flatMap(RuntimeRecords, ({ clock }) => clock)
-    const records = (options: PoolerOptions) => Layer.provideMerge(Records.layer, pooled(freshSchema(), options))
+    const records = (options: PoolerOptions) =>
+      Layer.provideMerge(Records.layer({ engineName: defaultEngine }), pooled(freshSchema(), options))
     const ports = (options: PoolerOptions) => Layer.provideMerge(layerPorts(), pooled(freshSchema(), options))
     const refusal = Effect.map(Effect.flip(ask), ({ reason, message }) => ({ reason: reason._tag, message }))
     const bounds = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]

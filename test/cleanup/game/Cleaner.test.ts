@@ -5,6 +5,7 @@ import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
 import * as Brake from "../../../src/cleanup/engine/Brake.ts"
 import { attemptOf } from "../../../src/cleanup/game/Cleaned.ts"
 import { Cleaner } from "../../../src/cleanup/game/Cleaner.ts"
+import { defaultEngine } from "../../../src/domain/EngineName.ts"
 import type { EndedAttempt, ErrorCode, Outcome } from "../../../src/domain/Outcome.ts"
 import * as Metrics from "../../../src/observability/Metrics.ts"
 import {
@@ -39,6 +40,7 @@ const request = {
   moment,
   brake: Brake.released,
   recording,
+  engineName: defaultEngine,
   engineId: EngineId.make("memory/none"),
   opSource: "auto_ttl",
   sourceRef: "manual"
@@ -119,6 +121,7 @@ describe("Cleaner", () => {
     ["its container has another game's label", { container: { gameId: "other" } }, "failed", "identity_mismatch"],
     ["its container finished at the cutoff", { container: { finishedAt: cutoff } }, "conflict", "too_recent"],
     ["its container finished in the future", { container: { finishedAt: now + 120_000 } }, "failed", "engine_clock"],
+    ["event 43: its record names another engine", { record: { engine: "host-1" } }, "conflict", "record_moved"],
     ["its record was restarted", { record: { status: "running" } }, "conflict", "record_moved"],
     ["its record is no longer due", { record: { lastOpAt: BigInt(cutoff) * 1000n } }, "conflict", "record_moved"],
     ["its container id leaves the path", { record: { containerId: "../images/x" } }, "failed", "invalid_container_id"],

@@ -5,6 +5,7 @@ import type { Process } from "../kernel/Process.ts"
 import { gameOf } from "../model/stores.ts"
 import type { Change, RecordRow } from "../model/Tables.ts"
 import type { DatabaseListener, DatabaseRequest } from "../world/DatabaseServer.ts"
+import type { EngineServer } from "../world/EngineServer.ts"
 import type { Attempt, Evidence, Pass } from "./Evidence.ts"
 
 /** So many containers must have been looked for before their absence says something about the engine. */
@@ -22,8 +23,8 @@ interface RecordChange {
 /** Sees every statement that our processes have carried out: S3 to S7, S12, `unresolved` and `brake`. */
 export class DatabaseWitness implements DatabaseListener {
   private readonly evidence: Evidence
-  /** When the brake was put on, by the universe's time. */
-  private brakedAt = 0
+  /** By the engine's name: when the brake was put on, by the universe's time. */
+  private readonly brakedAt = new Map<string, number>()
 
   constructor(evidence: Evidence) {
     this.evidence = evidence
@@ -52,7 +53,10 @@ export class DatabaseWitness implements DatabaseListener {
           }
           break
         case "known":
-          if (change.after.braked) this.brakedAt = evidence.universe.now
+          if (change.name !== evidence.engineOf(from).name) {
+            evidence.violated("S14", `${from.name} changed what is known of ${change.name} by ${operation}`)
+          }
+          if (change.after.braked) this.brakedAt.set(change.name, evidence.universe.now)
           if (operation === "widenEngine") this.widened(change)
       }
     }
@@ -69,12 +73,16 @@ export class DatabaseWitness implements DatabaseListener {
     if (operation !== "commit" || before?.status !== "stopped" || !isSameRow(after, expected)) {
       return evidence.violated("S6", `${operation} of ${from.name} changed the record of ${gameId}`)
     }
+    const engine = evidence.engineOf(from)
+    if (before.engine !== engine.name) {
+      evidence.violated("S14", `${from.name}, which cleans ${engine.name}, moved a record of ${before.engine}`)
+    }
     const fence = changes.find((change) => change.table === "leases" && change.gameId === gameId)
     if (fence?.table !== "leases" || fence.before?.owner !== from.name) {
       return evidence.violated("S7", `${from.name} committed ${gameId} without its lease`)
     }
     const attempt = evidence.known(from).attempts.get(gameId)
-    this.moved(gameId, before.containerId, attempt?.since ?? evidence.universe.now - evidence.bounds.leaseTtl)
+    this.moved(engine, before, attempt?.since ?? evidence.universe.now - evidence.bounds.leaseTtl)
     if (attempt?.lease.token === fence.before.token) this.movedBy(attempt)
   }
 
@@ -87,15 +95,15 @@ export class DatabaseWitness implements DatabaseListener {
    * An engine that hides a container behind another identity is not the known one any more: the container is there. What
    * it hides behind its own is for the witnesses.
    */
-  private isThere(containerId: ContainerId, since: number) {
-    const { bounds, home } = this.evidence
+  private isThere(engine: EngineServer, containerId: ContainerId, since: number) {
+    const { home } = engine
     const exists = home.inspect(containerId) !== undefined || home.isHidden(containerId)
-    return exists && !bounds.wasOutOfSight(containerId, since)
+    return exists && !engine.wasOutOfSight(containerId, since)
   }
 
-  private moved(gameId: string, containerId: string | null, since: number) {
+  private moved(engine: EngineServer, { containerId, gameId }: RecordRow, since: number) {
     const { evidence } = this
-    if (isContainerId(containerId) && this.isThere(containerId, since)) {
+    if (isContainerId(containerId) && this.isThere(engine, containerId, since)) {
       evidence.violated("S4", `the record of ${gameId} is removed, but its container ${containerId} is there`)
     }
     const rows = evidence.tables.log.filter(
@@ -106,15 +114,16 @@ export class DatabaseWitness implements DatabaseListener {
 
   private movedBy(attempt: Attempt) {
     const { evidence } = this
-    const { gameId, record, moment, deletes, since } = attempt
+    const { gameId, record, moment, deletes, process, since } = attempt
+    const engine = evidence.engineOf(process)
     attempt.moved = true
     if (record === undefined || moment === undefined || !isDue(record, moment)) {
       evidence.violated("S3", `the record of ${gameId} moved, but was not stopped and due at the re-read`)
     }
     if (deletes.length > 0) return
-    const other = evidence.home
+    const other = engine.home
       .byLabel(gameId)
-      .find((id) => evidence.bounds.isOlder(id, since) && !evidence.bounds.wasOutOfSight(id, since))
+      .find((id) => evidence.bounds.isOlder(id, since) && !engine.wasOutOfSight(id, since))
     if (other !== undefined) {
       evidence.violated("S4", `the record of ${gameId} is removed, but ${other} carries its label`)
     }
@@ -125,7 +134,8 @@ export class DatabaseWitness implements DatabaseListener {
     const { evidence } = this
     const known = evidence.known(process)
     if (known.pass.acceptAbsent) return
-    if (evidence.tables.known?.braked && this.brakedAt < known.pass.began) {
+    const { name } = evidence.engineOf(process)
+    if (evidence.tables.engines.get(name)?.braked && (this.brakedAt.get(name) ?? 0) < known.pass.began) {
       evidence.violated("brake", `${process.name} moved the record of ${gameId} while the brake is on`)
     }
     if (!leftBehind) {
@@ -155,7 +165,9 @@ export class DatabaseWitness implements DatabaseListener {
     const inDoubt = evidence
       .known(from)
       .attempts.get(gameId)
-      ?.deletes.some(({ pending, id }) => pending && isContainerId(id) && evidence.home.inspect(id) !== undefined)
+      ?.deletes.some(
+        ({ pending, id }) => pending && isContainerId(id) && evidence.engineOf(from).home.inspect(id) !== undefined
+      )
     if (inDoubt) {
       evidence.violated("unresolved", `${from.name} released ${gameId}, whose removal may still be carried out`)
     }
@@ -164,6 +176,7 @@ export class DatabaseWitness implements DatabaseListener {
 
 const isSameRow = (a: RecordRow | undefined, b: RecordRow | undefined) =>
   a?.gameId === b?.gameId &&
+  a?.engine === b?.engine &&
   a?.status === b?.status &&
   a?.containerId === b?.containerId &&
   a?.imageRef === b?.imageRef &&

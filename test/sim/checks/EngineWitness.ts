@@ -69,6 +69,13 @@ export class EngineWitness implements EngineListener {
     if (record === undefined || moment === undefined || !isDue(record, moment)) {
       return { invariant: "S3", message: `the record of ${gameId} was not stopped and due at the re-read` }
     }
+    const { name } = this.evidence.engineOf(process)
+    if (record.engine !== name) {
+      return {
+        invariant: "S14",
+        message: `the record of ${gameId} was on ${record.engine} at the re-read, not ${name}`
+      }
+    }
     if (seen === undefined) return { invariant: "S3", message: `the container of ${gameId} was not looked at` }
     if (seen.gameId !== gameId) return { invariant: "S2", message: `the container of ${gameId} has another's label` }
     if (isBusy(seen) || seen.state === "removing") {

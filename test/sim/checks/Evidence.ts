@@ -1,13 +1,12 @@
 import type { Container } from "../../../src/domain/Container.ts"
-import type { ContainerId } from "../../../src/domain/ContainerId.ts"
 import type { Moment } from "../../../src/domain/Expiry.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { Lease } from "../../../src/ports/GameLeases.ts"
 import type { Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { Process } from "../kernel/Process.ts"
 import type { Universe } from "../kernel/Universe.ts"
-import type { Daemon } from "../model/Daemon.ts"
 import type { Tables } from "../model/Tables.ts"
+import type { EngineServer } from "../world/EngineServer.ts"
 import type { EngineRequest } from "../world/engine.ts"
 
 /** What must hold. The S's are those of the project's documentation on reliability. */
@@ -32,6 +31,8 @@ export const invariants = [
    * that were under way, until a commit works.
    */
   "S13",
+  /** A process touches only records that name its engine: it removes their containers, and moves them. */
+  "S14",
   /** No absence is believed in a pass in which nothing that should be there was, unless a person says so. */
   "witnesses",
   /** Nothing is thrown. */
@@ -130,16 +131,14 @@ export interface Bounds {
   readonly concurrency: number
   /** Whether a container was there before a time of the universe. */
   readonly isOlder: (id: string, time: number) => boolean
-  /** Whether the engine did not see a container that it had, at some time since then, and had its own identity. */
-  readonly wasOutOfSight: (id: ContainerId, since: number) => boolean
 }
 
 /** What the witnesses have in common. */
 export class Evidence {
   readonly universe: Universe
   readonly tables: Tables
-  /** The engine that the records' containers live on. */
-  readonly home: Daemon
+  /** The engine that a process cleans. */
+  readonly engineOf: (process: Process) => EngineServer
   readonly bounds: Bounds
   readonly violations: Array<Violation> = []
   /** How often attempts ended as each outcome or error code, passes for each reason, and leases were renewed. */
@@ -148,10 +147,10 @@ export class Evidence {
   readonly unwritten = new Set<Attempt>()
   private readonly processes = new Map<Process, Known>()
 
-  constructor(universe: Universe, tables: Tables, home: Daemon, bounds: Bounds) {
+  constructor(universe: Universe, tables: Tables, engineOf: Evidence["engineOf"], bounds: Bounds) {
     this.universe = universe
     this.tables = tables
-    this.home = home
+    this.engineOf = engineOf
     this.bounds = bounds
   }
 

@@ -52,7 +52,9 @@ export class Liveness {
 
   private isReady(row: RecordRow): boolean {
     if (row.status !== "stopped" || row.lastOpAt === null || row.problem !== undefined) return false
-    const { database, plan, engine } = this.world
+    const { database, plan } = this.world
+    const engine = this.world.engineNamed(row.engine)
+    if (engine === undefined) return false
     const cutoff = database.clock - plan.retention
     if (row.lastOpAt >= BigInt(Math.floor(cutoff)) * 1000n) return false
     if (row.containerId !== null && !isContainerId(row.containerId)) return false

@@ -5,6 +5,7 @@ import type { AuditRow } from "../../../src/ports/GameLeases.ts"
 /** A row of `runtime_records`. */
 export interface RecordRow {
   readonly gameId: string
+  readonly engine: string
   readonly status: string
   readonly containerId: string | null
   readonly imageRef: string | null
@@ -29,10 +30,12 @@ export interface LogRow extends AuditRow {
   readonly leaseToken: bigint
 }
 
-/** The one row of `cleanup_engine`. */
+/** A row of `cleanup_engines`. */
 export interface KnownRow {
   readonly id: EngineId
   readonly braked: boolean
+  /** When a pass over it last began, Unix milliseconds; absent: never. */
+  readonly lastPassAt?: number
   /** When a person last accepted it, Unix milliseconds; absent: never. */
   readonly acceptedAt?: number
 }
@@ -47,7 +50,12 @@ interface Rows {
 export type Change =
   | { [Table in keyof Rows]: RowChange<Table, Rows[Table]> }[keyof Rows]
   | { readonly table: "log"; readonly row: LogRow }
-  | { readonly table: "known"; readonly before: KnownRow | undefined; readonly after: KnownRow }
+  | {
+      readonly table: "known"
+      readonly name: string
+      readonly before: KnownRow | undefined
+      readonly after: KnownRow
+    }
   | { readonly table: "token" }
 
 interface RowChange<Table, Row> {
@@ -63,7 +71,8 @@ export class Tables {
   readonly leases = new Map<string, LeaseRow>()
   readonly backoffs = new Map<string, Backoff>()
   readonly log: Array<LogRow> = []
-  known: KnownRow | undefined
+  /** By the engine's name. */
+  readonly engines = new Map<string, KnownRow>()
   /** A trigger lets no record move, without a word. */
   swallows = false
   /** The sequence that lease tokens come from. */
@@ -91,9 +100,9 @@ export class Tables {
     this.log.push(row)
   }
 
-  setKnown(after: KnownRow) {
-    this.changes.push({ table: "known", before: this.known, after })
-    this.known = after
+  setKnown(name: string, after: KnownRow) {
+    this.changes.push({ table: "known", name, before: this.engines.get(name), after })
+    this.engines.set(name, after)
   }
 
   nextToken(): bigint {
@@ -133,8 +142,7 @@ export class Tables {
       case "log":
         return void this.log.pop()
       case "known":
-        this.known = change.before
-        return
+        return put(this.engines, change.name, change.before)
       case "token":
         this.lastToken--
         return

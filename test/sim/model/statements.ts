@@ -1,5 +1,6 @@
 import { Duration } from "effect"
 import type { Commit } from "../../../src/adapters/postgres/commit.ts"
+import type { EngineRow } from "../../../src/adapters/postgres/KnownEngine.ts"
 import type { FailedEnd, Taken } from "../../../src/adapters/postgres/leaseStatements.ts"
 import { Outcome } from "../../../src/adapters/postgres/rehearse.ts"
 import type { RecordRow as SentRow } from "../../../src/adapters/postgres/rows.ts"
@@ -7,11 +8,12 @@ import type { Backlog } from "../../../src/domain/Backlog.ts"
 import { isStuck } from "../../../src/domain/Backoff.ts"
 import { isContainerId } from "../../../src/domain/ContainerId.ts"
 import { dueSince, isBackedOff, isDue, isExpired, type Moment } from "../../../src/domain/Expiry.ts"
+import type { ListedEngine } from "../../../src/domain/ListedEngine.ts"
 import { printable } from "../../../src/domain/printable.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow, Lease } from "../../../src/ports/GameLeases.ts"
-import type { Cursor, Page, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
+import type { Cursor, Page, UnknownEngine, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { LogRow, RecordRow, Tables } from "./Tables.ts"
 
 /** What each SQL statement of the PostgreSQL adapter does, in one step. `now` is the database's clock. */
@@ -55,19 +57,40 @@ const pageOf = (tables: Tables, rows: ReadonlyArray<RecordRow>, { after, limit }
   }
 }
 
-const stopped = (tables: Tables) => [...tables.records.values()].filter(({ status }) => status === "stopped")
+const isStopped = ({ status }: RecordRow) => status === "stopped"
 
-export const listDue = (tables: Tables, { moment, ...page }: PageOptions & { readonly moment: Moment }): Page =>
+const stopped = (tables: Tables, engineName: string) =>
+  [...tables.records.values()].filter((row) => isStopped(row) && row.engine === engineName)
+
+export const listDue = (
+  tables: Tables,
+  engineName: string,
+  { moment, ...page }: PageOptions & { readonly moment: Moment }
+): Page =>
   pageOf(
     tables,
-    stopped(tables).filter((row) => isDue(recordOf(tables, row), moment)),
+    stopped(tables, engineName).filter((row) => isDue(recordOf(tables, row), moment)),
     page
   )
 
-export const listStopped = (tables: Tables, page: PageOptions): Page => pageOf(tables, stopped(tables), page)
+export const listStopped = (tables: Tables, engineName: string, page: PageOptions): Page =>
+  pageOf(tables, stopped(tables, engineName), page)
 
-export const backlog = (tables: Tables, now: number, moment: Moment): Backlog => {
-  const rows = stopped(tables).map((row) => recordOf(tables, row))
+const stray = (tables: Tables, engineName: string) =>
+  [...tables.records.values()].filter(
+    (row) => isStopped(row) && row.engine !== engineName && !tables.engines.has(row.engine)
+  )
+
+export const unknownEngines = (tables: Tables, engineName: string): ReadonlyArray<UnknownEngine> => {
+  const byName = Map.groupBy(stray(tables, engineName), ({ engine }) => engine)
+  return [...byName]
+    .map(([name, rows]) => ({ name, stopped: rows.length }))
+    .sort((a, b) => b.stopped - a.stopped || compare(a.name, b.name))
+    .slice(0, 20)
+}
+
+export const backlog = (tables: Tables, engineName: string, now: number, moment: Moment): Backlog => {
+  const rows = stopped(tables, engineName).map((row) => recordOf(tables, row))
   const expired = rows.filter((record) => isExpired(record, moment))
   const due = expired.filter((record) => !isBackedOff(record, moment))
   const stuck = expired
@@ -86,23 +109,28 @@ export const backlog = (tables: Tables, now: number, moment: Moment): Backlog =>
     oldestDueAge: oldest(due.filter((record) => !isHeld(record))),
     oldestHeldAge: oldest(due.filter(isHeld)),
     noTime: rows.filter(({ lastOpAt }) => lastOpAt === null).length,
-    future: rows.filter(({ lastOpAt }) => lastOpAt !== null && lastOpAt > BigInt(now) * 1000n).length
+    future: rows.filter(({ lastOpAt }) => lastOpAt !== null && lastOpAt > BigInt(now) * 1000n).length,
+    engineUnknown: stray(tables, engineName).length
   }
 }
 
-export const witnesses = (tables: Tables, { cutoff, now }: Moment): Witnesses => {
-  const accepted = tables.known?.acceptedAt
+export const witnesses = (tables: Tables, engineName: string, { cutoff, now }: Moment): Witnesses => {
+  const accepted = tables.engines.get(engineName)?.acceptedAt
   const isSince = ({ lastOpAt }: RecordRow) =>
     accepted === undefined || (lastOpAt !== null && lastOpAt > toMicros(accepted))
-  const live = [...tables.records.values()].filter((row) => row.status === "running" && isSince(row))
-  const young = stopped(tables)
+  const live = [...tables.records.values()].filter(
+    (row) => row.status === "running" && row.engine === engineName && isSince(row)
+  )
+  const young = stopped(tables, engineName)
     .filter(isSince)
     .filter(
       ({ lastOpAt, problem }) =>
         lastOpAt !== null && problem === undefined && lastOpAt >= toMicros(cutoff) && lastOpAt <= toMicros(now)
     )
     .sort((a, b) => compareCursors(b, a))
-  const due = stopped(tables).filter((row) => isSince(row) && row.lastOpAt !== null && row.lastOpAt < toMicros(cutoff))
+  const due = stopped(tables, engineName).filter(
+    (row) => isSince(row) && row.lastOpAt !== null && row.lastOpAt < toMicros(cutoff)
+  )
   const named = (rows: ReadonlyArray<RecordRow>) => rows.map(({ containerId }) => containerId).filter(isContainerId)
   return { others: [live, young].flatMap((rows) => named(rows).slice(0, 5)), due: named(due).length }
 }
@@ -126,10 +154,10 @@ export const readRecords = (tables: Tables, gameIds: ReadonlyArray<string>): Rea
     const row = tables.records.get(gameId)
     if (row === undefined) return []
     const { attempts = null, lastError = null, nextAttemptAt = null } = tables.backoffs.get(gameId) ?? {}
-    const { containerId, imageRef, lastOpAt, problem, status } = row
+    const { containerId, engine, imageRef, lastOpAt, problem, status } = row
     return [
       {
-        ...{ gameId, containerId, imageRef, attempts, lastError, nextAttemptAt },
+        ...{ gameId, engine, containerId, imageRef, attempts, lastError, nextAttemptAt },
         status: problem === undefined ? status : null,
         lastOpAt: lastOpAt === null ? null : String(lastOpAt)
       }
@@ -165,16 +193,26 @@ const isLogged = (tables: Tables, gameId: string, { containerId }: AuditRow) =>
   containerId !== null &&
   tables.log.some((row) => row.outcome === "success" && row.gameId === gameId && row.containerId === containerId)
 
-const isExpected = ({ containerId, status }: Pick<RecordRow, "containerId" | "status">, expected: string | null) =>
-  status === "stopped" && containerId === expected
+/** How a commit must find the record. */
+interface Expected {
+  readonly engineName: string
+  readonly containerId: string | null
+}
+
+const isExpected = (
+  { containerId, engine, status }: Pick<RecordRow, "containerId" | "engine" | "status">,
+  expected: Expected
+) => status === "stopped" && engine === expected.engineName && containerId === expected.containerId
 
 /** Whether the lease was ours, and the record moved. */
-export const commit = (tables: Tables, { containerId, lease, row }: Commit) => {
+export const commit = (tables: Tables, engineName: string, { containerId, lease, row }: Commit) => {
   const { gameId } = lease
   if (held(tables, lease) === undefined) return { held: false, moved: false }
   release(tables, lease)
   const record = tables.records.get(gameId)
-  if (record === undefined || !isExpected(record, containerId) || tables.swallows) return { held: true, moved: false }
+  if (record === undefined || !isExpected(record, { engineName, containerId }) || tables.swallows) {
+    return { held: true, moved: false }
+  }
   tables.setRecord(gameId, { ...record, status: "removed", lastOpAt: toMicros(row.finishedAt) })
   if (tables.backoffs.has(gameId)) tables.setBackoff(gameId, undefined)
   if (!isLogged(tables, gameId, row)) tables.addLog(logRow(lease, "success", row))
@@ -182,34 +220,47 @@ export const commit = (tables: Tables, { containerId, lease, row }: Commit) => {
 }
 
 /** Passes over every game whose rows are not just as its commit expects them. */
-export const commitMany = (tables: Tables, commits: ReadonlyArray<Commit>) =>
+export const commitMany = (tables: Tables, engineName: string, commits: ReadonlyArray<Commit>) =>
   commits
     .toSorted((a, b) => compare(a.lease.gameId, b.lease.gameId))
     .filter(({ containerId, lease }) => {
       const record = tables.records.get(lease.gameId)
-      return held(tables, lease) !== undefined && record !== undefined && isExpected(record, containerId)
+      return (
+        held(tables, lease) !== undefined && record !== undefined && isExpected(record, { engineName, containerId })
+      )
     })
-    .map((one) => ({ ...one.lease, moved: commit(tables, one).moved }))
+    .map((one) => ({ ...one.lease, moved: commit(tables, engineName, one).moved }))
 
 /** The record, if it is still stopped with its container. */
-export const unchanged = (tables: Tables, { gameId, containerId }: RuntimeRecord): ReadonlyArray<RecordRow> => {
+export const unchanged = (
+  tables: Tables,
+  engineName: string,
+  { gameId, containerId }: RuntimeRecord
+): ReadonlyArray<RecordRow> => {
   const record = tables.records.get(gameId)
-  return record !== undefined && isExpected(record, containerId) ? [record] : []
+  return record !== undefined && isExpected(record, { engineName, containerId }) ? [record] : []
 }
 
 /** What is true of the record after all that recording consists of has been done and taken back. */
-export const rehearse = (tables: Tables, record: RuntimeRecord): Outcome => {
-  if (unchanged(tables, record).length === 0) return Outcome.MovedOn()
+export const rehearse = (tables: Tables, engineName: string, record: RuntimeRecord): Outcome => {
+  if (unchanged(tables, engineName, record).length === 0) return Outcome.MovedOn()
   return tables.swallows ? Outcome.Swallowed({ what: "the change of runtime_records" }) : Outcome.Works()
 }
 
 /** After a commit that moved nothing: whether an earlier sending of it did, and what the record is now. */
-export const readBack = (tables: Tables, { containerId, lease: { gameId, owner, token } }: Commit) => ({
+export const readBack = (
+  tables: Tables,
+  engineName: string,
+  { containerId, lease: { gameId, owner, token } }: Commit
+) => ({
   ours: tables.log.some(
     (row) => row.gameId === gameId && row.outcome === "success" && row.leaseOwner === owner && row.leaseToken === token
   ),
   removed: tables.records.get(gameId)?.status === "removed",
-  unchanged: isExpected(tables.records.get(gameId) ?? { containerId: null, status: "gone" }, containerId)
+  unchanged: isExpected(tables.records.get(gameId) ?? { containerId: null, engine: "", status: "gone" }, {
+    engineName,
+    containerId
+  })
 })
 
 const isNews = (tables: Tables, gameId: string, row: AuditRow) => {
@@ -232,18 +283,53 @@ export const settle = (tables: Tables, lease: Lease, { afterCommit = false, back
   if (!keep) release(tables, lease)
 }
 
-export const insert = (tables: Tables, id: EngineId) => {
-  if (tables.known === undefined) tables.setKnown({ id, braked: false })
+export const recognize = (tables: Tables, engineName: string, present: EngineId): ReadonlyArray<EngineRow> =>
+  [...tables.engines].flatMap(([name, { id, braked }]) =>
+    name === engineName || id === present || present.startsWith(`${id}/`) ? [{ name, id, braked }] : []
+  )
+
+export const beginPass = (tables: Tables, engineName: string, now: number, present: EngineId) => {
+  const seen = recognize(tables, engineName, present)
+  const known = tables.engines.get(engineName)
+  if (known?.id === present && !known.braked) tables.setKnown(engineName, { ...known, lastPassAt: now })
+  return seen
 }
 
-export const widen = (tables: Tables, from: EngineId, to: EngineId) => {
-  if (tables.known?.id === from) tables.setKnown({ ...tables.known, id: to })
+const hasOtherName = (tables: Tables, engineName: string, id: EngineId) =>
+  [...tables.engines].some(([name, known]) => name !== engineName && known.id === id)
+
+export const insert = (tables: Tables, engineName: string, now: number, id: EngineId) => {
+  if (tables.engines.has(engineName) || hasOtherName(tables, engineName, id)) return
+  tables.setKnown(engineName, { id, braked: false, lastPassAt: now })
 }
 
-export const brake = (tables: Tables, id: EngineId) => {
-  if (tables.known?.id === id) tables.setKnown({ ...tables.known, braked: true })
+export const widen = (tables: Tables, engineName: string, from: EngineId, to: EngineId) => {
+  const known = tables.engines.get(engineName)
+  if (known?.id === from) tables.setKnown(engineName, { ...known, id: to })
 }
 
-export const accept = (tables: Tables, now: number, id: EngineId) => {
-  if (tables.known !== undefined) tables.setKnown({ id, braked: false, acceptedAt: now })
+export const brake = (tables: Tables, engineName: string, id: EngineId) => {
+  const known = tables.engines.get(engineName)
+  if (known?.id === id) tables.setKnown(engineName, { ...known, braked: true })
 }
+
+export const accept = (tables: Tables, engineName: string, now: number, id: EngineId) => {
+  const known = tables.engines.get(engineName)
+  if (known !== undefined) tables.setKnown(engineName, { ...known, id, braked: false, acceptedAt: now })
+}
+
+export const listEngines = (tables: Tables, cutoff: number): ReadonlyArray<ListedEngine> =>
+  [...tables.engines]
+    .sort(([a], [b]) => compare(a, b))
+    .map(([name, { acceptedAt, braked, id, lastPassAt }]) => {
+      const rows = stopped(tables, name)
+      return {
+        name,
+        engineId: id,
+        braked,
+        acceptedAt: acceptedAt === undefined ? null : new Date(acceptedAt),
+        lastPassAt: lastPassAt === undefined ? null : new Date(lastPassAt),
+        due: rows.filter(({ lastOpAt }) => lastOpAt !== null && lastOpAt < toMicros(cutoff)).length,
+        stopped: rows.length
+      }
+    })

@@ -4,6 +4,7 @@ import { makeLeases } from "../../../src/adapters/postgres/GameLeases.ts"
 import { makeKnownEngine } from "../../../src/adapters/postgres/KnownEngine.ts"
 import { question, type Run } from "../../../src/adapters/postgres/run.ts"
 import type { Share } from "../../../src/adapters/postgres/shared.ts"
+import type { EngineName } from "../../../src/domain/EngineName.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
@@ -42,10 +43,11 @@ export interface Options {
   readonly owner: string
   readonly leaseTtl: Duration.Duration
   readonly share: Share
+  readonly engineName: EngineName
 }
 
 /** The leases and the known engine: the code of the PostgreSQL adapter, over statements that do in one step what its SQL does. */
-export const make = ({ run, send }: Way, { leaseTtl, owner, share }: Options) => {
+export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }: Options) => {
   const ttl = Duration.toMillis(leaseTtl)
   const read = <A>(gameIds: ReadonlyArray<string>, apply: Statement<A>["apply"]) =>
     send({ gameIds, writes: false, apply })
@@ -60,10 +62,11 @@ export const make = ({ run, send }: Way, { leaseTtl, owner, share }: Options) =>
       question,
       write([], (_, now) => Math.floor(now))
     ),
-    listDue: (page) => ask("listDue", (tables) => Statements.listDue(tables, page)),
-    listStopped: (page) => ask("listStopped", (tables) => Statements.listStopped(tables, page)),
-    backlog: (moment) => ask("backlog", (tables, now) => Statements.backlog(tables, now, moment)),
-    witnesses: (moment) => ask("witnesses", (tables) => Statements.witnesses(tables, moment))
+    listDue: (page) => ask("listDue", (tables) => Statements.listDue(tables, engineName, page)),
+    listStopped: (page) => ask("listStopped", (tables) => Statements.listStopped(tables, engineName, page)),
+    backlog: (moment) => ask("backlog", (tables, now) => Statements.backlog(tables, engineName, now, moment)),
+    witnesses: (moment) => ask("witnesses", (tables) => Statements.witnesses(tables, engineName, moment)),
+    unknownEngines: ask("unknownEngines", (tables) => Statements.unknownEngines(tables, engineName))
   })
 
   const leases = makeLeases({
@@ -81,27 +84,29 @@ export const make = ({ run, send }: Way, { leaseTtl, owner, share }: Options) =>
       settle: (lease, end) => write([lease.gameId], (tables) => Statements.settle(tables, lease, end))
     },
     commits: {
-      one: (commit) => write([commit.lease.gameId], (tables) => [Statements.commit(tables, commit)]),
+      one: (commit) => write([commit.lease.gameId], (tables) => [Statements.commit(tables, engineName, commit)]),
       many: (commits) =>
         write(
           commits.map(({ lease }) => lease.gameId),
-          (tables) => Statements.commitMany(tables, commits)
+          (tables) => Statements.commitMany(tables, engineName, commits)
         ),
-      readBack: (commit) => read([commit.lease.gameId], (tables) => [Statements.readBack(tables, commit)])
+      readBack: (commit) => read([commit.lease.gameId], (tables) => [Statements.readBack(tables, engineName, commit)])
     },
     rehearsals: {
-      rehearse: (record) => write([record.gameId], (tables) => Statements.rehearse(tables, record)),
-      unchanged: (record) => read([record.gameId], (tables) => Statements.unchanged(tables, record)),
+      rehearse: (record) => write([record.gameId], (tables) => Statements.rehearse(tables, engineName, record)),
+      unchanged: (record) => read([record.gameId], (tables) => Statements.unchanged(tables, engineName, record)),
       role: read([], () => [{ role: owner }])
     }
   })
 
-  const known = makeKnownEngine(run, {
-    read: read([], ({ known }) => (known === undefined ? [] : [{ id: known.id, braked: known.braked }])),
-    insert: (id) => write([], (tables) => Statements.insert(tables, id)),
-    widen: (from, to) => write([], (tables) => Statements.widen(tables, from, to)),
-    brake: (id) => write([], (tables) => Statements.brake(tables, id)),
-    accept: (id) => write([], (tables, now) => Statements.accept(tables, now, id))
+  const known = makeKnownEngine(run, engineName, {
+    recognize: (id) => read([], (tables) => Statements.recognize(tables, engineName, id)),
+    beginPass: (id) => write([], (tables, now) => Statements.beginPass(tables, engineName, now, id)),
+    insert: (id) => write([], (tables, now) => Statements.insert(tables, engineName, now, id)),
+    widen: (from, to) => write([], (tables) => Statements.widen(tables, engineName, from, to)),
+    brake: (id) => write([], (tables) => Statements.brake(tables, engineName, id)),
+    accept: (id) => write([], (tables, now) => Statements.accept(tables, engineName, now, id)),
+    list: (cutoff) => read([], (tables) => Statements.listEngines(tables, cutoff))
   })
 
   return Context.make(RuntimeRecords, records).pipe(Context.add(GameLeases, leases), Context.add(KnownEngine, known))

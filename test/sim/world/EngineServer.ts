@@ -1,5 +1,6 @@
 import type { ContainerId } from "../../../src/domain/ContainerId.ts"
 import type { EngineId } from "../../../src/domain/EngineId.ts"
+import type { EngineName } from "../../../src/domain/EngineName.ts"
 import { epoch, type Universe } from "../kernel/Universe.ts"
 import type { Daemon } from "../model/Daemon.ts"
 import type { EngineAnswer, EngineListener, EngineRequest } from "./engine.ts"
@@ -15,8 +16,9 @@ interface Job {
   over: boolean
 }
 
-/** What is behind the engine's address: a daemon, and everything that can go wrong with it. */
+/** What is behind the address of one engine: a daemon, and everything that can go wrong with it. */
 export class EngineServer {
+  readonly name: EngineName
   present: Daemon
   readonly home: Daemon
   /** Milliseconds that the engine's clock is ahead. */
@@ -43,12 +45,14 @@ export class EngineServer {
   constructor(
     universe: Universe,
     faults: Faults,
+    name: EngineName,
     home: Daemon,
     { patience, removalTime }: { readonly patience: number; readonly removalTime: number },
     listener: EngineListener
   ) {
     this.universe = universe
     this.faults = faults
+    this.name = name
     this.home = home
     this.present = home
     this.patience = patience

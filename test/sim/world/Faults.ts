@@ -53,6 +53,7 @@ export const faultKinds = [
   "most_containers_lost",
   "lease_of_rtmanager",
   "record_repointed",
+  "record_on_another_engine",
   "record_vanished",
   "record_changed_oddly",
   "record_undecodable",

@@ -1,4 +1,5 @@
 import type { Process } from "../kernel/Process.ts"
+import type { EngineServer } from "./EngineServer.ts"
 import { type ReplicaOptions, type Sabotage, type Sent, serve } from "./Replica.ts"
 import type { World } from "./World.ts"
 
@@ -32,9 +33,22 @@ export class Fleet {
     // One per process, so that leases of an earlier one are another's.
     const name = `replica-${place}.${++this.started}`
     this.world.universe.note(name, "starts")
-    this.places[place] = serve(this.world, name, this.options, () =>
+    this.places[place] = serve(this.world, name, this.engineAt(place), this.options, () =>
       this.world.witness.evidence.violated("defect", `${name} ended without being told to`)
     )
+  }
+
+  /** Every engine has its service. */
+  private engineAt(place: number) {
+    const { engines } = this.world
+    return engines[place % engines.length] as EngineServer
+  }
+
+  /** An engine whose service has no process gets one. */
+  startMissing() {
+    const isServed = (engine: EngineServer) =>
+      this.running.some((process) => this.world.engineOf.get(process) === engine)
+    for (const [place, engine] of this.world.engines.entries()) if (!isServed(engine)) this.start(place)
   }
 
   kill(process: Process) {

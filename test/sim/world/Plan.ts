@@ -4,6 +4,8 @@ import { type FaultKind, faultKinds } from "./Faults.ts"
 
 /** What a seed draws before anything happens. Times are milliseconds. */
 export interface Plan {
+  /** Each with a service of its own, of one replica or more. */
+  readonly engines: number
   readonly replicas: number
   readonly games: number
   readonly concurrency: number
@@ -28,7 +30,7 @@ export interface Plan {
   readonly incidents: number
   readonly shuffled: boolean
   readonly maxOpsBeforeYield: number
-  /** Whether the engine is known before the first pass. */
+  /** Whether the engines are known before the first pass. */
   readonly engineKnown: boolean
 }
 
@@ -47,8 +49,10 @@ export const draw = (rng: Rng): Plan => {
     faults.delete("engine_swapped")
     faults.delete("containers_hidden")
   }
+  const engines = rng.pick([1, 1, 2, 3])
   return {
-    replicas: rng.pick([1, 1, 2, 2, 3, 3, 4, 5]),
+    engines,
+    replicas: Math.max(engines, rng.pick([1, 1, 2, 2, 3, 3, 4, 5])),
     games,
     concurrency: rng.pick([1, 2, 8]),
     pageSize: rng.pick([1, 3, 10, 500]),

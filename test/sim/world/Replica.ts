@@ -13,6 +13,7 @@ import * as Watch from "../checks/watch.ts"
 import { Process } from "../kernel/Process.ts"
 import * as Stores from "../model/stores.ts"
 import { makeWay } from "./databasePorts.ts"
+import type { EngineServer } from "./EngineServer.ts"
 import * as EnginePort from "./enginePort.ts"
 import type { World } from "./World.ts"
 
@@ -36,7 +37,8 @@ export interface ReplicaOptions {
 
 const portsOf = (world: World, process: Process, { onSend, sabotage }: ReplicaOptions) => {
   const { plan, witness } = world
-  const ask = EnginePort.makeAsk(process, world.engine, world.network, {
+  const engine = witness.evidence.engineOf(process)
+  const ask = EnginePort.makeAsk(process, engine, world.network, {
     timeout: plan.engineTimeout,
     onSend: (request) => {
       witness.engine.sends(request)
@@ -49,6 +51,7 @@ const portsOf = (world: World, process: Process, { onSend, sabotage }: ReplicaOp
   })
   const stores = Stores.make(way, {
     owner: process.name,
+    engineName: engine.name,
     leaseTtl: Duration.millis(plan.leaseTtl),
     share: shared
   })
@@ -83,26 +86,35 @@ const layerPass = (world: World, process: Process, options: ReplicaOptions) => {
   )
 }
 
-const newProcess = (world: World, name: string) =>
-  new Process(world.universe, name, {
+const newProcess = (world: World, name: string, engine: EngineServer) => {
+  const process = new Process(world.universe, name, {
     shuffled: world.plan.shuffled,
     maxOpsBeforeYield: world.plan.maxOpsBeforeYield,
     onError: (line) => {
       if (line.includes("defect")) world.witness.evidence.violated("defect", line)
     }
   })
+  world.engineOf.set(process, engine)
+  return process
+}
 
 /** A service like `serve`'s: the loop, until it is told to stop. */
-export const serve = (world: World, name: string, options: ReplicaOptions, onExit: () => void): Process => {
-  const process = newProcess(world, name)
+export const serve = (
+  world: World,
+  name: string,
+  engine: EngineServer,
+  options: ReplicaOptions,
+  onExit: () => void
+): Process => {
+  const process = newProcess(world, name, engine)
   const loop = CleanupWorker.layer({ interval: Duration.millis(world.plan.interval) })
   process.start(Layer.launch(Layer.provide(loop, layerPass(world, process, options))), onExit)
   return process
 }
 
 /** Like `run --accept-absent`: one pass by a person who takes absence as it is. */
-export const runOnce = (world: World, name: string, options: ReplicaOptions): Process => {
-  const process = newProcess(world, name)
+export const runOnce = (world: World, name: string, engine: EngineServer, options: ReplicaOptions): Process => {
+  const process = newProcess(world, name, engine)
   const pass = Effect.flatMap(CleanupPass, (pass) => pass.runOnce({ trigger: "manual", acceptAbsent: true }))
   process.start(Effect.provide(pass, layerPass(world, process, options)), () => {})
   return process

@@ -1,13 +1,16 @@
 import type { Container } from "../../../src/domain/Container.ts"
 import { ContainerId } from "../../../src/domain/ContainerId.ts"
+import { defaultEngine, EngineName } from "../../../src/domain/EngineName.ts"
 import { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import { Evidence } from "../checks/Evidence.ts"
 import { Witness } from "../checks/Witness.ts"
+import type { Process } from "../kernel/Process.ts"
 import { epoch, type Universe } from "../kernel/Universe.ts"
 import { Daemon } from "../model/Daemon.ts"
 import type { RecordRow } from "../model/Tables.ts"
 import { DatabaseServer } from "./DatabaseServer.ts"
 import { EngineServer } from "./EngineServer.ts"
+import type { EngineListener } from "./engine.ts"
 import { Faults } from "./Faults.ts"
 import { Network } from "./Network.ts"
 import type { Plan } from "./Plan.ts"
@@ -20,8 +23,11 @@ export class World {
   readonly universe: Universe
   readonly plan: Plan
   readonly faults: Faults
-  readonly engine: EngineServer
-  readonly other = new Daemon(EngineId.make("other/none"))
+  readonly engines: ReadonlyArray<EngineServer>
+  /** No service's. */
+  readonly foreign = new Daemon(EngineId.make("other/none"))
+  /** Which engine each of our processes cleans. */
+  readonly engineOf = new Map<Process, EngineServer>()
   readonly database: DatabaseServer
   readonly network: Network
   readonly witness: Witness
@@ -36,21 +42,22 @@ export class World {
       applied: (...told) => this.witness.database.applied(...told)
     })
     const times = { patience: plan.engineTimeout, removalTime: plan.removalTime }
-    this.engine = new EngineServer(
-      universe,
-      this.faults,
-      new Daemon(EngineId.make("home/none/overlay2:/data")),
-      times,
-      {
-        removes: (request, container) => this.witness.engine.removes(request, container),
-        removed: (request, id) => this.witness.engine.removed(request, id)
-      }
-    )
+    const listener: EngineListener = {
+      removes: (request, container) => this.witness.engine.removes(request, container),
+      removed: (request, id) => this.witness.engine.removed(request, id)
+    }
+    this.engines = [defaultEngine, "host-1", "host-2"].slice(0, plan.engines).map((name) => {
+      const daemon = new Daemon(EngineId.make(`${name}/none/overlay2:/data`))
+      return new EngineServer(universe, this.faults, EngineName.make(name), daemon, times, listener)
+    })
     this.network = new Network(universe, this.faults, plan)
     const isOlder = (id: string, time: number) => (this.born.get(id) ?? 0) < time
-    const wasOutOfSight = (id: ContainerId, since: number) => this.engine.wasOutOfSight(id, since)
-    const bounds = { ...plan, isOlder, wasOutOfSight }
-    this.witness = new Witness(new Evidence(universe, this.database.tables, this.engine.home, bounds))
+    const engineOf = (process: Process) => {
+      const engine = this.engineOf.get(process)
+      if (engine === undefined) throw new Error(`${process.name} cleans no engine`)
+      return engine
+    }
+    this.witness = new Witness(new Evidence(universe, this.database.tables, engineOf, { ...plan, isOlder }))
     for (let number = 0; number < plan.games; number++) this.addGame(number)
     if (this.hasManyGames && this.faults.has("most_containers_lost")) {
       universe.after(universe.rng.int(0, plan.interval), () => {
@@ -59,10 +66,17 @@ export class World {
     }
     // What a failover loses of a completed identity would be completed again, perhaps of a switched engine.
     const isOldForm = universe.rng.chance(0.3) && !this.faults.has("failover_lost_commits")
-    const known = isOldForm ? EngineId.make("home/none") : this.engine.home.own
-    if (plan.engineKnown) this.database.tables.setKnown({ id: known, braked: false })
+    for (const { home, name } of plan.engineKnown ? this.engines : []) {
+      const id = isOldForm ? EngineId.make(`${name}/none`) : home.own
+      this.database.tables.setKnown(name, { id, braked: false })
+    }
     this.database.tables.commit()
     this.database.tables.keepFromHere()
+  }
+
+  /** The engine that a record names, if there is one of that name. */
+  engineNamed(name: string | undefined) {
+    return this.engines.find((engine) => engine.name === name)
   }
 
   /** So many that a brake on absent containers has something to go by. */
@@ -95,6 +109,7 @@ export class World {
     const { retention, length } = this.plan
     const gameId = gameLabel(number)
     const roll = rng.next()
+    const engine = rng.pick(this.engines)
     // Due already, or in the course of the history.
     const ended =
       epoch - (rng.chance(this.hasManyGames ? 0.9 : 0.6) ? retention + rng.int(1, 86_400_000) : rng.int(0, retention))
@@ -109,6 +124,7 @@ export class World {
     }
     const row: RecordRow = {
       gameId,
+      engine: engine.name,
       status: roll < 0.25 ? "running" : roll > 0.97 ? "removed" : "stopped",
       containerId: id,
       imageRef: "registry.example/game:1",
@@ -117,7 +133,7 @@ export class World {
     const isGone = rng.chance(0.05) && row.status === "stopped"
     const odd = this.makeOdd(row, container)
     this.database.tables.setRecord(gameId, odd.row)
-    if (!isGone) this.engine.home.put(odd.container)
+    if (!isGone) engine.home.put(odd.container)
     if (row.status === "running") this.universe.after(rng.int(0, length), () => acts.ended(this, gameId))
   }
 

@@ -1,6 +1,7 @@
 import { isContainerId } from "../../../src/domain/ContainerId.ts"
 import { EngineId } from "../../../src/domain/EngineId.ts"
 import type { Process } from "../kernel/Process.ts"
+import type { EngineServer } from "./EngineServer.ts"
 import type { FaultKind } from "./Faults.ts"
 import type { Fleet } from "./Fleet.ts"
 import { acts } from "./rtmanager.ts"
@@ -11,6 +12,8 @@ export interface Scene {
   readonly world: World
   readonly fleet: Fleet
   readonly process: Process
+  /** That of the process. */
+  readonly engine: EngineServer
   readonly gameId: string
 }
 
@@ -50,44 +53,46 @@ const offset = ({ universe: { rng } }: World) =>
   rng.pick([1, -1]) * rng.pick([rng.int(1, 50_000), rng.int(60_000, 600_000), rng.int(600_000, 7_200_000)])
 
 /** With another storage driver, or as if with none of its data. */
-const hide = (world: World, kind: "containers_hidden" | "containers_out_of_sight") => {
-  const { universe, plan, engine, database } = world
+const hide = ({ engine, world }: Scene, kind: "containers_hidden" | "containers_out_of_sight") => {
+  const { universe, plan, database } = world
   const { own } = engine.home
   // Whoever completes the identity of an engine that has been switched before takes that for the right one.
-  if (kind === "containers_hidden" && database.tables.known?.id !== own) return
+  if (kind === "containers_hidden" && database.tables.engines.get(engine.name)?.id !== own) return
   universe.note("engine", "sees none of its containers:", kind)
   const identity = kind === "containers_hidden" ? EngineId.make(own.replace("overlay2", "vfs")) : own
   engine.hide(kind, identity, universe.rng.int(plan.interval / 4, plan.interval * 3))
 }
 
 export const incidents: Partial<Record<FaultKind, Incident>> = {
-  engine_frozen: ({ world }) => {
+  engine_frozen: ({ engine, world }) => {
     world.universe.note("engine", "freezes")
-    world.engine.freeze(duration(world))
+    engine.freeze(duration(world))
   },
-  engine_down: ({ world }) => {
+  engine_down: ({ engine, world }) => {
     world.universe.note("engine", "goes down")
-    world.engine.goDown(duration(world), world.faults.once("engine_down"))
+    engine.goDown(duration(world), world.faults.once("engine_down"))
   },
-  engine_restarted: ({ world }) => {
+  engine_restarted: ({ engine, world }) => {
     world.faults.took("engine_restarted")
-    world.engine.restart(world.universe.rng.int(100, 20_000))
+    engine.restart(world.universe.rng.int(100, 20_000))
   },
-  engine_swapped: ({ world }) => {
+  engine_swapped: ({ engine, world }) => {
+    const others = [world.foreign, ...world.engines.filter((other) => other !== engine).map(({ home }) => home)]
     world.universe.note("engine", "is another")
-    world.engine.swap(world.other, duration(world))
+    engine.swap(world.universe.rng.pick(others), duration(world))
   },
-  containers_hidden: ({ world }) => hide(world, "containers_hidden"),
-  containers_out_of_sight: ({ world }) => hide(world, "containers_out_of_sight"),
-  engine_clock_off: ({ world }) => {
-    world.engine.clockOffset = offset(world)
-    world.universe.note("engine", "clock is off by", world.engine.clockOffset)
+  containers_hidden: (scene) => hide(scene, "containers_hidden"),
+  containers_out_of_sight: (scene) => hide(scene, "containers_out_of_sight"),
+  engine_clock_off: ({ engine, world }) => {
+    engine.clockOffset = offset(world)
+    world.universe.note("engine", "clock is off by", engine.clockOffset)
   },
   container_hangs: ({ world, gameId }) => {
-    const id = world.database.tables.records.get(gameId)?.containerId
+    const record = world.database.tables.records.get(gameId)
+    const id = record?.containerId
     if (!isContainerId(id)) return
     world.universe.note("engine", "hangs on", id)
-    world.engine.hang(id, duration(world))
+    world.engineNamed(record?.engine)?.hang(id, duration(world))
   },
   database_down: ({ world }) => {
     world.universe.note("database", "goes down")
@@ -164,6 +169,7 @@ export const incidents: Partial<Record<FaultKind, Incident>> = {
   pruned_all: act("pruned_all"),
   lease_of_rtmanager: act("lease_of_rtmanager"),
   record_repointed: act("record_repointed"),
+  record_on_another_engine: act("record_on_another_engine"),
   record_vanished: act("record_vanished"),
   record_changed_oddly: act("record_changed_oddly"),
   record_undecodable: act("record_undecodable")

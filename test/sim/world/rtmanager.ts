@@ -6,8 +6,8 @@ import type { World } from "./World.ts"
 
 const recordOf = (world: World, gameId: string) => world.database.tables.records.get(gameId)
 
-const containerOf = ({ engine: { home } }: World, row: RecordRow | undefined) =>
-  row?.containerId == null ? undefined : home.inspect(row.containerId as ContainerId)
+const containerOf = (world: World, row: RecordRow | undefined) =>
+  row?.containerId == null ? undefined : world.engineNamed(row.engine)?.home.inspect(row.containerId as ContainerId)
 
 /** Another part of `rtmanager` takes the game's lease, as the documentation asks; `undefined`: somebody else has it. */
 const takeLease = (world: World, gameId: string) => {
@@ -27,10 +27,15 @@ const giveLease = (world: World, gameId: string) => {
   world.write(`gives back the lease of ${gameId}`, (tables) => tables.setLease(gameId, undefined))
 }
 
-const startContainer = (world: World, gameId: string, isNew: boolean): ContainerId | undefined => {
-  const { engine } = world
-  const container = containerOf(world, recordOf(world, gameId))
+const startContainer = (
+  world: World,
+  gameId: string,
+  isNew: boolean,
+  engine = world.engineNamed(recordOf(world, gameId)?.engine)
+): ContainerId | undefined => {
+  if (engine === undefined) return undefined
   if (!isNew) {
+    const container = containerOf(world, recordOf(world, gameId))
     if (container === undefined || container.gameId !== gameId) return undefined
     return engine.home.start(container.id, engine.clock) === "done" ? container.id : undefined
   }
@@ -48,14 +53,23 @@ const startAgain = (world: World, gameId: string, isNew: boolean): boolean => {
   const leased = universe.rng.chance(0.5)
   if (leased && takeLease(world, gameId) === undefined) return false
   const isContainerFirst = universe.rng.chance(0.5)
-  const started = isContainerFirst ? startContainer(world, gameId, isNew) : undefined
+  const before = world.engineNamed(row.engine)
+  // A game can move when it gets a new container.
+  const engine = isNew && universe.rng.chance(0.5) ? universe.rng.pick(world.engines) : before
+  const started = isContainerFirst ? startContainer(world, gameId, isNew, engine) : undefined
   if (isContainerFirst) universe.note("rtmanager", "starts", gameId, started ?? "in vain")
   universe.after(universe.rng.int(0, 300), () => {
     const current = recordOf(world, gameId)
     if (current === undefined || (isContainerFirst && started === undefined)) return giveLease(world, gameId)
     const id = started ?? current.containerId
     world.write(`${gameId} is running`, (tables) =>
-      tables.setRecord(gameId, { ...current, status: "running", containerId: id, lastOpAt: world.nowMicros })
+      tables.setRecord(gameId, {
+        ...current,
+        engine: engine?.name ?? current.engine,
+        status: "running",
+        containerId: id,
+        lastOpAt: world.nowMicros
+      })
     )
     universe.after(isContainerFirst ? 1 : universe.rng.int(0, 300), () => {
       if (!isContainerFirst) {
@@ -104,12 +118,13 @@ export const acts = {
   },
 
   paused_or_restarting: (world: World, gameId: string) => {
-    const { engine, universe } = world
+    const { universe } = world
     const row = recordOf(world, gameId)
     if (row?.status !== "stopped") return false
     startContainer(world, gameId, false)
+    const engine = world.engineNamed(row.engine)
     const container = containerOf(world, row)
-    if (container === undefined) return false
+    if (engine === undefined || container === undefined) return false
     universe.note("somebody", "pauses or breaks", container.id)
     return universe.rng.chance(0.5)
       ? engine.home.pause(container.id) === "done"
@@ -117,11 +132,12 @@ export const acts = {
   },
 
   ended: (world: World, gameId: string) => {
-    const { engine, universe } = world
+    const { universe } = world
     const row = recordOf(world, gameId)
     if (row?.status !== "running") return false
+    const engine = world.engineNamed(row.engine)
     const container = containerOf(world, row)
-    if (container !== undefined) engine.home.stop(container.id, engine.clock)
+    if (engine !== undefined && container !== undefined) engine.home.stop(container.id, engine.clock)
     universe.after(universe.rng.int(0, 200), () => {
       const row = recordOf(world, gameId)
       if (row?.status !== "running") return
@@ -136,13 +152,14 @@ export const acts = {
     const container = containerOf(world, recordOf(world, gameId))
     if (container === undefined || container.state === "running" || container.state === "removing") return false
     world.universe.note("somebody", "removes", container.id)
-    world.engine.home.removeByForce(container.id)
+    world.engineNamed(recordOf(world, gameId)?.engine)?.home.removeByForce(container.id)
     return true
   },
 
   pruned_all: (world: World) => {
-    world.universe.note("somebody", "prunes all containers")
-    return world.engine.home.prune() > 0
+    const engine = world.universe.rng.pick(world.engines)
+    world.universe.note("somebody", "prunes all containers of", engine.name)
+    return engine.home.prune() > 0
   },
 
   lease_of_rtmanager: (world: World, gameId: string) => {
@@ -159,6 +176,13 @@ export const acts = {
     const containerId = others.length > 0 && rng.chance(0.5) ? rng.pick(others) : world.newContainerId()
     if (containerId === recordOf(world, gameId)?.containerId) return false
     return spoil(world, gameId, "repoints", { containerId })
+  },
+
+  /** Of another of our engines, or of one that no service cleans. */
+  record_on_another_engine: (world: World, gameId: string) => {
+    const engine = world.universe.rng.pick([...world.engines.map(({ name }) => name), "nowhere"])
+    if (engine === recordOf(world, gameId)?.engine) return false
+    return spoil(world, gameId, "moves to another engine the record of", { engine })
   },
 
   record_vanished: (world: World, gameId: string) => spoil(world, gameId, "deletes", undefined),

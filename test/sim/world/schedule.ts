@@ -14,6 +14,7 @@ const preferred: Partial<Record<FaultKind, ReadonlyArray<string>>> = {
   engine_swapped: ["reread", "inspect", "identity"],
   containers_hidden: ["reread", "inspect", "identity"],
   containers_out_of_sight: ["identity", "listDue"],
+  record_on_another_engine: ["acquire", "reread", "inspect", "remove", "commit"],
   started_again: ["reread", "inspect", "remove"],
   started_in_new_container: ["reread", "inspect", "remove", "commit"],
   started_without_record: ["reread", "inspect", "remove"],
@@ -41,7 +42,8 @@ export const schedule = (world: World, fleet: Fleet) => {
     if (!faults.on || fleet.running.length === 0) return
     const process = sent?.process ?? rng.pick(fleet.running)
     const gameId = gameOf(sent?.subject) ?? rng.pick([...world.database.tables.records.keys(), "game-00"])
-    incidents[kind]?.({ world, fleet, process, gameId })
+    const engine = world.witness.evidence.engineOf(process)
+    incidents[kind]?.({ world, fleet, process, engine, gameId })
   }
 
   for (let count = 0; kinds.length > 0 && count < plan.incidents; count++) {

@@ -1,0 +1,20 @@
+import { Schema } from "effect"
+
+/**
+ * An engine that the records or the services know by this name. Its encoding is the JSON that people and programs get.
+ */
+export const ListedEngine = Schema.Struct({
+  /** Unchecked if no service has it: then it is only what some records say. */
+  name: Schema.String,
+  /** `null` if no service has cleaned an engine of this name yet. */
+  engineId: Schema.NullOr(Schema.String),
+  braked: Schema.Boolean,
+  /** When a person last accepted it; `null` if the first pass found it. */
+  acceptedAt: Schema.NullOr(Schema.DateFromString),
+  /** When a pass over it last began; `null` if there was none. */
+  lastPassAt: Schema.NullOr(Schema.DateFromString),
+  /** Stopped records whose retention is over, by the retention of the service that is asked. */
+  due: Schema.Int,
+  stopped: Schema.Int
+}).pipe(Schema.encodeKeys({ engineId: "engine_id", acceptedAt: "accepted_at", lastPassAt: "last_pass_at" }))
+export type ListedEngine = typeof ListedEngine.Type
