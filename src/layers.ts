@@ -29,6 +29,7 @@ import { serverAt } from "./config/databaseUrl.ts"
 import { decode, type Settings } from "./config/Settings.ts"
 import { version } from "./config/version.ts"
 import { defaultEngine } from "./domain/EngineName.ts"
+import * as EngineAttribute from "./observability/engineAttribute.ts"
 import * as Logging from "./observability/logging.ts"
 import * as Telemetry from "./observability/Telemetry.ts"
 import type { ContainerEngine } from "./ports/ContainerEngine.ts"
@@ -90,6 +91,7 @@ const withSettings = <A, E, R>(build: (settings: Settings) => Layer.Layer<A, E, 
       build(settings).pipe(
         Layer.provideMerge(Telemetry.layer({ otel: settings.otel, serviceVersion: version, instanceId })),
         Layer.provideMerge(Logging.layer(settings.log)),
+        Layer.provideMerge(EngineAttribute.layer(settings)),
         Layer.provideMerge(Layer.succeed(CurrentSettings, settings))
       )
     )

@@ -17,8 +17,8 @@ export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog) {
   yield* Metric.update(Metrics.oldestDueAgeFor("held"), backlog.oldestHeldAge)
   yield* Metric.update(Metrics.unusableRowsFor("no_time"), backlog.noTime)
   yield* Metric.update(Metrics.unusableRowsFor("future"), backlog.future)
-  yield* Metric.update(Metrics.backlogCounted, (yield* Clock.currentTimeMillis) / 1000)
   yield* Metric.update(Metrics.unusableRowsFor("engine_unknown"), backlog.engineUnknown)
+  yield* Metric.update(Metrics.backlogCounted, (yield* Clock.currentTimeMillis) / 1000)
 })
 
 /** What the service was told to do. */

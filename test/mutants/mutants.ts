@@ -883,8 +883,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "games of every engine listed",
     file: "src/adapters/postgres/RuntimeRecords.ts",
-    from: "r.status = 'stopped' and ${ours}",
-    to: "r.status = 'stopped'",
+    from: "const stopped = sql`r.status = 'stopped' and ${ours}`",
+    to: "const stopped = sql`r.status = 'stopped'`",
     tests: stores
   },
   {
@@ -897,7 +897,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a commit that moves a record of another engine",
     file: "src/adapters/postgres/commit.ts",
-    from: "r.status = 'stopped' and ${sql.literal(engineColumn)} = ${engineName}::text",
+    from: "r.status = 'stopped' and ${isOfEngine(sql, engineName)}",
     to: "r.status = 'stopped'",
     tests: stores
   },

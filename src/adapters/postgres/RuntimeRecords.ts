@@ -105,7 +105,8 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
 
   /**
    * The stopped rows of engines that no service has ever cleaned, each in a range of the index between two names that are
-   * known. This service's own name counts as known before its first pass.
+   * known (the `offset` keeps the planner from reading all rows and comparing each with the names). This service's own name
+   * counts as known before its first pass.
    */
   const stray = sql`(
     with names as (
@@ -114,7 +115,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
     ), strays as (
       select stray.* from names cross join lateral (
         select ${engine} as name from ${schema}.runtime_records
-        where status = 'stopped' and game_id is not null and ${engine} > names.name and ${engine} < names.next
+        where status = 'stopped' and game_id is not null and ${engine} > names.name and ${engine} < names.next offset 0
       ) as stray
       union all
       select ${engine} from ${schema}.runtime_records
@@ -197,7 +198,9 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
               where ${expired(moment)} and ${ready(moment)}
             ), failing as (
               select r.game_id, b.attempts, b.attempts >= ${stuckAfter} as stuck, not ${ready(moment)} as waiting
-              from ${schema}.cleanup_backoff as b join ${schema}.runtime_records as r on r.game_id = b.game_id where ${expired(moment)}
+              from ${schema}.cleanup_backoff as b
+                cross join lateral (select * from ${schema}.runtime_records where game_id = b.game_id offset 0) as r
+              where ${expired(moment)}
             )
             select due.count as due, due.held as held, ${sql.literal(microsOf("due.oldest"))} as oldest,
               ${sql.literal(microsOf('due."oldestHeld"'))} as "oldestHeld",

@@ -4,7 +4,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { AuditRow, CommitResult, Lease } from "../../ports/GameLeases.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
 import { auditColumns, auditValues, millis } from "./audit.ts"
-import { engineColumn } from "./rows.ts"
+import { isOfEngine } from "./rows.ts"
 import { question, type Run } from "./run.ts"
 import type { Share } from "./shared.ts"
 
@@ -50,7 +50,7 @@ export const commitStatements = (
   { engineName, quotedSchema }: { readonly engineName: string; readonly quotedSchema: string }
 ) => {
   const schema = sql.literal(quotedSchema)
-  const stopped = sql`r.status = 'stopped' and ${sql.literal(engineColumn)} = ${engineName}::text`
+  const stopped = sql`r.status = 'stopped' and ${isOfEngine(sql, engineName)}`
   const columns = sql.literal(auditColumns)
 
   /** The delete is the fence and the release. Only its row lets the update through, and only the update's the log. */

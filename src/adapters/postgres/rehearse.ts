@@ -7,7 +7,7 @@ import type { AuditRow, Lease } from "../../ports/GameLeases.ts"
 import { CannotRecord, StoreError } from "../../ports/StoreError.ts"
 import type { commitStatements } from "./commit.ts"
 import type { leaseStatements } from "./leaseStatements.ts"
-import { engineColumn } from "./rows.ts"
+import { isOfEngine } from "./rows.ts"
 import { question, type Run } from "./run.ts"
 import { explain, isMissing, isPassing, migrateHint, sqlStateOf } from "./storeError.ts"
 import { rolledBack } from "./transaction.ts"
@@ -82,7 +82,7 @@ export const rehearsal = Effect.fnUntraced(function* (
   const [seen] = yield* sql<{ stopped: boolean; removed: boolean; logged: boolean; failures: number }>`
     select exists (
         select from ${schema}.runtime_records where game_id = ${gameId} and status = 'stopped'
-          and ${sql.literal(engineColumn)} = ${engineName} and current_container_id is not distinct from ${containerId}::text
+          and ${isOfEngine(sql, engineName)} and current_container_id is not distinct from ${containerId}::text
       ) as stopped,
       exists (select from ${schema}.runtime_records where game_id = ${gameId} and status = 'removed') as removed,
       coalesce(bool_or(outcome = 'success'
@@ -113,7 +113,7 @@ export const rehearsalStatements = (options: Options): RehearsalStatements => {
     rehearse: (record) => rolledBack(sql, rehearsal(options, record, ["removed_not_committed"])),
     unchanged: ({ containerId, gameId }) =>
       sql`select from ${sql.literal(quotedSchema)}.runtime_records where game_id = ${gameId}
-        and status = 'stopped' and ${sql.literal(engineColumn)} = ${engineName} and current_container_id is not distinct from ${containerId}::text`
+        and status = 'stopped' and ${isOfEngine(sql, engineName)} and current_container_id is not distinct from ${containerId}::text`
         .unprepared,
     role: sql`select current_user as role`
   }

@@ -47,6 +47,13 @@ export const lastOpAt = `case when isfinite(r.last_op_at) then ${microsOf("r.las
 /** The engine that a row of `runtime_records` names: a partial index begins with this expression. */
 export const engineColumn = `coalesce(engine, '${defaultEngine}')`
 
+/**
+ * Whether a row that is found by its game id is of this engine. Without statistics the planner would look for it among all
+ * games of the engine, if an index could be used for this condition.
+ */
+export const isOfEngine = (sql: SqlClient, name: string): Fragment =>
+  sql`${sql.literal(engineColumn)} is not distinct from ${name}::text`
+
 /** The columns of a `RecordRow`. */
 export const recordColumns = `r.game_id as "gameId", ${engineColumn} as engine, r.status as status, r.current_container_id as "containerId",
   r.current_image_ref as "imageRef", ${lastOpAt},

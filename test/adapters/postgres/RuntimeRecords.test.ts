@@ -209,7 +209,7 @@ const cost = Effect.fnUntraced(function* <A, E>(statement: Effect.Effect<A, E>) 
   // Within one transaction the counters are at hand at once.
   const counters = sql<{ scans: number; rows: number }>`
     select pg_stat_get_xact_numscans('runtime_records'::regclass)::int as scans,
-      pg_stat_get_xact_tuples_returned('runtime_records_stopped'::regclass)::int as rows`
+      pg_stat_get_xact_tuples_returned('runtime_records_engine_stopped'::regclass)::int as rows`
   return yield* sql.withTransaction(
     Effect.gen(function* () {
       const [before] = yield* counters
