@@ -2,7 +2,11 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { version } from "../src/config/version.ts"
 
 /** Docker needs the version in these files, because it cannot read package.json; the value is the text before it. */
-const places = { Dockerfile: 'org.opencontainers.image.version="', "docker-compose.yml": "&image rtmanager-cleanup:" }
+const places = {
+  Dockerfile: 'org.opencontainers.image.version="',
+  "docker-compose.yml": "&image rtmanager-cleanup:",
+  "docker-compose.host.yml": "&image rtmanager-cleanup:"
+}
 
 // Run by `npm version`, after it has changed package.json.
 for (const [file, before] of Object.entries(places)) {

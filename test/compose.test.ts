@@ -2,7 +2,16 @@ import { existsSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration } from "effect"
 import { acceptedForms } from "../src/config/variables.ts"
-import { compose, decodeService, dockerfile, manifest, named, read, services } from "./support/deployment.ts"
+import {
+  compose,
+  decodeService,
+  dockerfile,
+  manifest,
+  named,
+  read,
+  readCompose,
+  services
+} from "./support/deployment.ts"
 
 const service = named("rtmanager-cleanup")
 const migrate = named("migrate")
@@ -177,5 +186,71 @@ describe("docker-compose.yml", () => {
     )
     const port = /presetenv LISTEN :(\d+)/.exec(proxy)?.[1]
     assert.strictEqual(service.environment?.["DOCKER_HOST"], `tcp://engine-proxy:${port}`)
+  })
+})
+
+describe("docker-compose.host.yml", async () => {
+  const host = await readCompose("docker-compose.host.yml")
+  const theirs = host.named("rtmanager-cleanup")
+
+  it("has the engine's proxy as it is beside the database", () => {
+    assert.deepStrictEqual(host.named("engine-proxy"), named("engine-proxy"))
+  })
+
+  it("has the service as it is beside the database, but for where the database is and for its build", () => {
+    const { build, depends_on, environment, networks, ...same } = service
+    const { build: _, environment: variables = {}, networks: __, ...others } = theirs
+    const { healthcheck: ___, ...expected } = same
+    assert.deepStrictEqual(others, expected)
+    assert.deepStrictEqual(Object.keys(variables).sort(), Object.keys(environment ?? {}).sort())
+  })
+
+  it("asks for what it cannot know: the engine's name, the database, and where telemetry goes", () => {
+    const required = host.services.flatMap(([, { environment = {} }]) =>
+      Object.entries(environment).flatMap(([name, value]) => (value?.startsWith(`\${${name}:?`) ? [name] : []))
+    )
+    assert.sameMembers(required, ["RTMANAGER_ENGINE_NAME", "RTMANAGER_DATABASE_URL", "OTLP_ENDPOINT"])
+  })
+
+  it.each(host.services)("runs %s read-only, without any privilege, with bounds", (name, one) => {
+    const {
+      cap_add,
+      cap_drop,
+      image,
+      logging,
+      mem_limit,
+      pids_limit,
+      read_only,
+      security_opt,
+      user,
+      volumes = []
+    } = one
+    assert.deepStrictEqual({ cap_drop, read_only, security_opt }, unprivileged)
+    if (name !== "volume-owner") assert.match(user ?? "", /^[1-9]\d*:\d+$/)
+    assert.isDefined(mem_limit)
+    assert.isAbove(pids_limit ?? 0, 0)
+    assert.deepStrictEqual(cap_add, name === "volume-owner" ? ["CHOWN"] : undefined)
+    assert.hasAllKeys(logging.options, ["max-size", "max-file"])
+    assert.include(
+      services.map(([, other]) => other.image),
+      image
+    )
+    for (const source of volumes.map((volume) => volume.split(":")[0] ?? "").filter((path) => path.startsWith("."))) {
+      assert.isTrue(existsSync(source), source)
+    }
+  })
+
+  it("lets only the service and the collector out, and publishes nothing but health on this machine", () => {
+    const out = host.services.filter(([, { networks }]) => networks?.includes("outside")).map(([name]) => name)
+    assert.sameMembers(out, ["rtmanager-cleanup", "otel-collector"])
+    assert.deepStrictEqual(host.compose.networks, {
+      engine: { internal: true },
+      internal: { internal: true },
+      outside: {}
+    })
+    assert.deepStrictEqual(
+      host.services.flatMap(([, { ports = [] }]) => ports),
+      ["127.0.0.1:8080:8080"]
+    )
   })
 })

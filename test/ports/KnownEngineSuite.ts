@@ -116,7 +116,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
       })
     )
 
-    it.effect("gives no engine a second name, and changes nothing of the other", () =>
+    it.effect("event 42: gives no engine a second name, and changes nothing of the other", () =>
       Effect.gen(function* () {
         yield* forgetAll
         const { accept, beginPass, brake, list, recognize, remember, widen } = yield* KnownEngine
@@ -143,7 +143,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
       })
     )
 
-    it.effect("recognizes an engine whose other name an earlier version stored in the old form", () =>
+    it.effect("event 42: recognizes an engine whose other name an earlier version stored in the old form", () =>
       Effect.gen(function* () {
         yield* forgetAll
         yield* (yield* StoreFixture).putEngine("host-1", first)

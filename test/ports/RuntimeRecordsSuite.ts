@@ -200,7 +200,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | RuntimeR
       })
     )
 
-    it.effect("counts and names the engines that no service has, with their stopped games", () =>
+    it.effect("event 44: counts and names the engines that no service has, with their stopped games", () =>
       Effect.gen(function* () {
         const { backlog, unknownEngines } = yield* RuntimeRecords
         const { putEngine } = yield* StoreFixture

@@ -67,17 +67,20 @@ const Package = Schema.fromJsonString(
   })
 )
 
-/** The compose file, the Dockerfile and the package as far as tests look at them. */
-export const compose = await readYaml("docker-compose.yml", Compose)
+/** A compose file as far as tests look at it. */
+export const readCompose = async (file: string) => {
+  const compose = await readYaml(file, Compose)
+  const services = Object.entries(compose.services).map(([name, service]) => [name, decodeService(service)] as const)
+  const named = (name: string) => {
+    const service = services.find(([other]) => other === name)?.[1]
+    assert.isDefined(service)
+    return service
+  }
+  return { compose, services, named }
+}
+
+export const { compose, named, services } = await readCompose("docker-compose.yml")
+
+/** The Dockerfile and the package as far as tests look at them. */
 export const dockerfile = await read("Dockerfile")
 export const manifest = Schema.decodeUnknownSync(Package)(await read("package.json"))
-
-export const services = Object.entries(compose.services).map(
-  ([name, service]) => [name, decodeService(service)] as const
-)
-
-export const named = (name: string) => {
-  const service = services.find(([other]) => other === name)?.[1]
-  assert.isDefined(service)
-  return service
-}

@@ -597,7 +597,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
     )
   )
 
-  it.effect("finish once when several start at the same time over tables of version 2", () =>
+  it.effect("event 45: finish once when several start at the same time over tables of version 2", () =>
     inSchema(
       Effect.gen(function* () {
         const sql = yield* SqlClient
@@ -615,7 +615,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
     )
   )
 
-  it.effect("let others write to the records while they wait for a long transaction", () =>
+  it.effect("event 45: let others write to the records while they wait for a long transaction", () =>
     inSchema(
       Effect.gen(function* () {
         const sql = yield* SqlClient

@@ -121,7 +121,7 @@ describe("Cleaner", () => {
     ["its container has another game's label", { container: { gameId: "other" } }, "failed", "identity_mismatch"],
     ["its container finished at the cutoff", { container: { finishedAt: cutoff } }, "conflict", "too_recent"],
     ["its container finished in the future", { container: { finishedAt: now + 120_000 } }, "failed", "engine_clock"],
-    ["event 43: its record names another engine", { record: { engine: "host-1" } }, "conflict", "record_moved"],
+    ["its record names another engine", { record: { engine: "host-1" } }, "conflict", "record_moved"],
     ["its record was restarted", { record: { status: "running" } }, "conflict", "record_moved"],
     ["its record is no longer due", { record: { lastOpAt: BigInt(cutoff) * 1000n } }, "conflict", "record_moved"],
     ["its container id leaves the path", { record: { containerId: "../images/x" } }, "failed", "invalid_container_id"],
@@ -247,6 +247,24 @@ describe("Cleaner", () => {
     assert.strictEqual((yield* cleanup).errorCode, "record_moved")
     assert.deepStrictEqual((yield* after).rows, ["conflict"])
   })
+
+  inWorld.each([
+    ["re-read", "reread", "record_moved", 1],
+    ["commit", "commit", "removed_not_committed", 0]
+  ] as const)(
+    "event 43: moves no record that is on another engine by the time of the %s",
+    function* ([, before, code, containers]) {
+      yield* seed("game", 1)
+      const state = yield* StoreState
+      state.intercept = (operation) => {
+        const record = state.records.get("game")
+        if (operation === before && record !== undefined) state.records.set("game", { ...record, engine: "host-1" })
+        return Effect.void
+      }
+      assert.strictEqual((yield* cleanup).errorCode, code)
+      assert.deepInclude(yield* after, { status: "stopped", containers })
+    }
+  )
 
   inWorld("records a removal although an interruption comes after its answer", function* () {
     yield* seed("game", 1)
