@@ -35,10 +35,10 @@ const accept = Command.make("accept", { json, name, reason }, ({ json, name, rea
     }
     yield* Effect.mapError((yield* RuntimeRecords).clock, passError)
     const present = yield* Effect.mapError((yield* ContainerEngine).identity, PassRefused.engineDown)
-    const { known: stored, otherName } = yield* known.recognize(present)
+    const found = yield* known.recognize(present)
+    const { otherName } = found.otherName === undefined ? yield* known.accept(present) : found
     if (otherName !== undefined) return yield* PassRefused.engineOfAnother(known.name, otherName, present)
-    const before = stored?.id ?? null
-    yield* known.accept(present)
+    const before = found.known?.id ?? null
     yield* Effect.annotateLogs(Effect.logInfo("engine.accepted"), {
       engine_name: known.name,
       engine_id: present,

@@ -7,7 +7,6 @@ import type { Settings } from "./Settings.ts"
 export const describe = (settings: Settings): Readonly<Record<string, string | number>> => ({
   database: describeLocation(settings.database.location),
   schema: settings.database.schema,
-  engine_name: settings.engineName,
   engine: describeEngine(settings.engine),
   mode: settings.mode,
   retention: formatGoDuration(settings.retention),

@@ -37,9 +37,9 @@ export class KnownEngine extends Context.Service<
     readonly brake: (id: EngineId) => Effect.Effect<void, StoreError>
     /**
      * Gives this engine the name, whatever had it before, and releases the brake. Records changed before now no longer count
-     * as witnesses. Fails if the engine has another name.
+     * as witnesses. Changes nothing if the engine has another name.
      */
-    readonly accept: (id: EngineId) => Effect.Effect<void, StoreError>
+    readonly accept: (id: EngineId) => Effect.Effect<Recognized, StoreError>
     /** All engines that a service has ever cleaned, by name. `cutoff` (Unix milliseconds) decides which games are due. */
     readonly list: (cutoff: number) => Effect.Effect<ReadonlyArray<ListedEngine>, StoreError>
   }

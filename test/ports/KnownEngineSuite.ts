@@ -126,12 +126,13 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
         assert.deepStrictEqual(yield* recognize(first), answer)
         assert.deepStrictEqual(yield* beginPass(first), answer)
         assert.deepStrictEqual(yield* remember(first), answer)
-        yield* Effect.ignore(accept(first))
+        assert.deepStrictEqual(yield* accept(first), answer)
         yield* widen(first, second)
         yield* brake(first)
         assert.deepStrictEqual(yield* recognize(first), answer)
         yield* remember(second)
         assert.deepStrictEqual(yield* recognize(second), known(second))
+        assert.deepStrictEqual(yield* accept(first), { ...known(second), otherName: "host-1" })
         assert.deepStrictEqual(yield* recognize(first), { ...known(second), otherName: "host-1" })
         assert.deepStrictEqual(
           (yield* list(0)).map(({ braked, engineId, name }) => [name, engineId, braked]),

@@ -50,7 +50,10 @@ export const makeKnownEngine = (run: Run, name: EngineName, statements: EngineSt
     widen: (from, to) => Effect.andThen(change("widenEngine", statements.widen(from, to)), recognize(to)),
     brake: (id) => change("brakeEngine", statements.brake(id)),
     accept: (id) =>
-      Effect.andThen(change("acceptEngine", statements.insert(id)), change("acceptEngine", statements.accept(id))),
+      change("acceptEngine", statements.insert(id)).pipe(
+        Effect.andThen(change("acceptEngine", statements.accept(id))),
+        Effect.andThen(recognize(id))
+      ),
     list: (cutoff) => run("listEngines", question, statements.list(cutoff))
   })
 }
@@ -75,7 +78,7 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
     brake: (id) => sql`update ${table} set braked_at = clock_timestamp()
       where name = ${name} and identity = ${id} and braked_at is null`,
     accept: (id) => sql`update ${table} set identity = ${id}, accepted_at = clock_timestamp(), braked_at = null
-      where name = ${name}`,
+      where name = ${name} and not exists (select from ${table} where identity = ${id} and name <> ${name})`,
     list: (cutoff) => sql<ListedEngine>`select e.name, e.identity as "engineId", e.braked_at is not null as braked,
         case when isfinite(e.accepted_at) then e.accepted_at end as "acceptedAt", e.last_pass_at as "lastPassAt",
         counted.due, counted.stopped

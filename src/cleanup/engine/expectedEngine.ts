@@ -25,6 +25,7 @@ export const expectedEngine = Effect.fnUntraced(function* (
 })
 
 const completed = (known: KnownEngine["Service"], found: Recognized, present: EngineId) => {
+  if (found.otherName !== undefined) return Effect.succeed(found)
   if (found.known === undefined) return known.remember(present)
   return isOldFormOf(found.known.id, present) ? known.widen(found.known.id, present) : Effect.succeed(found)
 }

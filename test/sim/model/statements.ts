@@ -315,7 +315,8 @@ export const brake = (tables: Tables, engineName: string, id: EngineId) => {
 
 export const accept = (tables: Tables, engineName: string, now: number, id: EngineId) => {
   const known = tables.engines.get(engineName)
-  if (known !== undefined) tables.setKnown(engineName, { ...known, id, braked: false, acceptedAt: now })
+  if (known === undefined || hasOtherName(tables, engineName, id)) return
+  tables.setKnown(engineName, { ...known, id, braked: false, acceptedAt: now })
 }
 
 export const listEngines = (tables: Tables, cutoff: number): ReadonlyArray<ListedEngine> =>
