@@ -119,6 +119,7 @@ const make = Effect.gen(function* () {
     }),
     Context.add(KnownEngine, {
       ...known,
+      markSeen: toDatabase.call("markSeen", known.markSeen),
       recognize: (id) => toDatabase.call("recognize", known.recognize(id)),
       beginPass: (id) => toDatabase.call("beginPass", known.beginPass(id))
     })

@@ -65,6 +65,7 @@ const row = (engine: ListedEngine) => ({
   brake: engine.braked ? "on" : null,
   accepted: time(engine.acceptedAt),
   last_pass: time(engine.lastPassAt),
+  last_seen: time(engine.lastSeenAt),
   due: String(engine.due),
   stopped: String(engine.stopped)
 })
@@ -84,10 +85,19 @@ const list = Command.make("list", { json }, ({ json }) =>
     return json ? toListJson(engines) : engines.length === 0 ? "no engine is known yet" : table(engines.map(row))
   }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
 ).pipe(
-  Command.withDescription("All engines by name: identity, brake, last pass, and how many games are due or stopped")
+  Command.withDescription(
+    "All engines by name: identity, brake, last pass, when last seen, and how many games are due or stopped"
+  )
 )
 
-const neverCleaned = { engineId: null, braked: false, acceptedAt: null, lastPassAt: null, due: 0 } as const
+const neverCleaned = {
+  engineId: null,
+  braked: false,
+  acceptedAt: null,
+  lastPassAt: null,
+  lastSeenAt: null,
+  due: 0
+} as const
 
 /** Commands about the engines that the records' containers live on. */
 export const engine = Command.make("engine").pipe(

@@ -13,8 +13,17 @@ export const ListedEngine = Schema.Struct({
   acceptedAt: Schema.NullOr(Schema.DateFromString),
   /** When a pass over it last began; `null` if there was none. */
   lastPassAt: Schema.NullOr(Schema.DateFromString),
+  /** When a service of this name was last there: once a minute, whether it makes passes or is paused. Dry runs leave no trace. */
+  lastSeenAt: Schema.NullOr(Schema.DateFromString),
   /** Stopped records whose retention is over, by the retention of the service that is asked. */
   due: Schema.Int,
   stopped: Schema.Int
-}).pipe(Schema.encodeKeys({ engineId: "engine_id", acceptedAt: "accepted_at", lastPassAt: "last_pass_at" }))
+}).pipe(
+  Schema.encodeKeys({
+    engineId: "engine_id",
+    acceptedAt: "accepted_at",
+    lastPassAt: "last_pass_at",
+    lastSeenAt: "last_seen_at"
+  })
+)
 export type ListedEngine = typeof ListedEngine.Type

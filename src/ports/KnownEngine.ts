@@ -27,8 +27,10 @@ export class KnownEngine extends Context.Service<
   {
     readonly name: EngineName
     readonly recognize: (present: EngineId) => Effect.Effect<Recognized, StoreError>
-    /** The same, at the beginning of a pass, whose time is kept if this engine is the known one and not braked. */
+    /** The same, at the beginning of a pass. Its time is kept, which counts as seen too, if this engine is the known one and not braked. */
     readonly beginPass: (present: EngineId) => Effect.Effect<Recognized, StoreError>
+    /** Keeps the time at which a service of this name was last there, if the name has an engine. */
+    readonly markSeen: Effect.Effect<void, StoreError>
     /** Remembers this engine if the name has none yet and the engine has no other name. */
     readonly remember: (id: EngineId) => Effect.Effect<Recognized, StoreError>
     /** Replaces the known identity if it still is `from`. */

@@ -117,7 +117,7 @@ const look = (number: number) =>
         stopped: yield* listing((after) => records.listStopped({ after, limit })),
         backlog: yield* records.backlog(moment),
         known: yield* Effect.forEach(engineIds, known.recognize),
-        engines: (yield* known.list(moment.cutoff)).map(({ acceptedAt, lastPassAt, ...engine }) => engine),
+        engines: (yield* known.list(moment.cutoff)).map(({ acceptedAt, lastPassAt, lastSeenAt, ...engine }) => engine),
         unknown: yield* records.unknownEngines,
         rows: yield* Effect.forEach(games, (gameId) =>
           Effect.map(fixture.log(gameId), (rows) => rows.map(({ leaseToken: _, ...row }) => row))

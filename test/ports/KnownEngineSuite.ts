@@ -172,6 +172,21 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
       })
     )
 
+    it.effect("keeps when a service of its name was last there, and of no other", () =>
+      Effect.gen(function* () {
+        yield* forgetAll
+        const { list, markSeen } = yield* KnownEngine
+        yield* markSeen
+        assert.deepStrictEqual(yield* list(0), [])
+        yield* (yield* StoreFixture).putEngine("default", first)
+        yield* (yield* StoreFixture).putEngine("host-1", second)
+        yield* markSeen
+        const [own, other] = yield* list(0)
+        assert.deepStrictEqual([isRecent(own?.lastSeenAt), own?.lastPassAt], [true, null])
+        assert.isNull(other?.lastSeenAt)
+      })
+    )
+
     it.effect("lists every engine with when it was accepted and how many of its games are due and stopped", () =>
       Effect.gen(function* () {
         yield* forgetAll
@@ -194,6 +209,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
           braked: false,
           acceptedAt: null,
           lastPassAt: null,
+          lastSeenAt: null,
           due: 1,
           stopped: 1
         })

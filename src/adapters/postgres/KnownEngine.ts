@@ -19,6 +19,7 @@ export interface EngineRow extends Known {
 export interface EngineStatements {
   readonly recognize: (present: EngineId) => Effect.Effect<ReadonlyArray<EngineRow>, SqlError>
   readonly beginPass: (present: EngineId) => Effect.Effect<ReadonlyArray<EngineRow>, SqlError>
+  readonly markSeen: Effect.Effect<unknown, SqlError>
   /** Leaves what is known already. No person has accepted it yet, so all records speak for or against it. */
   readonly insert: (id: EngineId) => Effect.Effect<unknown, SqlError>
   readonly widen: (from: EngineId, to: EngineId) => Effect.Effect<unknown, SqlError>
@@ -46,6 +47,7 @@ export const makeKnownEngine = (run: Run, name: EngineName, statements: EngineSt
     name,
     recognize,
     beginPass: (present) => recognized("beginPass", statements.beginPass(present)),
+    markSeen: change("markEngineSeen", statements.markSeen),
     remember: (id) => Effect.andThen(change("rememberEngine", statements.insert(id)), recognize(id)),
     widen: (from, to) => Effect.andThen(change("widenEngine", statements.widen(from, to)), recognize(to)),
     brake: (id) => change("brakeEngine", statements.brake(id)),
@@ -68,12 +70,13 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
   return {
     recognize,
     beginPass: (present) => sql<EngineRow>`with begun as (
-        update ${table} set last_pass_at = clock_timestamp()
+        update ${table} set last_pass_at = clock_timestamp(), last_seen_at = clock_timestamp()
         where name = ${name} and identity = ${present} and braked_at is null
       ) ${recognize(present)}`,
+    markSeen: sql`update ${table} set last_seen_at = clock_timestamp() where name = ${name}`,
     // Whoever comes second with the same name or the same engine finds the first's.
-    insert: (id) => sql`insert into ${table} (name, identity, accepted_at, last_pass_at)
-      values (${name}, ${id}, '-infinity', clock_timestamp()) on conflict do nothing`,
+    insert: (id) => sql`insert into ${table} (name, identity, accepted_at, last_pass_at, last_seen_at)
+      values (${name}, ${id}, '-infinity', clock_timestamp(), clock_timestamp()) on conflict do nothing`,
     widen: (from, to) => sql`update ${table} set identity = ${to} where name = ${name} and identity = ${from}`,
     brake: (id) => sql`update ${table} set braked_at = clock_timestamp()
       where name = ${name} and identity = ${id} and braked_at is null`,
@@ -81,6 +84,7 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
       where name = ${name} and not exists (select from ${table} where identity = ${id} and name <> ${name})`,
     list: (cutoff) => sql<ListedEngine>`select e.name, e.identity as "engineId", e.braked_at is not null as braked,
         case when isfinite(e.accepted_at) then e.accepted_at end as "acceptedAt", e.last_pass_at as "lastPassAt",
+        e.last_seen_at as "lastSeenAt",
         counted.due, counted.stopped
       from ${table} as e cross join lateral (
         select count(*) filter (where last_op_at > '-infinity' and last_op_at < ${millis(sql, cutoff)})::int as due,

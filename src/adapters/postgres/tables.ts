@@ -114,7 +114,8 @@ export const tables: ReadonlyArray<Table> = [
       identity: essential(requiredText),
       accepted_at: essential(requiredTimestamp),
       braked_at: { type: "timestamptz", rest: "null" },
-      last_pass_at: { type: "timestamptz", rest: "null" }
+      last_pass_at: { type: "timestamptz", rest: "null" },
+      last_seen_at: { type: "timestamptz", rest: "null" }
     }
   },
   {

@@ -1,6 +1,7 @@
 import { Cause, Clock, Duration, Effect, Layer, Option, Ref, Schedule } from "effect"
 import { type Moment, momentOf } from "../../domain/Expiry.ts"
 import { backlogMeasured, settingsMeasured, type ToldSettings } from "../../observability/passTelemetry.ts"
+import { KnownEngine } from "../../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
 
@@ -13,13 +14,14 @@ const warnEvery = Duration.toNanosUnsafe(Duration.hours(1))
 
 /**
  * Sets the gauges at once and then once a minute, in every mode and however long a pass or the wait for one takes; and once
- * those of the settings.
+ * those of the settings. As often it keeps that the service was seen, unless it must touch nothing.
  */
 export const layer = ({ interval, mode, retention }: ToldSettings) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       yield* settingsMeasured({ interval, mode, retention })
       const records = yield* RuntimeRecords
+      const known = yield* KnownEngine
       const quietUntil = yield* Ref.make(yield* Clock.monotonicTimeNanos)
       const failed = Effect.fnUntraced(function* (cause: Cause.Cause<StoreError>) {
         const now = yield* Clock.monotonicTimeNanos
@@ -35,6 +37,7 @@ export const layer = ({ interval, mode, retention }: ToldSettings) =>
         const database = yield* records.clock
         const service = yield* Clock.currentTimeMillis
         yield* measure(records, momentOf({ service, database }, retention))
+        if (mode !== "dry_run") yield* known.markSeen
       }).pipe(
         Effect.catchCause(failed),
         Effect.repeat(Schedule.spaced("1 minute")),

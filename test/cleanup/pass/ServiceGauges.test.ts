@@ -57,6 +57,8 @@ describe("ServiceGauges", () => {
         yield* seed("game", 1)
         yield* TestClock.adjust("1 minute")
         assert.strictEqual(yield* due, 1)
+        const seen = (yield* StoreState).engines.get("default")?.lastSeenAt
+        assert.strictEqual(seen, { enforce: now + 60_000, dry_run: undefined, paused: undefined }[mode])
         assert.strictEqual((yield* Metric.value(Metrics.oldestDueAgeFor("due"))).value, 86_400 + 60)
       }).pipe(Effect.provide(layerWorld({ mode })), Effect.provideService(Metric.MetricRegistry, new Map()))
   )

@@ -36,6 +36,8 @@ export interface KnownRow {
   readonly braked: boolean
   /** When a pass over it last began, Unix milliseconds; absent: never. */
   readonly lastPassAt?: number
+  /** When a service of its name was last there, Unix milliseconds; absent: never. */
+  readonly lastSeenAt?: number
   /** When a person last accepted it, Unix milliseconds; absent: never. */
   readonly acceptedAt?: number
 }

@@ -291,8 +291,14 @@ export const recognize = (tables: Tables, engineName: string, present: EngineId)
 export const beginPass = (tables: Tables, engineName: string, now: number, present: EngineId) => {
   const seen = recognize(tables, engineName, present)
   const known = tables.engines.get(engineName)
-  if (known?.id === present && !known.braked) tables.setKnown(engineName, { ...known, lastPassAt: now })
+  if (known?.id === present && !known.braked)
+    tables.setKnown(engineName, { ...known, lastPassAt: now, lastSeenAt: now })
   return seen
+}
+
+export const markSeen = (tables: Tables, engineName: string, now: number) => {
+  const known = tables.engines.get(engineName)
+  if (known !== undefined) tables.setKnown(engineName, { ...known, lastSeenAt: now })
 }
 
 const hasOtherName = (tables: Tables, engineName: string, id: EngineId) =>
@@ -300,7 +306,7 @@ const hasOtherName = (tables: Tables, engineName: string, id: EngineId) =>
 
 export const insert = (tables: Tables, engineName: string, now: number, id: EngineId) => {
   if (tables.engines.has(engineName) || hasOtherName(tables, engineName, id)) return
-  tables.setKnown(engineName, { id, braked: false, lastPassAt: now })
+  tables.setKnown(engineName, { id, braked: false, lastPassAt: now, lastSeenAt: now })
 }
 
 export const widen = (tables: Tables, engineName: string, from: EngineId, to: EngineId) => {
@@ -322,7 +328,7 @@ export const accept = (tables: Tables, engineName: string, now: number, id: Engi
 export const listEngines = (tables: Tables, cutoff: number): ReadonlyArray<ListedEngine> =>
   [...tables.engines]
     .sort(([a], [b]) => compare(a, b))
-    .map(([name, { acceptedAt, braked, id, lastPassAt }]) => {
+    .map(([name, { acceptedAt, braked, id, lastPassAt, lastSeenAt }]) => {
       const rows = stopped(tables, name)
       return {
         name,
@@ -330,6 +336,7 @@ export const listEngines = (tables: Tables, cutoff: number): ReadonlyArray<Liste
         braked,
         acceptedAt: acceptedAt === undefined ? null : new Date(acceptedAt),
         lastPassAt: lastPassAt === undefined ? null : new Date(lastPassAt),
+        lastSeenAt: lastSeenAt === undefined ? null : new Date(lastSeenAt),
         due: rows.filter(({ lastOpAt }) => lastOpAt !== null && lastOpAt < toMicros(cutoff)).length,
         stopped: rows.length
       }

@@ -102,6 +102,7 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
   const known = makeKnownEngine(run, engineName, {
     recognize: (id) => read([], (tables) => Statements.recognize(tables, engineName, id)),
     beginPass: (id) => write([], (tables, now) => Statements.beginPass(tables, engineName, now, id)),
+    markSeen: write([], (tables, now) => Statements.markSeen(tables, engineName, now)),
     insert: (id) => write([], (tables, now) => Statements.insert(tables, engineName, now, id)),
     widen: (from, to) => write([], (tables) => Statements.widen(tables, engineName, from, to)),
     brake: (id) => write([], (tables) => Statements.brake(tables, engineName, id)),
