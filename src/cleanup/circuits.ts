@@ -97,7 +97,6 @@ const make = Effect.gen(function* () {
     ContainerEngine.of({
       ping: toEngine.probe("ping", engine.ping),
       identity: toEngine.probe("identity", engine.identity),
-      count: toEngine.call("count", engine.count),
       inspect: (id) => toEngine.call("inspect", engine.inspect(id)),
       findByGame: (gameId) => toEngine.call("find", engine.findByGame(gameId)),
       remove: (id) => toEngine.call("remove", engine.remove(id))

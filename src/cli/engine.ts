@@ -1,5 +1,6 @@
 import { Clock, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { accepted } from "../cleanup/engine/expectedEngine.ts"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
 import { AcceptedEngine } from "../domain/EngineId.ts"
 import { momentOf } from "../domain/Expiry.ts"
@@ -35,10 +36,10 @@ const accept = Command.make("accept", { json, name, reason }, ({ json, name, rea
     }
     yield* Effect.mapError((yield* RuntimeRecords).clock, passError)
     const present = yield* Effect.mapError((yield* ContainerEngine).identity, PassRefused.engineDown)
-    const found = yield* known.recognize(present)
-    const { otherName } = found.otherName === undefined ? yield* known.accept(present) : found
+    const { known: stored, otherName } = yield* known.recognize(present)
     if (otherName !== undefined) return yield* PassRefused.engineOfAnother(known.name, otherName, present)
-    const before = found.known?.id ?? null
+    yield* accepted(known, present)
+    const before = stored?.id ?? null
     yield* Effect.annotateLogs(Effect.logInfo("engine.accepted"), {
       engine_name: known.name,
       engine_id: present,
@@ -52,7 +53,9 @@ const accept = Command.make("accept", { json, name, reason }, ({ json, name, rea
     Effect.flatMap(print)
   )
 ).pipe(
-  Command.withDescription("Make the engine that answers now the known one of this name, whatever was known before")
+  Command.withDescription(
+    "Make the engine that answers now the known one of RTMANAGER_ENGINE_NAME, unless it has another name"
+  )
 )
 
 const toListJson = Schema.encodeSync(Schema.fromJsonString(Schema.Array(ListedEngine)))
@@ -66,7 +69,7 @@ const row = (engine: ListedEngine) => ({
   accepted: time(engine.acceptedAt),
   last_pass: time(engine.lastPassAt),
   last_seen: time(engine.lastSeenAt),
-  due: String(engine.due),
+  due: engine.due === null ? null : String(engine.due),
   stopped: String(engine.stopped)
 })
 
@@ -81,7 +84,7 @@ const list = Command.make("list", { json }, ({ json }) =>
     const engines = [
       ...(yield* known.list(cutoff)),
       ...unknown.map(({ name, stopped }) => ({ ...neverCleaned, name, stopped }))
-    ]
+    ].sort((a, b) => (a.name < b.name ? -1 : 1))
     return json ? toListJson(engines) : engines.length === 0 ? "no engine is known yet" : table(engines.map(row))
   }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
 ).pipe(

@@ -15,8 +15,8 @@ export const ListedEngine = Schema.Struct({
   lastPassAt: Schema.NullOr(Schema.DateFromString),
   /** When a service of this name was last there: once a minute, whether it makes passes or is paused. Dry runs leave no trace. */
   lastSeenAt: Schema.NullOr(Schema.DateFromString),
-  /** Stopped records whose retention is over, by the retention of the service that is asked. */
-  due: Schema.Int,
+  /** By the retention of the service that is asked; `null` if no service cleans them. */
+  due: Schema.NullOr(Schema.Int),
   stopped: Schema.Int
 }).pipe(
   Schema.encodeKeys({

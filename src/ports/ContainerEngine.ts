@@ -22,7 +22,7 @@ export class Withheld extends Schema.TaggedError<Withheld>()("Withheld", {
 }) {}
 
 export class ContainerEngineError extends Schema.TaggedError<ContainerEngineError>()("ContainerEngineError", {
-  operation: Schema.Literals(["ping", "identity", "count", "inspect", "find", "remove"]),
+  operation: Schema.Literals(["ping", "identity", "inspect", "find", "remove"]),
   reason: Schema.Union([Unreachable, UnexpectedAnswer, Withheld])
 }) {
   override get message() {
@@ -56,8 +56,6 @@ export class ContainerEngine extends Context.Service<
     /** Succeeds if the engine answers at all. */
     readonly ping: Effect.Effect<void, ContainerEngineError>
     readonly identity: Effect.Effect<EngineId, ContainerEngineError>
-    /** The number of containers that the engine can see, in any state and of any owner. */
-    readonly count: Effect.Effect<number, ContainerEngineError>
     /** `undefined` if the engine says that there is no such container. */
     readonly inspect: (id: ContainerId) => Effect.Effect<Container | undefined, ContainerEngineError>
     /** All containers, in any state, whose label names the game. */

@@ -22,12 +22,12 @@ export interface Page {
   readonly next: Cursor | undefined
 }
 
-/** Containers that should be on the engine. */
+/** Containers that should be on the engine, unless somebody has removed them. */
 export interface Witnesses {
   /** Containers of games that are not due: up to five that run, and up to five that stopped last. */
   readonly others: ReadonlyArray<ContainerId>
-  /** The number of due games that name a container, at most a hundred. */
-  readonly due: number
+  /** Containers of due games: up to five of those that are due for longest, and up to five of others. */
+  readonly due: ReadonlyArray<ContainerId>
 }
 
 /** An engine that records name and no service does, so that nobody cleans them. */

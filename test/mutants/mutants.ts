@@ -155,8 +155,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "404 without the engine's pin, at the start",
     file: "src/cleanup/engine/expectedEngine.ts",
-    from: "if (expected.id !== present) return",
-    to: "if (expected.id === undefined) return",
+    from: "return known.id === present ? Effect.succeed(known)",
+    to: "return known.id !== undefined ? Effect.succeed(known)",
     tests: ["test/cleanup/pass/openPass.test.ts"]
   },
   {
@@ -622,10 +622,10 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: pass
   },
   {
-    name: "an engine without any container believed",
+    name: "an engine without any of the due games' containers believed",
     file: "src/cleanup/engine/testimony.ts",
-    from: "(containers) => containers > 0",
-    to: "(containers) => containers >= 0",
+    from: "if (others.length === 0 && due.length < fewest)",
+    to: "if (others.length === 0)",
     tests: pass
   },
   {
@@ -904,7 +904,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "an engine cleaned under two names",
     file: "src/cleanup/engine/expectedEngine.ts",
-    from: "if (otherName !== undefined) return yield* PassRefused.engineOfAnother(known.name, otherName, present)\n",
+    from: "if (otherName !== undefined) return PassRefused.engineOfAnother(name, otherName, present)\n",
     to: "",
     tests: ["test/cleanup/pass/openPass.test.ts"]
   },
@@ -918,7 +918,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "witnesses of every engine",
     file: "src/adapters/postgres/RuntimeRecords.ts",
-    from: "where s.status = 'running' and ${ours} and",
+    from: "where s.status = 'running' and ${engine} = ${engineName} and",
     to: "where s.status = 'running' and",
     tests: stores
   }

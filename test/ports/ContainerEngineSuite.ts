@@ -34,14 +34,6 @@ export const suite = (name: string, layer: Layer.Layer<ContainerEngine | EngineF
       })
     )
 
-    it.effect("counts its containers", () =>
-      Effect.gen(function* () {
-        const { count } = yield* ContainerEngine
-        yield* (yield* EngineFixture).create({ gameId: null, state: "created" })
-        assert.isAtLeast(yield* count, 1)
-      })
-    )
-
     for (const state of [...removable, ...busy]) {
       it.effect(`describes a container that is ${state}`, () =>
         Effect.gen(function* () {

@@ -45,10 +45,9 @@ const both =
     second(first(ports, ask, way), ask, way)
 
 /** Nobody who is asked speaks against an absence. */
-const unwitnessed = both(
-  records(({ witnesses }) => ({ witnesses: (moment) => Effect.as(witnesses(moment), { others: [], due: 0 }) })),
-  engine(() => ({ count: Effect.succeed(1) }))
-)
+const unwitnessed = records(({ witnesses }) => ({
+  witnesses: (moment) => Effect.as(witnesses(moment), { others: [], due: [] })
+}))
 
 /** A commit that does something else in the database. */
 const commit = (apply: (tables: Tables, lease: Lease, row: AuditRow) => void) =>

@@ -69,8 +69,6 @@ const make = (options: Options) => {
     as("identity")
   )
 
-  const count = Effect.map(info, ({ Containers }) => Containers).pipe(as("count"))
-
   const inspect = Effect.fnUntraced(
     function* (id: ContainerId) {
       const answer = yield* request({
@@ -132,7 +130,7 @@ const make = (options: Options) => {
     as("remove")
   )
 
-  return ContainerEngine.of({ ping, identity, count, inspect, findByGame, remove })
+  return ContainerEngine.of({ ping, identity, inspect, findByGame, remove })
 }
 
 export interface Options {

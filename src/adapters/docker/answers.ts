@@ -43,7 +43,6 @@ export const Info = Schema.Struct({
   ID: Schema.NonEmptyString,
   Driver: Schema.NonEmptyString,
   DockerRootDir: Schema.NonEmptyString,
-  Containers: Schema.Int,
   DriverStatus: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.Array(Schema.String)))),
   /** Since API 1.46. */
   Containerd: Schema.optionalKey(

@@ -85,10 +85,6 @@ const make = (timeout: Duration.Duration) => {
       "identity",
       Effect.map(receive("identity"), () => identity)
     ),
-    count: bounded(
-      "count",
-      Effect.map(receive("count"), () => containers.size)
-    ),
     inspect: (id) =>
       bounded(
         "inspect",

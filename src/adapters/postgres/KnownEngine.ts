@@ -7,8 +7,9 @@ import type { EngineId } from "../../ports/ContainerEngine.ts"
 import { type Known, KnownEngine } from "../../ports/KnownEngine.ts"
 import { millis } from "./audit.ts"
 import { Database } from "./Database.ts"
-import { engineColumn } from "./rows.ts"
+import { recordEngine } from "./rows.ts"
 import { question, type Run } from "./run.ts"
+import { isDuplicate } from "./storeError.ts"
 
 /** A row of `cleanup_engines` that has the service's name, or the engine that answers. */
 export interface EngineRow extends Known {
@@ -20,8 +21,11 @@ export interface EngineStatements {
   readonly recognize: (present: EngineId) => Effect.Effect<ReadonlyArray<EngineRow>, SqlError>
   readonly beginPass: (present: EngineId) => Effect.Effect<ReadonlyArray<EngineRow>, SqlError>
   readonly markSeen: Effect.Effect<unknown, SqlError>
-  /** Leaves what is known already. No person has accepted it yet, so all records speak for or against it. */
-  readonly insert: (id: EngineId) => Effect.Effect<unknown, SqlError>
+  /**
+   * Leaves what is known already. No person has accepted it yet, so all records speak for or against it. `passBegins`: a pass
+   * has found it.
+   */
+  readonly insert: (id: EngineId, options: { readonly passBegins: boolean }) => Effect.Effect<unknown, SqlError>
   readonly widen: (from: EngineId, to: EngineId) => Effect.Effect<unknown, SqlError>
   readonly brake: (id: EngineId) => Effect.Effect<unknown, SqlError>
   /** Changes what is known, if anything is. */
@@ -40,19 +44,27 @@ export const makeKnownEngine = (run: Run, name: EngineName, statements: EngineSt
       }
     })
   const recognize = (present: EngineId) => recognized("recognize", statements.recognize(present))
+  /** Two that change the same row at once: the second finds that the engine or the name has been taken, and changes nothing. */
   const change = (operation: string, statement: Effect.Effect<unknown, SqlError>) =>
-    Effect.asVoid(run(operation, "unanswered", statement))
+    Effect.asVoid(
+      run(
+        operation,
+        "unanswered",
+        Effect.catchIf(statement, isDuplicate, () => Effect.void)
+      )
+    )
 
   return KnownEngine.of({
     name,
     recognize,
     beginPass: (present) => recognized("beginPass", statements.beginPass(present)),
     markSeen: change("markEngineSeen", statements.markSeen),
-    remember: (id) => Effect.andThen(change("rememberEngine", statements.insert(id)), recognize(id)),
+    remember: (id) =>
+      Effect.andThen(change("rememberEngine", statements.insert(id, { passBegins: true })), recognize(id)),
     widen: (from, to) => Effect.andThen(change("widenEngine", statements.widen(from, to)), recognize(to)),
     brake: (id) => change("brakeEngine", statements.brake(id)),
     accept: (id) =>
-      change("acceptEngine", statements.insert(id)).pipe(
+      change("acceptEngine", statements.insert(id, { passBegins: false })).pipe(
         Effect.andThen(change("acceptEngine", statements.accept(id))),
         Effect.andThen(recognize(id))
       ),
@@ -63,7 +75,8 @@ export const makeKnownEngine = (run: Run, name: EngineName, statements: EngineSt
 const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName): EngineStatements => {
   const table = sql.literal(`${quotedSchema}.cleanup_engines`)
   const records = sql.literal(`${quotedSchema}.runtime_records`)
-  const engine = sql.literal(engineColumn)
+  const backoffs = sql.literal(`${quotedSchema}.cleanup_backoff`)
+  const engine = sql.literal(recordEngine)
   /** An earlier version may have stored the other name's identity in its old form. */
   const recognize = (present: EngineId) => sql<EngineRow>`select name, identity as id, braked_at is not null as braked
     from ${table} where name = ${name} or identity = ${present} or starts_with(${present}, identity || '/')`
@@ -75,8 +88,9 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
       ) ${recognize(present)}`,
     markSeen: sql`update ${table} set last_seen_at = clock_timestamp() where name = ${name}`,
     // Whoever comes second with the same name or the same engine finds the first's.
-    insert: (id) => sql`insert into ${table} (name, identity, accepted_at, last_pass_at, last_seen_at)
-      values (${name}, ${id}, '-infinity', clock_timestamp(), clock_timestamp()) on conflict do nothing`,
+    insert: (id, { passBegins }) => sql`insert into ${table} (name, identity, accepted_at, last_pass_at, last_seen_at)
+      values (${name}, ${id}, '-infinity', case when ${passBegins}::boolean then clock_timestamp() end, clock_timestamp())
+      on conflict do nothing`,
     widen: (from, to) => sql`update ${table} set identity = ${to} where name = ${name} and identity = ${from}`,
     brake: (id) => sql`update ${table} set braked_at = clock_timestamp()
       where name = ${name} and identity = ${id} and braked_at is null`,
@@ -87,9 +101,13 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
         e.last_seen_at as "lastSeenAt",
         counted.due, counted.stopped
       from ${table} as e cross join lateral (
-        select count(*) filter (where last_op_at > '-infinity' and last_op_at < ${millis(sql, cutoff)})::int as due,
+        select count(*) filter (
+            where r.last_op_at > '-infinity' and r.last_op_at < ${millis(sql, cutoff)} and not exists (
+              select from ${backoffs} as b where b.game_id = r.game_id and b.next_attempt_at > clock_timestamp()
+            )
+          )::int as due,
           count(*)::int as stopped
-        from ${records} where status = 'stopped' and ${engine} = e.name and game_id is not null
+        from ${records} as r where r.status = 'stopped' and ${engine} = e.name and r.game_id is not null
       ) as counted order by e.name`
   }
 }

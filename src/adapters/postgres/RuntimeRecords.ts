@@ -17,6 +17,7 @@ import {
   microsOf,
   type RecordRow,
   recordColumns,
+  recordEngine,
   recordTables,
   sendable,
   timestamp
@@ -69,7 +70,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
   const keys = sql.literal(`${keyColumns}, ${lastOpAt}`)
   const list = makeListing(database.run, sql)
   const engine = sql.literal(engineColumn)
-  const ours = sql`${engine} = ${engineName}`
+  const ours = sql`${sql.literal(recordEngine)} = ${engineName}`
   const stopped = sql`r.status = 'stopped' and ${ours}`
 
   /**
@@ -246,7 +247,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
           sql<{ status: string; containerId: string }>`
             (select s.status, s.current_container_id as "containerId"
               from (select * from ${schema}.runtime_records tablesample system (${sampled}) limit 200000) as s
-              where s.status = 'running' and ${ours} and s.last_op_at > ${accepted} limit 100)
+              where s.status = 'running' and ${engine} = ${engineName} and s.last_op_at > ${accepted} limit 100)
             union all
             (select r.status, r.current_container_id from ${schema}.runtime_records as r
               where ${stopped} and r.last_op_at >= ${timestamp(sql, toMicros(cutoff))}
@@ -262,7 +263,11 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
           Effect.map((rows) => {
             const of = (status: string) =>
               rows.flatMap((row) => (row.status === status && isContainerId(row.containerId) ? [row.containerId] : []))
-            return { others: [...of("running").slice(0, 5), ...of("stopped").slice(0, 5)], due: of("due").length }
+            const due = of("due")
+            return {
+              others: [...of("running").slice(0, 5), ...of("stopped").slice(0, 5)],
+              due: [...due.slice(0, 5), ...due.slice(5).slice(-5)]
+            }
           })
         )
   })

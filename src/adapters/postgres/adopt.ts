@@ -109,12 +109,6 @@ const duplicates = Effect.fnUntraced(function* (schema: string, index: Index) {
   ]
 })
 
-/**
- * Whoever writes to a table waits behind a statement that waits for the table, however short that statement is. So it gives up
- * soon, and the whole migration is tried again.
- */
-const lockTimeout = "500ms"
-
 /** The step's change, or why the server refuses it. */
 const asResult = (
   { done, what }: Step,
@@ -128,18 +122,28 @@ const asResult = (
     )
   )
 
-const carryOut = Effect.fnUntraced(function* (step: Step) {
+const carryOut = (step: Step) =>
+  Effect.flatMap(SqlClient, (sql) => asResult(step, sql.withTransaction(sql.unsafe(step.statement))))
+
+/** Only a table's owner can build its index: said before anything else is added that would stay. */
+const foreignTables = Effect.fnUntraced(function* (schema: string, left: Adoption["left"]) {
+  if (left.length === 0) return []
   const sql = yield* SqlClient
-  yield* sql`select set_config('lock_timeout', ${lockTimeout}, true)`
-  const result = yield* asResult(step, sql.withTransaction(sql.unsafe(step.statement)))
-  yield* sql`set local lock_timeout = 0`
-  return result
+  const rows = yield* sql<{ name: string }>`
+    select c.relname::text as name from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = ${schema} and c.relname in ${sql.in(left.map(({ beside }) => beside.table))}
+      and not pg_has_role(c.relowner, 'usage')`
+  const foreign = new Set(rows.map(({ name }) => name))
+  return left.flatMap(({ beside: { table }, done, what }) =>
+    foreign.has(table) ? [`${what} cannot be ${done}: must be owner of table ${table}`] : []
+  )
 })
 
 /** Builds an index while its table is written to. An interrupted build leaves an index that no query uses. */
 export const buildBeside = Effect.fnUntraced(function* (step: Adoption["left"][number]) {
   const sql = yield* SqlClient
   const { create, drop } = step.beside
+  yield* Effect.annotateLogs(Effect.logInfo("migrate.building"), { what: step.what })
   return yield* asResult(step, Effect.andThen(sql.unsafe(drop), sql.unsafe(create)))
 })
 
@@ -156,16 +160,17 @@ export const adopt = Effect.fnUntraced(function* (schema: string, relations: Rel
   const repeated = yield* Effect.forEach(steps, ({ unique }) =>
     unique === undefined ? Effect.succeed([]) : duplicates(schema, unique)
   )
-  const standing = [...problems, ...repeated.flat()]
-  if (standing.length > 0) return { changes: [], left: [], problems: standing } satisfies Adoption
   const isLeft = (step: Step): step is Adoption["left"][number] => step.beside !== undefined
+  const left = steps.filter(isLeft)
+  const standing = [...problems, ...repeated.flat(), ...(yield* foreignTables(schema, left))]
+  if (standing.length > 0) return { changes: [], left: [], problems: standing } satisfies Adoption
   const results = yield* Effect.forEach(
     steps.filter((step) => !isLeft(step)),
     carryOut
   )
   const adoption: Adoption = {
     changes: results.filter(Result.isSuccess).map(({ success }) => success),
-    left: steps.filter(isLeft),
+    left,
     problems: results.filter(Result.isFailure).map(({ failure }) => failure)
   }
   if (adoption.problems.length > 0) return adoption

@@ -65,6 +65,20 @@ const failed = (error: SqlError | Migrator.MigrationError | StoreError): StoreEr
   return new StoreError({ operation: "migrate", reason: new Unavailable({ cause: error }) })
 }
 
+/**
+ * Whoever uses a table waits behind a statement that waits to have it alone, however short that statement is. So it gives up
+ * soon, and the whole transaction is tried again.
+ */
+const lockTimeout = "500ms"
+
+/** Every second for half a minute. */
+const untilUnlocked = Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 30 }))
+
+const isLocked = (error: SqlError | Migrator.MigrationError | StoreError): boolean =>
+  error._tag === "MigrationError"
+    ? isSqlError(error.cause) && isTimedOut(error.cause)
+    : error._tag === "SqlError" && isTimedOut(error)
+
 /** The engine that an earlier version knew, which had no name. */
 const nameTheEngine = (quotedSchema: string) =>
   Effect.gen(function* () {
@@ -93,6 +107,7 @@ const step = Effect.gen(function* () {
   yield* sql`set local lock_timeout = 0`
   yield* sql`set local idle_in_transaction_session_timeout = 0`
   yield* sql`select pg_advisory_xact_lock(hashtext('rtmanager.migrate'), hashtext(${schema}))`
+  yield* sql`select set_config('lock_timeout', ${lockTimeout}, true)`
   const [found] = yield* sql`select 1 from pg_namespace where nspname = ${schema}`
   // Even `if not exists` needs the right to create schemas.
   if (found === undefined) yield* sql`create schema ${sql(schema)}`
@@ -117,12 +132,12 @@ const step = Effect.gen(function* () {
   return { changes: [...(found === undefined ? [`created schema ${schema}`] : []), ...changes], left }
 }).pipe(
   (step) => Effect.flatMap(SqlClient, (sql) => inTransaction(sql, step)),
-  // Every second for half a minute: somebody uses a table that must be changed.
-  Effect.retry({
-    while: (error) => error._tag === "SqlError" && isTimedOut(error),
-    schedule: Schedule.spaced("1 second"),
-    times: 30
-  })
+  Effect.tapError((error) =>
+    isLocked(error)
+      ? Effect.annotateLogs(Effect.logWarning("migrate.waiting"), { message: failed(error).message })
+      : Effect.void
+  ),
+  Effect.retry({ while: isLocked, schedule: untilUnlocked })
 )
 
 /**
@@ -137,7 +152,8 @@ const beTheOnlyBuilder = Effect.gen(function* () {
     guard.executeUnprepared(statement, values, undefined)
   yield* Effect.addFinalizer(() => Effect.ignore(send("rollback")))
   const hasLock = Effect.gen(function* () {
-    yield* send("begin")
+    // At any other level the transaction would see older rows until its end.
+    yield* send("begin isolation level read committed")
     const lock = "select pg_try_advisory_xact_lock(hashtext('rtmanager.migrate.indexes'), hashtext($1)) as held"
     const [row] = yield* send(lock, schema)
     const held = row?.["held"] === true
@@ -155,6 +171,8 @@ const finish = Effect.gen(function* () {
   const problems = results.filter(Result.isFailure).map(({ failure }) => failure)
   if (problems.length > 0) return yield* misfits(problems)
   const after = yield* step
+  if (after.left.length > 0)
+    return yield* misfits(after.left.map(({ what }) => `${what} was dropped while it was built`))
   return [...before.changes, ...results.filter(Result.isSuccess).map(({ success }) => success), ...after.changes]
 }).pipe(Effect.scoped)
 
@@ -163,8 +181,9 @@ const finish = Effect.gen(function* () {
  * Whatever version is recorded, everything is checked. Existing tables keep what they have and get what they lack. If
  * something does not fit, the error names all of it and nothing has changed.
  *
- * Writers of an existing table wait for half a second at most: what takes long, an index of a large table, is built beside
- * them, outside of the transaction. If that is interrupted, the version is not recorded, and the next run goes on.
+ * From version 2 on, writers of a table wait for about half a second at a time: an index of a large table is built beside
+ * them, outside of the transaction. If that fails or is interrupted, what was added before stays, the version is not
+ * recorded, and the next run goes on. Unique indexes that an adopted table lacks, and all of a partitioned one, are built while its writers wait.
  */
 export const migrate = Effect.gen(function* () {
   const { schema } = yield* Database

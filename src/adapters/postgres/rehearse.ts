@@ -81,7 +81,7 @@ export const rehearsal = Effect.fnUntraced(function* (
   if (!committed?.held) return Outcome.Swallowed({ what: "the lease in game_leases" })
   const [seen] = yield* sql<{ stopped: boolean; removed: boolean; logged: boolean; failures: number }>`
     select exists (
-        select from ${schema}.runtime_records where game_id = ${gameId} and status = 'stopped'
+        select from ${schema}.runtime_records as r where r.game_id = ${gameId} and status = 'stopped'
           and ${isOfEngine(sql, engineName)} and current_container_id is not distinct from ${containerId}::text
       ) as stopped,
       exists (select from ${schema}.runtime_records where game_id = ${gameId} and status = 'removed') as removed,
@@ -112,7 +112,7 @@ export const rehearsalStatements = (options: Options): RehearsalStatements => {
   return {
     rehearse: (record) => rolledBack(sql, rehearsal(options, record, ["removed_not_committed"])),
     unchanged: ({ containerId, gameId }) =>
-      sql`select from ${sql.literal(quotedSchema)}.runtime_records where game_id = ${gameId}
+      sql`select from ${sql.literal(quotedSchema)}.runtime_records as r where r.game_id = ${gameId}
         and status = 'stopped' and ${isOfEngine(sql, engineName)} and current_container_id is not distinct from ${containerId}::text`
         .unprepared,
     role: sql`select current_user as role`

@@ -47,15 +47,18 @@ export const lastOpAt = `case when isfinite(r.last_op_at) then ${microsOf("r.las
 /** The engine that a row of `runtime_records` names: a partial index begins with this expression. */
 export const engineColumn = `coalesce(engine, '${defaultEngine}')`
 
+/** The same of the record `r`, where other tables could have a column of this name. */
+export const recordEngine = `coalesce(r.engine, '${defaultEngine}')`
+
 /**
- * Whether a row that is found by its game id is of this engine. Without statistics the planner would look for it among all
+ * Whether a record `r` that is found by its game id is of this engine. Without statistics the planner would look for it among all
  * games of the engine, if an index could be used for this condition.
  */
 export const isOfEngine = (sql: SqlClient, name: string): Fragment =>
-  sql`${sql.literal(engineColumn)} is not distinct from ${name}::text`
+  sql`${sql.literal(recordEngine)} is not distinct from ${name}::text`
 
 /** The columns of a `RecordRow`. */
-export const recordColumns = `r.game_id as "gameId", ${engineColumn} as engine, r.status as status, r.current_container_id as "containerId",
+export const recordColumns = `r.game_id as "gameId", ${recordEngine} as engine, r.status as status, r.current_container_id as "containerId",
   r.current_image_ref as "imageRef", ${lastOpAt},
   b.attempts as attempts, b.last_error as "lastError",
   ceil(extract(epoch from least(b.next_attempt_at, timestamptz '9999-12-31')) * 1000)::float8 as "nextAttemptAt"`

@@ -16,6 +16,7 @@ export interface Step {
 
 /** The statements that build an index while its table is written to. */
 export interface BesideStep {
+  readonly table: string
   readonly create: string
   /** What an interrupted build left behind is dropped first. */
   readonly drop: string
@@ -156,8 +157,12 @@ const fits = (index: Index, found: FoundIndex): boolean =>
 const kindOf = ({ unique }: Index) => (unique ? "unique index" : "index")
 
 /** An index's keys and condition, as in `create index`. */
-export const onWhat = ({ keys, where }: Index): string =>
-  `(${keys.join(", ")})${where === undefined ? "" : ` where ${where}`}`
+export const onWhat = ({ include, keys, where }: Index): string =>
+  [
+    `(${keys.join(", ")})`,
+    ...(include === undefined ? [] : [`include (${include})`]),
+    ...(where === undefined ? [] : [`where ${where}`])
+  ].join(" ")
 
 /** Creates the index, unless there is one of the same shape, whatever its name. */
 export const shapeOfIndex = (
@@ -171,6 +176,7 @@ export const shapeOfIndex = (
   const create = (how: string) =>
     `create ${kindOf(index)} ${how}${index.name} on ${qualified(schema, index.table)} ${onWhat(index)}`
   const beside = {
+    table: index.table,
     create: create("concurrently "),
     drop: `drop index concurrently if exists ${qualified(schema, index.name)}`
   }

@@ -60,6 +60,9 @@ const reasonFor = (
  */
 export const isNoText = (error: SqlError): boolean => ["22021", "22P05"].includes(sqlStateOf(error) ?? "")
 
+/** A unique index has another row of the same key. */
+export const isDuplicate = (error: SqlError): boolean => sqlStateOf(error) === "23505"
+
 /** The role lacks a right. */
 export const isDenied = (error: SqlError): boolean => sqlStateOf(error) === "42501"
 

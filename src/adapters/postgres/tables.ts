@@ -31,6 +31,8 @@ export interface Index {
   readonly table: string
   readonly unique: boolean
   readonly keys: ReadonlyArray<string>
+  /** A column that the index holds besides, so that rows can be counted without looking at the table. */
+  readonly include?: string
   /** The condition of a partial index: terms joined by `and`. */
   readonly where?: string
 }
@@ -140,6 +142,7 @@ export const indexes: ReadonlyArray<Index> = [
     table: "runtime_records",
     unique: false,
     keys: [engineColumn, "last_op_at", "game_id"],
+    include: "engine",
     where: "status = 'stopped'"
   },
   {

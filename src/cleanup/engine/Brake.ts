@@ -52,7 +52,9 @@ export const doubt = ({ absences, anyThere, games }: Sightings, said: Testimony 
   if (said?._tag === "none") {
     return `a container is not on the engine, and none of ${said.asked} others is that should be there`
   }
-  if (said?._tag === "empty" && !anyThere) return "a container is not on the engine, nor is any other"
+  if (said?._tag === "noneDue" && !anyThere) {
+    return `a container is not on the engine, nor is any of ${said.asked} due games, and no other game names one`
+  }
   if (games >= fewest && absences * 2 > games) {
     return `${absences} of the ${games} containers looked for are not on the engine`
   }

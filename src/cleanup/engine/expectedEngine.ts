@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { type EngineId, isOldFormOf } from "../../domain/EngineId.ts"
+import type { EngineName } from "../../domain/EngineName.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import type { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import type { KnownEngine, Recognized } from "../../ports/KnownEngine.ts"
@@ -15,13 +16,26 @@ export const expectedEngine = Effect.fnUntraced(function* (
 ) {
   const present = yield* Effect.mapError(engine.identity, PassRefused.engineDown)
   const found = yield* touch ? known.beginPass(present) : known.recognize(present)
-  const { known: stored = { id: present, braked: false }, otherName } = touch
-    ? yield* completed(known, found, present)
-    : found
-  if (otherName !== undefined) return yield* PassRefused.engineOfAnother(known.name, otherName, present)
-  const expected = !touch && isOldFormOf(stored.id, present) ? { ...stored, id: present } : stored
-  if (expected.id !== present) return yield* PassRefused.engineChanged(expected.id, present)
-  return expected
+  const now = touch ? yield* completed(known, found, present) : asIfCompleted(found, present)
+  return yield* isItself(known.name, now, present)
+})
+
+/** Fails unless the engine that answers is the one that has this name, and this name alone. */
+const isItself = (name: EngineName, { known, otherName }: Recognized, present: EngineId) => {
+  if (otherName !== undefined) return PassRefused.engineOfAnother(name, otherName, present)
+  if (known === undefined) return PassRefused.cannotRecord(`cleanup_engines does not keep the engine ${name}`)
+  return known.id === present ? Effect.succeed(known) : PassRefused.engineChanged(known.id, present)
+}
+
+/** What a pass would find known after it had stored that. */
+const asIfCompleted = ({ known, otherName }: Recognized, present: EngineId): Recognized => {
+  const isStored = known !== undefined && !isOldFormOf(known.id, present)
+  return { known: isStored ? known : { braked: false, ...known, id: present }, otherName }
+}
+
+/** A person says that this is the engine, whose containers may be absent. */
+export const accepted = Effect.fnUntraced(function* (known: KnownEngine["Service"], present: EngineId) {
+  return yield* isItself(known.name, yield* known.accept(present), present)
 })
 
 const completed = (known: KnownEngine["Service"], found: Recognized, present: EngineId) => {

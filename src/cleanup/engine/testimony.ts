@@ -12,16 +12,15 @@ import { onSameEngine } from "./expectedEngine.ts"
 const fewest = 2
 
 /**
- * What the engine has besides the games that are looked for. `seen`: something speaks for the engine. `none`: not one of the
- * containers that should be there is. `empty`: no record names such a container, and the engine has none at all.
+ * What the engine has besides the container that was not there. `seen`: something speaks for the engine. `none`: not one of the
+ * containers that should be there is. `noneDue`: no game that is not due names a container, and those of the due games
+ * are not there either.
  */
-export type Testimony =
-  | { readonly _tag: "seen" }
-  | { readonly _tag: "none"; readonly asked: number }
-  | { readonly _tag: "empty" }
+export type Testimony = { readonly _tag: "seen" } | { readonly _tag: "none" | "noneDue"; readonly asked: number }
 
 /**
- * Looks for the containers of up to ten games that are not due, or counts all containers if there are no such games. If
+ * Looks for the containers of up to ten games that are not due, or of ten due ones if there are no others. Containers that no
+ * record names say nothing: another host's engine has some, too. If
  * nothing is there, checks the engine's identity, looks again, and checks the identity again, so that this engine is not
  * blamed for another one behind its address. A failure means that nothing is known; a container that cannot be looked for
  * is a failure unless another one is there.
@@ -32,12 +31,12 @@ export const testimony = Effect.fnUntraced(function* (
   { moment, engineId }: { readonly moment: Moment; readonly engineId: EngineId }
 ): Effect.fn.Return<Testimony, ContainerEngineError | StoreError | PassRefused> {
   const { others, due } = yield* records.witnesses(moment)
-  const named = others.length > 0
-  if (!named && due < fewest) return { _tag: "seen" }
-  const anySpeaksFor = named ? anyThere(engine, others) : Effect.map(engine.count, (containers) => containers > 0)
+  if (others.length === 0 && due.length < fewest) return { _tag: "seen" }
+  const asked = others.length > 0 ? others : due
+  const anySpeaksFor = anyThere(engine, asked)
   if (yield* anySpeaksFor) return { _tag: "seen" }
   if (yield* onSameEngine(engine, engineId, anySpeaksFor)) return { _tag: "seen" }
-  return named ? { _tag: "none", asked: others.length } : { _tag: "empty" }
+  return { _tag: others.length > 0 ? "none" : "noneDue", asked: asked.length }
 })
 
 const anyThere = Effect.fnUntraced(function* (engine: ContainerEngine["Service"], others: ReadonlyArray<ContainerId>) {

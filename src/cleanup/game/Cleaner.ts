@@ -152,7 +152,6 @@ const nothingOf = ({ gameId }: CleanupRequest): GameFacts => ({
 const interruptibly = (engine: ContainerEngine["Service"]): ContainerEngine["Service"] => ({
   ping: Effect.interruptible(engine.ping),
   identity: Effect.interruptible(engine.identity),
-  count: Effect.interruptible(engine.count),
   inspect: (id) => Effect.interruptible(engine.inspect(id)),
   findByGame: (gameId) => Effect.interruptible(engine.findByGame(gameId)),
   remove: (id) => Effect.interruptible(engine.remove(id))

@@ -7,7 +7,7 @@ import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { KnownEngine } from "../../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { passError } from "../../ports/StoreError.ts"
-import { expectedEngine } from "../engine/expectedEngine.ts"
+import { accepted, expectedEngine } from "../engine/expectedEngine.ts"
 
 /** What a pass may rely on: its one moment and the engine that its records' containers live on. */
 export interface OpenedPass {
@@ -55,7 +55,7 @@ export const openPass = Effect.gen(function* () {
   return Effect.fnUntraced(function* ({ retention, maxClockSkew, touch, acceptAbsent }: OpenOptions) {
     const clocks = yield* believableClocks(records, maxClockSkew)
     const expected = yield* expectedEngine(engine, known, { touch })
-    if (touch && acceptAbsent) yield* known.accept(expected.id)
+    if (touch && acceptAbsent) yield* accepted(known, expected.id)
     else if (touch && expected.braked) return yield* brakeIsOn
     return { moment: momentOf(clocks, retention), engineName: known.name, engineId: expected.id } satisfies OpenedPass
   })

@@ -213,7 +213,7 @@ const drifts: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArr
       "create index runtime_records_engine_stopped on runtime_records (game_id)"
     ],
     [
-      "index runtime_records_engine_stopped must be on runtime_records (coalesce(engine, 'default'), last_op_at, game_id) where status = 'stopped', but",
+      "index runtime_records_engine_stopped must be on runtime_records (coalesce(engine, 'default'), last_op_at, game_id) include (engine) where status = 'stopped', but",
       "USING btree (game_id)"
     ]
   ],

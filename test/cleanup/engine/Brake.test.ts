@@ -57,9 +57,15 @@ describe("the brake", () => {
 
   it.effect.each([
     ["none of the others is there", { _tag: "none", asked: 3 }, games(5, 1), 5, /none of 3 others/],
-    ["nothing at all is there", { _tag: "empty" }, games(0, 1), 0, /nor is any other/],
-    ["nothing is left after one that was there", { _tag: "empty" }, games(1, 5), 6, undefined],
-    ["nothing is there, and a lease explains why", { _tag: "empty" }, ["explained", "absent"], 1, /nor is any other/],
+    ["nothing at all is there", { _tag: "noneDue", asked: 3 }, games(0, 1), 0, /nor is any of 3 due games/],
+    ["nothing is left after one that was there", { _tag: "noneDue", asked: 3 }, games(1, 5), 6, undefined],
+    [
+      "nothing is there, and a lease explains why",
+      { _tag: "noneDue", asked: 3 },
+      ["explained", "absent"],
+      1,
+      /nor is any of 3 due games/
+    ],
     ["another one is there", seen, games(0, 5), 5, undefined]
   ] as ReadonlyArray<readonly [string, Testimony, ReadonlyArray<Brake.Sighting>, number, RegExp | undefined]>)(
     "event 28: refuses the first absence, or does not, where %s",

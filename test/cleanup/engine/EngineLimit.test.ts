@@ -50,7 +50,6 @@ const makeFake = Effect.fnUntraced(function* (ceiling: number) {
     ContainerEngine.of({
       ping: Effect.void,
       identity: Effect.succeed(EngineId.make("fake/none")),
-      count: Effect.succeed(1),
       inspect: () => timed("inspect", () => fake.inspect),
       findByGame: () => Effect.succeed([]),
       remove: () => timed("remove", () => fake.remove)

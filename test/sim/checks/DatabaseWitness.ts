@@ -11,7 +11,7 @@ import type { Attempt, Evidence, Pass } from "./Evidence.ts"
 /** So many containers must have been looked for before their absence says something about the engine. */
 const fewest = 20
 
-/** So many due games must there be before an engine without any container is taken for one that hides them. */
+/** So many due games must name a container before an engine without any of them is taken for another one. */
 const fewestDue = 2
 
 interface RecordChange {
@@ -154,7 +154,7 @@ export class DatabaseWitness implements DatabaseListener {
     if (others.length > 0 && shown.size === 0) {
       evidence.violated("witnesses", `${name} moved the record of ${gameId}, but saw none of ${others.length} others`)
     }
-    if (others.length === 0 && due >= fewestDue && !anyThere) {
+    if (others.length === 0 && due.length >= fewestDue && !anyThere) {
       evidence.violated("witnesses", `${name} moved the record of ${gameId}, but saw nothing at all on the engine`)
     }
   }

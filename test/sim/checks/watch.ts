@@ -87,8 +87,7 @@ export const engine = (
       })
     ),
   findByGame: (gameId) =>
-    Effect.tap(port.findByGame(gameId), (ids) => tell(() => witness.passes.counts(process, ids.length))),
-  count: Effect.tap(port.count, (containers) => tell(() => witness.passes.counts(process, containers)))
+    Effect.tap(port.findByGame(gameId), (ids) => tell(() => witness.passes.counts(process, ids.length)))
 })
 
 export const layerCleaner = (witness: Witness, process: Process) =>

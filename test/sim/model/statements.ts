@@ -132,7 +132,11 @@ export const witnesses = (tables: Tables, engineName: string, { cutoff, now }: M
     (row) => isSince(row) && row.lastOpAt !== null && row.lastOpAt < toMicros(cutoff)
   )
   const named = (rows: ReadonlyArray<RecordRow>) => rows.map(({ containerId }) => containerId).filter(isContainerId)
-  return { others: [live, young].flatMap((rows) => named(rows).slice(0, 5)), due: named(due).length }
+  const names = named(due.sort(compareCursors))
+  return {
+    others: [live, young].flatMap((rows) => named(rows).slice(0, 5)),
+    due: [...names.slice(0, 5), ...names.slice(5).slice(-5)]
+  }
 }
 
 export const take = (
@@ -304,9 +308,14 @@ export const markSeen = (tables: Tables, engineName: string, now: number) => {
 const hasOtherName = (tables: Tables, engineName: string, id: EngineId) =>
   [...tables.engines].some(([name, known]) => name !== engineName && known.id === id)
 
-export const insert = (tables: Tables, engineName: string, now: number, id: EngineId) => {
+export const insert = (
+  tables: Tables,
+  engineName: string,
+  now: number,
+  { id, passBegins }: { readonly id: EngineId; readonly passBegins: boolean }
+) => {
   if (tables.engines.has(engineName) || hasOtherName(tables, engineName, id)) return
-  tables.setKnown(engineName, { id, braked: false, lastPassAt: now, lastSeenAt: now })
+  tables.setKnown(engineName, { id, braked: false, ...(passBegins && { lastPassAt: now }), lastSeenAt: now })
 }
 
 export const widen = (tables: Tables, engineName: string, from: EngineId, to: EngineId) => {
@@ -325,7 +334,7 @@ export const accept = (tables: Tables, engineName: string, now: number, id: Engi
   tables.setKnown(engineName, { ...known, id, braked: false, acceptedAt: now })
 }
 
-export const listEngines = (tables: Tables, cutoff: number): ReadonlyArray<ListedEngine> =>
+export const listEngines = (tables: Tables, now: number, cutoff: number): ReadonlyArray<ListedEngine> =>
   [...tables.engines]
     .sort(([a], [b]) => compare(a, b))
     .map(([name, { acceptedAt, braked, id, lastPassAt, lastSeenAt }]) => {
@@ -337,7 +346,7 @@ export const listEngines = (tables: Tables, cutoff: number): ReadonlyArray<Liste
         acceptedAt: acceptedAt === undefined ? null : new Date(acceptedAt),
         lastPassAt: lastPassAt === undefined ? null : new Date(lastPassAt),
         lastSeenAt: lastSeenAt === undefined ? null : new Date(lastSeenAt),
-        due: rows.filter(({ lastOpAt }) => lastOpAt !== null && lastOpAt < toMicros(cutoff)).length,
+        due: rows.filter((row) => isDue(recordOf(tables, row), { now, cutoff })).length,
         stopped: rows.length
       }
     })

@@ -103,11 +103,11 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     recognize: (id) => read([], (tables) => Statements.recognize(tables, engineName, id)),
     beginPass: (id) => write([], (tables, now) => Statements.beginPass(tables, engineName, now, id)),
     markSeen: write([], (tables, now) => Statements.markSeen(tables, engineName, now)),
-    insert: (id) => write([], (tables, now) => Statements.insert(tables, engineName, now, id)),
+    insert: (id, options) => write([], (tables, now) => Statements.insert(tables, engineName, now, { id, ...options })),
     widen: (from, to) => write([], (tables) => Statements.widen(tables, engineName, from, to)),
     brake: (id) => write([], (tables) => Statements.brake(tables, engineName, id)),
     accept: (id) => write([], (tables, now) => Statements.accept(tables, engineName, now, id)),
-    list: (cutoff) => read([], (tables) => Statements.listEngines(tables, cutoff))
+    list: (cutoff) => read([], (tables, now) => Statements.listEngines(tables, now, cutoff))
   })
 
   return Context.make(RuntimeRecords, records).pipe(Context.add(GameLeases, leases), Context.add(KnownEngine, known))

@@ -98,8 +98,6 @@ export class EngineServer {
     switch (request.operation) {
       case "identity":
         return { kind: "ok", value: daemon.identity }
-      case "count":
-        return { kind: "ok", value: daemon.containers.size }
       case "find":
         return { kind: "ok", value: daemon.byLabel(request.id) }
       case "inspect": {

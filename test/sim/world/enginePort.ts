@@ -81,7 +81,6 @@ export const make = (ask: Ask): ContainerEngine["Service"] => {
   return {
     ping: value<void>("ping", ""),
     identity: value<EngineId>("identity", ""),
-    count: value<number>("count", ""),
     inspect: (id) =>
       Effect.flatMap(ask("inspect", id), (outcome) => {
         if (outcome.kind === "absent") return Effect.succeed(undefined)
