@@ -1,9 +1,11 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
+import { instruments } from "../../src/observability/Metrics.ts"
 import { describeEngine } from "../support/docker.ts"
 import { game, layerEngine, world } from "../support/e2e.ts"
 import { makeOtlpSink, type OtlpSink } from "../support/OtlpSink.ts"
-import type { Span } from "../support/otlp.ts"
+import type { Attributes, Span } from "../support/otlp.ts"
 import { postgresServer } from "../support/postgres.ts"
 import { command, start } from "../support/service.ts"
 
@@ -21,6 +23,12 @@ const gameSpan = (sink: OtlpSink, gameId: string) =>
     sink.spansNamed("rtmanager.cleanup.game").filter((span) => span.attributes["rtmanager.game.id"] === gameId),
     gameId
   )
+
+const ofEngine = (name: string) => ({ "rtmanager.engine.name": name })
+
+/** The latest value of a series, of a service that was not told which engine it cleans. */
+const latest = (sink: OtlpSink, metric: string, attributes: Attributes = {}) =>
+  sink.valueOf(metric, { ...attributes, ...ofEngine(defaultEngine) })
 
 const names = (spans: ReadonlyArray<Span>) => spans.map(({ name }) => name).sort()
 
@@ -96,18 +104,42 @@ describeEngine("the telemetry of a pass", () => {
         })
 
         const games = (outcome: string, error_code: string) =>
-          sink.valueOf("rtmanager.cleanup.games", { outcome, error_code, op_source: "auto_ttl" })
+          latest(sink, "rtmanager.cleanup.games", { outcome, error_code, op_source: "auto_ttl" })
         assert.strictEqual(games("removed", "none"), 1)
         assert.strictEqual(games("failed", "container_running"), 1)
         assert.strictEqual(games("failed", "internal_error"), 0)
-        assert.strictEqual(sink.valueOf("rtmanager.cleanup.in_flight"), 0)
-        assert.strictEqual(sink.valueOf("rtmanager.cleanup.backlog", { state: "due" }), 0)
-        assert.strictEqual(sink.valueOf("rtmanager.cleanup.backlog", { state: "backing_off" }), 1)
+        assert.strictEqual(latest(sink, "rtmanager.cleanup.in_flight"), 0)
+        assert.strictEqual(latest(sink, "rtmanager.cleanup.backlog", { state: "due" }), 0)
+        assert.strictEqual(latest(sink, "rtmanager.cleanup.backlog", { state: "backing_off" }), 1)
 
         const [row] = yield* here.store.log("expired")
         assert.strictEqual(row?.traceId, expired.traceId)
         const line = sink.logs.find(({ body }) => body === "cleanup.game.removed")
         assert.strictEqual(line?.traceId, expired.traceId)
+      })
+    )
+
+    it.effect("names its engine on every span, log line and metric, also on counters that are still 0", () =>
+      Effect.gen(function* () {
+        const here = yield* world()
+        const sink = yield* makeOtlpSink()
+        const engine = "host-17"
+        yield* Effect.forEach(["one", "two", "three"], (gameId) => game(here, gameId, "exited", { engine }))
+        const service = yield* start(["serve"], {
+          ...here.env,
+          RTMANAGER_ENGINE_NAME: engine,
+          OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint
+        })
+        yield* service.event("cleanup.pass.success")
+        yield* service.signal("SIGTERM")
+        assert.strictEqual((yield* service.ended).code, 0)
+        assert.lengthOf(sink.spansNamed("rtmanager.cleanup.game"), 3)
+        for (const { attributes, name } of sink.spans) assert.include(attributes, ofEngine(engine), name)
+        for (const { attributes, body } of sink.logs) assert.include(attributes, ofEngine(engine), String(body))
+        const own = new Set<string>(Object.values(instruments).map(({ name }) => name))
+        const points = sink.points.filter(({ metric }) => own.has(metric))
+        assert.isTrue(points.some(({ metric, value }) => metric === "rtmanager.cleanup.games" && value === 0))
+        for (const { attributes, metric } of points) assert.include(attributes, ofEngine(engine), metric)
       })
     )
 
@@ -155,7 +187,7 @@ describeEngine("the telemetry of a pass", () => {
         const pass = one(sink.spansNamed("rtmanager.cleanup.pass"), "pass")
         assert.strictEqual(pass.status, status.error)
         assert.include(pass.attributes, { "error.type": "engine_down", "rtmanager.cleanup.result": "refused" })
-        assert.strictEqual(sink.valueOf("rtmanager.cleanup.pass.refused", { reason: "engine_down" }), 1)
+        assert.strictEqual(latest(sink, "rtmanager.cleanup.pass.refused", { reason: "engine_down" }), 1)
       })
     )
 
@@ -172,7 +204,7 @@ describeEngine("the telemetry of a pass", () => {
         assert.deepStrictEqual(names(roots), ["rtmanager.cleanup.pass"])
         assert.strictEqual(gameSpan(sink, "expired").attributes["rtmanager.cleanup.outcome"], "removed")
         assert.isTrue(sink.logs.some(({ body }) => body === "service.stopped"))
-        assert.isAbove(Number(sink.valueOf("rtmanager.cleanup.pass.last_success")), 1.7e9)
+        assert.isAbove(Number(latest(sink, "rtmanager.cleanup.pass.last_success")), 1.7e9)
       })
     )
 
@@ -188,15 +220,15 @@ describeEngine("the telemetry of a pass", () => {
           OTEL_EXPORTER_OTLP_ENDPOINT: sink.endpoint,
           OTEL_METRIC_EXPORT_INTERVAL: "100"
         })
-        const due = yield* Effect.sync(() => sink.valueOf("rtmanager.cleanup.backlog", { state: "due" })).pipe(
+        const due = yield* Effect.sync(() => latest(sink, "rtmanager.cleanup.backlog", { state: "due" })).pipe(
           Effect.repeat({ until: (value) => value !== undefined, schedule: Schedule.spaced("50 millis") })
         )
         assert.strictEqual(due, 1)
-        assert.closeTo(Number(sink.valueOf("rtmanager.cleanup.oldest_due_age", { state: "due" })), 10 * 86_400, 120)
-        const modes = ["enforce", "dry_run", "paused"].map((mode) => sink.valueOf("rtmanager.cleanup.mode", { mode }))
+        assert.closeTo(Number(latest(sink, "rtmanager.cleanup.oldest_due_age", { state: "due" })), 10 * 86_400, 120)
+        const modes = ["enforce", "dry_run", "paused"].map((mode) => latest(sink, "rtmanager.cleanup.mode", { mode }))
         assert.deepStrictEqual(modes, [0, 0, 1])
-        assert.strictEqual(sink.valueOf("rtmanager.cleanup.interval"), 3600)
-        assert.strictEqual(sink.valueOf("rtmanager.cleanup.retention"), 30 * 86_400)
+        assert.strictEqual(latest(sink, "rtmanager.cleanup.interval"), 3600)
+        assert.strictEqual(latest(sink, "rtmanager.cleanup.retention"), 30 * 86_400)
         yield* service.signal("SIGTERM")
         const { log } = yield* service.ended
         assert.deepStrictEqual(

@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Option, Tracer } from "effect"
+import { Clock, Context, Effect, Option, References, Tracer } from "effect"
 
 /** A call that shares a statement, when it was made (nanoseconds since 1970), and in which span. */
 interface Caller {
@@ -59,6 +59,8 @@ const withShares = <A, E>(statement: Effect.Effect<A, E>, callers: ReadonlyArray
           root: false,
           sampled: parent.sampled
         })
+        const attributes = Context.get(caller.context, References.TracerSpanAnnotations)
+        for (const [key, value] of Object.entries(attributes)) share.attribute(key, value)
         share.attribute(waited, Number(sentAt - startTime) / 1e9)
         return share
       })
