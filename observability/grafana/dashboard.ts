@@ -42,14 +42,14 @@ const failedLink = [
 ]
 
 const stacked = { fillOpacity: 60, stacking: { mode: "normal", group: "A" } }
-const patience = `max(job:rtmanager_cleanup_patience_seconds:max{job=~"$service"})`
-const sinceSuccess = `time() - max(last_over_time(${series("lastSuccess")}[1w]))`
-const removingSince = `max(job:rtmanager_cleanup_removing_since_seconds:min{job=~"$service"})`
-const stalledFor = `(time() - (max(last_over_time(${series("lastSuccess")}[1w])) > ${removingSince} or ${removingSince}))`
-const oldestDue = `max(${series("oldestDueAge", 'state="due"')})`
+const patience = `job_engine:rtmanager_cleanup_patience_seconds:max{job=~"$service"}`
+const lastSuccess = `max by (job, rtmanager_engine_name) (last_over_time(${series("lastSuccess")}[1w]))`
+const removingSince = `job_engine:rtmanager_cleanup_removing_since_seconds:min{job=~"$service"}`
+const stalledFor = `(time() - (${lastSuccess} > ${removingSince} or ${removingSince}))`
+const oldestDue = `max by (job, rtmanager_engine_name) (${series("oldestDueAge", 'state="due"')})`
 const game = variable("game:sqlstring")
 
-/** An age, and its share of what an alert tolerates. */
+/** The age of the engine where it is largest, and the largest share of what an alert tolerates. */
 const tolerated = (
   panel: Pick<Parameters<typeof stat>[0], "title" | "description" | "noValue">,
   age: string,
@@ -59,8 +59,8 @@ const tolerated = (
     ...panel,
     unit: "s",
     queries: [
-      { expr: age, legend: "age" },
-      { expr: `${judged} / ${patience}`, legend: "of what is tolerated" }
+      { expr: `max(${age})`, legend: "age" },
+      { expr: `max(${judged} / ${patience})`, legend: "of what is tolerated" }
     ],
     thresholds: [
       [null, "green"],
@@ -145,7 +145,7 @@ const sections: ReadonlyArray<Section> = [
             "Time since one of the service's passes that remove last came to its end, single games that failed or not, and its share of three intervals. At 100 % CleanupStalled fires.",
           noValue: "No pass has succeeded within a week"
         },
-        sinceSuccess,
+        `time() - ${lastSuccess}`,
         stalledFor
       ),
       tolerated(

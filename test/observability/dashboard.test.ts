@@ -130,10 +130,10 @@ describe("the dashboard", () => {
   })
 
   it("turns red where the alert fires, and names no alert that there is not", () => {
-    const patience = "job:rtmanager_cleanup_patience_seconds:max"
-    const judged = alerts.filter(({ expr }) => expr.includes(`> on (job) ${patience}`)).map(({ alert }) => alert)
+    const patience = "job_engine:rtmanager_cleanup_patience_seconds:max"
+    const judged = alerts.filter(({ expr }) => expr.includes(`> ${patience}`)).map(({ alert }) => alert)
     assert.sameMembers(judged, ["CleanupStalled", "CleanupBacklogAgeing"])
-    const relative = panels.filter(({ targets }) => targets.some(({ expr = "" }) => expr.includes(`/ max(${patience}`)))
+    const relative = panels.filter(({ targets }) => targets.some(({ expr = "" }) => expr.includes(`/ ${patience}`)))
     assert.deepStrictEqual(
       relative.map(({ description = "", thresholds }) => [
         judged.find((alert) => description.includes(alert)),

@@ -140,15 +140,15 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
   const failing = Effect.gen(function* () {
     for (const i of [1, 2, 3, 4, 5, 6, 7, 8]) yield* game(here, `running-${i}`, "running")
     yield* game(here, "mismatched", "exited", { label: "another" })
-    yield* here.store.put({
-      gameId: "stuck",
-      engine: defaultEngine,
+    const stopped = {
       status: "stopped",
       containerId: "c".repeat(64),
       imageRef: null,
-      backoff: { attempts: stuckAfter, nextAttemptAt: Date.now() + 86_400_000, lastError: "engine_error" },
       lastOpAt: micros(Date.now() - 40 * 86_400_000)
-    })
+    }
+    const backoff = { attempts: stuckAfter, nextAttemptAt: Date.now() + 86_400_000, lastError: "engine_error" }
+    yield* here.store.put({ ...stopped, gameId: "stuck", engine: defaultEngine, backoff })
+    yield* here.store.put({ ...stopped, gameId: "elsewhere", engine: "nobodys", backoff: null })
   })
 
   const seen = [
@@ -165,7 +165,7 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
       after: ofEngine.back
     }),
     yield* lives(stack, ["CleanupPassRefused"], { begin: accept("another/engine"), end: accept(known?.id ?? "") }),
-    yield* lives(stack, ["CleanupFailures", "CleanupSeriousError", "CleanupGamesStuck"], {
+    yield* lives(stack, ["CleanupFailures", "CleanupSeriousError", "CleanupGamesStuck", "CleanupEngineUnknown"], {
       begin: failing,
       end: forget(here)
     }),

@@ -45,7 +45,7 @@ const withOwn = (name: string, labels: Labels): readonly [string, Labels] => [
 ]
 
 const ofService = Object.values(instruments).flatMap((instrument) =>
-  namesOf(instrument).map((name) => withOwn(name, instrument.attributes))
+  namesOf(instrument).map((name) => withOwn(name, { ...instrument.attributes, rtmanager_engine_name: "any" }))
 )
 
 const Dimensions = Schema.optionalKey(Schema.Array(Schema.Struct({ name: Schema.String })))
@@ -127,7 +127,7 @@ const ofPrometheus: ReadonlyArray<readonly [string, Labels]> = [
   ],
   // The resource of whatever sends over OTLP.
   ["target_info", { job: "any", instance: "any", service_version: "any" }],
-  ...recorded.map(({ record }) => [record, { job: "any" }] as const)
+  ...recorded.map(({ record }) => [record, { job: "any", rtmanager_engine_name: "any" }] as const)
 ]
 
 /** Every metric that a rule or a panel may ask for. */
