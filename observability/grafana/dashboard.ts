@@ -1,5 +1,5 @@
 import { page, type Section } from "./page.ts"
-import { colour, graph, heatmap, override, rows, stat, steps, table } from "./panels.ts"
+import { colour, graph, heatmap, merged, override, rows, stat, steps, table } from "./panels.ts"
 import {
   audit,
   errors,
@@ -10,10 +10,12 @@ import {
   jaeger,
   latency,
   lost,
+  ofEngine,
   prometheus,
   quantile,
   search,
   series,
+  seriesOfAll,
   variable
 } from "./queries.ts"
 
@@ -33,6 +35,14 @@ const gameLink = {
     }
   ]
 }
+const engineLink = {
+  links: [
+    {
+      title: "Only this engine",
+      url: `/d/rtmanager-cleanup?var-engine=${variable("__value.raw")}&${variable("service:queryparam")}&${variable("audit:queryparam")}&${variable("__url_time_range")}`
+    }
+  ]
+}
 const failedLink = [
   {
     title: "Failed games in Jaeger",
@@ -42,9 +52,9 @@ const failedLink = [
 ]
 
 const stacked = { fillOpacity: 60, stacking: { mode: "normal", group: "A" } }
-const patience = `job_engine:rtmanager_cleanup_patience_seconds:max{job=~"$service"}`
+const patience = `job_engine:rtmanager_cleanup_patience_seconds:max{${ofEngine}}`
 const lastSuccess = `max by (job, rtmanager_engine_name) (last_over_time(${series("lastSuccess")}[1w]))`
-const removingSince = `job_engine:rtmanager_cleanup_removing_since_seconds:min{job=~"$service"}`
+const removingSince = `job_engine:rtmanager_cleanup_removing_since_seconds:min{${ofEngine}}`
 const stalledFor = `(time() - (${lastSuccess} > ${removingSince} or ${removingSince}))`
 const oldestDue = `max by (job, rtmanager_engine_name) (${series("oldestDueAge", 'state="due"')})`
 const game = variable("game:sqlstring")
@@ -185,6 +195,60 @@ const sections: ReadonlyArray<Section> = [
     ]
   ],
   [
+    "All engines",
+    true,
+    [
+      merged(
+        {
+          title: "Engine by engine",
+          description:
+            "Each engine with its service's mode, what stops its passes, and its own backlog. Nothing should stop a pass, and no age should be longer than three intervals.",
+          width: 18,
+          overrides: [
+            override("engine", engineLink),
+            override("last success", { unit: "s" }),
+            override("due", { unit: "none" }),
+            override("oldest due", { unit: "s" }),
+            override("stopped by", {
+              "custom.cellOptions": { type: "color-text" },
+              mappings: [{ type: "value", options: { nothing: { color: "text" } } }],
+              color: { mode: "fixed", fixedColor: "red" }
+            })
+          ]
+        },
+        { rtmanager_engine_name: "engine", reason: "stopped by" },
+        [
+          { expr: `max by (rtmanager_engine_name, mode) (${seriesOfAll("mode")}) == 1` },
+          {
+            expr: `max by (rtmanager_engine_name, reason) (${seriesOfAll("blocked")}) == 1 or on (rtmanager_engine_name) label_replace(0 * max by (rtmanager_engine_name) (${seriesOfAll("blocked")}), "reason", "nothing", "", "")`
+          },
+          {
+            expr: `time() - max by (rtmanager_engine_name) (last_over_time(${seriesOfAll("lastSuccess")}[1w]))`,
+            column: "last success"
+          },
+          { expr: `max by (rtmanager_engine_name) (${seriesOfAll("backlog", 'state="due"')})`, column: "due" },
+          {
+            expr: `max by (rtmanager_engine_name) (${seriesOfAll("oldestDueAge", 'state="due"')})`,
+            column: "oldest due"
+          }
+        ]
+      ),
+      stat({
+        title: "Records on unknown engines",
+        description:
+          "Stopped records on engines that no service has ever cleaned, which every service counts. 0 is good; with more CleanupEngineUnknown fires.",
+        width: 6,
+        height: 9,
+        queries: [{ expr: `max(${seriesOfAll("unusableRows", 'reason="engine_unknown"')})` }],
+        noValue: "Nothing is heard of the backlog",
+        thresholds: [
+          [null, "green"],
+          [1, "red"]
+        ]
+      })
+    ]
+  ],
+  [
     "What goes next",
     true,
     [
@@ -192,14 +256,25 @@ const sections: ReadonlyArray<Section> = [
         title: "Backlog",
         description:
           "Stopped games past their retention, by state. Each pass should bring those that are due down to those that are held; the stuck ones need a person.",
-        queries: [{ expr: `max by (state) (${series("backlog")})`, legend: "{{state}}" }],
+        queries: [
+          {
+            expr: `sum by (state) (max by (job, rtmanager_engine_name, state) (${series("backlog")}))`,
+            legend: "{{state}}"
+          }
+        ],
         overrides: [colour("stuck", "red"), colour("due", "blue"), colour("held", "purple")]
       }),
       graph({
         title: "Unusable rows",
         description:
           "Stopped records that cannot be used, by reason. None is good; they are kept, and whatever writes runtime_records needs a look.",
-        queries: [{ expr: `max by (reason) (${series("unusableRows")})`, legend: "{{reason}}" }]
+        queries: [
+          {
+            expr: `sum by (reason) (max by (job, rtmanager_engine_name, reason) (${series("unusableRows", 'reason!="engine_unknown"')}))`,
+            legend: "{{reason}}"
+          },
+          { expr: `max by (reason) (${series("unusableRows", 'reason="engine_unknown"')})`, legend: "{{reason}}" }
+        ]
       }),
       rows(
         {
@@ -213,7 +288,7 @@ const sections: ReadonlyArray<Section> = [
             override("next_attempt_at", { unit: "dateTimeFromNow" })
           ]
         },
-        `select r.game_id, r.last_op_at as stopped_at, l.expires_at as held_until, b.next_attempt_at, b.attempts,
+        `select r.game_id, coalesce(r.engine, 'default') as engine, r.last_op_at as stopped_at, l.expires_at as held_until, b.next_attempt_at, b.attempts,
            r.current_container_id as container_id
          from rtmanager.runtime_records as r left join rtmanager.game_leases as l
            on l.game_id = r.game_id and l.expires_at > now() left join rtmanager.cleanup_backoff as b on b.game_id = r.game_id
@@ -348,7 +423,7 @@ const sections: ReadonlyArray<Section> = [
           width: 8
         },
         jaeger,
-        failedGames
+        [failedGames]
       )
     ]
   ],
@@ -630,7 +705,7 @@ const annotation = (name: string, iconColor: string, expr: string, titleFormat: 
   expr,
   step: "60s",
   titleFormat,
-  textFormat: "{{job}}"
+  textFormat: "{{job}} {{rtmanager_engine_name}}"
 })
 
 const newly = (expr: string) => `(${expr}) unless (${expr.replaceAll("}", "} offset 2m")})`
@@ -679,7 +754,14 @@ export const dashboard = {
         'label_values(traces_span_metrics_calls_total{job=~"$service"}, service_name)',
         { hide: 2 }
       ),
-      labelValues("instance", "Process", 'label_values(rtmanager_cleanup_in_flight{job=~"$service"}, instance)', all),
+      labelValues(
+        "engine",
+        "Engine",
+        'label_values(rtmanager_cleanup_interval_seconds{job=~"$service"}, rtmanager_engine_name)',
+        // Only series that have one.
+        { ...all, allValue: ".+" }
+      ),
+      labelValues("instance", "Process", `label_values(rtmanager_cleanup_in_flight{${ofEngine}}, instance)`, all),
       {
         type: "textbox",
         name: "game",

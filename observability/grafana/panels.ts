@@ -125,7 +125,8 @@ interface Table extends Common {
 export const table = (
   { overrides = [], unit = "string", ...panel }: Table,
   datasource: Fields,
-  target: Fields
+  targets: ReadonlyArray<Fields>,
+  transformations?: ReadonlyArray<Json>
 ): Panel => ({
   width: 24,
   height: 9,
@@ -135,10 +136,40 @@ export const table = (
     datasource,
     // What stands in an empty cell.
     fieldConfig: { defaults: { unit, noValue: "–" }, overrides },
-    targets: [{ refId: "A", datasource, ...target }]
+    targets: targets.map((target, index) => ({ refId: refId(index), datasource, ...target })),
+    ...(transformations !== undefined && { transformations })
   }
 })
 
+/**
+ * A table of what queries say of the same labels. A query's values are the column of that name; a query without one only
+ * brings its labels.
+ */
+export const merged = (
+  panel: Table,
+  labels: Readonly<Record<string, string>>,
+  queries: ReadonlyArray<{ readonly expr: string; readonly column?: string }>
+) => {
+  const values = queries.map(({ column }, index) => ({ field: `Value #${refId(index)}`, column }))
+  const hidden = values.flatMap(({ column, field }) => (column === undefined ? [field] : []))
+  const named = values.flatMap(({ column, field }) => (column === undefined ? [] : [[field, column] as const]))
+  return table(
+    panel,
+    prometheus,
+    queries.map(({ expr }) => ({ expr, format: "table", instant: true })),
+    [
+      { id: "merge", options: {} },
+      {
+        id: "organize",
+        options: {
+          excludeByName: { Time: true, ...Object.fromEntries(hidden.map((field) => [field, true])) },
+          renameByName: { ...labels, ...Object.fromEntries(named) }
+        }
+      }
+    ]
+  )
+}
+
 /** A table of the service's own database, of all games or of the one in the field Game. */
 export const rows = (panel: Table, select: string) =>
-  table(panel, audit, { format: "table", rawQuery: true, rawSql: select.replaceAll(/\s+/g, " ").trim() })
+  table(panel, audit, [{ format: "table", rawQuery: true, rawSql: select.replaceAll(/\s+/g, " ").trim() }])

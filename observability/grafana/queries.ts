@@ -15,19 +15,35 @@ export const audit = { type: "grafana-postgresql-datasource", uid: variable("aud
 const suffixes: Readonly<Record<string, string>> = { s: "_seconds", By: "_bytes", 1: "_ratio" }
 
 const all = { ...instruments, ...sdkInstruments }
+const ofService = `job=~"$service"`
+/** Of the engines that are chosen. */
+export const ofEngine = `${ofService}, rtmanager_engine_name=~"$engine"`
 const ofProcess = new Set<string>(["inFlight", "memoryUsage", "eventLoopUtilization", ...Object.keys(sdkInstruments)])
 
-/** The series of an instrument, under the name that Prometheus gives to what it gets over OTLP. */
-export const series = (key: keyof typeof all, matchers = "", part: "" | "_bucket" | "_count" = "") => {
+const selector = (key: keyof typeof all, part: string, matchers: ReadonlyArray<string>) => {
   const { name, type, unit } = all[key]
   const base = `${name.replaceAll(".", "_")}${suffixes[unit] ?? ""}${type === "counter" ? "_total" : ""}${part}`
-  const perProcess = ofProcess.has(key) ? `, instance=~"$instance"` : ""
-  return `${base}{job=~"$service"${perProcess}${matchers === "" ? "" : `, ${matchers}`}}`
+  return `${base}{${matchers.filter((matcher) => matcher !== "").join(", ")}}`
 }
+
+/**
+ * The series of an instrument, under the name that Prometheus gives to what it gets over OTLP. What the SDK counts belongs to
+ * a process, and has no engine.
+ */
+export const series = (key: keyof typeof all, matchers = "", part: "" | "_bucket" | "_count" = "") =>
+  selector(key, part, [
+    key in sdkInstruments ? ofService : ofEngine,
+    ofProcess.has(key) ? `instance=~"$instance"` : "",
+    matchers
+  ])
+
+/** The same of all engines, whichever are chosen. Versions that knew no engines sent series without one. */
+export const seriesOfAll = (key: keyof typeof instruments, matchers = "") =>
+  selector(key, "", [ofService, 'rtmanager_engine_name!=""', matchers])
 
 /** Of spans that call somebody: the engine's have no database system. */
 const calls = (metric: string, system: "" | "postgresql", more = "") =>
-  `traces_span_metrics_${metric}{job=~"$service", span_kind="SPAN_KIND_CLIENT", db_system_name="${system}"${more}}`
+  `traces_span_metrics_${metric}{${ofEngine}, span_kind="SPAN_KIND_CLIENT", db_system_name="${system}"${more}}`
 
 /** What the processes' queues have given up in the hour before, by reason; `none` if nothing. */
 export const lost = (processed: "spansProcessed" | "logsProcessed", what: string): Query => ({

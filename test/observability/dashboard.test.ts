@@ -9,7 +9,7 @@ import { panels as all, dashboard, groups } from "../support/dashboard.ts"
 import { named, readYaml } from "../support/deployment.ts"
 import { describeWith } from "../support/needs.ts"
 import { temporaryFolder } from "../support/postgres.ts"
-import { alerts, allInstruments, assertKnown, namesOf, spanNames } from "../support/prometheus.ts"
+import { alerts, allInstruments, assertKnown, namesOf, recorded, spanNames } from "../support/prometheus.ts"
 import { groupingsIn, metricsIn } from "../support/promql.ts"
 import * as Promtool from "../support/promtool.ts"
 
@@ -103,6 +103,28 @@ describe("the dashboard", () => {
     }
     const services = panels.flatMap(({ targets }) => targets.flatMap(({ service = [] }) => service))
     assert.deepStrictEqual([...new Set(services)], [`\${${"service_name"}}`])
+  })
+
+  it("shows the engines that are chosen, and all of them where it compares them", () => {
+    const ofEngines = new Set([
+      ...Object.values(instruments).flatMap(namesOf),
+      ...recorded.map(({ record }) => record),
+      "traces_span_metrics_calls_total",
+      "traces_span_metrics_duration_seconds_bucket"
+    ])
+    const whole = asked.filter(({ expr }) =>
+      metricsIn(expr).some(
+        ({ labels, metric }) => ofEngines.has(metric) && !labels.some(({ values }) => values.includes("$engine"))
+      )
+    )
+    assert.deepStrictEqual(
+      [...new Set(whole.map(({ title }) => title))],
+      ["Engine by engine", "Records on unknown engines"]
+    )
+    assert.include(
+      dashboard.templating.list.map(({ name }) => name),
+      "engine"
+    )
   })
 
   it.each(dashboard.annotations.list)("marks $name by what there is", ({ expr }) => assertKnown(expr))

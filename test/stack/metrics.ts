@@ -12,7 +12,11 @@ const expressions = panels.flatMap(({ targets }) => targets.flatMap(({ expr }) =
 
 /** As Grafana would ask it of a service, or of all. */
 export const filled = (expr: string, { service = ".*", rateInterval = "10m" } = {}) =>
-  expr.replaceAll("$service", service).replaceAll("$instance", ".*").replaceAll("$__rate_interval", rateInterval)
+  expr
+    .replaceAll("$service", service)
+    .replaceAll("$engine", ".+")
+    .replaceAll("$instance", ".*")
+    .replaceAll("$__rate_interval", rateInterval)
 
 /** A panel's first expression, asked of one service over a minute. */
 export const askedBy = (title: string, service: string) =>
