@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerResponse } from "effect/http"
 import { Heartbeat } from "../cleanup/pass/Heartbeat.ts"
+import type { EngineName } from "../domain/EngineName.ts"
 import { Readiness } from "./Readiness.ts"
 
 /** 200 as long as the loop makes progress or sleeps on time, whatever the state of database and engine. */
@@ -13,8 +14,13 @@ const healthz = HttpRouter.add(
   })
 )
 
+interface Options {
+  readonly engineName: EngineName
+  readonly mode: string
+}
+
 /** 200 if a pass could work now, else 503 with the reasons, from the last background probes. */
-const readyz = (mode: string) =>
+const readyz = ({ engineName, mode }: Options) =>
   HttpRouter.add(
     "GET",
     "/readyz",
@@ -22,14 +28,14 @@ const readyz = (mode: string) =>
       const reasons = yield* (yield* Readiness).reasons
       const ready = Object.values(reasons).every((reason) => reason === undefined)
       return HttpServerResponse.jsonUnsafe(
-        { status: ready ? "ready" : "not ready", mode, reasons },
+        { status: ready ? "ready" : "not ready", engineName, mode, reasons },
         { status: ready ? 200 : 503 }
       )
     })
   )
 
 /** `/healthz` and `/readyz`, without a log line or a span for each request. */
-export const layer = (options: { readonly mode: string }) =>
-  HttpRouter.serve(Layer.merge(healthz, readyz(options.mode)), { disableLogger: true, disableListenLog: true }).pipe(
+export const layer = (options: Options) =>
+  HttpRouter.serve(Layer.merge(healthz, readyz(options)), { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(["/healthz", "/readyz"]))
   )

@@ -8,7 +8,12 @@ import { type Process, start } from "../support/service.ts"
 
 interface Health {
   readonly status: number
-  readonly body: { readonly status: string; readonly mode: string; readonly reasons: Record<string, string> }
+  readonly body: {
+    readonly status: string
+    readonly engineName: string
+    readonly mode: string
+    readonly reasons: Record<string, string>
+  }
 }
 
 const get = (service: Process, path: string) =>
@@ -122,12 +127,16 @@ describeEngine("serve", () => {
       })
     )
 
-    it.effect("makes no pass while paused, and says so where readiness is asked", () =>
+    it.effect("makes no pass while paused, and says so, and for which engine, where readiness is asked", () =>
       Effect.gen(function* () {
         const here = yield* world()
-        yield* game(here, "expired", "exited")
-        const service = yield* start(["serve"], { ...here.env, RTMANAGER_CLEANUP_MODE: "paused" })
-        assert.strictEqual((yield* becomes(service, "/readyz", 200)).body.mode, "paused")
+        yield* game(here, "expired", "exited", { engine: "host-17" })
+        const service = yield* start(["serve"], {
+          ...here.env,
+          RTMANAGER_CLEANUP_MODE: "paused",
+          RTMANAGER_ENGINE_NAME: "host-17"
+        })
+        assert.include((yield* becomes(service, "/readyz", 200)).body, { mode: "paused", engineName: "host-17" })
         yield* service.event("cleanup.pass.refused")
         assert.strictEqual((yield* here.engine.left).length, 1)
         assert.deepStrictEqual(yield* dump(here, "operation_log"), [])
