@@ -4,7 +4,7 @@ import { acceptedForms } from "../../src/config/variables.ts"
 import { read, readYaml } from "../support/deployment.ts"
 import { describeWith } from "../support/needs.ts"
 import { alerts, assertKnown, recorded } from "../support/prometheus.ts"
-import { metricsIn } from "../support/promql.ts"
+import { groupingsIn, metricsIn } from "../support/promql.ts"
 import * as Promtool from "../support/promtool.ts"
 
 const Cases = Schema.Struct({
@@ -38,6 +38,14 @@ describe("the alerts", () => {
       assert.strictEqual(annotations.runbook_url, `docs/runbooks.md#${alert.toLowerCase()}`)
       assert.isNotEmpty(annotations.description)
       assert.include(["critical", "warning"], labels["severity"])
+    }
+  )
+
+  it.each(alerts.filter(({ alert }) => alert.startsWith("Cleanup") && alert !== "CleanupEngineUnknown"))(
+    "$alert is about one engine, and names it",
+    ({ annotations, expr }) => {
+      assert.include(groupingsIn(expr), "rtmanager_engine_name")
+      assert.include(annotations.summary, "on engine {{ $labels.rtmanager_engine_name }}")
     }
   )
 
