@@ -1,6 +1,5 @@
 import { Duration, Effect } from "effect"
 import { stuckAfter } from "../../src/domain/Backoff.ts"
-import { defaultEngine } from "../../src/domain/EngineName.ts"
 import { world } from "../support/e2e.ts"
 import { micros } from "../support/records.ts"
 import { start } from "../support/service.ts"
@@ -10,6 +9,7 @@ import type { Stack } from "./Stack.ts"
 
 /** Told apart from the others of the run. */
 const service = "rtmanager.paused"
+const engine = "host-17"
 
 /** What the service says of the backlog is what was put there, in a service that makes no pass. */
 export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, env: Readonly<Record<string, string>>) {
@@ -19,7 +19,7 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
   const put = (gameId: string, daysAgo: number, backoff: { readonly attempts: number; readonly at: number } | null) =>
     here.store.put({
       gameId,
-      engine: defaultEngine,
+      engine,
       status: "stopped",
       containerId: "c".repeat(64),
       imageRef: null,
@@ -37,6 +37,7 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
     ...here.env,
     ...env,
     OTEL_SERVICE_NAME: service,
+    RTMANAGER_ENGINE_NAME: engine,
     RTMANAGER_CLEANUP_MODE: "paused"
   })
   const states = eventually(
@@ -56,7 +57,7 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
   yield* eventually("the mode", metrics.query(askedBy("Mode", service)), (samples) =>
     samples.some(({ labels }) => labels["mode"] === "paused")
   )
-  const held = metrics.query(firing("CleanupGameHeld", `job="${service}"`))
+  const held = metrics.query(firing("CleanupGameHeld", `job="${service}", rtmanager_engine_name="${engine}"`))
   yield* eventually("CleanupGameHeld to fire", held, (samples) => samples.length > 0)
   yield* here.store.expireLeases
   // The backlog is counted once a minute, and that is longer than the patience of a service that is meant to remove.
@@ -66,6 +67,6 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
   yield* running.signal("SIGTERM")
   yield* running.ended
   return [
-    `in a paused service the gauges are what was put there: ${JSON.stringify(counted)}; it is not stalled, and CleanupGameHeld fired and ended`
+    `in a paused service the gauges are what was put there: ${JSON.stringify(counted)}; it is not stalled, and CleanupGameHeld fired for its engine ${engine} and ended`
   ]
 })
