@@ -6,7 +6,7 @@ import { AcceptedEngine } from "../domain/EngineId.ts"
 import { momentOf } from "../domain/Expiry.ts"
 import { ListedEngine } from "../domain/ListedEngine.ts"
 import { PassRefused } from "../domain/PassRefused.ts"
-import { printable } from "../domain/printable.ts"
+import { printable, printableEnds } from "../domain/printable.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
@@ -62,9 +62,12 @@ const toListJson = Schema.encodeSync(Schema.fromJsonString(Schema.Array(ListedEn
 
 const time = (at: Date | null) => at?.toISOString().replace(/\.\d+/, "") ?? null
 
+/** Two identities often differ in their ends alone, the storage driver and the data root, and no real one is short. */
+const identity = printableEnds(256)
+
 const row = (engine: ListedEngine) => ({
   name: printable(engine.name),
-  identity: engine.engineId === null ? "unknown: no service has cleaned it" : printable(engine.engineId),
+  identity: engine.engineId === null ? "unknown: no service has cleaned it" : identity(engine.engineId),
   brake: engine.braked ? "on" : null,
   accepted: time(engine.acceptedAt),
   last_pass: time(engine.lastPassAt),

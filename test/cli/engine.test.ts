@@ -27,7 +27,11 @@ describeEngine("engine accept", () => {
           assert.strictEqual((yield* command(["plan"], other)).code, 4)
           assert.deepStrictEqual(yield* tables, before)
 
-          assert.strictEqual((yield* command(["engine", "accept"], other)).code, 0)
+          const acceptance = yield* command(["engine", "accept"], other)
+          assert.strictEqual(acceptance.code, 0)
+          const [, identity = ""] = /^accepted engine (\S+) as default/.exec(acceptance.stdout) ?? []
+          assert.match(identity, /:\/./)
+          assert.include((yield* command(["engine", "list"], other)).stdout, ` ${identity} `)
           const accepted = yield* command(["run", "--json"], other)
           assert.strictEqual(accepted.code, 0)
           assert.include(JSON.parse(accepted.stdout).outcomes, { already_absent: 1 })
