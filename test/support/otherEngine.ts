@@ -2,7 +2,9 @@ import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { request } from "node:http"
 import { join } from "node:path"
-import { Effect, type Scope } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
+import { connect } from "../../src/adapters/docker/Requests.ts"
+import { make, type TestEngine } from "./docker.ts"
 import { eventually } from "./eventually.ts"
 import { describeWith, skip } from "./needs.ts"
 import { temporaryFolder } from "./postgres.ts"
@@ -50,3 +52,11 @@ export const startEngine: Effect.Effect<{ readonly socketPath: string }, never, 
   yield* eventually(answers(socketPath), (isThere) => isThere)
   return { socketPath }
 })
+
+/** A second engine beside that of `TestEngine`, and the means to make containers on it. */
+export class OtherEngine extends Context.Service<OtherEngine, TestEngine["Service"]>()("rtmanager/test/OtherEngine") {
+  static readonly layer = Layer.effect(
+    OtherEngine,
+    Effect.flatMap(startEngine, (host) => Effect.promise(() => make({ docker: connect(host), host })))
+  )
+}
