@@ -1,4 +1,5 @@
 import { Duration, Effect, Redacted, type Scope } from "effect"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
 import * as EngineProxy from "../support/EngineProxy.ts"
 import * as E2e from "../support/e2e.ts"
 import { eventually } from "../support/eventually.ts"
@@ -6,7 +7,7 @@ import type { Gate } from "../support/Gate.ts"
 import { makePostgresProxy } from "../support/PostgresProxy.ts"
 import { PostgresServer, temporaryFolder } from "../support/postgres.ts"
 import { type Process, start } from "../support/service.ts"
-import { fixtures, type Game, type KindName, put, recordRows } from "./games.ts"
+import { fixtures, type Game, isOfWorld, type KindName, put, recordRows } from "./games.ts"
 
 /** Variables on top of a world's own. */
 export type Env = Readonly<Record<string, string>>
@@ -14,7 +15,7 @@ export type Env = Readonly<Record<string, string>>
 /** As short as a busy machine allows, for whoever has to wait for them: the lease is the shortest for this timeout. */
 export const short: Env = { RTMANAGER_ENGINE_TIMEOUT: "2s", RTMANAGER_GAME_LEASE_TTL: "14s" }
 
-/** One schema and its games' containers, with all that is known of them, for any number of processes one after another. */
+/** One engine's records in a schema and its games' containers, with all that is known of them, for any number of processes one after another. */
 export interface World {
   readonly parts: E2e.World
   readonly games: Map<string, Game>
@@ -47,8 +48,16 @@ export interface Replica {
   readonly quiet: Effect.Effect<void>
 }
 
-export const makeWorld = Effect.fnUntraced(function* (names: ReadonlyArray<KindName> = fixtures) {
-  const parts = yield* E2e.world()
+export const makeWorld = (names: ReadonlyArray<KindName> = fixtures) =>
+  Effect.flatMap(E2e.world(), (parts) => worldOf(parts, names))
+
+/** Two over one schema, each of the service with its own name and of its own engine. */
+export const makeTwoWorlds = Effect.fnUntraced(function* (names: ReadonlyArray<KindName> = fixtures) {
+  const [first, second] = yield* E2e.twoWorlds("host-1", "host-2")
+  return [yield* worldOf(first, names), yield* worldOf(second, names)] as const
+})
+
+const worldOf = Effect.fnUntraced(function* (parts: E2e.World, names: ReadonlyArray<KindName>) {
   const world: World = {
     parts,
     games: new Map(),
@@ -73,9 +82,12 @@ export const makeWorld = Effect.fnUntraced(function* (names: ReadonlyArray<KindN
 
 /** Puts one game of each kind that is named. */
 export const add = Effect.fnUntraced(function* (world: World, names: ReadonlyArray<KindName>) {
+  const { engineName } = world.parts
+  // No two engines of a schema have a game of the same name.
+  const prefix = engineName === defaultEngine ? "" : `${engineName}-`
   const made = yield* Effect.forEach(
     names,
-    (name, index) => put(world.parts, name, `${name}-${world.games.size + index}`, world.unaged),
+    (name, index) => put(world.parts, name, `${prefix}${name}-${world.games.size + index}`, world.unaged),
     { concurrency: 4 }
   )
   const rows = new Map((yield* recordRows(world.parts)).map((row) => [row.gameId, row]))
@@ -119,17 +131,20 @@ export const startReplica = (
     }
   })
 
-/** No test waits where the time itself is not its subject: all leases, or one process's, have run out. */
-export const expireLeases = ({ parts: { sql } }: World, owner?: string) =>
+/** No test waits where the time itself is not its subject: all leases of this engine's games, or one process's, have run out. */
+export const expireLeases = ({ parts }: World, owner?: string) =>
   Effect.orDie(
-    Effect.asVoid(sql`
-      update game_leases set expires_at = clock_timestamp()
-      where ${owner === undefined ? sql`true` : sql`owner = ${owner}::uuid`}`)
+    Effect.asVoid(parts.sql`
+      update game_leases as t set expires_at = clock_timestamp()
+      where ${owner === undefined ? isOfWorld(parts) : parts.sql`owner = ${owner}::uuid`}`)
   )
 
 /** As if a day had passed: leases have run out, and games that failed may be tried again. */
 export const passTime = (world: World) =>
-  Effect.andThen(expireLeases(world), Effect.orDie(world.parts.sql`delete from cleanup_backoff`))
+  Effect.andThen(
+    expireLeases(world),
+    Effect.orDie(world.parts.sql`delete from cleanup_backoff as t where ${isOfWorld(world.parts)}`)
+  )
 
 /** What the dead have sent arrives now at the latest. */
 export const deliverLate = Effect.fnUntraced(function* (world: World, lates: ReadonlyArray<Late> = [...world.late]) {

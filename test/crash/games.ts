@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto"
 import { Clock, Duration, Effect } from "effect"
-import { defaultEngine } from "../../src/domain/EngineName.ts"
 import type { CreatableState } from "../support/docker.ts"
 import type { World as Parts } from "../support/e2e.ts"
 import { micros } from "../support/records.ts"
@@ -57,10 +56,16 @@ export interface Game {
   readonly fixed: string
 }
 
+/** Whether a row of any table, as `t`, is about a game on this world's engine. What no record names is in every world. */
+export const isOfWorld = ({ engineName, sql }: Parts) => sql`${engineName} = coalesce((
+    select coalesce(named.engine, 'default') from runtime_records as named where named.game_id = t.game_id
+  ), ${engineName})`
+
 /** A record as text, and without the columns that a commit changes. */
-export const recordRows = ({ sql }: Parts) => sql<{ gameId: string; status: string; row: string; fixed: string }>`
+export const recordRows = (parts: Parts) => parts.sql<{ gameId: string; status: string; row: string; fixed: string }>`
   select game_id as "gameId", status, t::text as row,
-    (to_jsonb(t) - '{status,removed_at,last_op_at}'::text[])::text as fixed from runtime_records t`
+    (to_jsonb(t) - '{status,removed_at,last_op_at}'::text[])::text as fixed from runtime_records t
+  where ${isOfWorld(parts)}`
 
 /** Puts one game of a kind on the engine and into the database. */
 export const put = Effect.fnUntraced(function* (parts: Parts, name: KindName, gameId: string, unaged: Set<string>) {
@@ -72,7 +77,7 @@ export const put = Effect.fnUntraced(function* (parts: Parts, name: KindName, ga
   const age = Duration.toMillis(Duration.days(kind.daysAgo ?? 40))
   yield* parts.store.put({
     gameId,
-    engine: defaultEngine,
+    engine: parts.engineName,
     status: kind.status ?? "stopped",
     containerId: recorded === undefined ? (id ?? null) : other[recorded],
     imageRef: "games/chess:1",

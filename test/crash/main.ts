@@ -1,29 +1,34 @@
 import { randomInt } from "node:crypto"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Array as Arr, Console, Effect, Layer, Option, Random, Schema } from "effect"
+import { Array as Arr, Console, Effect, Layer, Option, Random, Schema, type Scope } from "effect"
 import { Command, Flag } from "effect/cli"
-import { layer as layerEngine } from "../support/docker.ts"
-import { layerServer } from "../support/postgres.ts"
+import { layer as layerEngine, type TestEngine } from "../support/docker.ts"
+import { OtherEngine } from "../support/otherEngine.ts"
+import { layerServer, type PostgresServer } from "../support/postgres.ts"
 import { backendRound } from "./backends.ts"
 import { engineRound } from "./engineFaults.ts"
 import { failpoints, nameOf } from "./failpoints.ts"
-import { type KindName, stillFixtures } from "./games.ts"
+import { stillFixtures } from "./games.ts"
 import * as OwnEngine from "./OwnEngine.ts"
 import { raceRound } from "./races.ts"
 import { recover } from "./recover.ts"
-import { failpointRound, type Round, randomRound } from "./rounds.ts"
-import { makeWorld, type World } from "./World.ts"
+import { besideName, enginesRound, failpointRound, type Round, randomRound } from "./rounds.ts"
+import { makeTwoWorlds, makeWorld, type World } from "./World.ts"
+
+type Needs = PostgresServer | TestEngine | Scope.Scope
 
 /** Rounds of one sort, until what they show has happened often enough. */
-interface Part<R> {
+interface Part<W, R> {
   readonly title: string
   /** Together as often as is wanted, and each at least once where that can be. */
   readonly shows: ReadonlyArray<string>
   readonly wanted: number
-  /** What each of its worlds has that must survive. */
-  readonly fixtures?: ReadonlyArray<KindName>
-  readonly round: (world: World, index: number) => Effect.Effect<Round, unknown, R>
+  /** Makes the next world, with what must survive in it. */
+  readonly make: Effect.Effect<W, unknown, R | Needs>
+  readonly round: (world: W, index: number) => Effect.Effect<Round, unknown, R | Needs>
+  /** What is wrong in a world after its last round and a recovery. */
+  readonly recover: (world: W) => Effect.Effect<ReadonlyArray<string>, unknown, R | Needs>
 }
 
 /** Rounds in one world: its log and its games stay small enough to be looked through after each of them. */
@@ -53,7 +58,7 @@ class Figures {
   }
 }
 
-const runPart = <R>(seed: string, figures: Figures, { title, shows, wanted, fixtures, round }: Part<R>) =>
+const runPart = <W, R>(seed: string, figures: Figures, { title, shows, wanted, make, round, recover }: Part<W, R>) =>
   Effect.gen(function* () {
     if (wanted === 0) return
     const started = performance.now()
@@ -61,8 +66,8 @@ const runPart = <R>(seed: string, figures: Figures, { title, shows, wanted, fixt
       figures.count(shows) >= wanted || index >= 3 * wanted + 10 || figures.unsound >= mostUnsound
     const before = new Set(figures.happened.keys())
     let index = 0
-    const oneWorld = Effect.gen(function* () {
-      const world = yield* makeWorld(fixtures)
+    const roundsInOneWorld = Effect.gen(function* () {
+      const world = yield* make
       const stop = index + roundsPerWorld
       let sound = true
       const note = Effect.fnUntraced(function* (result: Round) {
@@ -78,7 +83,7 @@ const runPart = <R>(seed: string, figures: Figures, { title, shows, wanted, fixt
       if (sound) yield* note({ happened: {}, problems: yield* recover(world) })
     })
     while (!enough(index)) {
-      yield* Effect.scoped(oneWorld)
+      yield* Effect.scoped(roundsInOneWorld)
       yield* Console.error(`${title}: ${figures.count(shows)} of ${wanted}, ${figures.problems.length} violations`)
     }
     const minutes = (performance.now() - started) / 60_000
@@ -89,6 +94,9 @@ const runPart = <R>(seed: string, figures: Figures, { title, shows, wanted, fixt
     const never = wanted < shows.length ? [] : shows.filter((name) => figures.count([name]) === 0)
     if (never.length > 0) figures.problems.push(`${title}: never happened: ${never.join(", ")}`)
   })
+
+/** What most parts have their rounds in. */
+const oneWorld = { make: makeWorld(), recover: (world: World) => recover(world) }
 
 const times = (name: string, description: string) =>
   Flag.Int(name).pipe(Flag.withDescription(description), Flag.withDefault(0))
@@ -101,6 +109,10 @@ const crash = Command.make(
     races: times("races", "Starts of a container against its removal"),
     backendKills: times("backend-kills", "Sessions that the database server ends"),
     engineKills: times("engine-kills", "Engines of our own killed or frozen in the middle of removals, as root"),
+    engines: times(
+      "engines",
+      "Kills at failpoints by turns of two services, each with an engine, over one schema, as root"
+    ),
     seed: Flag.String("seed").pipe(Flag.withDescription("Replays the choices of a run"), Flag.optional)
   },
   Effect.fnUntraced(function* (wanted) {
@@ -109,24 +121,28 @@ const crash = Command.make(
     yield* Console.log(`seed ${seed}`)
     yield* Effect.gen(function* () {
       yield* runPart(seed, figures, {
+        ...oneWorld,
         title: "kills at failpoints",
         shows: failpoints.map(nameOf),
         wanted: wanted.kills,
         round: (world, index) => failpointRound(world, Arr.getUnsafe(failpoints, index % failpoints.length))
       })
       yield* runPart(seed, figures, {
+        ...oneWorld,
         title: "kills at random moments",
         shows: ["random moment"],
         wanted: wanted.random,
         round: randomRound
       })
       yield* runPart(seed, figures, {
+        ...oneWorld,
         title: "start against delete",
         shows: ["race: removed", "race: kept running"],
         wanted: wanted.races,
         round: (world) => raceRound(world, Math.min(racesPerRound, wanted.races))
       })
       yield* runPart(seed, figures, {
+        ...oneWorld,
         title: "database backends killed",
         shows: ["backend killed"],
         wanted: wanted.backendKills,
@@ -135,12 +151,31 @@ const crash = Command.make(
     }).pipe(Effect.provide(layerEngine))
     if (wanted.engineKills > 0) {
       yield* runPart(seed, figures, {
+        ...oneWorld,
         title: "engine killed or frozen",
         shows: ["engine killed", "engine frozen"],
         wanted: wanted.engineKills,
-        fixtures: stillFixtures,
+        make: makeWorld(stillFixtures),
         round: (world, index) => engineRound(world, index % 2 === 0 ? "SIGKILL" : "SIGSTOP")
       }).pipe(Effect.provide(OwnEngine.layer()))
+    }
+    if (wanted.engines > 0) {
+      yield* runPart(seed, figures, {
+        title: "kills beside another engine",
+        shows: failpoints.map(besideName),
+        wanted: wanted.engines,
+        make: makeTwoWorlds(),
+        round: ([one, other], index) =>
+          enginesRound(
+            index % 2 === 0 ? [one, other] : [other, one],
+            Arr.getUnsafe(failpoints, index % failpoints.length)
+          ),
+        recover: (worlds) =>
+          Effect.map(
+            Effect.forEach(worlds, (world) => recover(world)),
+            Arr.flatten
+          )
+      }).pipe(Effect.provide(Layer.merge(layerEngine, OtherEngine.layer)))
     }
     yield* Console.log(`violations: ${figures.problems.length}`)
     for (const problem of figures.problems) yield* Console.log(`  ${problem}`)

@@ -78,3 +78,35 @@ export const randomRound = Effect.fnUntraced(function* (world: World) {
     problems: problems.map((problem) => `killed after ${millis} ms: ${problem}`)
   } satisfies Round
 })
+
+/** A kill of one engine's service while another's works. */
+export const besideName = (failpoint: Failpoint): string => `${nameOf(failpoint)}, beside another engine`
+
+/**
+ * One engine's service is killed while the other engine's does all that it has to do. Both are as they must be, and neither
+ * has asked its engine about a game of the other's.
+ */
+export const enginesRound = Effect.fnUntraced(function* (
+  [dying, living]: readonly [World, World],
+  failpoint: Failpoint
+) {
+  yield* restock(living)
+  const both = Effect.all([failpointRound(dying, failpoint), recover(living)], { concurrency: 2 })
+  const [{ happened, problems }, said] = yield* both
+  const found = [
+    ...(yield* violations(dying, { recovered: false })),
+    ...(yield* violations(living, { recovered: true })),
+    ...asked(dying, living)
+  ]
+  return {
+    happened: { [besideName(failpoint)]: happened[nameOf(failpoint)] ?? 0 },
+    problems: [...problems, ...[...said, ...found].map((problem) => `killed ${besideName(failpoint)}: ${problem}`)]
+  } satisfies Round
+})
+
+/** What the services of each asked their engine about the other's games. */
+const asked = (...worlds: readonly [World, World]) =>
+  [worlds, worlds.toReversed()].flatMap(([one, other]) => {
+    const ids = [...(other?.games.values() ?? [])].flatMap(({ gameId, containerId = gameId }) => [gameId, containerId])
+    return (one?.requests ?? []).filter((request) => ids.some((id) => request.includes(id)))
+  })

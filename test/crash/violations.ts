@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { allowedRequest } from "../support/EngineProxy.ts"
-import { type Game, recordRows } from "./games.ts"
+import { type Game, isOfWorld, recordRows } from "./games.ts"
 import type { World } from "./World.ts"
 
 interface LogRow {
@@ -52,12 +52,13 @@ export const violations = Effect.fnUntraced(function* (world: World, { recovered
   const records = new Map((yield* recordRows(world.parts)).map((record) => [record.gameId, record]))
   const log = Map.groupBy(
     yield* sql<LogRow>`
-      select game_id as "gameId", outcome, error_code as "errorCode" from operation_log
-      where op_kind = 'cleanup_container'`,
+      select game_id as "gameId", outcome, error_code as "errorCode" from operation_log as t
+      where op_kind = 'cleanup_container' and ${isOfWorld(world.parts)}`,
     ({ gameId }) => gameId
   )
   const leases = yield* sql<{ gameId: string }>`
-    select game_id as "gameId" from game_leases where expires_at > clock_timestamp()`
+    select game_id as "gameId" from game_leases as t
+    where expires_at > clock_timestamp() and ${isOfWorld(world.parts)}`
 
   const ofGames = [...world.games.values()].flatMap((game) => {
     const record = records.get(game.gameId)
