@@ -306,25 +306,25 @@ describeEngine("services with names, over one database", () => {
           const before = yield* strange
 
           const unknown = [
-            ["host-9", "host-9", 2],
-            ["Host 9", "Host 9", 1],
-            ["host-2", "host-2", 1],
-            [hostile, "host-9\\u{a}\\u{1b}[31mhost-1", 1]
+            ["host-9", "host-9", 2, "2 stopped games"],
+            ["Host 9", "Host 9", 1, "1 stopped game"],
+            ["host-2", "host-2", 1, "1 stopped game"],
+            [hostile, "host-9\\u{a}\\u{1b}[31mhost-1", 1, "1 stopped game"]
           ] as const
           const plan = (yield* command(["plan"], first.env)).stdout.trimEnd().split("\n")
           assert.match(plan[0] ?? "", /^remove +own /)
           assert.deepStrictEqual(
             plan.slice(1),
             unknown.map(
-              ([, shown, count]) =>
-                `keep          ${count} stopped games on engine ${shown}  no service has ever cleaned an engine of this name`
+              ([, shown, , games]) =>
+                `keep          ${games} on engine ${shown}  no service has ever cleaned an engine of this name`
             )
           )
           const [own, ...others] = JSON.parse((yield* command(["plan", "--json"], first.env)).stdout)
           assert.include(own, { game_id: "own", action: "remove" })
           assert.deepStrictEqual(
             others.map(({ action, game_id }: Record<string, string>) => [action, game_id]),
-            unknown.map(([, shown, count]) => ["keep", `${count} stopped games on engine ${shown}`])
+            unknown.map(([, shown, , games]) => ["keep", `${games} on engine ${shown}`])
           )
 
           const { code, stdout } = yield* command(["run", "--json"], first.env)

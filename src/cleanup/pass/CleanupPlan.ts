@@ -109,6 +109,6 @@ const unusable = (row: string): PlannedGame => ({ ...kept, gameId: row, message:
 
 const uncleaned = ({ name, stopped }: UnknownEngine): PlannedGame => ({
   ...kept,
-  gameId: `${stopped} stopped games on engine ${printable(name)}`,
+  gameId: `${stopped} stopped ${stopped === 1 ? "game" : "games"} on engine ${printable(name)}`,
   message: "no service has ever cleaned an engine of this name"
 })
