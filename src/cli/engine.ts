@@ -102,7 +102,7 @@ const neverCleaned = {
   acceptedAt: null,
   lastPassAt: null,
   lastSeenAt: null,
-  due: 0
+  due: null
 } as const
 
 /** Commands about the engines that the records' containers live on. */

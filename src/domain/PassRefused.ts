@@ -39,7 +39,7 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
   static engineOfAnother = (name: EngineName, other: string, present: EngineId) =>
     new PassRefused({
       reason: "engine_changed",
-      message: `the engine that answers is ${other}, not ${name}: ${present} is known by that name. Give this service RTMANAGER_ENGINE_NAME=${other}, or the address of ${name}`
+      message: `the engine that answers is ${other}, not ${name}: ${present} is known by that name. This service has the other's address or the wrong RTMANAGER_ENGINE_NAME, or its host is a copy of the other's: see docs/hosts.md`
     })
 
   static engineDown = ({ message }: Error) => new PassRefused({ reason: "engine_down", message })

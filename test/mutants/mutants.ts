@@ -921,5 +921,54 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "where s.status = 'running' and ${engine} = ${engineName} and",
     to: "where s.status = 'running' and",
     tests: stores
+  },
+  {
+    name: "an engine cleaned that the database does not keep",
+    file: "src/cleanup/engine/expectedEngine.ts",
+    from: "return PassRefused.cannotRecord(`cleanup_engines does not keep the engine ${name}`)",
+    to: "return Effect.succeed({ id: present, braked: false })",
+    tests: ["test/cleanup/pass/openPass.test.ts"]
+  },
+  {
+    name: "an engine accepted that another name has",
+    file: "src/adapters/postgres/KnownEngine.ts",
+    from: " and not exists (select from ${table} where identity = ${id} and name <> ${name})",
+    to: "",
+    tests: stores
+  },
+  {
+    name: "a version recorded before its index is built",
+    file: "src/adapters/postgres/migrations.ts",
+    from: "left.length === 0 && recorded !== version",
+    to: "recorded !== version",
+    tests: migrations
+  },
+  {
+    name: "a migration that makes writers wait behind it",
+    file: "src/adapters/postgres/migrations.ts",
+    from: 'const lockTimeout = "500ms"',
+    to: 'const lockTimeout = "1min"',
+    tests: migrations
+  },
+  {
+    name: "a builder that waits for itself",
+    file: "src/adapters/postgres/migrations.ts",
+    from: "begin isolation level read committed",
+    to: "begin isolation level repeatable read",
+    tests: migrations
+  },
+  {
+    name: "a rehearsal with a record of another engine",
+    file: "src/adapters/postgres/rehearse.ts",
+    from: "and status = 'stopped' and ${isOfEngine(sql, engineName)} and current_container_id",
+    to: "and status = 'stopped' and current_container_id",
+    tests: stores
+  },
+  {
+    name: "witnesses that stopped on other engines",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "where ${stopped} and r.last_op_at >= ${timestamp",
+    to: "where r.status = 'stopped' and r.last_op_at >= ${timestamp",
+    tests: stores
   }
 ]

@@ -74,7 +74,7 @@ describe("a pass opens", () => {
       const error = yield* Effect.flip(open(options))
       assert.match(
         error.message,
-        /the engine that answers is host-1, not default: memory\/none .*RTMANAGER_ENGINE_NAME=host-1/
+        /the engine that answers is host-1, not default: memory\/none .*RTMANAGER_ENGINE_NAME/
       )
       assert.strictEqual(yield* reasonOf(options), "engine_changed")
     }
@@ -86,6 +86,28 @@ describe("a pass opens", () => {
     yield* (yield* MemoryEngine).setIdentity(wide)
     assert.strictEqual(yield* reasonOf(), "engine_changed")
   })
+
+  inWorld("or is refused if the database does not keep which engine is known", function* () {
+    const state = yield* StoreState
+    state.interceptAnswer = () => Effect.sync(() => void state.engines.clear())
+    assert.strictEqual(yield* reasonOf(), "cannot_record")
+    assert.strictEqual(yield* reasonOf({ touch: false }), "opened")
+  })
+
+  inWorld(
+    "event 42: or is refused if the engine gets another name while a person accepts what is absent",
+    function* () {
+      const state = yield* StoreState
+      state.known = { id: present, braked: true }
+      state.intercept = (operation) =>
+        Effect.sync(() => {
+          if (operation !== "acceptEngine") return
+          state.known = { id: EngineId.make("own/none"), braked: false }
+          state.engines.set("host-1", { id: present, braked: false })
+        })
+      assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "engine_changed")
+    }
+  )
 
   inWorld("over its own engine, whatever else is known, and keeps when it began", function* () {
     const state = yield* StoreState
