@@ -344,7 +344,7 @@ describeEngine("services with names, over one database", () => {
               braked: false,
               accepted_at: null,
               last_pass_at: null,
-              due: 0,
+              due: null,
               stopped
             }))
           )
@@ -354,7 +354,7 @@ describeEngine("services with names, over one database", () => {
             unknown.map(([, shown, stopped]) => [
               shown,
               "unknown: no service has cleaned it",
-              ...["-", "-", "-", "0"],
+              ...["-", "-", "-", "-"],
               String(stopped)
             ])
           )
