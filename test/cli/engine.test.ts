@@ -125,24 +125,28 @@ describeEngine("services with names, over one database", () => {
             for (const here of [first, second]) {
               const listed = JSON.parse((yield* command(["engine", "list", "--json"], here.env)).stdout)
               assert.deepStrictEqual(
-                listed.map(({ last_pass_at, ...engine }: { last_pass_at: string }) => engine),
+                listed.map(({ last_pass_at, last_seen_at, ...engine }: Record<string, string>) => engine),
                 known.map(({ name, id }) => ({
                   name,
                   engine_id: id,
                   braked: false,
                   accepted_at: null,
-                  due: 1,
+                  // The one that has failed backs off.
+                  due: 0,
                   stopped: 2
                 }))
               )
-              for (const { last_pass_at } of listed) assert.isBelow(Date.now() - Date.parse(last_pass_at), 300_000)
+              for (const { last_pass_at, last_seen_at } of listed) {
+                assert.isBelow(Date.now() - Date.parse(last_pass_at), 300_000)
+                assert.strictEqual(last_seen_at, last_pass_at)
+              }
               const { code, stdout } = yield* command(["engine", "list"], here.env)
               assert.strictEqual(code, 0)
               const [head, ...lines] = stdout.trimEnd().split("\n")
-              assert.match(head ?? "", /^name +identity +brake +accepted +last_pass +due +stopped$/)
+              assert.match(head ?? "", /^name +identity +brake +accepted +last_pass +last_seen +due +stopped$/)
               assert.deepStrictEqual(
-                lines.map((line) => line.split(/ {2,}/).toSpliced(4, 1)),
-                known.map(({ name, id }) => [name, id, "-", "-", "1", "2"])
+                lines.map((line) => line.split(/ {2,}/).toSpliced(4, 2)),
+                known.map(({ name, id }) => [name, id, "-", "-", "0", "2"])
               )
             }
           })
@@ -334,27 +338,29 @@ describeEngine("services with names, over one database", () => {
           assert.strictEqual((yield* gamesLeft(first)).length, 5)
           assert.deepStrictEqual(yield* gamesLeft(second), ["not-yet-seen"])
 
-          const [known, ...strangers] = JSON.parse((yield* command(["engine", "list", "--json"], first.env)).stdout)
-          assert.include(known, { name: "host-1", due: 0, stopped: 0 })
-          assert.deepStrictEqual(
-            strangers,
+          const listed = JSON.parse((yield* command(["engine", "list", "--json"], first.env)).stdout)
+          const isKnown = ({ name }: { name: string }) => name === "host-1"
+          assert.include(listed.find(isKnown), { name: "host-1", due: 0, stopped: 0 })
+          assert.sameDeepMembers(
+            listed.filter((engine: { name: string }) => !isKnown(engine)),
             unknown.map(([name, , stopped]) => ({
               name,
               engine_id: null,
               braked: false,
               accepted_at: null,
               last_pass_at: null,
+              last_seen_at: null,
               due: null,
               stopped
             }))
           )
           const [, ...lines] = (yield* command(["engine", "list"], first.env)).stdout.trimEnd().split("\n")
-          assert.deepStrictEqual(
-            lines.slice(1).map((line) => line.split(/ {2,}/)),
+          assert.sameDeepMembers(
+            lines.map((line) => line.split(/ {2,}/)).filter(([name]) => name !== "host-1"),
             unknown.map(([, shown, stopped]) => [
               shown,
               "unknown: no service has cleaned it",
-              ...["-", "-", "-", "-"],
+              ...["-", "-", "-", "-", "-"],
               String(stopped)
             ])
           )
