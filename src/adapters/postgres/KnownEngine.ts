@@ -95,7 +95,7 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
     brake: (id) => sql`update ${table} set braked_at = clock_timestamp()
       where name = ${name} and identity = ${id} and braked_at is null`,
     accept: (id) => sql`update ${table} set identity = ${id}, accepted_at = clock_timestamp(), braked_at = null
-      where name = ${name} and not exists (select from ${table} where identity = ${id} and name <> ${name})`,
+      where name = ${name}`,
     list: (cutoff) => sql<ListedEngine>`select e.name, e.identity as "engineId", e.braked_at is not null as braked,
         case when isfinite(e.accepted_at) then e.accepted_at end as "acceptedAt", e.last_pass_at as "lastPassAt",
         e.last_seen_at as "lastSeenAt",

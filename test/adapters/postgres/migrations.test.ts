@@ -615,6 +615,41 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
     )
   )
 
+  it.effect("event 45: record no version before the index is there, and go on after an interruption", () =>
+    inSchema(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* migrate
+        yield* asVersion2
+        const late = layerDatabase((yield* Database).schema, { applicationName: "late", forMigration: true })
+        const interrupted = yield* sql.withTransaction(
+          Effect.gen(function* () {
+            // A build waits for everybody who can see older rows.
+            yield* sql`set transaction isolation level repeatable read`
+            yield* sql`select 1`
+            const migrating = yield* Effect.forkChild(Effect.provide(migrate, Layer.fresh(late)))
+            const other = Context.get(
+              yield* Layer.build(Layer.fresh(layerDatabase((yield* Database).schema))),
+              SqlClient
+            )
+            yield* Effect.repeat(
+              other<{ ended: boolean }>`
+                select pg_terminate_backend(pid) as ended from pg_stat_activity
+                where datname = current_database() and application_name = 'late' and query like 'create index concurrently%'
+                  and wait_event = 'virtualxid'`,
+              { until: (rows) => rows.length > 0, schedule: Schedule.spaced("5 millis") }
+            )
+            return yield* Effect.flip(Fiber.join(migrating))
+          })
+        )
+        assert.strictEqual(interrupted.reason._tag, "Unavailable")
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 2")
+        assert.deepStrictEqual((yield* migrate).changes, ["created index runtime_records_engine_stopped"])
+        yield* checkVersion
+      })
+    )
+  )
+
   it.effect("event 45: let others write to the records while they wait for a long transaction", () =>
     inSchema(
       Effect.gen(function* () {
