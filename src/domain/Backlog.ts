@@ -32,6 +32,4 @@ export interface Backlog {
   readonly noTime: number
   /** Stopped, with a `last_op_at` after the database's clock: not due. */
   readonly future: number
-  /** Stopped, on any engine that no service has ever cleaned: nobody looks at them. */
-  readonly engineUnknown: number
 }

@@ -17,9 +17,15 @@ export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog) {
   yield* Metric.update(Metrics.oldestDueAgeFor("held"), backlog.oldestHeldAge)
   yield* Metric.update(Metrics.unusableRowsFor("no_time"), backlog.noTime)
   yield* Metric.update(Metrics.unusableRowsFor("future"), backlog.future)
-  yield* Metric.update(Metrics.unusableRowsFor("engine_unknown"), backlog.engineUnknown)
   yield* Metric.update(Metrics.backlogCounted, (yield* Clock.currentTimeMillis) / 1000)
 })
+
+/** Sets the gauge of the stopped records that no service cleans. */
+export const unknownEnginesMeasured = (engines: ReadonlyArray<{ readonly stopped: number }>) =>
+  Metric.update(
+    Metrics.unusableRowsFor("engine_unknown"),
+    engines.reduce((sum, { stopped }) => sum + stopped, 0)
+  )
 
 /** What the service was told to do. */
 export interface ToldSettings {

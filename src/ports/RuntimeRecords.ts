@@ -68,10 +68,10 @@ export class RuntimeRecords extends Context.Service<
       readonly limit: number
     }) => Effect.Effect<Page, StoreError>
 
-    /** Counts the stopped records. The cost depends only on the number of due records, and of those that nobody cleans. */
+    /** Counts the stopped records. The cost depends only on the number of due records. */
     readonly backlog: (moment: Moment) => Effect.Effect<Backlog, StoreError>
 
-    /** The engines that only records name: the twenty with the most stopped records. */
+    /** The engines that only records name: the hundred with the most stopped records. The cost depends on how many these are. */
     readonly unknownEngines: Effect.Effect<ReadonlyArray<UnknownEngine>, StoreError>
 
     /**

@@ -27,8 +27,7 @@ import { judge, type Session, sessionColumns } from "./session.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
 
-interface BacklogRow
-  extends Record<"due" | "held" | "backingOff" | "stuck" | "noTime" | "future" | "engineUnknown", bigint> {
+interface BacklogRow extends Record<"due" | "held" | "backingOff" | "stuck" | "noTime" | "future", bigint> {
   readonly oldest: string | null
   readonly oldestHeld: string | null
   readonly stuckGames: ReadonlyArray<string>
@@ -212,8 +211,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
                 + (select count(*) from ${schema}.runtime_records as r where ${stopped} and r.last_op_at = '-infinity')
                 + (select count(*) from ${schema}.runtime_records as r where ${stopped} and r.last_op_at = 'infinity') as "noTime",
               (select count(*) from ${schema}.runtime_records as r
-                where ${timed()} and r.last_op_at > (select clock_timestamp() offset 0)) as future,
-              (select count(*) from ${stray} as stray) as "engineUnknown"
+                where ${timed()} and r.last_op_at > (select clock_timestamp() offset 0)) as future
             from due`
         )
         .pipe(
@@ -226,8 +224,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
             oldestDueAge: ageOf(row?.oldest, moment),
             oldestHeldAge: ageOf(row?.oldestHeld, moment),
             noTime: Number(row?.noTime),
-            future: Number(row?.future),
-            engineUnknown: Number(row?.engineUnknown)
+            future: Number(row?.future)
           }))
         ),
 
@@ -235,7 +232,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
       "unknownEngines",
       question,
       sql<UnknownEngine>`select ${sql.literal(sendable("name"))} as name, count(*)::int as stopped from ${stray} as stray
-        group by name order by stopped desc, name limit 20`
+        group by name order by stopped desc, name limit 100`
     ),
 
     witnesses: ({ cutoff, now }) =>

@@ -1,6 +1,11 @@
 import { Cause, Clock, Duration, Effect, Layer, Option, Ref, Schedule } from "effect"
 import { type Moment, momentOf } from "../../domain/Expiry.ts"
-import { backlogMeasured, settingsMeasured, type ToldSettings } from "../../observability/passTelemetry.ts"
+import {
+  backlogMeasured,
+  settingsMeasured,
+  type ToldSettings,
+  unknownEnginesMeasured
+} from "../../observability/passTelemetry.ts"
 import { KnownEngine } from "../../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
@@ -37,6 +42,7 @@ export const layer = ({ interval, mode, retention }: ToldSettings) =>
         const database = yield* records.clock
         const service = yield* Clock.currentTimeMillis
         yield* measure(records, momentOf({ service, database }, retention))
+        yield* Effect.flatMap(records.unknownEngines, unknownEnginesMeasured)
         if (mode !== "dry_run") yield* known.markSeen
       }).pipe(
         Effect.catchCause(failed),

@@ -57,9 +57,12 @@ describe("ServiceGauges", () => {
         yield* seed("game", 1)
         yield* TestClock.adjust("1 minute")
         assert.strictEqual(yield* due, 1)
+        yield* seed("elsewhere", 3, { record: { engine: "host-9" } })
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual((yield* Metric.value(Metrics.unusableRowsFor("engine_unknown"))).value, 1)
         const seen = (yield* StoreState).engines.get("default")?.lastSeenAt
-        assert.strictEqual(seen, { enforce: now + 60_000, dry_run: undefined, paused: undefined }[mode])
-        assert.strictEqual((yield* Metric.value(Metrics.oldestDueAgeFor("due"))).value, 86_400 + 60)
+        assert.strictEqual(seen, { enforce: now + 120_000, dry_run: undefined, paused: undefined }[mode])
+        assert.strictEqual((yield* Metric.value(Metrics.oldestDueAgeFor("due"))).value, 86_400 + 120)
       }).pipe(Effect.provide(layerWorld({ mode })), Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 

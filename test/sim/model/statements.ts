@@ -86,7 +86,7 @@ export const unknownEngines = (tables: Tables, engineName: string): ReadonlyArra
   return [...byName]
     .map(([name, rows]) => ({ name, stopped: rows.length }))
     .sort((a, b) => b.stopped - a.stopped || compare(a.name, b.name))
-    .slice(0, 20)
+    .slice(0, 100)
 }
 
 export const backlog = (tables: Tables, engineName: string, now: number, moment: Moment): Backlog => {
@@ -109,8 +109,7 @@ export const backlog = (tables: Tables, engineName: string, now: number, moment:
     oldestDueAge: oldest(due.filter((record) => !isHeld(record))),
     oldestHeldAge: oldest(due.filter(isHeld)),
     noTime: rows.filter(({ lastOpAt }) => lastOpAt === null).length,
-    future: rows.filter(({ lastOpAt }) => lastOpAt !== null && lastOpAt > BigInt(now) * 1000n).length,
-    engineUnknown: stray(tables, engineName).length
+    future: rows.filter(({ lastOpAt }) => lastOpAt !== null && lastOpAt > BigInt(now) * 1000n).length
   }
 }
 
