@@ -196,12 +196,14 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
         yield* accept(first)
         yield* put(stopped("old", { lastOpAt: micros(1000) }))
         yield* put(stopped("young", { lastOpAt: micros(2000) }))
+        const waits = { attempts: 1, nextAttemptAt: Date.now() + 3_600_000, lastError: "engine_error" }
+        yield* put(stopped("backs-off", { lastOpAt: micros(1000), backoff: waits }))
         yield* put(stopped("untimed", { lastOpAt: null }))
         yield* put(stopped("running", { status: "running" }))
         yield* put(stopped("elsewhere", { engine: "host-1", lastOpAt: micros(1000) }))
         yield* put(stopped("nowhere", { engine: "host-2" }))
         const [own, other, ...more] = yield* list(2000)
-        assert.deepInclude(own, { name: "default", engineId: first, braked: false, due: 1, stopped: 3 })
+        assert.deepInclude(own, { name: "default", engineId: first, braked: false, due: 1, stopped: 4 })
         assert.isTrue(isRecent(own?.acceptedAt))
         assert.deepStrictEqual(other, {
           name: "host-1",

@@ -96,19 +96,22 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
       where name = ${name} and identity = ${id} and braked_at is null`,
     accept: (id) => sql`update ${table} set identity = ${id}, accepted_at = clock_timestamp(), braked_at = null
       where name = ${name}`,
-    list: (cutoff) => sql<ListedEngine>`select e.name, e.identity as "engineId", e.braked_at is not null as braked,
-        case when isfinite(e.accepted_at) then e.accepted_at end as "acceptedAt", e.last_pass_at as "lastPassAt",
-        e.last_seen_at as "lastSeenAt",
-        counted.due, counted.stopped
-      from ${table} as e cross join lateral (
-        select count(*) filter (
-            where r.last_op_at > '-infinity' and r.last_op_at < ${millis(sql, cutoff)} and not exists (
-              select from ${backoffs} as b where b.game_id = r.game_id and b.next_attempt_at > clock_timestamp()
-            )
-          )::int as due,
-          count(*)::int as stopped
-        from ${records} as r where r.status = 'stopped' and ${engine} = e.name and r.game_id is not null
-      ) as counted order by e.name`
+    list: (cutoff) => {
+      const expired = sql`r.last_op_at > '-infinity' and r.last_op_at < ${millis(sql, cutoff)}`
+      return sql<ListedEngine>`
+        with waiting as (
+          select ${engine} as name, count(*) as games from ${backoffs} as b
+            cross join lateral (select * from ${records} where game_id = b.game_id offset 0) as r
+          where b.next_attempt_at > clock_timestamp() and r.status = 'stopped' and ${expired} group by 1
+        )
+        select e.name, e.identity as "engineId", e.braked_at is not null as braked,
+          case when isfinite(e.accepted_at) then e.accepted_at end as "acceptedAt", e.last_pass_at as "lastPassAt",
+          e.last_seen_at as "lastSeenAt", (counted.expired - coalesce(waiting.games, 0))::int as due, counted.stopped
+        from ${table} as e left join waiting on waiting.name = e.name cross join lateral (
+          select count(*) filter (where ${expired}) as expired, count(*)::int as stopped
+          from ${records} as r where r.status = 'stopped' and ${engine} = e.name and r.game_id is not null
+        ) as counted order by e.name`
+    }
   }
 }
 
