@@ -102,7 +102,7 @@ const layerPorts = (settings: Settings, engine = layerEngine(settings)) =>
     Layer.provide(Layer.merge(layerStores(settings).pipe(Layer.provide(layerDatabase(settings))), engine))
   )
 
-/** For `plan` and `engine accept`. */
+/** For `plan` and `engine`. */
 export const ports = withSettings(layerPorts)
 
 /** For `run`. The benchmark passes its own engine. */

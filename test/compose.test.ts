@@ -20,6 +20,17 @@ const roles = await read("deploy/roles.sql")
 const tasks = ["migrate", "roles", "volume-owner"]
 const unprivileged = { cap_drop: ["ALL"], read_only: true, security_opt: ["no-new-privileges:true"] }
 
+const assertBounded = (name: string, service: (typeof services)[number][1]) => {
+  const { cap_add, cap_drop, logging, mem_limit, pids_limit, read_only, security_opt, user } = service
+  assert.deepStrictEqual({ cap_drop, read_only, security_opt }, unprivileged)
+  // The one that gives new volumes away has to be root for that, and has no network.
+  if (name !== "volume-owner") assert.match(user ?? "", /^[1-9]\d*:\d+$/)
+  assert.isDefined(mem_limit)
+  assert.isAbove(pids_limit ?? 0, 0)
+  assert.deepStrictEqual(cap_add, name === "volume-owner" ? ["CHOWN"] : undefined)
+  assert.hasAllKeys(logging.options, ["max-size", "max-file"])
+}
+
 describe("docker-compose.yml", () => {
   it("sets only variables that the service knows, as does the image", () => {
     const variables = [
@@ -86,18 +97,7 @@ describe("docker-compose.yml", () => {
     assert.include(roles, "create role rtmanager_cleanup nologin;")
   })
 
-  it.each(services)(
-    "runs %s read-only, without any privilege, with bounds",
-    (name, { cap_add, cap_drop, read_only, security_opt, user, mem_limit, pids_limit, logging }) => {
-      assert.deepStrictEqual({ cap_drop, read_only, security_opt }, unprivileged)
-      // The one that gives new volumes away has to be root for that, and has no network.
-      if (name !== "volume-owner") assert.match(user ?? "", /^[1-9]\d*:\d+$/)
-      assert.isDefined(mem_limit)
-      assert.isAbove(pids_limit ?? 0, 0)
-      assert.deepStrictEqual(cap_add, name === "volume-owner" ? ["CHOWN"] : undefined)
-      assert.hasAllKeys(logging.options, ["max-size", "max-file"])
-    }
-  )
+  it.each(services)("runs %s read-only, without any privilege, with bounds", assertBounded)
 
   it.each(["rtmanager-cleanup", "migrate", "sample-games"])("runs %s from our image, as its user", (name) => {
     const { user, image, pull_policy } = named(name)
@@ -212,33 +212,20 @@ describe("docker-compose.host.yml", async () => {
     assert.sameMembers(required, ["RTMANAGER_ENGINE_NAME", "RTMANAGER_DATABASE_URL", "OTLP_ENDPOINT"])
   })
 
-  it.each(host.services)("runs %s read-only, without any privilege, with bounds", (name, one) => {
-    const {
-      cap_add,
-      cap_drop,
-      image,
-      logging,
-      mem_limit,
-      pids_limit,
-      read_only,
-      security_opt,
-      user,
-      volumes = []
-    } = one
-    assert.deepStrictEqual({ cap_drop, read_only, security_opt }, unprivileged)
-    if (name !== "volume-owner") assert.match(user ?? "", /^[1-9]\d*:\d+$/)
-    assert.isDefined(mem_limit)
-    assert.isAbove(pids_limit ?? 0, 0)
-    assert.deepStrictEqual(cap_add, name === "volume-owner" ? ["CHOWN"] : undefined)
-    assert.hasAllKeys(logging.options, ["max-size", "max-file"])
-    assert.include(
-      services.map(([, other]) => other.image),
-      image
-    )
-    for (const source of volumes.map((volume) => volume.split(":")[0] ?? "").filter((path) => path.startsWith("."))) {
-      assert.isTrue(existsSync(source), source)
+  it.each(host.services)("runs %s read-only, without any privilege, with bounds", assertBounded)
+
+  it.each(host.services)(
+    "runs %s from an image of the other file, with files that are here",
+    (_, { image, volumes = [] }) => {
+      assert.include(
+        services.map(([, other]) => other.image),
+        image
+      )
+      for (const source of volumes.map((volume) => volume.split(":")[0] ?? "").filter((path) => path.startsWith("."))) {
+        assert.isTrue(existsSync(source), source)
+      }
     }
-  })
+  )
 
   it("lets only the service and the collector out, and publishes nothing but health on this machine", () => {
     const out = host.services.filter(([, { networks }]) => networks?.includes("outside")).map(([name]) => name)

@@ -1,4 +1,5 @@
-import { instruments, sdkInstruments } from "../../src/observability/Metrics.ts"
+import { instruments } from "../../src/observability/Metrics.ts"
+import { sdkInstruments } from "../../src/observability/sdkInstruments.ts"
 
 /** What the dashboard asks: Prometheus by the names of the table of instruments, and Jaeger. */
 

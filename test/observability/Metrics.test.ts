@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric } from "effect"
 import { errorCodes } from "../../src/domain/Outcome.ts"
-import { instruments, registerAll, sdkInstruments } from "../../src/observability/Metrics.ts"
+import { instruments, registerAll } from "../../src/observability/Metrics.ts"
+import { sdkInstruments } from "../../src/observability/sdkInstruments.ts"
 
 const registered = registerAll.pipe(
   Effect.andThen(Metric.snapshot),

@@ -1,7 +1,8 @@
 import { globSync, readFileSync } from "node:fs"
 import { assert } from "@effect/vitest"
 import { Schema } from "effect"
-import { instruments, sdkInstruments } from "../../src/observability/Metrics.ts"
+import { instruments } from "../../src/observability/Metrics.ts"
+import { sdkInstruments } from "../../src/observability/sdkInstruments.ts"
 import { readYaml } from "./deployment.ts"
 import { groupingsIn, metricsIn } from "./promql.ts"
 

@@ -5,7 +5,7 @@ import { stuckAfter } from "../../domain/Backoff.ts"
 import { isContainerId } from "../../domain/ContainerId.ts"
 import type { EngineName } from "../../domain/EngineName.ts"
 import type { Moment } from "../../domain/Expiry.ts"
-import { type Cursor, RuntimeRecords, type UnknownEngine } from "../../ports/RuntimeRecords.ts"
+import { type Cursor, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { CannotRecord, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
 import { Database } from "./Database.ts"
 import { idOf, keyColumns, makeListing } from "./listing.ts"
@@ -24,6 +24,7 @@ import {
 } from "./rows.ts"
 import { question } from "./run.ts"
 import { judge, type Session, sessionColumns } from "./session.ts"
+import { unknownEngines } from "./unknownEngines.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
 
@@ -102,28 +103,6 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
 
   /** When a person last accepted the engine. */
   const accepted = sql`coalesce((select accepted_at from ${schema}.cleanup_engines where name = ${engineName}), '-infinity')`
-
-  /**
-   * The stopped rows of engines that no service has ever cleaned, each in a range of the index between two names that are
-   * known (the `offset` keeps the planner from reading all rows and comparing each with the names). This service's own name
-   * counts as known before its first pass.
-   */
-  const stray = sql`(
-    with names as (
-      select name, lead(name) over (order by name) as next
-      from (select name from ${schema}.cleanup_engines union select ${engineName}::text) as known
-    ), strays as (
-      select stray.* from names cross join lateral (
-        select ${engine} as name from ${schema}.runtime_records
-        where status = 'stopped' and game_id is not null and ${engine} > names.name and ${engine} < names.next offset 0
-      ) as stray
-      union all
-      select ${engine} from ${schema}.runtime_records
-      where status = 'stopped' and game_id is not null and ${engine} < (select min(name) from names)
-      union all
-      select ${engine} from ${schema}.runtime_records
-      where status = 'stopped' and game_id is not null and ${engine} > (select max(name) from names)
-    ) select name from strays)`
 
   return RuntimeRecords.of({
     clock: Effect.gen(function* () {
@@ -231,8 +210,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
     unknownEngines: database.run(
       "unknownEngines",
       question,
-      sql<UnknownEngine>`select ${sql.literal(sendable("name"))} as name, count(*)::int as stopped from ${stray} as stray
-        group by name order by stopped desc, name limit 100`
+      unknownEngines(sql, { engineName, quotedSchema: database.quotedSchema })
     ),
 
     witnesses: ({ cutoff, now }) =>

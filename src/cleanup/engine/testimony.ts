@@ -20,9 +20,8 @@ export type Testimony = { readonly _tag: "seen" } | { readonly _tag: "none" | "n
 
 /**
  * Looks for the containers of up to ten games that are not due, or of ten due ones if there are no others. Containers that no
- * record names say nothing: another host's engine has some, too. If
- * nothing is there, checks the engine's identity, looks again, and checks the identity again, so that this engine is not
- * blamed for another one behind its address. A failure means that nothing is known; a container that cannot be looked for
+ * record names say nothing, because another host's engine has some, too. If nothing is there, checks
+ * the engine's identity, looks again, and checks the identity again, so that this engine is not blamed for another one behind its address. A failure means that nothing is known; a container that cannot be looked for
  * is a failure unless another one is there.
  */
 export const testimony = Effect.fnUntraced(function* (
