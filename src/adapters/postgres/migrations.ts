@@ -74,10 +74,10 @@ const lockTimeout = "500ms"
 /** Every second for half a minute. */
 const untilUnlocked = Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 30 }))
 
-const isLocked = (error: SqlError | Migrator.MigrationError | StoreError): boolean =>
-  error._tag === "MigrationError"
-    ? isSqlError(error.cause) && isTimedOut(error.cause)
-    : error._tag === "SqlError" && isTimedOut(error)
+const isLocked = (error: SqlError | Migrator.MigrationError | StoreError): boolean => {
+  const cause = error._tag === "MigrationError" ? error.cause : error
+  return isSqlError(cause) && isTimedOut(cause)
+}
 
 /** The engine that an earlier version knew, which had no name. */
 const nameTheEngine = (quotedSchema: string) =>

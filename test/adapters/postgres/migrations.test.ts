@@ -26,9 +26,10 @@ const withTables = Effect.fnUntraced(function* (...statements: ReadonlyArray<str
 
 const host1 = EngineName.make("host-1")
 
-/** What version 2 had, in place of what came after it. */
+/** A schema with what version 2 had, in place of what came after it. */
 const asVersion2 = Effect.gen(function* () {
   const sql = yield* SqlClient
+  yield* migrate
   const statements = [
     "alter table runtime_records drop column engine",
     "create index runtime_records_stopped on runtime_records (last_op_at, game_id) where status = 'stopped'",
@@ -514,7 +515,6 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
     inSchema(
       Effect.gen(function* () {
         const sql = yield* SqlClient
-        yield* migrate
         yield* asVersion2
         yield* sql`drop table cleanup_backoff`
         yield* sql`alter table cleanup_engine drop column braked_at`
@@ -541,7 +541,6 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
     inSchema(
       Effect.gen(function* () {
         const sql = yield* SqlClient
-        yield* migrate
         yield* asVersion2
         yield* sql`insert into cleanup_engine values ('engine', '2026-01-01', '2026-02-02')`
         yield* sql`insert into runtime_records (game_id, status, last_op_at) values ('chess', 'stopped', '2025-01-01')`
@@ -601,7 +600,6 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
     inSchema(
       Effect.gen(function* () {
         const sql = yield* SqlClient
-        yield* migrate
         yield* asVersion2
         yield* sql`insert into runtime_records (game_id, status, last_op_at)
           select 'game-' || i, 'stopped', '2025-01-01' from generate_series(1, 1000) as i`
@@ -619,7 +617,6 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
     inSchema(
       Effect.gen(function* () {
         const sql = yield* SqlClient
-        yield* migrate
         yield* asVersion2
         const late = layerDatabase((yield* Database).schema, { applicationName: "late", forMigration: true })
         const interrupted = yield* sql.withTransaction(
@@ -654,7 +651,6 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
     inSchema(
       Effect.gen(function* () {
         const sql = yield* SqlClient
-        yield* migrate
         yield* asVersion2
         const write = (gameId: string) =>
           sql`insert into runtime_records (game_id, status, last_op_at) values (${gameId}, 'running', now())`
