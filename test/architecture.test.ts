@@ -9,10 +9,11 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   observability: ["domain"],
   config: ["domain"],
   cleanup: ["ports", "domain", "observability"],
+  operator: ["cleanup", "ports", "domain", "config", "observability"],
   http: ["cleanup", "ports", "domain", "config"],
-  cli: ["http", "cleanup", "ports", "domain", "config"],
+  cli: ["http", "operator", "cleanup", "ports", "domain", "config"],
   adapters: ["ports", "domain"],
-  ".": ["cli", "http", "cleanup", "ports", "domain", "config", "observability", "adapters"]
+  ".": ["cli", "http", "operator", "cleanup", "ports", "domain", "config", "observability", "adapters"]
 }
 
 /** Packages that only some files may import; everything else from outside is `effect` and Node. */
@@ -34,7 +35,7 @@ const imports = globSync("src/**/*.ts").flatMap((file) =>
 )
 
 describe("the layout", () => {
-  it("lets imports point one way only: domain, ports, cleanup, cli and http, layers, main", () => {
+  it("lets imports point one way only: domain, ports, cleanup, operator, cli and http, layers, main", () => {
     const wrong = imports.flatMap(({ file, target }) => {
       if (!target.startsWith(".")) return []
       const from = folderOf(file)

@@ -47,6 +47,10 @@ const rights: Record<Role, Readonly<Record<string, ReadonlyArray<string>>>> = {
     game_leases: ["select", "insert", "update", "delete"],
     cleanup_backoff: ["select", "insert", "update", "delete"],
     cleanup_engines: ["select", "insert", "update"],
+    cleanup_acts: ["select", "insert", "update result", "update message", "update ended_at"],
+    cleanup_holds: ["select", "insert", "update", "delete"],
+    cleanup_pause: ["select", "insert", "update", "delete"],
+    cleanup_passes: ["select", "insert", "update"],
     cleanup_migrations: ["select"],
     players: []
   },
@@ -56,6 +60,10 @@ const rights: Record<Role, Readonly<Record<string, ReadonlyArray<string>>>> = {
     game_leases: ["select"],
     cleanup_backoff: ["select"],
     cleanup_engines: ["select"],
+    cleanup_acts: ["select"],
+    cleanup_holds: ["select"],
+    cleanup_pause: ["select"],
+    cleanup_passes: ["select"],
     cleanup_migrations: ["select"],
     players: []
   }
@@ -69,6 +77,9 @@ const refused: ReadonlyArray<readonly [what: string, statement: string]> = [
   ["delete from the log", "delete from operation_log"],
   ["empty the log", "truncate operation_log"],
   ["give a record another container", "update runtime_records set current_container_id = repeat('0', 64)"],
+  ["give an act another author", "update cleanup_acts set author = 'x'"],
+  ["delete an act", "delete from cleanup_acts"],
+  ["delete a pass", "delete from cleanup_passes"],
   ["delete a record", "delete from runtime_records"],
   ["make a record", "insert into runtime_records (game_id, status, last_op_at) values ('x', 'stopped', now())"],
   ["record a version", "insert into cleanup_migrations (migration_id, name) values (99, 'x')"],

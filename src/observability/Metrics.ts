@@ -1,4 +1,5 @@
 import { Effect, Metric } from "effect"
+import { type ActName, type ActResult, actResults, acts } from "../domain/Act.ts"
 import {
   type BacklogState,
   backlogStates,
@@ -141,6 +142,13 @@ export const instruments = {
     description: "Leases taken over because they had expired in another holder's hands",
     attributes: {}
   },
+  acts: {
+    name: "rtmanager.cleanup.acts",
+    type: "counter",
+    unit: "{act}",
+    description: "What people asked for, by how it ended",
+    attributes: { act: acts, result: actResults }
+  },
   mode: {
     name: "rtmanager.cleanup.mode",
     type: "gauge",
@@ -194,6 +202,7 @@ const unusableRows = gauge(instruments.unusableRows)
 const mode = gauge(instruments.mode)
 const blocked = gauge(instruments.blocked)
 const passesRefused = counter(instruments.passesRefused)
+const actsCounter = counter(instruments.acts)
 
 const each = <K extends string, A>(keys: ReadonlyArray<K>, make: (key: K) => A) =>
   Object.fromEntries(keys.map((key) => [key, make(key)])) as Record<K, A>
@@ -234,6 +243,7 @@ export const gamesFor = (outcome: Outcome, errorCode: ErrorCode | null, opSource
 export const backlogFor = (state: BacklogState) => Metric.withAttributes(backlog, { state })
 /** Seconds. */
 export const oldestDueAgeFor = (state: DueState) => Metric.withAttributes(oldestDueAge, { state })
+export const actsFor = (act: ActName, result: ActResult) => Metric.withAttributes(actsCounter, { act, result })
 export const modeFor = (name: Mode) => Metric.withAttributes(mode, { mode: name })
 export const unusableRowsFor = (reason: UnusableReason) => Metric.withAttributes(unusableRows, { reason })
 export const blockedFor = (reason: PassReason) => Metric.withAttributes(blocked, { reason })
@@ -250,6 +260,7 @@ export const registerAll: Effect.Effect<void> = Effect.forEach(
       ...errorCodes.map((code) => gamesFor(rules[code].outcome, code, source))
     ]),
     ...refusals.map(passesRefusedFor),
+    ...acts.flatMap((act) => actResults.map((result) => actsFor(act, result))),
     leaseTakeovers,
     inFlight
   ],

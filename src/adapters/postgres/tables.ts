@@ -43,6 +43,14 @@ const timestamp: Column = { type: "timestamptz" }
 const requiredTimestamp: Column = { type: "timestamptz", rest: "not null" }
 const key: Column = { type: "text", rest: "primary key", essential: true }
 const essential = (column: Column): Column => ({ ...column, essential: true })
+/** We write NULL. */
+const nullable = (type: Column["type"]): Column => ({ type, rest: "null" })
+const [nullableText, nullableTimestamp, nullableInteger] = [
+  nullable("text"),
+  nullable("timestamptz"),
+  nullable("integer")
+]
+const requiredInteger: Column = { type: "integer", rest: "not null" }
 const updated = (column: Column): Column => ({ ...column, updated: true })
 
 /** The versions of the schema, as Effect's Migrator records them. The Migrator creates the table itself. */
@@ -115,9 +123,10 @@ export const tables: ReadonlyArray<Table> = [
       name: key,
       identity: essential(requiredText),
       accepted_at: essential(requiredTimestamp),
-      braked_at: { type: "timestamptz", rest: "null" },
-      last_pass_at: { type: "timestamptz", rest: "null" },
-      last_seen_at: { type: "timestamptz", rest: "null" }
+      braked_at: nullableTimestamp,
+      last_pass_at: nullableTimestamp,
+      last_seen_at: nullableTimestamp,
+      retention_millis: nullable("bigint")
     }
   },
   {
@@ -125,9 +134,68 @@ export const tables: ReadonlyArray<Table> = [
     inserted: true,
     columns: {
       game_id: key,
-      attempts: essential({ type: "integer", rest: "not null" }),
+      attempts: essential(requiredInteger),
       next_attempt_at: essential(requiredTimestamp),
       last_error: essential(requiredText)
+    }
+  },
+  {
+    name: "cleanup_acts",
+    inserted: true,
+    columns: {
+      id: { type: "bigint", rest: "generated always as identity primary key", essential: true },
+      act: essential(requiredText),
+      target: essential(nullableText),
+      author: essential(requiredText),
+      reason: essential(requiredText),
+      asked_at: essential(requiredTimestamp),
+      ended_at: essential(nullableTimestamp),
+      result: essential(nullableText),
+      message: essential(nullableText)
+    }
+  },
+  {
+    name: "cleanup_holds",
+    inserted: true,
+    columns: {
+      game_id: essential(requiredText),
+      author: essential(requiredText),
+      reason: essential(requiredText),
+      placed_at: essential(requiredTimestamp),
+      until: essential(nullableTimestamp)
+    }
+  },
+  {
+    name: "cleanup_pause",
+    inserted: true,
+    columns: {
+      engine: key,
+      author: essential(requiredText),
+      reason: essential(requiredText),
+      paused_at: essential(requiredTimestamp),
+      until: essential(nullableTimestamp)
+    }
+  },
+  {
+    name: "cleanup_passes",
+    inserted: true,
+    columns: {
+      id: { type: "uuid", rest: "primary key", essential: true },
+      engine: essential(requiredText),
+      trigger: essential(requiredText),
+      owner: essential({ type: "uuid", rest: "not null" }),
+      started_at: essential(requiredTimestamp),
+      updated_at: essential(requiredTimestamp),
+      ended_at: essential(nullableTimestamp),
+      result: essential(nullableText),
+      reason: essential(nullableText),
+      message: essential(nullableText),
+      due: essential(nullableInteger),
+      listed: essential(requiredInteger),
+      removed: essential(requiredInteger),
+      already_absent: essential(requiredInteger),
+      conflict: essential(requiredInteger),
+      failed: essential(requiredInteger)
     }
   }
 ]
@@ -163,5 +231,25 @@ export const indexes: ReadonlyArray<Index> = [
   // An existing table can lack its primary key. Two services that remember an engine at the same time agree on one.
   { name: "cleanup_engines_name", table: "cleanup_engines", unique: true, keys: ["name"] },
   // Two services with different names over one engine would each call the other's containers absent.
-  { name: "cleanup_engines_identity", table: "cleanup_engines", unique: true, keys: ["identity"] }
+  { name: "cleanup_engines_identity", table: "cleanup_engines", unique: true, keys: ["identity"] },
+  { name: "cleanup_holds_game_author", table: "cleanup_holds", unique: true, keys: ["game_id", "author"] },
+  { name: "cleanup_pause_engine", table: "cleanup_pause", unique: true, keys: ["engine"] },
+  // A plan is applied once: an application that was refused before it began does not count.
+  {
+    name: "cleanup_acts_plan",
+    table: "cleanup_acts",
+    unique: true,
+    keys: ["target"],
+    where: "act = 'plan_apply' and coalesce(result, '') <> 'refused'"
+  },
+  { name: "cleanup_acts_target", table: "cleanup_acts", unique: false, keys: ["target", "id"] },
+  { name: "cleanup_passes_started", table: "cleanup_passes", unique: false, keys: ["started_at"] },
+  // What became of games lately: all successes, or all failures, newest first.
+  {
+    name: "operation_log_cleanup_outcome",
+    table: "operation_log",
+    unique: false,
+    keys: ["outcome", "finished_at", "id"],
+    where: "op_kind = 'cleanup_container'"
+  }
 ]

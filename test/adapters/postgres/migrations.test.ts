@@ -177,6 +177,7 @@ const added: ReadonlyArray<readonly [string, ReadonlyArray<string>, ReadonlyArra
     ]
       .map((column) => `added column operation_log.${column}`)
       .concat("created unique index operation_log_cleanup_success", "created index operation_log_cleanup_last")
+      .concat("created index operation_log_cleanup_outcome")
   ]
 ]
 
@@ -340,7 +341,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         const first = yield* migrate
         assert.include(first.changes, "created table runtime_records")
         assert.include(first.changes, "created unique index operation_log_cleanup_success")
-        assert.strictEqual(first.changes.length, 11)
+        assert.strictEqual(first.changes.length, 20)
         assert.deepStrictEqual((yield* migrate).changes, [])
         yield* checkVersion
       })
@@ -520,7 +521,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         yield* sql`alter table cleanup_engine drop column braked_at`
         yield* sql`insert into cleanup_engine (id, accepted_at) values ('engine', now())`
         yield* sql`delete from cleanup_migrations where migration_id > 1`
-        assert.include((yield* Effect.flip(checkVersion)).message, "at version 1, not 3")
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 1, not 4")
         const { changes } = yield* migrate
         assert.deepStrictEqual(changes, [
           "added column runtime_records.engine",
@@ -708,7 +709,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         assert.include((yield* Effect.flip(checkVersion)).message, "rtmanager-cleanup migrate")
         yield* migrate
         yield* (yield* SqlClient)`delete from cleanup_migrations`
-        assert.include((yield* Effect.flip(checkVersion)).message, "at version 0, not 3")
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 0, not 4")
       })
     )
   )

@@ -1,0 +1,41 @@
+import { Context, type Duration, type Effect } from "effect"
+import type { Author } from "../domain/Act.ts"
+import type { PlacedHold } from "../domain/Hold.ts"
+import type { StoreError } from "./StoreError.ts"
+
+/** When a hold ends: at a time, or so long from now by the database's clock; `null`: when it is released. */
+export type HoldEnd = Date | Duration.Duration | null
+
+/** The holds that people have placed, by the database's clock. A game need not have a record. */
+export class Holds extends Context.Service<
+  Holds,
+  {
+    /**
+     * Places the author's hold on the game, or replaces its reason and end. From then on no attempt begins on the game; one that
+     * has begun may still remove its container. Gives the hold, or `undefined`, and changes nothing, if that end is over.
+     */
+    readonly place: (hold: {
+      readonly gameId: string
+      readonly author: Author
+      readonly reason: string
+      readonly end: HoldEnd
+    }) => Effect.Effect<PlacedHold | undefined, StoreError>
+    /**
+     * Lets holds that have not ended end after the grace, if they would not end sooner: the author's, or everybody's. Gives
+     * those that it found, as they are now.
+     */
+    readonly release: (
+      gameId: string,
+      options: { readonly author: Author | undefined; readonly grace: Duration.Duration }
+    ) => Effect.Effect<ReadonlyArray<PlacedHold>, StoreError>
+    /** Those of the game that have not ended. */
+    readonly of: (gameId: string) => Effect.Effect<ReadonlyArray<PlacedHold>, StoreError>
+    /** All that have not ended, by game and author, at most `limit` after the hold `after`. */
+    readonly list: (page: {
+      readonly after: Pick<PlacedHold, "gameId" | "author"> | undefined
+      readonly limit: number
+    }) => Effect.Effect<ReadonlyArray<PlacedHold>, StoreError>
+    /** How many have not ended. */
+    readonly count: Effect.Effect<number, StoreError>
+  }
+>()("rtmanager/ports/Holds") {}
