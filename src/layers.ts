@@ -10,6 +10,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import * as Docker from "./adapters/docker/ContainerEngine.ts"
 import * as EmbeddedPostgres from "./adapters/embedded/EmbeddedPostgres.ts"
 import * as Memory from "./adapters/memory/ContainerEngine.ts"
+import * as Acts from "./adapters/postgres/Acts.ts"
 import * as Database from "./adapters/postgres/Database.ts"
 import * as GameLeases from "./adapters/postgres/GameLeases.ts"
 import * as KnownEngine from "./adapters/postgres/KnownEngine.ts"
@@ -69,6 +70,7 @@ const layerDatabase = (settings: Settings, more: Pick<Database.Options, "forMigr
 
 const layerStores = ({ engineName, leaseTtl }: Pick<Settings, "engineName" | "leaseTtl">) =>
   Layer.mergeAll(
+    Acts.layer,
     RuntimeRecords.layer({ engineName }),
     KnownEngine.layer({ engineName }),
     GameLeases.layer({ owner: instanceId, leaseTtl, engineName })
@@ -97,9 +99,10 @@ const withSettings = <A, E, R>(build: (settings: Settings) => Layer.Layer<A, E, 
     )
   )
 
+/** Where a port has a circuit, its callers get that. */
 const layerPorts = (settings: Settings, engine = layerEngine(settings)) =>
   Circuits.layer.pipe(
-    Layer.provide(Layer.merge(layerStores(settings).pipe(Layer.provide(layerDatabase(settings))), engine))
+    Layer.provideMerge(Layer.merge(layerStores(settings).pipe(Layer.provide(layerDatabase(settings))), engine))
   )
 
 /** For `plan` and `engine`. */

@@ -1,0 +1,34 @@
+import { hostname, userInfo } from "node:os"
+import { Effect, Option } from "effect"
+import { Flag } from "effect/cli"
+import { Author, Reason } from "../domain/Act.ts"
+import type { ActError } from "../operator/act.ts"
+import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
+
+/** The shell's user, in the characters that an author may have. */
+const shellUser = Effect.sync(() => {
+  const text = `${userInfo().username}@${hostname()}`.replaceAll(/[^\x21-\x7e]/g, "_")
+  return Author.make(text.slice(0, 100))
+})
+
+/** Who and why, which every act is asked with. */
+export const asked = {
+  author: Flag.String("author").pipe(
+    Flag.withSchema(Author),
+    Flag.withDescription("Who asks; user@host of the shell by default"),
+    Flag.optional
+  ),
+  reason: Flag.String("reason").pipe(
+    Flag.withSchema(Reason),
+    Flag.withDescription("Why, in 1 to 500 characters, for whoever reads it later")
+  )
+}
+
+/** The author that was given, or the shell's user. */
+export const authorOf = Option.match({ onNone: () => shellUser, onSome: (author: Author) => Effect.succeed(author) })
+
+/** How a command ends whose act failed or was refused. */
+export const actFailed = (error: ActError) =>
+  error._tag === "ActRefused"
+    ? new CommandFailed({ code: exitCode.refused, message: error.message })
+    : commandFailed(error)
