@@ -15,6 +15,7 @@ import * as Database from "./adapters/postgres/Database.ts"
 import * as GameLeases from "./adapters/postgres/GameLeases.ts"
 import * as KnownEngine from "./adapters/postgres/KnownEngine.ts"
 import { migrate } from "./adapters/postgres/migrations.ts"
+import * as RoleRights from "./adapters/postgres/RoleRights.ts"
 import * as RuntimeRecords from "./adapters/postgres/RuntimeRecords.ts"
 import { sampleRecords } from "./adapters/postgres/samples.ts"
 import * as Circuits from "./cleanup/circuits.ts"
@@ -33,6 +34,7 @@ import { defaultEngine } from "./domain/EngineName.ts"
 import * as EngineAttribute from "./observability/engineAttribute.ts"
 import * as Logging from "./observability/logging.ts"
 import * as Telemetry from "./observability/Telemetry.ts"
+import { TelemetryProbe } from "./operator/doctor.ts"
 import type { ContainerEngine } from "./ports/ContainerEngine.ts"
 
 /** One per process: the owner of its leases and its `service.instance.id`. */
@@ -71,6 +73,7 @@ const layerDatabase = (settings: Settings, more: Pick<Database.Options, "forMigr
 const layerStores = ({ engineName, leaseTtl }: Pick<Settings, "engineName" | "leaseTtl">) =>
   Layer.mergeAll(
     Acts.layer,
+    RoleRights.layer,
     RuntimeRecords.layer({ engineName }),
     KnownEngine.layer({ engineName }),
     GameLeases.layer({ owner: instanceId, leaseTtl, engineName })
@@ -107,6 +110,21 @@ const layerPorts = (settings: Settings, engine = layerEngine(settings)) =>
 
 /** For `plan` and `engine`. */
 export const ports = withSettings(layerPorts)
+
+/** For `doctor`. */
+export const doctor = Layer.provideMerge(
+  Layer.succeed(
+    TelemetryProbe,
+    TelemetryProbe.of({
+      send: (signal, url) =>
+        Effect.flatMap(
+          Effect.promise(() => import("./observability/tryExport.ts")),
+          ({ tryExport }) => tryExport(signal, url)
+        )
+    })
+  ),
+  ports
+)
 
 /** For `run`. The benchmark passes its own engine. */
 export const pass = (engine?: Layer.Layer<ContainerEngine>) =>

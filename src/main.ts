@@ -4,6 +4,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, Runtime } from "effect"
 import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
 import { demo } from "./cli/demo.ts"
+import { doctor } from "./cli/doctor.ts"
 import { engine } from "./cli/engine.ts"
 import { migrate } from "./cli/migrate.ts"
 import { plan } from "./cli/plan.ts"
@@ -21,7 +22,8 @@ const cleanup = Command.make("rtmanager-cleanup").pipe(
     plan.pipe(Command.provide(layers.ports)),
     demo.pipe(Command.provide(layers.demo)),
     migrate.pipe(Command.provide(layers.migrations)),
-    engine.pipe(Command.provide(layers.ports))
+    engine.pipe(Command.provide(layers.ports)),
+    doctor.pipe(Command.provide(layers.doctor))
   ])
 )
 
@@ -46,7 +48,10 @@ const main = Command.run(cleanup, { version }).pipe(
     const text = Cause.hasDies(cause) ? Cause.pretty(cause) : error instanceof Error ? error.message : String(error)
     return text === "" ? Effect.void : Console.error(text)
   }),
-  Effect.provideService(CliConfig.CliConfig, CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })),
+  Effect.provideService(
+    CliConfig.CliConfig,
+    CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
+  ),
   Effect.provide(NodeServices.layer)
 )
 

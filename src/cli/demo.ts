@@ -55,4 +55,7 @@ export const demo = Command.make("demo", { json }, ({ json }) =>
     Effect.catchTag("StoreError", (error) => Effect.fail(commandFailed(error))),
     Effect.flatMap(print)
   )
-).pipe(Command.withDescription("Show the main job on sample games: what is removed, what is kept, and why"))
+).pipe(
+  Command.withDescription("Show the main job on sample games: what is removed, what is kept, and why"),
+  Command.withExamples([{ command: "rtmanager-cleanup demo", description: "With nothing installed and no settings" }])
+)

@@ -24,4 +24,7 @@ export const migrate = Command.make("migrate", { json }, ({ json }) =>
       ? JSON.stringify({ schema, version, changes })
       : [...changes, `schema ${schema} is at version ${version}`].join("\n")
   }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
-).pipe(Command.withDescription("Apply migrations; concurrent runs are safe, and a second run changes nothing"))
+).pipe(
+  Command.withDescription("Apply migrations; concurrent runs are safe, and a second run changes nothing"),
+  Command.withExamples([{ command: "rtmanager-cleanup migrate", description: "Before the first start of a version" }])
+)

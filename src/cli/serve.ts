@@ -32,4 +32,7 @@ export const serve = Command.make("serve", {}, () =>
       )
     )
   })
-).pipe(Command.withDescription("Run the service: a pass at start and after every interval, health, telemetry"))
+).pipe(
+  Command.withDescription("Run the service: a pass at start and after every interval, health, telemetry"),
+  Command.withExamples([{ command: "rtmanager-cleanup serve", description: "Until it is told to stop" }])
+)
