@@ -255,14 +255,14 @@ const sections: ReadonlyArray<Section> = [
       graph({
         title: "Backlog",
         description:
-          "Stopped games past their retention, by state. Each pass should bring those that are due down to those that are held; the stuck ones need a person.",
+          "Stopped games past their retention, by state. Each pass should bring those that are due down to those that are leased; the stuck ones need a person.",
         queries: [
           {
             expr: `sum by (state) (max by (job, rtmanager_engine_name, state) (${series("backlog")}))`,
             legend: "{{state}}"
           }
         ],
-        overrides: [colour("stuck", "red"), colour("due", "blue"), colour("held", "purple")]
+        overrides: [colour("stuck", "red"), colour("due", "blue"), colour("leased", "purple")]
       }),
       graph({
         title: "Unusable rows",
@@ -284,11 +284,11 @@ const sections: ReadonlyArray<Section> = [
           overrides: [
             override("game_id", gameLink),
             override("stopped_at", { unit: "dateTimeAsIso" }),
-            override("held_until", { unit: "dateTimeFromNow" }),
+            override("leased_until", { unit: "dateTimeFromNow" }),
             override("next_attempt_at", { unit: "dateTimeFromNow" })
           ]
         },
-        `select r.game_id, coalesce(r.engine, 'default') as engine, r.last_op_at as stopped_at, l.expires_at as held_until, b.next_attempt_at, b.attempts,
+        `select r.game_id, coalesce(r.engine, 'default') as engine, r.last_op_at as stopped_at, l.expires_at as leased_until, b.next_attempt_at, b.attempts,
            r.current_container_id as container_id
          from rtmanager.runtime_records as r left join rtmanager.game_leases as l
            on l.game_id = r.game_id and l.expires_at > now() left join rtmanager.cleanup_backoff as b on b.game_id = r.game_id
@@ -296,17 +296,17 @@ const sections: ReadonlyArray<Section> = [
       ),
       rows(
         {
-          title: "Held games",
+          title: "Leased games",
           description:
-            "Stopped games that somebody holds now, those held for longest first. The holder is the service.instance.id of a replica, or another program's.",
+            "Stopped games whose lease somebody has now, those leased for longest first. The holder is the service.instance.id of a replica, or another program's.",
           width: 12,
           overrides: [
             override("game_id", gameLink),
-            override("held_since", { unit: "dateTimeFromNow" }),
-            override("held_until", { unit: "dateTimeFromNow" })
+            override("leased_since", { unit: "dateTimeFromNow" }),
+            override("leased_until", { unit: "dateTimeFromNow" })
           ]
         },
-        `select l.game_id, l.owner as holder, l.acquired_at as held_since, l.expires_at as held_until
+        `select l.game_id, l.owner as holder, l.acquired_at as leased_since, l.expires_at as leased_until
          from rtmanager.game_leases as l join rtmanager.runtime_records as r on r.game_id = l.game_id
          where r.status = 'stopped' and l.expires_at > now() and (${game} = '' or l.game_id = ${game})
          order by l.acquired_at, l.game_id limit 200`

@@ -11,10 +11,10 @@ import * as Metrics from "./Metrics.ts"
 export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog) {
   yield* Metric.update(Metrics.backlogFor("due"), backlog.due)
   yield* Metric.update(Metrics.backlogFor("backing_off"), backlog.backingOff)
-  yield* Metric.update(Metrics.backlogFor("held"), backlog.held)
+  yield* Metric.update(Metrics.backlogFor("leased"), backlog.leased)
   yield* Metric.update(Metrics.backlogFor("stuck"), backlog.stuck)
   yield* Metric.update(Metrics.oldestDueAgeFor("due"), backlog.oldestDueAge)
-  yield* Metric.update(Metrics.oldestDueAgeFor("held"), backlog.oldestHeldAge)
+  yield* Metric.update(Metrics.oldestDueAgeFor("leased"), backlog.oldestLeasedAge)
   yield* Metric.update(Metrics.unusableRowsFor("no_time"), backlog.noTime)
   yield* Metric.update(Metrics.unusableRowsFor("future"), backlog.future)
   yield* Metric.update(Metrics.backlogCounted, (yield* Clock.currentTimeMillis) / 1000)

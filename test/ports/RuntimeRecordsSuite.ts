@@ -55,11 +55,11 @@ const fill = Effect.fnUntraced(function* (...records: ReadonlyArray<RuntimeRecor
 const nothing = {
   due: 0,
   backingOff: 0,
-  held: 0,
+  leased: 0,
   stuck: 0,
   stuckGames: [],
   oldestDueAge: 0,
-  oldestHeldAge: 0,
+  oldestLeasedAge: 0,
   noTime: 0,
   future: 0
 }
@@ -298,22 +298,22 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | RuntimeR
       })
     )
 
-    it.effect("counts a game's age from when it could first be tried, and those that are held apart", () =>
+    it.effect("counts a game's age from when it could first be tried, and those that are leased apart", () =>
       Effect.gen(function* () {
         yield* fill(
           stopped("again", { lastOpAt: at - 9_000_000n, ...backedOffUntil(moment.now - 1500) }),
           stopped("tried-young", { lastOpAt: at - 1_000_000n, ...backedOffUntil(moment.now - 8000) }),
-          stopped("held", { lastOpAt: at - 7_000_000n })
+          stopped("leased", { lastOpAt: at - 7_000_000n })
         )
         const { putLease } = yield* StoreFixture
-        yield* putLease({ gameId: "held", owner: randomUUID(), token: 1n }, false)
+        yield* putLease({ gameId: "leased", owner: randomUUID(), token: 1n }, false)
         const { backlog } = yield* RuntimeRecords
         assert.deepStrictEqual(yield* backlog(moment), {
           ...nothing,
           due: 3,
-          held: 1,
+          leased: 1,
           oldestDueAge: 1.5,
-          oldestHeldAge: 7
+          oldestLeasedAge: 7
         })
       })
     )
@@ -379,19 +379,19 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | RuntimeR
       })
     )
 
-    it.effect("counts the due games that somebody holds", () =>
+    it.effect("counts the due games whose lease somebody has", () =>
       Effect.gen(function* () {
         yield* fill(
-          ...["held", "expired", "free"].map((gameId) => stopped(gameId, { lastOpAt: at })),
-          stopped("young-held", { lastOpAt: at + 1000n })
+          ...["leased", "expired", "free"].map((gameId) => stopped(gameId, { lastOpAt: at })),
+          stopped("young-leased", { lastOpAt: at + 1000n })
         )
         const { putLease } = yield* StoreFixture
         const owner = "0a0a0a0a-0000-4000-8000-000000000000"
-        yield* putLease({ gameId: "held", owner, token: 1n }, false)
-        yield* putLease({ gameId: "young-held", owner, token: 2n }, false)
+        yield* putLease({ gameId: "leased", owner, token: 1n }, false)
+        yield* putLease({ gameId: "young-leased", owner, token: 2n }, false)
         yield* putLease({ gameId: "expired", owner, token: 3n }, true)
-        const { due, held } = yield* (yield* RuntimeRecords).backlog(momentAt(cutoff + 1))
-        assert.deepStrictEqual([due, held], [3, 1])
+        const { due, leased } = yield* (yield* RuntimeRecords).backlog(momentAt(cutoff + 1))
+        assert.deepStrictEqual([due, leased], [3, 1])
       })
     )
   })

@@ -28,11 +28,11 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
     })
   yield* put("young", 29, null)
   yield* put("due", 32, null)
-  yield* put("held", 70, null)
+  yield* put("leased", 70, null)
   yield* put("again", 50, { attempts: 1, at: now - days(1) })
   yield* put("waits", 50, { attempts: 1, at: now + days(1) })
   yield* put("stuck", 50, { attempts: stuckAfter, at: now + days(1) })
-  yield* here.store.putLease({ gameId: "held", owner: "0a0a0a0a-0000-4000-8000-000000000000", token: 1n }, false)
+  yield* here.store.putLease({ gameId: "leased", owner: "0a0a0a0a-0000-4000-8000-000000000000", token: 1n }, false)
   const running = yield* start(["serve"], {
     ...here.env,
     ...env,
@@ -46,7 +46,7 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
     (samples) => samples.length === 4
   )
   const counted = Object.fromEntries((yield* states).map(({ labels, value }) => [labels["state"], value]))
-  const wanted = { due: 3, held: 1, backing_off: 1, stuck: 1 }
+  const wanted = { due: 3, leased: 1, backing_off: 1, stuck: 1 }
   yield* demand(
     Object.entries(wanted).every(([state, count]) => counted[state] === count),
     `the gauges say ${JSON.stringify(counted)}, not ${JSON.stringify(wanted)}`
@@ -57,16 +57,16 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
   yield* eventually("the mode", metrics.query(askedBy("Mode", service)), (samples) =>
     samples.some(({ labels }) => labels["mode"] === "paused")
   )
-  const held = metrics.query(firing("CleanupGameHeld", `job="${service}", rtmanager_engine_name="${engine}"`))
-  yield* eventually("CleanupGameHeld to fire", held, (samples) => samples.length > 0)
+  const leased = metrics.query(firing("CleanupGameLeased", `job="${service}", rtmanager_engine_name="${engine}"`))
+  yield* eventually("CleanupGameLeased to fire", leased, (samples) => samples.length > 0)
   yield* here.store.expireLeases
   // The backlog is counted once a minute, and that is longer than the patience of a service that is meant to remove.
-  yield* eventually("CleanupGameHeld to end", held, (samples) => samples.length === 0)
+  yield* eventually("CleanupGameLeased to end", leased, (samples) => samples.length === 0)
   const stalled = yield* metrics.query(firing("CleanupStalled", `job="${service}"`))
   yield* demand(stalled.length === 0, "a paused service is called stalled")
   yield* running.signal("SIGTERM")
   yield* running.ended
   return [
-    `in a paused service the gauges are what was put there: ${JSON.stringify(counted)}; it is not stalled, and CleanupGameHeld fired for its engine ${engine} and ended`
+    `in a paused service the gauges are what was put there: ${JSON.stringify(counted)}; it is not stalled, and CleanupGameLeased fired for its engine ${engine} and ended`
   ]
 })

@@ -28,9 +28,9 @@ import { unknownEngines } from "./unknownEngines.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
 
-interface BacklogRow extends Record<"due" | "held" | "backingOff" | "stuck" | "noTime" | "future", bigint> {
+interface BacklogRow extends Record<"due" | "leased" | "backingOff" | "stuck" | "noTime" | "future", bigint> {
   readonly oldest: string | null
-  readonly oldestHeld: string | null
+  readonly oldestLeased: string | null
   readonly stuckGames: ReadonlyArray<string>
 }
 
@@ -168,9 +168,9 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
           // Each count reads a range of the partial index, or one of our small tables.
           sql<BacklogRow>`
             with due as (
-              select count(*) as count, count(l.game_id) as held,
+              select count(*) as count, count(l.game_id) as leased,
                 min(${since(moment)}) filter (where l.game_id is null) as oldest,
-                min(${since(moment)}) filter (where l.game_id is not null) as "oldestHeld"
+                min(${since(moment)}) filter (where l.game_id is not null) as "oldestLeased"
               from ${schema}.runtime_records as r left join ${schema}.cleanup_backoff as b on b.game_id = r.game_id
                 left join ${schema}.game_leases as l
                   on l.game_id = r.game_id and l.expires_at > (select clock_timestamp() offset 0)
@@ -181,8 +181,8 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
                 cross join lateral (select * from ${schema}.runtime_records where game_id = b.game_id offset 0) as r
               where ${expired(moment)}
             )
-            select due.count as due, due.held as held, ${sql.literal(microsOf("due.oldest"))} as oldest,
-              ${sql.literal(microsOf('due."oldestHeld"'))} as "oldestHeld",
+            select due.count as due, due.leased as leased, ${sql.literal(microsOf("due.oldest"))} as oldest,
+              ${sql.literal(microsOf('due."oldestLeased"'))} as "oldestLeased",
               (select count(*) from failing where waiting and not stuck) as "backingOff",
               (select count(*) from failing where stuck) as stuck,
               array(select ${sql.literal(sendable("game_id"))} from failing where stuck order by attempts desc, game_id limit 5) as "stuckGames",
@@ -196,12 +196,12 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
         .pipe(
           Effect.map(([row]) => ({
             due: Number(row?.due),
-            held: Number(row?.held),
+            leased: Number(row?.leased),
             backingOff: Number(row?.backingOff),
             stuck: Number(row?.stuck),
             stuckGames: row?.stuckGames ?? [],
             oldestDueAge: ageOf(row?.oldest, moment),
-            oldestHeldAge: ageOf(row?.oldestHeld, moment),
+            oldestLeasedAge: ageOf(row?.oldestLeased, moment),
             noTime: Number(row?.noTime),
             future: Number(row?.future)
           }))

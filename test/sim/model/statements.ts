@@ -96,18 +96,18 @@ export const backlog = (tables: Tables, engineName: string, now: number, moment:
   const stuck = expired
     .filter(({ backoff }) => isStuck(backoff))
     .sort((a, b) => (b.backoff?.attempts ?? 0) - (a.backoff?.attempts ?? 0) || compare(a.gameId, b.gameId))
-  const isHeld = ({ gameId }: RuntimeRecord) => (tables.leases.get(gameId)?.expiresAt ?? 0) > now
+  const isLeased = ({ gameId }: RuntimeRecord) => (tables.leases.get(gameId)?.expiresAt ?? 0) > now
   const oldest = (records: ReadonlyArray<RuntimeRecord>) =>
     // PostgreSQL's times have whole microseconds.
     Math.max(0, ...records.map((record) => Math.round((moment.now - (dueSince(record, moment) ?? 0)) * 1000) / 1e6))
   return {
     due: due.length,
     backingOff: expired.filter((record) => isBackedOff(record, moment) && !isStuck(record.backoff)).length,
-    held: due.filter(isHeld).length,
+    leased: due.filter(isLeased).length,
     stuck: stuck.length,
     stuckGames: stuck.slice(0, 5).map(({ gameId }) => gameId),
-    oldestDueAge: oldest(due.filter((record) => !isHeld(record))),
-    oldestHeldAge: oldest(due.filter(isHeld)),
+    oldestDueAge: oldest(due.filter((record) => !isLeased(record))),
+    oldestLeasedAge: oldest(due.filter(isLeased)),
     noTime: rows.filter(({ lastOpAt }) => lastOpAt === null).length,
     future: rows.filter(({ lastOpAt }) => lastOpAt !== null && lastOpAt > BigInt(now) * 1000n).length
   }
