@@ -56,13 +56,13 @@ export const tables = Effect.fnUntraced(function* (schema: string) {
 
   /** Exactly these rows, with nothing left for the server to do about them. */
   const fill = Effect.fnUntraced(function* (rows: ReadonlyArray<Rows>, games: ReadonlyArray<Game> = []) {
-    yield* sql`truncate runtime_records, operation_log, game_leases, cleanup_backoff`
+    yield* sql`truncate runtime_records, operation_log, game_leases, cleanup_backoff, cleanup_holds`
     yield* Effect.forEach(rows, insert, { discard: true })
     yield* sql`
       insert into runtime_records (game_id, status, current_container_id, current_image_ref, last_op_at)
       select "gameId", 'stopped', "containerId", 'registry.example/game:1', now() - interval '2 hours'
       from jsonb_to_recordset(${JSON.stringify(games)}::text::jsonb) as game("gameId" text, "containerId" text)`
-    yield* sql`vacuum analyze runtime_records, operation_log, game_leases, cleanup_backoff`
+    yield* sql`vacuum analyze runtime_records, operation_log, game_leases, cleanup_backoff, cleanup_holds`
     yield* sql`checkpoint`
   })
 

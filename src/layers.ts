@@ -13,6 +13,7 @@ import * as Memory from "./adapters/memory/ContainerEngine.ts"
 import * as Acts from "./adapters/postgres/Acts.ts"
 import * as Database from "./adapters/postgres/Database.ts"
 import * as GameLeases from "./adapters/postgres/GameLeases.ts"
+import * as Holds from "./adapters/postgres/Holds.ts"
 import * as KnownEngine from "./adapters/postgres/KnownEngine.ts"
 import { migrate } from "./adapters/postgres/migrations.ts"
 import * as RoleRights from "./adapters/postgres/RoleRights.ts"
@@ -74,6 +75,7 @@ const layerStores = ({ engineName, leaseTtl }: Pick<Settings, "engineName" | "le
   Layer.mergeAll(
     Acts.layer,
     RoleRights.layer,
+    Holds.layer,
     RuntimeRecords.layer({ engineName }),
     KnownEngine.layer({ engineName }),
     GameLeases.layer({ owner: instanceId, leaseTtl, engineName })

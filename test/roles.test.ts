@@ -4,6 +4,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { checkVersion } from "../src/adapters/postgres/migrations.ts"
 import * as GameLeasesSuite from "./ports/GameLeasesSuite.ts"
+import * as HoldsSuite from "./ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "./ports/KnownEngineSuite.ts"
 import * as RuntimeRecordsSuite from "./ports/RuntimeRecordsSuite.ts"
 import { layerDatabase, layerPorts, postgresServer } from "./support/postgres.ts"
@@ -37,6 +38,7 @@ describe.each([
   RuntimeRecordsSuite.suite("RuntimeRecords keeps the contract in the role of the service", layerService)
   GameLeasesSuite.suite("GameLeases keeps the contract in the role of the service", layerService)
   KnownEngineSuite.suite("KnownEngine keeps the contract in the role of the service", layerService)
+  HoldsSuite.suite("Holds keeps the contract in the role of the service", layerService)
 })
 
 /** Everything that these roles may do to tables; `players` is not ours. */

@@ -255,14 +255,14 @@ const sections: ReadonlyArray<Section> = [
       graph({
         title: "Backlog",
         description:
-          "Stopped games past their retention, by state. Each pass should bring those that are due down to those that are leased; the stuck ones need a person.",
+          "Stopped games past their retention, by state. Each pass should bring those that are due down to those that are leased; those that a person holds stay, and the stuck ones need a person.",
         queries: [
           {
             expr: `sum by (state) (max by (job, rtmanager_engine_name, state) (${series("backlog")}))`,
             legend: "{{state}}"
           }
         ],
-        overrides: [colour("stuck", "red"), colour("due", "blue"), colour("leased", "purple")]
+        overrides: [colour("stuck", "red"), colour("due", "blue"), colour("leased", "purple"), colour("held", "green")]
       }),
       graph({
         title: "Unusable rows",

@@ -43,6 +43,7 @@ export const samples = (now: number): ReadonlyArray<Sample> => {
         imageRef: "galaxy/game:1.4",
         lastOpAt: BigInt(endedAt) * 1000n,
         backoff: null,
+        hold: null,
         ...changes.record
       },
       container: changes.container === "none" ? undefined : { ...container, ...changes.container }

@@ -24,9 +24,9 @@ export const isExpired = (record: RuntimeRecord, { cutoff }: Moment): boolean =>
 export const isBackedOff = ({ backoff }: RuntimeRecord, { now }: Moment): boolean =>
   backoff !== null && backoff.nextAttemptAt > now
 
-/** Expired and not backed off. PostgreSQL's listing asks the same in SQL. */
+/** Expired, not backed off and not held. PostgreSQL's listing asks the same in SQL. */
 export const isDue = (record: RuntimeRecord, moment: Moment): boolean =>
-  isExpired(record, moment) && !isBackedOff(record, moment)
+  isExpired(record, moment) && !isBackedOff(record, moment) && record.hold === null
 
 /** How late we are: seconds from when the record became due to `at` (Unix milliseconds). */
 export const lagSeconds = (lastOpAt: bigint, { now, cutoff }: Moment, at: number): number =>

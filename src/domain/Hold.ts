@@ -1,4 +1,6 @@
 import { Schema } from "effect"
+import { isoTime } from "./Expiry.ts"
+import { printable } from "./printable.ts"
 
 /** A person's word that a game's container stays: nothing removes it until then, or until the hold is released. */
 export const Hold = Schema.Struct({
@@ -16,3 +18,11 @@ export const PlacedHold = Schema.Struct({
   placedAt: Schema.DateFromString
 }).pipe(Schema.encodeKeys({ gameId: "game_id", placedAt: "placed_at" }))
 export type PlacedHold = typeof PlacedHold.Type
+
+/** When the hold ends, as text for people. */
+export const holdEnd = ({ until }: Pick<Hold, "until">): string =>
+  until === null ? "released" : isoTime(until.getTime())
+
+/** Who keeps the game, until when and why, as text for people. */
+export const heldBy = (hold: Hold): string =>
+  `held by ${printable(hold.author)} until ${holdEnd(hold)}: "${printable(hold.reason)}"`

@@ -45,6 +45,7 @@ export const rules = {
   replay_no_op: rule("replay_no_op", "Debug", null),
   lease_busy: rule("conflict", "Debug", null),
   lease_lost: rule("conflict", "Debug", null),
+  held: rule("conflict", "Debug", null),
   record_moved: rule("conflict", "Info", "conflict"),
   too_recent: { ...rule("conflict", "Info", "conflict"), backsOff: true },
   container_running: failure("Mismatch", "Warn", "container_running"),

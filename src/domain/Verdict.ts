@@ -3,6 +3,7 @@ import type { Container } from "./Container.ts"
 import { type ContainerId, isContainerId } from "./ContainerId.ts"
 import type { EngineName } from "./EngineName.ts"
 import { isBackedOff, isExpired, type Moment } from "./Expiry.ts"
+import { heldBy } from "./Hold.ts"
 import { type ErrorCode, Refused } from "./Outcome.ts"
 import { printable } from "./printable.ts"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
@@ -16,7 +17,7 @@ const refuse = (code: ErrorCode, message: string) => Result.fail(new Refused({ c
 
 /**
  * Steps 2 and 3 for a record read under the lease; `undefined` if the record is gone. A record passes only if it is stopped
- * and due, if its container is on this engine, and if its container id is NULL or 64 hex digits.
+ * and due, if its container is on this engine, if nobody holds the game, and if its container id is NULL or 64 hex digits.
  */
 export const judgeRecord = (
   record: RuntimeRecord | undefined,
@@ -30,6 +31,7 @@ export const judgeRecord = (
   if (record.engine !== engineName) {
     return refuse("record_moved", `the game is no longer on engine ${engineName} but on ${printable(record.engine)}`)
   }
+  if (record.hold !== null) return refuse("held", heldBy(record.hold))
   if (!isExpired(record, moment)) return refuse("record_moved", "the record is no longer due")
   if (isBackedOff(record, moment)) return refuse("lease_busy", "another has just tried it and failed")
   const { containerId } = record

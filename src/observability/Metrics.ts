@@ -89,7 +89,7 @@ export const instruments = {
     type: "gauge",
     unit: "{game}",
     description:
-      "Stopped games that wait; those leased or stuck may be due too; every replica reports it, so take the maximum",
+      "Stopped games that wait; those leased or stuck may be due too, those held by a person are not; every replica reports it, so take the maximum",
     attributes: { state: backlogStates }
   },
   oldestDueAge: {

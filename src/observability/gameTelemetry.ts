@@ -53,7 +53,7 @@ export const gameSpan = ({ gameId, opSource }: Request) =>
     { captureStackTrace: false }
   )
 
-/** What is known of a game once it is held, before anything is done to it. */
+/** What is known of a game once its lease is ours, before anything is done to it. */
 export const gameHeld = (record: RuntimeRecord, moment: Moment) => {
   const since = dueSince(record, moment)
   return Effect.annotateCurrentSpan({

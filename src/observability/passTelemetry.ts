@@ -12,6 +12,7 @@ export const backlogMeasured = Effect.fnUntraced(function* (backlog: Backlog) {
   yield* Metric.update(Metrics.backlogFor("due"), backlog.due)
   yield* Metric.update(Metrics.backlogFor("backing_off"), backlog.backingOff)
   yield* Metric.update(Metrics.backlogFor("leased"), backlog.leased)
+  yield* Metric.update(Metrics.backlogFor("held"), backlog.held)
   yield* Metric.update(Metrics.backlogFor("stuck"), backlog.stuck)
   yield* Metric.update(Metrics.oldestDueAgeFor("due"), backlog.oldestDueAge)
   yield* Metric.update(Metrics.oldestDueAgeFor("leased"), backlog.oldestLeasedAge)

@@ -4,7 +4,7 @@ import type { OpSource } from "../domain/Outcome.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import type { StoreError } from "./StoreError.ts"
 
-/** Our hold on one game. The fence is all three fields, because a token alone can repeat after a failover. */
+/** The lease of one game, which is ours. The fence is all three fields, because a token alone can repeat after a failover. */
 export interface Lease {
   readonly gameId: string
   readonly owner: string

@@ -6,6 +6,14 @@ import type { StoreError } from "./StoreError.ts"
 /** When a hold ends: at a time, or so long from now by the database's clock; `null`: when it is released. */
 export type HoldEnd = Date | Duration.Duration | null
 
+/** A logged operation that removed a game's container. */
+export interface Removal {
+  readonly id: bigint
+  readonly opSource: string
+  readonly finishedAt: Date
+  readonly traceId: string | null
+}
+
 /** The holds that people have placed, by the database's clock. A game need not have a record. */
 export class Holds extends Context.Service<
   Holds,
@@ -28,7 +36,11 @@ export class Holds extends Context.Service<
       gameId: string,
       options: { readonly author: Author | undefined; readonly grace: Duration.Duration }
     ) => Effect.Effect<ReadonlyArray<PlacedHold>, StoreError>
-    /** Those of the game that have not ended. */
+    /** Takes the author's hold back, as if it had never been placed. */
+    readonly withdraw: (gameId: string, author: Author) => Effect.Effect<void, StoreError>
+    /** The last removal of a container of the game that is logged. */
+    readonly removedBy: (gameId: string) => Effect.Effect<Removal | undefined, StoreError>
+    /** Those of the game that have not ended, by author. */
     readonly of: (gameId: string) => Effect.Effect<ReadonlyArray<PlacedHold>, StoreError>
     /** All that have not ended, by game and author, at most `limit` after the hold `after`. */
     readonly list: (page: {

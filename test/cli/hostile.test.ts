@@ -70,6 +70,7 @@ describeEngine("hostile input, over real PostgreSQL and a real engine", () => {
             status: "stopped",
             imageRef: null,
             backoff: null,
+            hold: null,
             lastOpAt: daysAgo(40)
           }
           yield* here.store.put({ ...record, gameId: `hostile-${index}`, containerId })

@@ -82,6 +82,7 @@ export const put = Effect.fnUntraced(function* (parts: Parts, name: KindName, ga
     containerId: recorded === undefined ? (id ?? null) : other[recorded],
     imageRef: "games/chess:1",
     backoff: null,
+    hold: null,
     lastOpAt: micros((yield* Clock.currentTimeMillis) - age)
   })
   return { gameId, kind, containerId: id }

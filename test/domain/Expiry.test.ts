@@ -10,7 +10,8 @@ const record = (lastOpAt: bigint | null) => ({
   containerId: null,
   imageRef: null,
   lastOpAt,
-  backoff: null
+  backoff: null,
+  hold: null
 })
 
 const backedOffUntil = (nextAttemptAt: number) => ({ attempts: 1, nextAttemptAt, lastError: "engine_error" })
@@ -50,6 +51,11 @@ describe("a record is due", () => {
   it("event 20: never without a time or for another status", () => {
     assert.isFalse(isDue(record(null), { now: 1000, cutoff: 1000 }))
     assert.isFalse(isDue({ ...record(0n), status: "running" }, { now: 1000, cutoff: 1000 }))
+  })
+
+  it("never while a person holds it", () => {
+    const hold = { author: "ann", reason: "why", until: null }
+    assert.isFalse(isDue({ ...record(0n), hold }, { now: 1000, cutoff: 1000 }))
   })
 
   it.each([

@@ -19,8 +19,11 @@ const record = (changes: Partial<RuntimeRecord>): RuntimeRecord => ({
   imageRef: null,
   lastOpAt: BigInt(cutoff) * 1000n - 1n,
   backoff: null,
+  hold: null,
   ...changes
 })
+
+const hold = { author: "ann", reason: "the players complain", until: new Date(now) }
 
 const backedOffUntil = (nextAttemptAt: number) => ({ attempts: 1, nextAttemptAt, lastError: "engine_error" })
 
@@ -45,6 +48,12 @@ describe("judgeRecord", () => {
     ["without a time", record({ lastOpAt: null }), "record_moved"],
     ["that another has just tried", record({ backoff: backedOffUntil(now + 1) }), "lease_busy"],
     ["whose next attempt is now", record({ backoff: backedOffUntil(now) }), id],
+    ["that a person holds", record({ hold }), "held"],
+    ["that a person holds, however young", record({ hold, lastOpAt: null }), "held"],
+    ["that a person holds and another has just tried", record({ hold, backoff: backedOffUntil(now + 1) }), "held"],
+    ["that a person holds, of an id that is none", record({ hold, containerId: "" }), "held"],
+    ["that a person holds, on another engine", record({ hold, engine: "host-1" }), "record_moved"],
+    ["that a person holds but that runs", record({ hold, status: "running" }), "record_moved"],
     ["before 1970", record({ lastOpAt: -1n }), id],
     ["gone", undefined, "record_moved"],
     ["running", record({ status: "running" }), "record_moved"],

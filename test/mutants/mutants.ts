@@ -876,8 +876,36 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a game that failed counts as overdue since its retention",
     file: "src/adapters/postgres/RuntimeRecords.ts",
-    from: "interval '1 millisecond', b.next_attempt_at)`",
-    to: "interval '1 millisecond')`",
+    from: "interval '1 millisecond', b.next_attempt_at, h.ended)`",
+    to: "interval '1 millisecond', h.ended)`",
+    tests: stores
+  },
+  {
+    name: "a game that was held counts as overdue since its retention",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "b.next_attempt_at, h.ended)`",
+    to: "b.next_attempt_at)`",
+    tests: stores
+  },
+  {
+    name: "a held game is listed as due",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "const free = sql`h.game_id is null`",
+    to: "const free = sql`true`",
+    tests: stores
+  },
+  {
+    name: "the re-read's hold is ignored",
+    file: "src/domain/Verdict.ts",
+    from: "if (record.hold !== null) return",
+    to: "if (record.hold !== null && record.status === 'held') return",
+    tests: ["test/domain", ...cleaner]
+  },
+  {
+    name: "a hold that has ended still holds",
+    file: "src/adapters/postgres/rows.ts",
+    from: "(${hold}.until is null or ${hold}.until > clock_timestamp())",
+    to: "(${hold}.until is null or ${hold}.until is not null)",
     tests: stores
   },
   {

@@ -56,6 +56,7 @@ const nothing = {
   due: 0,
   backingOff: 0,
   leased: 0,
+  held: 0,
   stuck: 0,
   stuckGames: [],
   oldestDueAge: 0,
@@ -72,6 +73,7 @@ const ages: ReadonlyArray<readonly [string, RuntimeRecord]> = [
   ["without a time", stopped("g", { lastOpAt: null })],
   ["backed off until this moment", stopped("g", { lastOpAt: at - 1n, ...backedOffUntil(moment.now) })],
   ["backed off until a millisecond later", stopped("g", { lastOpAt: at - 1n, ...backedOffUntil(moment.now + 1) })],
+  ["held", stopped("g", { lastOpAt: at - 1n, hold: { author: "ann", reason: "why", until: null } })],
   ["running", stopped("g", { lastOpAt: at - 1n, status: "running" })],
   ["removed", stopped("g", { lastOpAt: at - 1n, status: "removed" })],
   ["of a status that we do not know", stopped("g", { lastOpAt: at - 1n, status: "hibernating" })]

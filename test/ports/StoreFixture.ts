@@ -8,7 +8,7 @@ import type { LogRow } from "../sim/model/Tables.ts"
 export class StoreFixture extends Context.Service<
   StoreFixture,
   {
-    /** With its backoff: `null` forgets one that is there. */
+    /** With its backoff and its hold: `null` forgets one that is there. */
     readonly put: (record: RuntimeRecord) => Effect.Effect<void>
     readonly record: (gameId: string) => Effect.Effect<RuntimeRecord | undefined>
     /** Under any name; no person has accepted it, and it has seen no pass. */

@@ -3,6 +3,7 @@ import { ContainerEngine } from "../../src/ports/ContainerEngine.ts"
 import { makeFixture } from "../adapters/memory/Fixture.ts"
 import * as ContainerEngineSuite from "../ports/ContainerEngineSuite.ts"
 import * as GameLeasesSuite from "../ports/GameLeasesSuite.ts"
+import * as HoldsSuite from "../ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "../ports/KnownEngineSuite.ts"
 import * as RuntimeRecordsSuite from "../ports/RuntimeRecordsSuite.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
@@ -34,3 +35,4 @@ ContainerEngineSuite.suite("ContainerEngine in the simulation keeps the contract
 RuntimeRecordsSuite.suite("RuntimeRecords in the simulation keeps the contract", layerStores)
 GameLeasesSuite.suite("GameLeases in the simulation keeps the contract", layerStores)
 KnownEngineSuite.suite("KnownEngine in the simulation keeps the contract", layerStores)
+HoldsSuite.suite("Holds in the simulation keeps the contract", layerStores)

@@ -144,6 +144,7 @@ export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
       status: "stopped",
       containerId: "c".repeat(64),
       imageRef: null,
+      hold: null,
       lastOpAt: micros(Date.now() - 40 * 86_400_000)
     }
     const backoff = { attempts: stuckAfter, nextAttemptAt: Date.now() + 86_400_000, lastError: "engine_error" }

@@ -24,6 +24,7 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
       containerId: "c".repeat(64),
       imageRef: null,
       backoff: backoff && { attempts: backoff.attempts, nextAttemptAt: backoff.at, lastError: "engine_error" },
+      hold: null,
       lastOpAt: micros(now - days(daysAgo))
     })
   yield* put("young", 29, null)

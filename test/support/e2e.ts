@@ -87,6 +87,7 @@ export const game = Effect.fnUntraced(function* (
     containerId: changes?.containerId ?? id,
     imageRef: "games/chess:1",
     backoff: null,
+    hold: null,
     lastOpAt: micros(Date.now() - Duration.toMillis(Duration.days(changes?.daysAgo ?? 40)))
   })
   return id

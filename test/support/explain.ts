@@ -8,6 +8,7 @@ export interface Node {
   readonly "Node Type": string
   readonly "Relation Name"?: string
   readonly "Index Name"?: string
+  readonly "Sort Key"?: ReadonlyArray<string>
   readonly "Actual Rows": number
   readonly "Actual Loops": number
   readonly "Rows Removed by Filter"?: number
@@ -22,6 +23,7 @@ const Node: Schema.Codec<Node> = Schema.Struct({
   "Node Type": Schema.String,
   "Relation Name": Schema.optionalKey(Schema.String),
   "Index Name": Schema.optionalKey(Schema.String),
+  "Sort Key": Schema.optionalKey(Schema.Array(Schema.String)),
   "Actual Rows": Schema.Number,
   "Actual Loops": Schema.Number,
   "Rows Removed by Filter": Schema.optionalKey(Schema.Number),

@@ -8,6 +8,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"
 import * as Database from "../../src/adapters/postgres/Database.ts"
 import * as GameLeases from "../../src/adapters/postgres/GameLeases.ts"
+import * as Holds from "../../src/adapters/postgres/Holds.ts"
 import * as KnownEngine from "../../src/adapters/postgres/KnownEngine.ts"
 import { migrate } from "../../src/adapters/postgres/migrations.ts"
 import * as RuntimeRecords from "../../src/adapters/postgres/RuntimeRecords.ts"
@@ -78,7 +79,8 @@ export const layerPorts = ({
   Layer.mergeAll(
     RuntimeRecords.layer({ engineName }),
     GameLeases.layer({ owner: randomUUID(), leaseTtl: "1 minute", engineName, ...options }),
-    KnownEngine.layer({ engineName })
+    KnownEngine.layer({ engineName }),
+    Holds.layer
   )
 
 export const layerFixture = Layer.effect(
@@ -88,7 +90,7 @@ export const layerFixture = Layer.effect(
     const tables = recordTables((yield* Database.Database).quotedSchema)
     const done = <A, E>(statement: Effect.Effect<A, E>) => Effect.orDie(Effect.asVoid(statement))
     return StoreFixture.of({
-      put: ({ backoff, gameId, engine, status, containerId, imageRef, lastOpAt }) => {
+      put: ({ backoff, hold, gameId, engine, status, containerId, imageRef, lastOpAt }) => {
         const time = lastOpAt === null ? sql`null` : timestamp(sql, lastOpAt)
         const next = timestamp(sql, BigInt(backoff?.nextAttemptAt ?? 0) * 1000n)
         return done(sql`
@@ -100,6 +102,13 @@ export const layerFixture = Layer.effect(
             where ${backoff !== null}::boolean
             on conflict (game_id) do update set attempts = excluded.attempts,
               next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error
+          ), released as (
+            delete from cleanup_holds where game_id = ${gameId} and author <> ${hold?.author ?? ""}
+          ), held as (
+            insert into cleanup_holds (game_id, author, reason, placed_at, until)
+            select ${gameId}, ${hold?.author ?? ""}, ${hold?.reason ?? ""}, now(), ${hold?.until?.toISOString() ?? null}::text::timestamptz
+            where ${hold !== null}::boolean
+            on conflict (game_id, author) do update set reason = excluded.reason, placed_at = excluded.placed_at, until = excluded.until
           )
           insert into runtime_records (game_id, engine, status, current_container_id, current_image_ref, last_op_at)
           values (${gameId}, nullif(${engine}, ${defaultEngine}), ${status}, ${containerId}, ${imageRef}, ${time})
@@ -142,7 +151,9 @@ export const layerFixture = Layer.effect(
           from operation_log where game_id = ${gameId} and op_kind = 'cleanup_container' order by id`.pipe(
           Effect.orDie
         ),
-      clear: done(sql`truncate runtime_records, operation_log, game_leases, cleanup_engines, cleanup_backoff`)
+      clear: done(
+        sql`truncate runtime_records, operation_log, game_leases, cleanup_engines, cleanup_backoff, cleanup_holds`
+      )
     })
   })
 )

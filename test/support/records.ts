@@ -22,6 +22,7 @@ export const stopped = (gameId: string, changes: Partial<RuntimeRecord> = {}): R
   imageRef: "games/chess:1",
   lastOpAt: micros(longAgo),
   backoff: null,
+  hold: null,
   ...changes
 })
 

@@ -107,6 +107,7 @@ export const seed = Effect.fnUntraced(function* (gameId: string, number: number,
     imageRef: "registry.example/game:1",
     lastOpAt: micros(ended),
     backoff: null,
+    hold: null,
     ...changes?.record
   })
   if (changes?.container !== null) yield* seedOnEngine(gameId, number, changes?.container)

@@ -7,7 +7,7 @@ import type { EngineId } from "../../ports/ContainerEngine.ts"
 import { type Known, KnownEngine } from "../../ports/KnownEngine.ts"
 import { millis } from "./audit.ts"
 import { Database } from "./Database.ts"
-import { recordEngine } from "./rows.ts"
+import { inForce, recordEngine } from "./rows.ts"
 import { question, type Run } from "./run.ts"
 import { isDuplicate } from "./storeError.ts"
 
@@ -76,6 +76,7 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
   const table = sql.literal(`${quotedSchema}.cleanup_engines`)
   const records = sql.literal(`${quotedSchema}.runtime_records`)
   const backoffs = sql.literal(`${quotedSchema}.cleanup_backoff`)
+  const holds = sql.literal(`${quotedSchema}.cleanup_holds`)
   const engine = sql.literal(recordEngine)
   /** An earlier version may have stored the other name's identity in its old form. */
   const recognize = (present: EngineId) => sql<EngineRow>`select name, identity as id, braked_at is not null as braked
@@ -100,9 +101,11 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
       const expired = sql`r.last_op_at > '-infinity' and r.last_op_at < ${millis(sql, cutoff)}`
       return sql<ListedEngine>`
         with waiting as (
-          select ${engine} as name, count(*) as games from ${backoffs} as b
-            cross join lateral (select * from ${records} where game_id = b.game_id offset 0) as r
-          where b.next_attempt_at > clock_timestamp() and r.status = 'stopped' and ${expired} group by 1
+          select ${engine} as name, count(*) as games from (
+              select game_id from ${backoffs} where next_attempt_at > clock_timestamp()
+              union select game_id from ${holds} as h where ${sql.literal(inForce("h"))}
+            ) as waiting cross join lateral (select * from ${records} where game_id = waiting.game_id offset 0) as r
+          where r.status = 'stopped' and ${expired} group by 1
         )
         select e.name, e.identity as "engineId", e.braked_at is not null as braked,
           case when isfinite(e.accepted_at) then e.accepted_at end as "acceptedAt", e.last_pass_at as "lastPassAt",

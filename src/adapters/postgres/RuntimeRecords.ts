@@ -13,6 +13,7 @@ import { recordedVersion, requireVersion } from "./migrations.ts"
 import { hiddenTables } from "./rowSecurity.ts"
 import {
   engineColumn,
+  inForce,
   lastOpAt,
   microsOf,
   type RecordRow,
@@ -28,7 +29,7 @@ import { unknownEngines } from "./unknownEngines.ts"
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
 
-interface BacklogRow extends Record<"due" | "leased" | "backingOff" | "stuck" | "noTime" | "future", bigint> {
+interface BacklogRow extends Record<"due" | "leased" | "held" | "backingOff" | "stuck" | "noTime" | "future", bigint> {
   readonly oldest: string | null
   readonly oldestLeased: string | null
   readonly stuckGames: ReadonlyArray<string>
@@ -89,10 +90,11 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
     sql`${timed(cursor)} and r.last_op_at < ${timestamp(sql, toMicros(cutoff))}`
   const ready = ({ now }: Moment) =>
     sql`(b.next_attempt_at is null or b.next_attempt_at <= ${timestamp(sql, toMicros(now))})`
+  const free = sql`h.game_id is null`
 
-  /** When an expired record could first be tried: `dueSince` in SQL. */
+  /** When an expired record that nobody holds any more could first be tried: `dueSince` in SQL, or the end of the last hold. */
   const since = ({ cutoff, now }: Moment) =>
-    sql`greatest(r.last_op_at + ${now - cutoff}::float8 * interval '1 millisecond', b.next_attempt_at)`
+    sql`greatest(r.last_op_at + ${now - cutoff}::float8 * interval '1 millisecond', b.next_attempt_at, h.ended)`
 
   const afterUntimed = (cursor: Cursor | undefined) =>
     cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${idOf(sql, cursor)}`
@@ -130,13 +132,13 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
 
     listDue: ({ moment, after: cursor, limit }) => {
       const due = <Row extends object>(columns: Fragment) => sql<Row>`
-        select ${columns} from ${tables} where ${expired(moment, cursor)} and ${ready(moment)}
+        select ${columns} from ${tables} where ${expired(moment, cursor)} and ${ready(moment)} and ${free}
         order by r.last_op_at, r.game_id limit ${limit}`
       return list("listDue", {
         page: due(columns),
         keys: due(keys),
         among: (condition, more) => sql<RecordRow & { readonly key: string }>`
-          select ${columns}, ${more} from ${tables} where ${expired(moment)} and ${ready(moment)} and ${condition}`,
+          select ${columns}, ${more} from ${tables} where ${expired(moment)} and ${ready(moment)} and ${free} and ${condition}`,
         limit
       })
     },
@@ -167,22 +169,29 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
           question,
           // Each count reads a range of the partial index, or one of our small tables.
           sql<BacklogRow>`
-            with due as (
+            with holds as (
+              select game_id, bool_or(${sql.literal(inForce("h"))}) as held, max(until) as ended
+              from ${schema}.cleanup_holds as h group by game_id
+            ), due as (
               select count(*) as count, count(l.game_id) as leased,
                 min(${since(moment)}) filter (where l.game_id is null) as oldest,
                 min(${since(moment)}) filter (where l.game_id is not null) as "oldestLeased"
               from ${schema}.runtime_records as r left join ${schema}.cleanup_backoff as b on b.game_id = r.game_id
                 left join ${schema}.game_leases as l
                   on l.game_id = r.game_id and l.expires_at > (select clock_timestamp() offset 0)
-              where ${expired(moment)} and ${ready(moment)}
+                left join holds as h on h.game_id = r.game_id
+              where ${expired(moment)} and ${ready(moment)} and h.held is not true
             ), failing as (
-              select r.game_id, b.attempts, b.attempts >= ${stuckAfter} as stuck, not ${ready(moment)} as waiting
-              from ${schema}.cleanup_backoff as b
+              select r.game_id, b.attempts, b.attempts >= ${stuckAfter} as stuck, not ${ready(moment)} and h.held is not true as waiting
+              from ${schema}.cleanup_backoff as b left join holds as h on h.game_id = b.game_id
                 cross join lateral (select * from ${schema}.runtime_records where game_id = b.game_id offset 0) as r
               where ${expired(moment)}
             )
             select due.count as due, due.leased as leased, ${sql.literal(microsOf("due.oldest"))} as oldest,
               ${sql.literal(microsOf('due."oldestLeased"'))} as "oldestLeased",
+              (select count(*) from holds
+                cross join lateral (select * from ${schema}.runtime_records where game_id = holds.game_id offset 0) as r
+                where held and ${expired(moment)}) as held,
               (select count(*) from failing where waiting and not stuck) as "backingOff",
               (select count(*) from failing where stuck) as stuck,
               array(select ${sql.literal(sendable("game_id"))} from failing where stuck order by attempts desc, game_id limit 5) as "stuckGames",
@@ -197,6 +206,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
           Effect.map(([row]) => ({
             due: Number(row?.due),
             leased: Number(row?.leased),
+            held: Number(row?.held),
             backingOff: Number(row?.backingOff),
             stuck: Number(row?.stuck),
             stuckGames: row?.stuckGames ?? [],

@@ -47,7 +47,7 @@ const trialRecord = Effect.fnUntraced(function* (quotedSchema: string) {
     containerId: "f".repeat(64),
     imageRef: "x".repeat(200)
   }
-  const record: RuntimeRecord = { ...game, status: "stopped", lastOpAt: null, backoff: null }
+  const record: RuntimeRecord = { ...game, status: "stopped", lastOpAt: null, backoff: null, hold: null }
   if (stopped !== undefined) return record
   const made = yield* Effect.result(
     inTransaction(

@@ -2,6 +2,7 @@ import { Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
 import { defaultEngine } from "../../domain/EngineName.ts"
+import { Hold } from "../../domain/Hold.ts"
 import { printable } from "../../domain/printable.ts"
 import { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 
@@ -33,13 +34,22 @@ export const sendable = (expression: string): string =>
   `case when current_setting('server_encoding') = 'UTF8' then ${expression}
     else encode(convert_to(${expression}, 'SQL_ASCII'), 'escape') end`
 
+/** When a hold ends; NULL if never, or not in a year that a `Date` and its text can hold. */
+export const holdUntil = (hold: string): string =>
+  `case when ${hold}.until < timestamptz '9999-12-31' then ${hold}.until end`
+
+/** Whether a hold of this alias has not ended, by the clock of the moment in which its row is looked at. */
+export const inForce = (hold: string): string => `(${hold}.until is null or ${hold}.until > clock_timestamp())`
+
 /**
- * The tables of `recordColumns`, in the schema of this quoted name: the record as `r`, and its backoff as `b`. The join
- * is lateral, and the `offset` keeps it so. For a plain join the planner could hash the whole backlog and sort it again
- * for each page.
+ * The tables of `recordColumns`, in the schema of this quoted name: the record as `r`, its backoff as `b`, and as `h` the hold
+ * in force that ends last. The joins are lateral, and `offset` or `limit` keeps them so. For a plain join the planner could
+ * hash the whole backlog and sort it again for each page.
  */
 export const recordTables = (schema: string): string => `${schema}.runtime_records as r
-  left join lateral (select * from ${schema}.cleanup_backoff where game_id = r.game_id offset 0) as b on true`
+  left join lateral (select * from ${schema}.cleanup_backoff where game_id = r.game_id offset 0) as b on true
+  left join lateral (select * from ${schema}.cleanup_holds as h where game_id = r.game_id and ${inForce("h")}
+    order by until desc nulls first, author limit 1) as h on true`
 
 /** NULL for an infinite time. */
 export const lastOpAt = `case when isfinite(r.last_op_at) then ${microsOf("r.last_op_at")} end as "lastOpAt"`
@@ -61,7 +71,9 @@ export const isOfEngine = (sql: SqlClient, name: string): Fragment =>
 export const recordColumns = `r.game_id as "gameId", ${recordEngine} as engine, r.status as status, r.current_container_id as "containerId",
   r.current_image_ref as "imageRef", ${lastOpAt},
   b.attempts as attempts, b.last_error as "lastError",
-  ceil(extract(epoch from least(b.next_attempt_at, timestamptz '9999-12-31')) * 1000)::float8 as "nextAttemptAt"`
+  ceil(extract(epoch from least(b.next_attempt_at, timestamptz '9999-12-31')) * 1000)::float8 as "nextAttemptAt",
+  h.author as "heldBy", h.reason as "holdReason",
+  ceil(extract(epoch from ${holdUntil("h")}) * 1000)::float8 as "heldUntil"`
 
 /** A row as it arrives. Only the columns' types are known: any of them can be NULL in a table that is not ours. */
 export interface RecordRow {
@@ -74,10 +86,18 @@ export interface RecordRow {
   readonly attempts: number | null
   readonly lastError: string | null
   readonly nextAttemptAt: number | null
+  /** NULL if nobody holds the game. */
+  readonly heldBy: string | null
+  readonly holdReason: string | null
+  readonly heldUntil: number | null
 }
 
 const decode = Schema.decodeUnknownResult(
-  RuntimeRecord.mapFields((fields) => ({ ...fields, lastOpAt: Schema.NullOr(Schema.BigIntFromString) }))
+  RuntimeRecord.mapFields((fields) => ({
+    ...fields,
+    lastOpAt: Schema.NullOr(Schema.BigIntFromString),
+    hold: Schema.NullOr(Hold.mapFields((fields) => ({ ...fields, until: Schema.NullOr(Schema.DateFromMillis) })))
+  }))
 )
 
 /** The record, or a short printable text that names the row and says what is wrong with it. */
@@ -85,9 +105,16 @@ export const decodeRecord = ({
   attempts,
   lastError,
   nextAttemptAt,
+  heldBy,
+  holdReason,
+  heldUntil,
   ...row
 }: RecordRow): Result.Result<RuntimeRecord, string> =>
   Result.mapError(
-    decode({ ...row, backoff: attempts === null ? null : { attempts, lastError, nextAttemptAt } }),
+    decode({
+      ...row,
+      backoff: attempts === null ? null : { attempts, lastError, nextAttemptAt },
+      hold: heldBy === null ? null : { author: heldBy, reason: holdReason, until: heldUntil }
+    }),
     (error) => `game ${printable(row.gameId) || "(empty)"}: ${printable(error.message.replaceAll(/\s+/g, " "))}`
   )

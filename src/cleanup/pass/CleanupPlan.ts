@@ -2,6 +2,7 @@ import { Array as Arr, Duration, Effect, identity, Option, Stream } from "effect
 import { isStuck } from "../../domain/Backoff.ts"
 import type { EngineName } from "../../domain/EngineName.ts"
 import { dueAt, isDue, isExpired, type Moment } from "../../domain/Expiry.ts"
+import { heldBy } from "../../domain/Hold.ts"
 import { type EndedAttempt, type Outcome, type Refused, rules } from "../../domain/Outcome.ts"
 import type { PassRefused } from "../../domain/PassRefused.ts"
 import type { PlannedGame } from "../../domain/PlannedGame.ts"
@@ -77,6 +78,7 @@ export const plan = (options: {
       const planned = Effect.fnUntraced(function* (record: RuntimeRecord): Effect.fn.Return<PlannedGame, PassRefused> {
         const { backoff, containerId, gameId } = record
         const game = { gameId, containerId, stuck: isStuck(backoff) }
+        if (record.hold !== null) return { ...game, action: "keep", errorCode: "held", message: heldBy(record.hold) }
         if (!isDue(record, moment)) {
           return { ...game, action: "keep", errorCode: null, message: whyNotDue(record, moment, options.retention) }
         }

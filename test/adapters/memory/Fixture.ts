@@ -1,6 +1,7 @@
 import { Clock, Effect, Schema } from "effect"
 import { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import { StoreFixture } from "../../ports/StoreFixture.ts"
+import { recordOf } from "../../sim/model/statements.ts"
 import type { Tables } from "../../sim/model/Tables.ts"
 
 const isRecord: (row: unknown) => boolean = Schema.is(RuntimeRecord)
@@ -11,16 +12,20 @@ export const makeFixture = (
   now: Effect.Effect<number> = Clock.currentTimeMillis
 ): StoreFixture["Service"] =>
   StoreFixture.of({
-    put: ({ backoff, ...record }) =>
-      Effect.sync(() => {
-        const problem = isRecord({ ...record, backoff }) ? undefined : "does not decode"
+    put: ({ backoff, hold, ...record }) =>
+      Effect.map(now, (placedAt) => {
+        const problem = isRecord({ ...record, backoff, hold }) ? undefined : "does not decode"
         tables.setRecord(record.gameId, { ...record, ...(problem !== undefined && { problem }) })
         tables.setBackoff(record.gameId, backoff ?? undefined)
+        for (const old of tables.holds.values()) if (old.gameId === record.gameId) tables.setHold(old, undefined)
+        if (hold === null) return
+        const placed = { ...hold, gameId: record.gameId, placedAt, until: hold.until?.getTime() ?? null }
+        tables.setHold(placed, placed)
       }),
     record: (gameId) =>
-      Effect.sync(() => {
+      Effect.map(now, (now) => {
         const record = tables.records.get(gameId)
-        return record && { ...record, backoff: tables.backoffs.get(gameId) ?? null }
+        return record && recordOf(tables, now, record)
       }),
     putEngine: (name, id) => Effect.sync(() => tables.setKnown(name, { id, braked: false })),
     putLease: ({ gameId, owner, token }, expired) =>
@@ -38,6 +43,7 @@ export const makeFixture = (
     clear: Effect.sync(() => {
       tables.records.clear()
       tables.backoffs.clear()
+      tables.holds.clear()
       tables.leases.clear()
       tables.log.length = 0
       tables.engines.clear()

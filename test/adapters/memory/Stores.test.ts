@@ -1,5 +1,6 @@
 import { Effect, Layer } from "effect"
 import * as GameLeasesSuite from "../../ports/GameLeasesSuite.ts"
+import * as HoldsSuite from "../../ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "../../ports/KnownEngineSuite.ts"
 import * as RuntimeRecordsSuite from "../../ports/RuntimeRecordsSuite.ts"
 import { StoreFixture } from "../../ports/StoreFixture.ts"
@@ -14,3 +15,4 @@ const layer = Layer.provideMerge(fixture, layerStores({ leaseTtl: "1 minute" }))
 RuntimeRecordsSuite.suite("RuntimeRecords in memory keeps the contract", layer)
 GameLeasesSuite.suite("GameLeases in memory keeps the contract", layer)
 KnownEngineSuite.suite("KnownEngine in memory keeps the contract", layer)
+HoldsSuite.suite("Holds in memory keeps the contract", layer)

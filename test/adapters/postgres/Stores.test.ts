@@ -1,5 +1,6 @@
 import { Layer } from "effect"
 import * as GameLeasesSuite from "../../ports/GameLeasesSuite.ts"
+import * as HoldsSuite from "../../ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "../../ports/KnownEngineSuite.ts"
 import * as RuntimeRecordsSuite from "../../ports/RuntimeRecordsSuite.ts"
 import { layerStores, postgresServer } from "../../support/postgres.ts"
@@ -9,3 +10,4 @@ const layer = Layer.provide(layerStores(), postgresServer())
 RuntimeRecordsSuite.suite("RuntimeRecords in PostgreSQL keeps the contract", layer)
 GameLeasesSuite.suite("GameLeases in PostgreSQL keeps the contract", layer)
 KnownEngineSuite.suite("KnownEngine in PostgreSQL keeps the contract", layer)
+HoldsSuite.suite("Holds in PostgreSQL keeps the contract", layer)

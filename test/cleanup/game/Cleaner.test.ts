@@ -292,6 +292,24 @@ describe("Cleaner", () => {
     assert.deepStrictEqual((yield* after).calls, [])
   })
 
+  inWorld("leaves a game alone that a person has held since it was listed", function* () {
+    yield* seed("game", 1)
+    const state = yield* StoreState
+    const hold = { gameId: "game", author: "ann", reason: "the players complain", placedAt: now, until: now + 1 }
+    state.intercept = (operation) =>
+      Effect.sync(() => {
+        if (operation === "reread") state.setHold(hold, hold)
+      })
+    const held = yield* cleanup
+    assert.deepInclude(held, { outcome: "conflict", errorCode: "held" })
+    assert.strictEqual(held.message, `held by ann until ${new Date(now + 1).toISOString()}: "the players complain"`)
+    assert.deepStrictEqual(yield* after, { status: "stopped", rows: [], leases: 0, containers: 1, calls: [] })
+    assert.strictEqual(state.backoffs.size, 0)
+    state.intercept = () => Effect.void
+    yield* TestClock.adjust(1)
+    assert.strictEqual((yield* cleanup).outcome, "removed")
+  })
+
   inWorld("takes over a lease that has expired", function* () {
     yield* seed("game", 1)
     ;(yield* StoreState).leases.set("game", { owner: "other", token: 7n, expiresAt: now })

@@ -42,6 +42,16 @@ export interface KnownRow {
   readonly acceptedAt?: number
 }
 
+/** A row of `cleanup_holds`; times are Unix milliseconds by the database's clock. */
+export interface HoldRow {
+  readonly gameId: string
+  readonly author: string
+  readonly reason: string
+  readonly placedAt: number
+  /** `null`: until it is released. */
+  readonly until: number | null
+}
+
 interface Rows {
   readonly records: RecordRow
   readonly leases: LeaseRow
@@ -58,6 +68,12 @@ export type Change =
       readonly before: KnownRow | undefined
       readonly after: KnownRow
     }
+  | {
+      readonly table: "holds"
+      readonly key: string
+      readonly before: HoldRow | undefined
+      readonly after: HoldRow | undefined
+    }
   | { readonly table: "token" }
 
 interface RowChange<Table, Row> {
@@ -72,6 +88,8 @@ export class Tables {
   readonly records = new Map<string, RecordRow>()
   readonly leases = new Map<string, LeaseRow>()
   readonly backoffs = new Map<string, Backoff>()
+  /** By game and author. */
+  readonly holds = new Map<string, HoldRow>()
   readonly log: Array<LogRow> = []
   /** By the engine's name. */
   readonly engines = new Map<string, KnownRow>()
@@ -95,6 +113,12 @@ export class Tables {
   setBackoff(gameId: string, after: Backoff | undefined) {
     this.changes.push({ table: "backoffs", gameId, before: this.backoffs.get(gameId), after })
     put(this.backoffs, gameId, after)
+  }
+
+  setHold({ author, gameId }: Pick<HoldRow, "gameId" | "author">, after: HoldRow | undefined) {
+    const key = JSON.stringify([gameId, author])
+    this.changes.push({ table: "holds", key, before: this.holds.get(key), after })
+    put(this.holds, key, after)
   }
 
   addLog(row: LogRow) {
@@ -141,6 +165,8 @@ export class Tables {
         return put(this.leases, change.gameId, change.before)
       case "backoffs":
         return put(this.backoffs, change.gameId, change.before)
+      case "holds":
+        return put(this.holds, change.key, change.before)
       case "log":
         return void this.log.pop()
       case "known":

@@ -8,13 +8,15 @@ import type { Backlog } from "../../../src/domain/Backlog.ts"
 import { isStuck } from "../../../src/domain/Backoff.ts"
 import { isContainerId } from "../../../src/domain/ContainerId.ts"
 import { dueSince, isBackedOff, isDue, isExpired, type Moment } from "../../../src/domain/Expiry.ts"
+import type { PlacedHold } from "../../../src/domain/Hold.ts"
 import type { ListedEngine } from "../../../src/domain/ListedEngine.ts"
 import { printable } from "../../../src/domain/printable.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow, Lease } from "../../../src/ports/GameLeases.ts"
+import type { Holds, Removal } from "../../../src/ports/Holds.ts"
 import type { Cursor, Page, UnknownEngine, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
-import type { LogRow, RecordRow, Tables } from "./Tables.ts"
+import type { HoldRow, LogRow, RecordRow, Tables } from "./Tables.ts"
 
 /** What each SQL statement of the PostgreSQL adapter does, in one step. `now` is the database's clock. */
 
@@ -22,10 +24,27 @@ const failureRepeatsAfter = Duration.toMillis("24 hours")
 
 const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
 
-const recordOf = (tables: Tables, { problem: _, ...row }: RecordRow): RuntimeRecord => ({
-  ...row,
-  backoff: tables.backoffs.get(row.gameId) ?? null
-})
+const isInForce = ({ until }: Pick<HoldRow, "until">, now: number) => until === null || until > now
+
+const holdsOn = (tables: Tables, gameId: string) => [...tables.holds.values()].filter((hold) => hold.gameId === gameId)
+
+/** The hold in force that ends last. */
+const holdOn = (tables: Tables, now: number, gameId: string) =>
+  holdsOn(tables, gameId)
+    .filter((hold) => isInForce(hold, now))
+    .sort((a, b) => (a.until === b.until ? compare(a.author, b.author) : (b.until ?? Infinity) - (a.until ?? Infinity)))
+    .at(0)
+
+const dateOf = (millis: number | null) => (millis === null ? null : new Date(millis))
+
+export const recordOf = (tables: Tables, now: number, { problem: _, ...row }: RecordRow): RuntimeRecord => {
+  const hold = holdOn(tables, now, row.gameId)
+  return {
+    ...row,
+    backoff: tables.backoffs.get(row.gameId) ?? null,
+    hold: hold === undefined ? null : { author: hold.author, reason: hold.reason, until: dateOf(hold.until) }
+  }
+}
 
 const compare = <A extends string | bigint>(a: A, b: A): number => (a < b ? -1 : a > b ? 1 : 0)
 
@@ -44,14 +63,14 @@ interface PageOptions {
 
 const describe = ({ gameId, problem }: RecordRow) => `game ${printable(gameId)}: ${problem}`
 
-const pageOf = (tables: Tables, rows: ReadonlyArray<RecordRow>, { after, limit }: PageOptions): Page => {
+const pageOf = (tables: Tables, now: number, rows: ReadonlyArray<RecordRow>, { after, limit }: PageOptions): Page => {
   const page = rows
     .filter((row) => after === undefined || compareCursors(row, after) > 0)
     .sort(compareCursors)
     .slice(0, limit)
   const last = page.at(-1)
   return {
-    records: page.filter(({ problem }) => problem === undefined).map((row) => recordOf(tables, row)),
+    records: page.filter(({ problem }) => problem === undefined).map((row) => recordOf(tables, now, row)),
     undecodable: page.filter(({ problem }) => problem !== undefined).map(describe),
     next: last === undefined || page.length < limit ? undefined : { lastOpAt: last.lastOpAt, gameId: last.gameId }
   }
@@ -65,16 +84,18 @@ const stopped = (tables: Tables, engineName: string) =>
 export const listDue = (
   tables: Tables,
   engineName: string,
+  now: number,
   { moment, ...page }: PageOptions & { readonly moment: Moment }
 ): Page =>
   pageOf(
     tables,
-    stopped(tables, engineName).filter((row) => isDue(recordOf(tables, row), moment)),
+    now,
+    stopped(tables, engineName).filter((row) => isDue(recordOf(tables, now, row), moment)),
     page
   )
 
-export const listStopped = (tables: Tables, engineName: string, page: PageOptions): Page =>
-  pageOf(tables, stopped(tables, engineName), page)
+export const listStopped = (tables: Tables, engineName: string, now: number, page: PageOptions): Page =>
+  pageOf(tables, now, stopped(tables, engineName), page)
 
 const stray = (tables: Tables, engineName: string) =>
   [...tables.records.values()].filter(
@@ -90,20 +111,25 @@ export const unknownEngines = (tables: Tables, engineName: string): ReadonlyArra
 }
 
 export const backlog = (tables: Tables, engineName: string, now: number, moment: Moment): Backlog => {
-  const rows = stopped(tables, engineName).map((row) => recordOf(tables, row))
+  const rows = stopped(tables, engineName).map((row) => recordOf(tables, now, row))
   const expired = rows.filter((record) => isExpired(record, moment))
-  const due = expired.filter((record) => !isBackedOff(record, moment))
+  const due = expired.filter((record) => isDue(record, moment))
   const stuck = expired
     .filter(({ backoff }) => isStuck(backoff))
     .sort((a, b) => (b.backoff?.attempts ?? 0) - (a.backoff?.attempts ?? 0) || compare(a.gameId, b.gameId))
   const isLeased = ({ gameId }: RuntimeRecord) => (tables.leases.get(gameId)?.expiresAt ?? 0) > now
+  const since = (record: RuntimeRecord) =>
+    Math.max(dueSince(record, moment) ?? 0, ...holdsOn(tables, record.gameId).map(({ until }) => until ?? 0))
   const oldest = (records: ReadonlyArray<RuntimeRecord>) =>
     // PostgreSQL's times have whole microseconds.
-    Math.max(0, ...records.map((record) => Math.round((moment.now - (dueSince(record, moment) ?? 0)) * 1000) / 1e6))
+    Math.max(0, ...records.map((record) => Math.round((moment.now - since(record)) * 1000) / 1e6))
   return {
     due: due.length,
-    backingOff: expired.filter((record) => isBackedOff(record, moment) && !isStuck(record.backoff)).length,
+    backingOff: expired.filter(
+      (record) => isBackedOff(record, moment) && !isStuck(record.backoff) && record.hold === null
+    ).length,
     leased: due.filter(isLeased).length,
+    held: expired.filter(({ hold }) => hold !== null).length,
     stuck: stuck.length,
     stuckGames: stuck.slice(0, 5).map(({ gameId }) => gameId),
     oldestDueAge: oldest(due.filter((record) => !isLeased(record))),
@@ -152,15 +178,20 @@ export const take = (
     return [{ gameId, token, leftBy: before === undefined ? null : before.owner === owner ? "us" : "another" }]
   })
 
-export const readRecords = (tables: Tables, gameIds: ReadonlyArray<string>): ReadonlyArray<SentRow> =>
+export const readRecords = (tables: Tables, now: number, gameIds: ReadonlyArray<string>): ReadonlyArray<SentRow> =>
   [...new Set(gameIds)].flatMap((gameId) => {
     const row = tables.records.get(gameId)
     if (row === undefined) return []
     const { attempts = null, lastError = null, nextAttemptAt = null } = tables.backoffs.get(gameId) ?? {}
     const { containerId, engine, imageRef, lastOpAt, problem, status } = row
+    const {
+      author: heldBy = null,
+      reason: holdReason = null,
+      until: heldUntil = null
+    } = holdOn(tables, now, gameId) ?? {}
     return [
       {
-        ...{ gameId, engine, containerId, imageRef, attempts, lastError, nextAttemptAt },
+        ...{ gameId, engine, containerId, imageRef, attempts, lastError, nextAttemptAt, heldBy, holdReason, heldUntil },
         status: problem === undefined ? status : null,
         lastOpAt: lastOpAt === null ? null : String(lastOpAt)
       }
@@ -345,7 +376,77 @@ export const listEngines = (tables: Tables, now: number, cutoff: number): Readon
         acceptedAt: acceptedAt === undefined ? null : new Date(acceptedAt),
         lastPassAt: lastPassAt === undefined ? null : new Date(lastPassAt),
         lastSeenAt: lastSeenAt === undefined ? null : new Date(lastSeenAt),
-        due: rows.filter((row) => isDue(recordOf(tables, row), { now, cutoff })).length,
+        due: rows.filter((row) => isDue(recordOf(tables, now, row), { now, cutoff })).length,
         stopped: rows.length
       }
     })
+
+const placed = ({ placedAt, until, ...hold }: HoldRow): PlacedHold => ({
+  ...hold,
+  placedAt: new Date(placedAt),
+  until: dateOf(until)
+})
+
+const holdsInForce = (tables: Tables, now: number) =>
+  [...tables.holds.values()]
+    .filter((hold) => isInForce(hold, now))
+    .sort((a, b) => compare(a.gameId, b.gameId) || compare(a.author, b.author))
+
+type HoldsPort = Holds["Service"]
+
+export const placeHold = (
+  tables: Tables,
+  now: number,
+  { author, end, gameId, reason }: Parameters<HoldsPort["place"]>[0]
+): ReadonlyArray<PlacedHold> => {
+  const until = end === null ? null : end instanceof Date ? end.getTime() : now + Duration.toMillis(end)
+  const hold = { gameId, author, reason, placedAt: now, until }
+  if (!isInForce(hold, now)) return []
+  tables.setHold(hold, hold)
+  return [placed(hold)]
+}
+
+export const releaseHolds = (
+  tables: Tables,
+  now: number,
+  gameId: string,
+  { author, grace }: Parameters<HoldsPort["release"]>[1]
+): ReadonlyArray<PlacedHold> =>
+  holdsInForce(tables, now)
+    .filter((hold) => hold.gameId === gameId && (author === undefined || hold.author === author))
+    .map((hold) => {
+      const after = { ...hold, until: Math.min(hold.until ?? Infinity, now + Duration.toMillis(grace)) }
+      tables.setHold(hold, after)
+      return placed(after)
+    })
+
+export const withdrawHold = (tables: Tables, gameId: string, author: string) =>
+  tables.setHold({ gameId, author }, undefined)
+
+export const removedBy = (tables: Tables, gameId: string): ReadonlyArray<Removal> =>
+  tables.log
+    .flatMap(({ finishedAt, opSource, outcome, traceId, ...row }, id) =>
+      row.gameId === gameId && outcome === "success"
+        ? [{ id: BigInt(id), opSource, finishedAt: new Date(finishedAt), traceId }]
+        : []
+    )
+    .slice(-1)
+
+export const holdsOf = (tables: Tables, now: number, gameId: string): ReadonlyArray<PlacedHold> =>
+  holdsInForce(tables, now)
+    .filter((hold) => hold.gameId === gameId)
+    .map(placed)
+
+export const listHolds = (
+  tables: Tables,
+  now: number,
+  { after, limit }: Parameters<HoldsPort["list"]>[0]
+): ReadonlyArray<PlacedHold> =>
+  holdsInForce(tables, now)
+    .filter(
+      (hold) => after === undefined || (compare(hold.gameId, after.gameId) || compare(hold.author, after.author)) > 0
+    )
+    .slice(0, limit)
+    .map(placed)
+
+export const countHolds = (tables: Tables, now: number) => [{ count: holdsInForce(tables, now).length }]

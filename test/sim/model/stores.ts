@@ -1,11 +1,13 @@
 import { Context, Duration, Effect } from "effect"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
 import { makeLeases } from "../../../src/adapters/postgres/GameLeases.ts"
+import { makeHolds } from "../../../src/adapters/postgres/Holds.ts"
 import { makeKnownEngine } from "../../../src/adapters/postgres/KnownEngine.ts"
 import { question, type Run } from "../../../src/adapters/postgres/run.ts"
 import type { Share } from "../../../src/adapters/postgres/shared.ts"
 import type { EngineName } from "../../../src/domain/EngineName.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
+import { Holds } from "../../../src/ports/Holds.ts"
 import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import * as Statements from "./statements.ts"
@@ -46,7 +48,7 @@ export interface Options {
   readonly engineName: EngineName
 }
 
-/** The leases and the known engine: the code of the PostgreSQL adapter, over statements that do in one step what its SQL does. */
+/** The leases, the known engine and the holds: the code of the PostgreSQL adapter, over statements that do in one step what its SQL does. */
 export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }: Options) => {
   const ttl = Duration.toMillis(leaseTtl)
   const read = <A>(gameIds: ReadonlyArray<string>, apply: Statement<A>["apply"]) =>
@@ -62,8 +64,8 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
       question,
       write([], (_, now) => Math.floor(now))
     ),
-    listDue: (page) => ask("listDue", (tables) => Statements.listDue(tables, engineName, page)),
-    listStopped: (page) => ask("listStopped", (tables) => Statements.listStopped(tables, engineName, page)),
+    listDue: (page) => ask("listDue", (tables, now) => Statements.listDue(tables, engineName, now, page)),
+    listStopped: (page) => ask("listStopped", (tables, now) => Statements.listStopped(tables, engineName, now, page)),
     backlog: (moment) => ask("backlog", (tables, now) => Statements.backlog(tables, engineName, now, moment)),
     witnesses: (moment) => ask("witnesses", (tables) => Statements.witnesses(tables, engineName, moment)),
     unknownEngines: ask("unknownEngines", (tables) => Statements.unknownEngines(tables, engineName))
@@ -78,7 +80,7 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
         new Set(gameIds).size < gameIds.length
           ? Effect.fail(twice)
           : write(gameIds, (tables, now) => Statements.take(tables, now, { gameIds, owner, ttl })),
-      readRecords: (gameIds) => read(gameIds, (tables) => Statements.readRecords(tables, gameIds)),
+      readRecords: (gameIds) => read(gameIds, (tables, now) => Statements.readRecords(tables, now, gameIds)),
       renew: (lease) => write([lease.gameId], (tables, now) => Statements.renew(tables, now, lease, ttl)),
       release: (lease) => write([lease.gameId], (tables) => Statements.release(tables, lease)),
       settle: (lease, end) => write([lease.gameId], (tables) => Statements.settle(tables, lease, end))
@@ -110,5 +112,20 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     list: (cutoff) => read([], (tables, now) => Statements.listEngines(tables, now, cutoff))
   })
 
-  return Context.make(RuntimeRecords, records).pipe(Context.add(GameLeases, leases), Context.add(KnownEngine, known))
+  const holds = makeHolds(run, {
+    place: (hold) => write([hold.gameId], (tables, now) => Statements.placeHold(tables, now, hold)),
+    release: (gameId, options) =>
+      write([gameId], (tables, now) => Statements.releaseHolds(tables, now, gameId, options)),
+    withdraw: (gameId, author) => write([gameId], (tables) => Statements.withdrawHold(tables, gameId, author)),
+    removedBy: (gameId) => read([gameId], (tables) => Statements.removedBy(tables, gameId)),
+    of: (gameId) => read([gameId], (tables, now) => Statements.holdsOf(tables, now, gameId)),
+    list: (page) => read([], (tables, now) => Statements.listHolds(tables, now, page)),
+    count: read([], Statements.countHolds)
+  })
+
+  return Context.make(RuntimeRecords, records).pipe(
+    Context.add(GameLeases, leases),
+    Context.add(KnownEngine, known),
+    Context.add(Holds, holds)
+  )
 }
