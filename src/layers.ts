@@ -16,6 +16,7 @@ import * as GameLeases from "./adapters/postgres/GameLeases.ts"
 import * as Holds from "./adapters/postgres/Holds.ts"
 import * as KnownEngine from "./adapters/postgres/KnownEngine.ts"
 import { migrate } from "./adapters/postgres/migrations.ts"
+import * as Pauses from "./adapters/postgres/Pauses.ts"
 import * as RoleRights from "./adapters/postgres/RoleRights.ts"
 import * as RuntimeRecords from "./adapters/postgres/RuntimeRecords.ts"
 import { sampleRecords } from "./adapters/postgres/samples.ts"
@@ -76,6 +77,7 @@ const layerStores = ({ engineName, leaseTtl }: Pick<Settings, "engineName" | "le
     Acts.layer,
     RoleRights.layer,
     Holds.layer,
+    Pauses.layer,
     RuntimeRecords.layer({ engineName }),
     KnownEngine.layer({ engineName }),
     GameLeases.layer({ owner: instanceId, leaseTtl, engineName })

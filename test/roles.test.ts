@@ -3,9 +3,11 @@ import { Context, Effect, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { checkVersion } from "../src/adapters/postgres/migrations.ts"
+import * as ActsSuite from "./ports/ActsSuite.ts"
 import * as GameLeasesSuite from "./ports/GameLeasesSuite.ts"
 import * as HoldsSuite from "./ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "./ports/KnownEngineSuite.ts"
+import * as PausesSuite from "./ports/PausesSuite.ts"
 import * as RuntimeRecordsSuite from "./ports/RuntimeRecordsSuite.ts"
 import { layerDatabase, layerPorts, postgresServer } from "./support/postgres.ts"
 import { layerRole, layerRoles, type Role, roles, run, schema } from "./support/roles.ts"
@@ -39,6 +41,8 @@ describe.each([
   GameLeasesSuite.suite("GameLeases keeps the contract in the role of the service", layerService)
   KnownEngineSuite.suite("KnownEngine keeps the contract in the role of the service", layerService)
   HoldsSuite.suite("Holds keeps the contract in the role of the service", layerService)
+  PausesSuite.suite("Pauses keeps the contract in the role of the service", layerService)
+  ActsSuite.suite("Acts keeps the contract in the role of the service", layerService)
 })
 
 /** Everything that these roles may do to tables; `players` is not ours. */
@@ -144,6 +148,32 @@ it.layer(overAdopted, { excludeTestServices: true })("the roles of deploy/roles.
         const result = yield* Effect.result(theirs.unsafe(statement))
         assert(Result.isFailure(result), what)
         assert.strictEqual(sqlState(result.failure), insufficientPrivilege, what)
+      }
+    })
+  )
+
+  it.effect("let the service set the result of an act once, whatever it sends", () =>
+    Effect.gen(function* () {
+      const own = yield* SqlClient
+      const theirs = Context.get(yield* Layer.build(layerRole("rtmanager_cleanup")), SqlClient)
+      yield* own`insert into cleanup_acts (act, target, author, reason, asked_at)
+        values ('plan_apply', 'a-plan', 'anna', 'a test', now())`
+      const first = theirs`update cleanup_acts set result = 'done', message = 'first', ended_at = now()
+        where target = 'a-plan' returning result`
+      assert.deepStrictEqual(yield* first, [{ result: "done" }])
+      const rows = own`select * from cleanup_acts where target = 'a-plan'`
+      const before = yield* rows
+      for (const again of [
+        "update cleanup_acts set result = 'refused', message = 'second'",
+        "update cleanup_acts set result = null",
+        "update cleanup_acts set result = null where result is not null",
+        "update cleanup_acts set ended_at = null where id = (select max(id) from cleanup_acts)",
+        "with old as (select id from cleanup_acts) update cleanup_acts a set message = null from old where a.id = old.id",
+        `insert into cleanup_acts (act, target, author, reason, asked_at) values ('plan_apply', 'a-plan', 'x', 'x', now())
+          on conflict (target) where act = 'plan_apply' and coalesce(result, '') <> 'refused' do update set result = null`
+      ]) {
+        yield* Effect.result(theirs.unsafe(again))
+        assert.deepStrictEqual(yield* rows, before, again)
       }
     })
   )

@@ -1,10 +1,12 @@
 import { Context, Effect, Layer } from "effect"
 import { ContainerEngine } from "../../src/ports/ContainerEngine.ts"
 import { makeFixture } from "../adapters/memory/Fixture.ts"
+import * as ActsSuite from "../ports/ActsSuite.ts"
 import * as ContainerEngineSuite from "../ports/ContainerEngineSuite.ts"
 import * as GameLeasesSuite from "../ports/GameLeasesSuite.ts"
 import * as HoldsSuite from "../ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "../ports/KnownEngineSuite.ts"
+import * as PausesSuite from "../ports/PausesSuite.ts"
 import * as RuntimeRecordsSuite from "../ports/RuntimeRecordsSuite.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
 import { containerId } from "../support/world.ts"
@@ -36,3 +38,5 @@ RuntimeRecordsSuite.suite("RuntimeRecords in the simulation keeps the contract",
 GameLeasesSuite.suite("GameLeases in the simulation keeps the contract", layerStores)
 KnownEngineSuite.suite("KnownEngine in the simulation keeps the contract", layerStores)
 HoldsSuite.suite("Holds in the simulation keeps the contract", layerStores)
+PausesSuite.suite("Pauses in the simulation keeps the contract", layerStores)
+ActsSuite.suite("Acts in the simulation keeps the contract", layerStores)

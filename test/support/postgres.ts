@@ -6,11 +6,13 @@ import { afterAll } from "@effect/vitest"
 import { Context, type Duration, Effect, Layer, ManagedRuntime, Redacted, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"
+import * as Acts from "../../src/adapters/postgres/Acts.ts"
 import * as Database from "../../src/adapters/postgres/Database.ts"
 import * as GameLeases from "../../src/adapters/postgres/GameLeases.ts"
 import * as Holds from "../../src/adapters/postgres/Holds.ts"
 import * as KnownEngine from "../../src/adapters/postgres/KnownEngine.ts"
 import { migrate } from "../../src/adapters/postgres/migrations.ts"
+import * as Pauses from "../../src/adapters/postgres/Pauses.ts"
 import * as RuntimeRecords from "../../src/adapters/postgres/RuntimeRecords.ts"
 import {
   decodeRecord,
@@ -77,6 +79,8 @@ export const layerPorts = ({
   readonly engineName?: EngineName
 } = {}) =>
   Layer.mergeAll(
+    Acts.layer,
+    Pauses.layer,
     RuntimeRecords.layer({ engineName }),
     GameLeases.layer({ owner: randomUUID(), leaseTtl: "1 minute", engineName, ...options }),
     KnownEngine.layer({ engineName }),
@@ -151,9 +155,8 @@ export const layerFixture = Layer.effect(
           from operation_log where game_id = ${gameId} and op_kind = 'cleanup_container' order by id`.pipe(
           Effect.orDie
         ),
-      clear: done(
-        sql`truncate runtime_records, operation_log, game_leases, cleanup_engines, cleanup_backoff, cleanup_holds`
-      )
+      clear: done(sql`truncate runtime_records, operation_log, game_leases, cleanup_engines, cleanup_backoff,
+        cleanup_acts, cleanup_holds, cleanup_pause`)
     })
   })
 )

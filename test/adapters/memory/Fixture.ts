@@ -47,5 +47,7 @@ export const makeFixture = (
       tables.leases.clear()
       tables.log.length = 0
       tables.engines.clear()
+      tables.acts.clear()
+      tables.pause = undefined
     })
   })

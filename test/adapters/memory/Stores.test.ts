@@ -1,7 +1,9 @@
 import { Effect, Layer } from "effect"
+import * as ActsSuite from "../../ports/ActsSuite.ts"
 import * as GameLeasesSuite from "../../ports/GameLeasesSuite.ts"
 import * as HoldsSuite from "../../ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "../../ports/KnownEngineSuite.ts"
+import * as PausesSuite from "../../ports/PausesSuite.ts"
 import * as RuntimeRecordsSuite from "../../ports/RuntimeRecordsSuite.ts"
 import { StoreFixture } from "../../ports/StoreFixture.ts"
 import { makeFixture } from "./Fixture.ts"
@@ -16,3 +18,5 @@ RuntimeRecordsSuite.suite("RuntimeRecords in memory keeps the contract", layer)
 GameLeasesSuite.suite("GameLeases in memory keeps the contract", layer)
 KnownEngineSuite.suite("KnownEngine in memory keeps the contract", layer)
 HoldsSuite.suite("Holds in memory keeps the contract", layer)
+PausesSuite.suite("Pauses in memory keeps the contract", layer)
+ActsSuite.suite("Acts in memory keeps the contract", layer)

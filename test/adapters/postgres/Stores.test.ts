@@ -1,7 +1,9 @@
 import { Layer } from "effect"
+import * as ActsSuite from "../../ports/ActsSuite.ts"
 import * as GameLeasesSuite from "../../ports/GameLeasesSuite.ts"
 import * as HoldsSuite from "../../ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "../../ports/KnownEngineSuite.ts"
+import * as PausesSuite from "../../ports/PausesSuite.ts"
 import * as RuntimeRecordsSuite from "../../ports/RuntimeRecordsSuite.ts"
 import { layerStores, postgresServer } from "../../support/postgres.ts"
 
@@ -11,3 +13,5 @@ RuntimeRecordsSuite.suite("RuntimeRecords in PostgreSQL keeps the contract", lay
 GameLeasesSuite.suite("GameLeases in PostgreSQL keeps the contract", layer)
 KnownEngineSuite.suite("KnownEngine in PostgreSQL keeps the contract", layer)
 HoldsSuite.suite("Holds in PostgreSQL keeps the contract", layer)
+PausesSuite.suite("Pauses in PostgreSQL keeps the contract", layer)
+ActsSuite.suite("Acts in PostgreSQL keeps the contract", layer)

@@ -1,3 +1,4 @@
+import type { Act, ActResult } from "../../../src/domain/Act.ts"
 import type { Backoff } from "../../../src/domain/Backoff.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow } from "../../../src/ports/GameLeases.ts"
@@ -52,6 +53,23 @@ export interface HoldRow {
   readonly until: number | null
 }
 
+/** A row of `cleanup_acts`; times are Unix milliseconds. */
+export interface ActRow extends Act {
+  readonly id: bigint
+  readonly askedAt: number
+  readonly endedAt: number | null
+  readonly result: ActResult | null
+  readonly message: string | null
+}
+
+/** The row of `cleanup_pause`; times are Unix milliseconds. */
+export interface PauseRow {
+  readonly author: string
+  readonly reason: string
+  readonly pausedAt: number
+  readonly until: number | null
+}
+
 interface Rows {
   readonly records: RecordRow
   readonly leases: LeaseRow
@@ -74,6 +92,8 @@ export type Change =
       readonly before: HoldRow | undefined
       readonly after: HoldRow | undefined
     }
+  | { readonly table: "acts"; readonly id: bigint; readonly before: ActRow | undefined }
+  | { readonly table: "pause"; readonly before: PauseRow | undefined }
   | { readonly table: "token" }
 
 interface RowChange<Table, Row> {
@@ -93,6 +113,8 @@ export class Tables {
   readonly log: Array<LogRow> = []
   /** By the engine's name. */
   readonly engines = new Map<string, KnownRow>()
+  readonly acts = new Map<bigint, ActRow>()
+  pause: PauseRow | undefined
   /** A trigger lets no record move, without a word. */
   swallows = false
   /** The sequence that lease tokens come from. */
@@ -129,6 +151,16 @@ export class Tables {
   setKnown(name: string, after: KnownRow) {
     this.changes.push({ table: "known", name, before: this.engines.get(name), after })
     this.engines.set(name, after)
+  }
+
+  setAct(after: ActRow) {
+    this.changes.push({ table: "acts", id: after.id, before: this.acts.get(after.id) })
+    this.acts.set(after.id, after)
+  }
+
+  setPause(after: PauseRow | undefined) {
+    this.changes.push({ table: "pause", before: this.pause })
+    this.pause = after
   }
 
   nextToken(): bigint {
@@ -171,6 +203,11 @@ export class Tables {
         return void this.log.pop()
       case "known":
         return put(this.engines, change.name, change.before)
+      case "acts":
+        return put(this.acts, change.id, change.before)
+      case "pause":
+        this.pause = change.before
+        return
       case "token":
         this.lastToken--
         return
@@ -178,7 +215,7 @@ export class Tables {
   }
 }
 
-const put = <Row>(rows: Map<string, Row>, key: string, row: Row | undefined) => {
+const put = <Key, Row>(rows: Map<Key, Row>, key: Key, row: Row | undefined) => {
   if (row === undefined) rows.delete(key)
   else rows.set(key, row)
 }

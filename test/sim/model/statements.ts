@@ -1,22 +1,26 @@
 import { Duration } from "effect"
+import type { ActEnd, ActsPage } from "../../../src/adapters/postgres/Acts.ts"
 import type { Commit } from "../../../src/adapters/postgres/commit.ts"
 import type { EngineRow } from "../../../src/adapters/postgres/KnownEngine.ts"
 import type { FailedEnd, Taken } from "../../../src/adapters/postgres/leaseStatements.ts"
+import type { NewPause } from "../../../src/adapters/postgres/Pauses.ts"
 import { Outcome } from "../../../src/adapters/postgres/rehearse.ts"
 import type { RecordRow as SentRow } from "../../../src/adapters/postgres/rows.ts"
+import type { Act, RecordedAct } from "../../../src/domain/Act.ts"
 import type { Backlog } from "../../../src/domain/Backlog.ts"
 import { isStuck } from "../../../src/domain/Backoff.ts"
 import { isContainerId } from "../../../src/domain/ContainerId.ts"
 import { dueSince, isBackedOff, isDue, isExpired, type Moment } from "../../../src/domain/Expiry.ts"
 import type { PlacedHold } from "../../../src/domain/Hold.ts"
 import type { ListedEngine } from "../../../src/domain/ListedEngine.ts"
+import type { Pause } from "../../../src/domain/Pause.ts"
 import { printable } from "../../../src/domain/printable.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow, Lease } from "../../../src/ports/GameLeases.ts"
 import type { Holds, Removal } from "../../../src/ports/Holds.ts"
 import type { Cursor, Page, UnknownEngine, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
-import type { HoldRow, LogRow, RecordRow, Tables } from "./Tables.ts"
+import type { ActRow, HoldRow, LogRow, PauseRow, RecordRow, Tables } from "./Tables.ts"
 
 /** What each SQL statement of the PostgreSQL adapter does, in one step. `now` is the database's clock. */
 
@@ -450,3 +454,56 @@ export const listHolds = (
     .map(placed)
 
 export const countHolds = (tables: Tables, now: number) => [{ count: holdsInForce(tables, now).length }]
+const asPause = ({ pausedAt, until, ...row }: PauseRow): Pause => ({
+  ...row,
+  pausedAt: new Date(pausedAt),
+  until: until === null ? null : new Date(until)
+})
+
+export const currentPause = ({ pause }: Tables, now: number): ReadonlyArray<Pause> =>
+  pause === undefined || (pause.until ?? Infinity) <= now ? [] : [asPause(pause)]
+
+export const pause = (tables: Tables, now: number, { author, duration, reason }: NewPause) => {
+  const until = duration === undefined ? null : now + Duration.toMillis(duration)
+  const row = { author, reason, pausedAt: now, until }
+  tables.setPause(row)
+  return [asPause(row)]
+}
+
+export const resume = (tables: Tables, now: number): ReadonlyArray<Pause> => {
+  const ended = currentPause(tables, now)
+  if (tables.pause !== undefined) tables.setPause(undefined)
+  return ended
+}
+
+const isPlanTaken = (tables: Tables, { act, target }: Act) =>
+  act === "plan_apply" &&
+  [...tables.acts.values()].some((row) => row.act === act && row.target === target && row.result !== "refused")
+
+const addAct = (tables: Tables, now: number, act: Act, end: Pick<ActRow, "endedAt" | "result" | "message">) => {
+  const id = BigInt(tables.acts.size + 1)
+  tables.setAct({ ...act, id, askedAt: now, ...end })
+  return [{ id }]
+}
+
+export const beginAct = (tables: Tables, now: number, act: Act): ReadonlyArray<{ readonly id: bigint }> =>
+  isPlanTaken(tables, act) ? [] : addAct(tables, now, act, { endedAt: null, result: null, message: null })
+
+export const addEndedAct = (tables: Tables, now: number, act: Act, end: ActEnd) =>
+  addAct(tables, now, act, { endedAt: now, ...end })
+
+export const endAct = (tables: Tables, now: number, id: bigint, end: ActEnd) => {
+  const row = tables.acts.get(id)
+  if (row?.result === null) tables.setAct({ ...row, ...end, endedAt: now })
+}
+
+export const listActs = (tables: Tables, { before, limit, target }: ActsPage): ReadonlyArray<RecordedAct> =>
+  [...tables.acts.values()]
+    .filter((row) => (target === undefined || row.target === target) && (before === undefined || row.id < before))
+    .toReversed()
+    .slice(0, limit)
+    .map(({ askedAt, endedAt, ...row }) => ({
+      ...row,
+      askedAt: new Date(askedAt),
+      endedAt: endedAt === null ? null : new Date(endedAt)
+    }))

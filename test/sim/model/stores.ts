@@ -1,14 +1,18 @@
 import { Context, Duration, Effect } from "effect"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
+import { makeActs } from "../../../src/adapters/postgres/Acts.ts"
 import { makeLeases } from "../../../src/adapters/postgres/GameLeases.ts"
 import { makeHolds } from "../../../src/adapters/postgres/Holds.ts"
 import { makeKnownEngine } from "../../../src/adapters/postgres/KnownEngine.ts"
+import { makePauses } from "../../../src/adapters/postgres/Pauses.ts"
 import { question, type Run } from "../../../src/adapters/postgres/run.ts"
 import type { Share } from "../../../src/adapters/postgres/shared.ts"
 import type { EngineName } from "../../../src/domain/EngineName.ts"
+import { Acts } from "../../../src/ports/Acts.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { Holds } from "../../../src/ports/Holds.ts"
 import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
+import { Pauses } from "../../../src/ports/Pauses.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import * as Statements from "./statements.ts"
 import type { Tables } from "./Tables.ts"
@@ -48,7 +52,7 @@ export interface Options {
   readonly engineName: EngineName
 }
 
-/** The leases, the known engine and the holds: the code of the PostgreSQL adapter, over statements that do in one step what its SQL does. */
+/** The ports: the code of the PostgreSQL adapter, over statements that do in one step what its SQL does. */
 export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }: Options) => {
   const ttl = Duration.toMillis(leaseTtl)
   const read = <A>(gameIds: ReadonlyArray<string>, apply: Statement<A>["apply"]) =>
@@ -123,9 +127,25 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     count: read([], Statements.countHolds)
   })
 
+  const pauses = makePauses(run, {
+    pause: (pause) => write([], (tables, now) => Statements.pause(tables, now, pause)),
+    resume: write([], Statements.resume),
+    current: read([], Statements.currentPause),
+    beginPass: write([], Statements.currentPause)
+  })
+
+  const acts = makeActs(run, {
+    begin: (act) => write([], (tables, now) => Statements.beginAct(tables, now, act)),
+    addEnded: (act, end) => write([], (tables, now) => Statements.addEndedAct(tables, now, act, end)),
+    end: (id, end) => write([], (tables, now) => Statements.endAct(tables, now, id, end)),
+    list: (page) => read([], (tables) => Statements.listActs(tables, page))
+  })
+
   return Context.make(RuntimeRecords, records).pipe(
     Context.add(GameLeases, leases),
     Context.add(KnownEngine, known),
-    Context.add(Holds, holds)
+    Context.add(Holds, holds),
+    Context.add(Pauses, pauses),
+    Context.add(Acts, acts)
   )
 }
