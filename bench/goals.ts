@@ -90,7 +90,7 @@ export const goalsOf = (results: Results, { containers }: { readonly containers:
     : [
         judged("idle pass, in-memory engine", "ms", "most", 10, spread(results.idle.memory.millis)),
         judged("idle pass, real engine", "ms", "most", 10, spread(results.idle.docker.millis)),
-        judged("idle pass", "statements", "most", 4, single(results.idle.memory.statements))
+        judged("idle pass", "statements", "most", 5, single(results.idle.memory.statements))
       ]),
   ...(results.ready === undefined ? [] : [judged("serve to ready", "ms", "most", 1000, spread(results.ready))])
 ]

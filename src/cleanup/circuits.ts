@@ -3,6 +3,7 @@ import { CircuitBreaker } from "effect/persistence"
 import { ContainerEngine, ContainerEngineError, Withheld as EngineWithheld } from "../ports/ContainerEngine.ts"
 import { GameLeases } from "../ports/GameLeases.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
+import { Pauses } from "../ports/Pauses.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { StoreError, Withheld as StoreWithheld } from "../ports/StoreError.ts"
 
@@ -91,6 +92,7 @@ const make = Effect.gen(function* () {
   const records = yield* RuntimeRecords
   const leases = yield* GameLeases
   const known = yield* KnownEngine
+  const pauses = yield* Pauses
 
   return Context.make(
     ContainerEngine,
@@ -121,6 +123,11 @@ const make = Effect.gen(function* () {
       markSeen: toDatabase.call("markSeen", known.markSeen),
       recognize: (id) => toDatabase.call("recognize", known.recognize(id)),
       beginPass: (id) => toDatabase.call("beginPass", known.beginPass(id))
+    }),
+    Context.add(Pauses, {
+      ...pauses,
+      current: toDatabase.call("currentPause", pauses.current),
+      beginPass: toDatabase.call("beginPassUnpaused", pauses.beginPass)
     })
   )
 })

@@ -1,6 +1,8 @@
 import { Duration, Schema } from "effect"
 import { difference, type EngineId } from "./EngineId.ts"
 import type { EngineName } from "./EngineName.ts"
+import type { Pause } from "./Pause.ts"
+import { printable, printableEnds } from "./printable.ts"
 
 /** Why a guard refuses a pass: the closed set, also the attribute `reason` of `rtmanager.cleanup.pass.refused`. */
 export const refusals = [
@@ -22,12 +24,24 @@ export type PassReason = (typeof passReasons)[number]
 
 export const isRefusal = Schema.is(Schema.Literals(refusals))
 
+const time = (at: Date) => at.toISOString().replace(/\.\d+/, "")
+
+/** As long as a reason can be. */
+const whole = printableEnds(250)
+
 /** The whole pass stops. No row is written and no game is charged. */
 export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused", {
   reason: Schema.Literals(refusals),
   message: Schema.String
 }) {
   static paused = new PassRefused({ reason: "paused", message: "RTMANAGER_CLEANUP_MODE is paused" })
+
+  /** The text names who paused, since when, until when and why. */
+  static pausedBy = ({ author, pausedAt, reason, until }: Pause) =>
+    new PassRefused({
+      reason: "paused",
+      message: `${printable(author)} has paused cleaning since ${time(pausedAt)}, ${until === null ? "until somebody resumes it" : `until ${time(until)}`}: "${whole(reason)}". To end that, run: resume --reason REASON`
+    })
 
   static engineChanged = (known: EngineId, present: EngineId) =>
     new PassRefused({

@@ -156,6 +156,13 @@ export const instruments = {
     description: "1 for the mode that the service runs in, else 0",
     attributes: { mode: modes }
   },
+  paused: {
+    name: "rtmanager.cleanup.paused",
+    type: "gauge",
+    unit: "{pause}",
+    description: "1 while a person's pause is in force, else 0; the mode paused does not count",
+    attributes: {}
+  },
   interval: {
     name: "rtmanager.cleanup.interval",
     type: "gauge",
@@ -222,6 +229,8 @@ export const lastSuccess = gauge(instruments.lastSuccess)
 export const backlogCounted = gauge(instruments.backlogCounted)
 /** Seconds, once for each game whose record we moved to `removed`. */
 export const lag = histogram(instruments.lag)
+/** 1 or 0. */
+export const paused = gauge(instruments.paused)
 /** Seconds. */
 export const interval = gauge(instruments.interval)
 /** Seconds. */

@@ -3,6 +3,7 @@ import type { Backlog } from "../domain/Backlog.ts"
 import { type Mode, modes } from "../domain/Mode.ts"
 import { isRefusal, type PassReason, passReasons } from "../domain/PassRefused.ts"
 import type { PassReport, Tally } from "../domain/PassReport.ts"
+import type { Pause } from "../domain/Pause.ts"
 import { type Progress, rate, secondsLeft } from "../domain/Progress.ts"
 import { printable } from "../domain/printable.ts"
 import * as Metrics from "./Metrics.ts"
@@ -27,6 +28,9 @@ export const unknownEnginesMeasured = (engines: ReadonlyArray<{ readonly stopped
     Metrics.unusableRowsFor("engine_unknown"),
     engines.reduce((sum, { stopped }) => sum + stopped, 0)
   )
+
+/** Sets the gauge of the pause that a person has asked for. */
+export const pauseMeasured = (pause: Pause | undefined) => Metric.update(Metrics.paused, pause === undefined ? 0 : 1)
 
 /** What the service was told to do. */
 export interface ToldSettings {

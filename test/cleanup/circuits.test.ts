@@ -5,6 +5,7 @@ import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
 import { ContainerEngine, type ContainerEngineError } from "../../src/ports/ContainerEngine.ts"
 import { GameLeases } from "../../src/ports/GameLeases.ts"
+import { Pauses } from "../../src/ports/Pauses.ts"
 import { RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
 import type { StoreError } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
@@ -122,7 +123,9 @@ describe("the database's circuit", () => {
       records.clock,
       records.listDue({ moment, after: undefined, limit: 1 }),
       records.backlog(moment),
-      leases.acquire("game")
+      leases.acquire("game"),
+      (yield* Pauses).current,
+      (yield* Pauses).beginPass
     ]
     for (const call of calls) {
       assert.match((yield* Effect.flip(call)).message, /: down/)

@@ -26,6 +26,7 @@ const leases = [
   "test/adapters/postgres/sharing.test.ts"
 ]
 const simulation = ["test/sim/sim.test.ts"]
+const pauses = ["test/cleanup/pass/pause.test.ts"]
 const gauges = ["test/cleanup/pass/ServiceGauges.test.ts"]
 const migrations = ["test/adapters/postgres/migrations.test.ts"]
 const encodings = ["test/adapters/postgres/encodings.test.ts"]
@@ -379,9 +380,51 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a removal after the lease's trust",
     file: "src/cleanup/game/remove.ts",
-    from: "    if (!(yield* game.trust.ensure(Duration.sum(engineTimeout, margin), game.renew))) {\n",
+    from: "    if (!(yield* game.trust.ensure(needed, game.renew))) {\n",
     to: "    if (!(yield* game.trust.ensure(Duration.zero, game.renew))) {\n",
     tests: cleaner
+  },
+  {
+    name: "a removal without asking for a pause",
+    file: "src/cleanup/game/remove.ts",
+    from: "    yield* Effect.interruptible(game.pause.ensure)\n",
+    to: "",
+    tests: pauses
+  },
+  {
+    name: "a pause asked for once in a pass",
+    file: "src/cleanup/game/PauseGate.ts",
+    from: "Trust.elapsed(answer.unpausedAt, yield* Trust.now) <= reliable",
+    to: "Trust.elapsed(answer.unpausedAt, yield* Trust.now) >= 0",
+    tests: pauses
+  },
+  {
+    name: "a pause that was asked for counts from its answer",
+    file: "src/cleanup/game/PauseGate.ts",
+    from: "{ unpausedAt: asked }",
+    to: "{ unpausedAt: yield* Trust.now }",
+    tests: ["test/cleanup/game/PauseGate.test.ts"]
+  },
+  {
+    name: "a pass that begins during a pause",
+    file: "src/cleanup/pass/openPass.ts",
+    from: "yield* guard(pause && PassRefused.pausedBy(pause))",
+    to: "pause && PassRefused.pausedBy(pause)",
+    tests: pauses
+  },
+  {
+    name: "a pause that cuts off the removals that were sent before it",
+    file: "src/cleanup/pass/CleanupPass.ts",
+    from: "isPaused(error) ? Effect.void : grace.forfeit",
+    to: "grace.forfeit",
+    tests: pauses
+  },
+  {
+    name: "a pause that does not end",
+    file: "src/adapters/postgres/Pauses.ts",
+    from: "(until is null or until > clock_timestamp())",
+    to: "(until is null or until > '-infinity')",
+    tests: stores
   },
   {
     name: "nothing is rehearsed before the first game",

@@ -3,6 +3,7 @@ import { TestClock } from "effect/testing"
 import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
 import { Cleaner, type CleanerOptions } from "../../src/cleanup/game/Cleaner.ts"
+import type { PauseGate } from "../../src/cleanup/game/PauseGate.ts"
 import type { Recording } from "../../src/cleanup/game/Recording.ts"
 import { CleanupPass, type CleanupPassOptions } from "../../src/cleanup/pass/CleanupPass.ts"
 import { Heartbeat } from "../../src/cleanup/pass/Heartbeat.ts"
@@ -62,6 +63,9 @@ export const recording: Recording = {
   end: () => Effect.void,
   conclude: Effect.void
 }
+
+/** For an attempt outside of a pass: nobody has paused cleaning. */
+export const unpaused: PauseGate = { ensure: Effect.void }
 
 /** What comes first at every such call to the engine. */
 export const atEngine = (operation: Memory.Operation, what: ReturnType<Memory.Intercept>) =>

@@ -5,6 +5,7 @@ import { type EndedAttempt, type ErrorCode, type OpSource, type Outcome, rules }
 import type { EngineId } from "../../ports/ContainerEngine.ts"
 import type { PassError } from "../../ports/StoreError.ts"
 import type { Brake } from "../engine/Brake.ts"
+import type { PauseGate } from "./PauseGate.ts"
 import type { Recording } from "./Recording.ts"
 
 export interface CleanupRequest {
@@ -15,6 +16,7 @@ export interface CleanupRequest {
   readonly engineId: EngineId
   readonly brake: Brake
   readonly recording: Recording
+  readonly pause: PauseGate
   readonly opSource: OpSource
   /** Who or what asked, for the audit row. */
   readonly sourceRef: string

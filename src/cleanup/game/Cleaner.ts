@@ -48,7 +48,7 @@ export class Cleaner extends Context.Service<
     /**
      * Fails with `GameFailed` if only this game is affected, and with `CutShort`, whose `reason` says why, if no game can be
      * cleaned now. An interruption ends only waiting: for the engine, for a place at it, for the recording of others, for
-     * the database's answer to a renewal, a rehearsal or the question for witnesses. Then the
+     * the database's answer to a renewal, a rehearsal or the questions for witnesses and for a pause. Then the
      * lease is released, or left to expire if a removal is on its way, and the outcome is `interrupted`. The rest is not
      * interruptible, and the ports' timeouts bound it.
      */

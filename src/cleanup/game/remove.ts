@@ -12,6 +12,7 @@ import type { Aside } from "../engine/EngineLimit.ts"
 import { onSameEngine } from "../engine/expectedEngine.ts"
 import type { CleanupRequest } from "./Cleaned.ts"
 import { awaitAbsence, blameByPing, confirmAbsence, type Found, find } from "./inspect.ts"
+import * as PauseGate from "./PauseGate.ts"
 import type { Trust } from "./Trust.ts"
 
 /** What must be left of a lease's trust when a removal has used all of its time, so that it can still be recorded. */
@@ -82,9 +83,11 @@ const steps: (
     yield* countThere
     const begun = yield* Effect.interruptible(game.recording.begin(due, game.aside))
     if (begun === "waited") return yield* steps(engine, engineTimeout, game, "again")
-    if (!(yield* game.trust.ensure(Duration.sum(engineTimeout, margin), game.renew))) {
+    const needed = Duration.sum(PauseGate.patience, Duration.sum(engineTimeout, margin))
+    if (!(yield* game.trust.ensure(needed, game.renew))) {
       return yield* new Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
     }
+    yield* Effect.interruptible(game.pause.ensure)
     return yield* remove(engine, engineTimeout, game, found)
   }
 )

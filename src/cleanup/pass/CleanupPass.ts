@@ -9,12 +9,14 @@ import { passBegan, passEnded, passGoesOn, passWorks } from "../../observability
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
 import { KnownEngine } from "../../ports/KnownEngine.ts"
+import { Pauses } from "../../ports/Pauses.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { earlyEnd, type PassError } from "../../ports/StoreError.ts"
 import * as Brake from "../engine/Brake.ts"
 import { testimony } from "../engine/testimony.ts"
 import { attemptOf } from "../game/Cleaned.ts"
 import { Cleaner } from "../game/Cleaner.ts"
+import * as PauseGate from "../game/PauseGate.ts"
 import * as Recording from "../game/Recording.ts"
 import { judge } from "./CleanupPlan.ts"
 import { dueGames } from "./dueGames.ts"
@@ -54,8 +56,8 @@ export class CleanupPass extends Context.Service<
   {
     /**
      * Never fails: what went wrong is in the report. A game's failure is that game's alone. Only this ends the pass early: an
-     * engine or a database that does not answer, a database that does not record removals, another engine, or an engine
-     * without the containers that should be there. When interrupted, the pass claims nothing more, lets the games in flight go on for 4
+     * engine or a database that does not answer, a database that does not record removals, another engine, an engine
+     * without the containers that should be there, or a person's pause. When interrupted, the pass claims nothing more, lets the games in flight go on for 4
      * seconds, and has no report. `onProgress` runs after each game.
      */
     readonly runOnce: (options: RunOptions) => Effect.Effect<Report.PassReport>
@@ -72,17 +74,21 @@ interface Shared {
   readonly opened: OpenedPass
   readonly brake: Brake.Brake
   readonly recording: Recording.Recording
+  readonly pause: PauseGate.PauseGate
   readonly grace: Grace.Grace
   readonly tally: Ref.Ref<Report.Tally>
 }
 
 const counted = ({ tally }: Shared, ended: Report.Counted) => Ref.update(tally, (now) => Report.withGame(now, ended))
 
+const isPaused = (error: PassError) => error._tag === "PassRefused" && error.reason === "paused"
+
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
   const engine = yield* ContainerEngine
   const known = yield* KnownEngine
   const leases = yield* GameLeases
+  const pauses = yield* Pauses
   const cleaner = yield* Cleaner
   const heartbeat = yield* Heartbeat
   const open = yield* openPass
@@ -96,8 +102,9 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
 
   /** A game's failure is counted and the pass goes on; only what concerns every game ends it. */
   const clean = ({ gameId }: RuntimeRecord, shared: Shared): Effect.Effect<void, PassError> => {
-    const { brake, grace, opened, recording, trigger } = shared
-    return cleaner.cleanup({ gameId, ...opened, brake, recording, opSource: "auto_ttl", sourceRef: trigger }).pipe(
+    const { brake, grace, opened, pause, recording, trigger } = shared
+    const request = { gameId, ...opened, brake, recording, pause, opSource: "auto_ttl", sourceRef: trigger } as const
+    return cleaner.cleanup(request).pipe(
       Effect.tapError((error) => counted(shared, attemptOf(error))),
       Effect.flatMap((cleaned) => counted(shared, cleaned)),
       Effect.catchReason("GameFailed", "StoreTrouble", ({ away }) =>
@@ -105,7 +112,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       ),
       Effect.catchTag("GameFailed", () => Effect.void),
       Effect.unwrapReason("CutShort"),
-      Effect.tapError(() => grace.forfeit),
+      // A pause leaves the removals that were sent before it time to end.
+      Effect.tapError((error) => (isPaused(error) ? Effect.void : grace.forfeit)),
       grace.allow
     )
   }
@@ -146,7 +154,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const brake = acceptAbsent ? Brake.released : yield* Brake.make(testimony(engine, records, opened))
     const isProbing = (yield* Ref.get(cannotRecord)) !== undefined
     const recording = yield* Recording.make(leases, records, { isProbing })
-    const shared: Shared = { trigger, opened, brake, recording, grace: yield* Grace.make, tally }
+    const pause = yield* PauseGate.make(pauses.current)
+    const shared: Shared = { trigger, opened, brake, recording, pause, grace: yield* Grace.make, tally }
 
     const started = yield* Clock.monotonicTimeNanos
     const toDo = backlog && Math.min(backlog.due, options.maxRemovals ?? Infinity)

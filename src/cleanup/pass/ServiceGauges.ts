@@ -2,11 +2,13 @@ import { Cause, Clock, Duration, Effect, Layer, Option, Ref, Schedule } from "ef
 import { type Moment, momentOf } from "../../domain/Expiry.ts"
 import {
   backlogMeasured,
+  pauseMeasured,
   settingsMeasured,
   type ToldSettings,
   unknownEnginesMeasured
 } from "../../observability/passTelemetry.ts"
 import { KnownEngine } from "../../ports/KnownEngine.ts"
+import { Pauses } from "../../ports/Pauses.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
 
@@ -27,6 +29,7 @@ export const layer = ({ interval, mode, retention }: ToldSettings) =>
       yield* settingsMeasured({ interval, mode, retention })
       const records = yield* RuntimeRecords
       const known = yield* KnownEngine
+      const pauses = yield* Pauses
       const quietUntil = yield* Ref.make(yield* Clock.monotonicTimeNanos)
       const failed = Effect.fnUntraced(function* (cause: Cause.Cause<StoreError>) {
         const now = yield* Clock.monotonicTimeNanos
@@ -42,6 +45,7 @@ export const layer = ({ interval, mode, retention }: ToldSettings) =>
         const database = yield* records.clock
         const service = yield* Clock.currentTimeMillis
         yield* measure(records, momentOf({ service, database }, retention))
+        yield* Effect.flatMap(pauses.current, pauseMeasured)
         yield* Effect.flatMap(records.unknownEngines, unknownEnginesMeasured)
         if (mode !== "dry_run") yield* known.markSeen
       }).pipe(

@@ -3,8 +3,10 @@ import type { EngineId } from "../../domain/EngineId.ts"
 import type { EngineName } from "../../domain/EngineName.ts"
 import { type Moment, momentOf } from "../../domain/Expiry.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
+import { pauseMeasured } from "../../observability/passTelemetry.ts"
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { KnownEngine } from "../../ports/KnownEngine.ts"
+import { Pauses } from "../../ports/Pauses.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { passError } from "../../ports/StoreError.ts"
 import { accepted, expectedEngine } from "../engine/expectedEngine.ts"
@@ -14,13 +16,15 @@ export interface OpenedPass {
   readonly moment: Moment
   readonly engineName: EngineName
   readonly engineId: EngineId
+  /** What would refuse a pass now. Only read-only callers find something: a pass is refused by it. */
+  readonly wouldRefuse: PassRefused | undefined
 }
 
 export interface OpenOptions {
   readonly retention: Duration.Duration
   /** How far this service's clock and the database's may be apart. */
   readonly maxClockSkew: Duration.Duration
-  /** `false` for read-only callers: the engine is not recorded and the brake is ignored. */
+  /** `false` for read-only callers: nothing is stored, and neither brake nor pause refuses them. */
   readonly touch: boolean
   /** A person says that containers may be absent: releases the brake. */
   readonly acceptAbsent?: boolean
@@ -45,18 +49,30 @@ export const brakeIsOn = PassRefused.absentBrake(
 )
 
 /**
- * Asks the database for its clock and the engine for its identity. Refused if the clocks disagree, if the engine does not
- * answer or is not the known one, or if an earlier pass has put the brake on.
+ * Asks the database for its clock and whether a person has paused cleaning, and the engine for its identity. Refused if the
+ * clocks disagree, if cleaning is paused, if the engine does not answer or is not the known one, or if an earlier pass has put
+ * the brake on.
  */
 export const openPass = Effect.gen(function* () {
   const records = yield* RuntimeRecords
   const engine = yield* ContainerEngine
   const known = yield* KnownEngine
+  const pauses = yield* Pauses
   return Effect.fnUntraced(function* ({ retention, maxClockSkew, touch, acceptAbsent }: OpenOptions) {
     const clocks = yield* believableClocks(records, maxClockSkew)
+    const guard = (refusal: PassRefused | undefined) =>
+      touch && refusal !== undefined ? Effect.fail(refusal) : Effect.succeed(refusal)
+    const pause = yield* touch ? pauses.beginPass : pauses.current
+    yield* pauseMeasured(pause)
+    const paused = yield* guard(pause && PassRefused.pausedBy(pause))
     const expected = yield* expectedEngine(engine, known, { touch })
     if (touch && acceptAbsent) yield* accepted(known, expected.id)
-    else if (touch && expected.braked) return yield* brakeIsOn
-    return { moment: momentOf(clocks, retention), engineName: known.name, engineId: expected.id } satisfies OpenedPass
+    const braked = yield* guard(expected.braked && !acceptAbsent ? brakeIsOn : undefined)
+    return {
+      moment: momentOf(clocks, retention),
+      engineName: known.name,
+      engineId: expected.id,
+      wouldRefuse: paused ?? braked
+    } satisfies OpenedPass
   })
 })

@@ -32,6 +32,7 @@ import {
   recording,
   seed,
   storeDown,
+  unpaused,
   unreachable
 } from "../../support/world.ts"
 
@@ -40,6 +41,7 @@ const request = {
   moment,
   brake: Brake.released,
   recording,
+  pause: unpaused,
   engineName: defaultEngine,
   engineId: EngineId.make("memory/none"),
   opSource: "auto_ttl",
