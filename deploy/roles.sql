@@ -22,8 +22,8 @@ grant select on rtmanager.runtime_records, rtmanager.operation_log, rtmanager.ga
 grant update (status, removed_at, last_op_at) on rtmanager.runtime_records to rtmanager_cleanup;
 grant insert on rtmanager.operation_log to rtmanager_cleanup;
 grant insert, update, delete on rtmanager.game_leases, rtmanager.cleanup_backoff to rtmanager_cleanup;
-grant insert, update on rtmanager.cleanup_engines, rtmanager.cleanup_passes to rtmanager_cleanup;
-grant insert, update, delete on rtmanager.cleanup_holds, rtmanager.cleanup_pause to rtmanager_cleanup;
+grant insert, update on rtmanager.cleanup_engines to rtmanager_cleanup;
+grant insert, update, delete on rtmanager.cleanup_holds, rtmanager.cleanup_pause, rtmanager.cleanup_passes to rtmanager_cleanup;
 grant insert, update (result, message, ended_at) on rtmanager.cleanup_acts to rtmanager_cleanup;
 grant usage on sequence rtmanager.game_leases_token to rtmanager_cleanup;
 

@@ -16,6 +16,7 @@ import * as GameLeases from "./adapters/postgres/GameLeases.ts"
 import * as Holds from "./adapters/postgres/Holds.ts"
 import * as KnownEngine from "./adapters/postgres/KnownEngine.ts"
 import { migrate } from "./adapters/postgres/migrations.ts"
+import * as PassLog from "./adapters/postgres/PassLog.ts"
 import * as Pauses from "./adapters/postgres/Pauses.ts"
 import * as RoleRights from "./adapters/postgres/RoleRights.ts"
 import * as RuntimeRecords from "./adapters/postgres/RuntimeRecords.ts"
@@ -80,7 +81,8 @@ const layerStores = ({ engineName, leaseTtl }: Pick<Settings, "engineName" | "le
     Pauses.layer,
     RuntimeRecords.layer({ engineName }),
     KnownEngine.layer({ engineName }),
-    GameLeases.layer({ owner: instanceId, leaseTtl, engineName })
+    GameLeases.layer({ owner: instanceId, leaseTtl, engineName }),
+    PassLog.layer({ owner: instanceId, engineName })
   )
 
 const layerEngine = ({ engine, engineTimeout, gameLabel }: Settings) =>

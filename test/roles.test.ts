@@ -7,6 +7,7 @@ import * as ActsSuite from "./ports/ActsSuite.ts"
 import * as GameLeasesSuite from "./ports/GameLeasesSuite.ts"
 import * as HoldsSuite from "./ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "./ports/KnownEngineSuite.ts"
+import * as PassLogSuite from "./ports/PassLogSuite.ts"
 import * as PausesSuite from "./ports/PausesSuite.ts"
 import * as RuntimeRecordsSuite from "./ports/RuntimeRecordsSuite.ts"
 import { layerDatabase, layerPorts, postgresServer } from "./support/postgres.ts"
@@ -43,6 +44,7 @@ describe.each([
   HoldsSuite.suite("Holds keeps the contract in the role of the service", layerService)
   PausesSuite.suite("Pauses keeps the contract in the role of the service", layerService)
   ActsSuite.suite("Acts keeps the contract in the role of the service", layerService)
+  PassLogSuite.suite("PassLog keeps the contract in the role of the service", layerService)
 })
 
 /** Everything that these roles may do to tables; `players` is not ours. */
@@ -56,7 +58,7 @@ const rights: Record<Role, Readonly<Record<string, ReadonlyArray<string>>>> = {
     cleanup_acts: ["select", "insert", "update result", "update message", "update ended_at"],
     cleanup_holds: ["select", "insert", "update", "delete"],
     cleanup_pause: ["select", "insert", "update", "delete"],
-    cleanup_passes: ["select", "insert", "update"],
+    cleanup_passes: ["select", "insert", "update", "delete"],
     cleanup_migrations: ["select"],
     players: []
   },
@@ -85,7 +87,6 @@ const refused: ReadonlyArray<readonly [what: string, statement: string]> = [
   ["give a record another container", "update runtime_records set current_container_id = repeat('0', 64)"],
   ["give an act another author", "update cleanup_acts set author = 'x'"],
   ["delete an act", "delete from cleanup_acts"],
-  ["delete a pass", "delete from cleanup_passes"],
   ["delete a record", "delete from runtime_records"],
   ["make a record", "insert into runtime_records (game_id, status, last_op_at) values ('x', 'stopped', now())"],
   ["record a version", "insert into cleanup_migrations (migration_id, name) values (99, 'x')"],
@@ -99,6 +100,7 @@ const refused: ReadonlyArray<readonly [what: string, statement: string]> = [
 ]
 
 const readersRefused: typeof refused = [
+  ["delete a pass", "delete from cleanup_passes"],
   ["take a token", "select nextval('game_leases_token')"],
   ["write the log", "insert into operation_log (game_id) values ('x')"],
   ["release a lease", "delete from game_leases"]

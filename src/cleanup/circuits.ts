@@ -3,6 +3,7 @@ import { CircuitBreaker } from "effect/persistence"
 import { ContainerEngine, ContainerEngineError, Withheld as EngineWithheld } from "../ports/ContainerEngine.ts"
 import { GameLeases } from "../ports/GameLeases.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
+import { PassLog } from "../ports/PassLog.ts"
 import { Pauses } from "../ports/Pauses.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { StoreError, Withheld as StoreWithheld } from "../ports/StoreError.ts"
@@ -93,6 +94,7 @@ const make = Effect.gen(function* () {
   const leases = yield* GameLeases
   const known = yield* KnownEngine
   const pauses = yield* Pauses
+  const passLog = yield* PassLog
 
   return Context.make(
     ContainerEngine,
@@ -128,6 +130,11 @@ const make = Effect.gen(function* () {
       ...pauses,
       current: toDatabase.call("currentPause", pauses.current),
       beginPass: toDatabase.call("beginPassUnpaused", pauses.beginPass)
+    }),
+    Context.add(PassLog, {
+      ...passLog,
+      progress: (id, pass) => toDatabase.call("recordProgress", passLog.progress(id, pass)),
+      end: (id, pass) => toDatabase.call("recordPass", passLog.end(id, pass))
     })
   )
 })

@@ -1,4 +1,4 @@
-import { Context, type Effect } from "effect"
+import { Context, type Duration, type Effect } from "effect"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import type { EngineId } from "../../src/ports/ContainerEngine.ts"
 import type { Lease } from "../../src/ports/GameLeases.ts"
@@ -22,6 +22,8 @@ export class StoreFixture extends Context.Service<
     readonly leaseLeft: (gameId: string) => Effect.Effect<number>
     /** The game's audit rows, oldest first. */
     readonly log: (gameId: string) => Effect.Effect<ReadonlyArray<LogRow>>
+    /** As time would: every pass was so much longer ago. */
+    readonly agePasses: (by: Duration.Input) => Effect.Effect<void>
     readonly clear: Effect.Effect<void>
   }
 >()("rtmanager/test/StoreFixture") {}

@@ -6,6 +6,7 @@ import * as ContainerEngineSuite from "../ports/ContainerEngineSuite.ts"
 import * as GameLeasesSuite from "../ports/GameLeasesSuite.ts"
 import * as HoldsSuite from "../ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "../ports/KnownEngineSuite.ts"
+import * as PassLogSuite from "../ports/PassLogSuite.ts"
 import * as PausesSuite from "../ports/PausesSuite.ts"
 import * as RuntimeRecordsSuite from "../ports/RuntimeRecordsSuite.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
@@ -40,3 +41,4 @@ KnownEngineSuite.suite("KnownEngine in the simulation keeps the contract", layer
 HoldsSuite.suite("Holds in the simulation keeps the contract", layerStores)
 PausesSuite.suite("Pauses in the simulation keeps the contract", layerStores)
 ActsSuite.suite("Acts in the simulation keeps the contract", layerStores)
+PassLogSuite.suite("PassLog in the simulation keeps the contract", layerStores)

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "@effect/vitest"
-import { Context, type Duration, Effect, Layer, ManagedRuntime, Redacted, Result } from "effect"
+import { Context, Duration, Effect, Layer, ManagedRuntime, Redacted, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as EmbeddedPostgres from "../../src/adapters/embedded/EmbeddedPostgres.ts"
 import * as Acts from "../../src/adapters/postgres/Acts.ts"
@@ -12,6 +12,7 @@ import * as GameLeases from "../../src/adapters/postgres/GameLeases.ts"
 import * as Holds from "../../src/adapters/postgres/Holds.ts"
 import * as KnownEngine from "../../src/adapters/postgres/KnownEngine.ts"
 import { migrate } from "../../src/adapters/postgres/migrations.ts"
+import * as PassLog from "../../src/adapters/postgres/PassLog.ts"
 import * as Pauses from "../../src/adapters/postgres/Pauses.ts"
 import * as RuntimeRecords from "../../src/adapters/postgres/RuntimeRecords.ts"
 import {
@@ -72,6 +73,7 @@ export const layerDatabase = (
 /** The ports over whatever `Database` is there. */
 export const layerPorts = ({
   engineName = defaultEngine,
+  owner = randomUUID(),
   ...options
 }: {
   readonly leaseTtl?: Duration.Input
@@ -82,9 +84,10 @@ export const layerPorts = ({
     Acts.layer,
     Pauses.layer,
     RuntimeRecords.layer({ engineName }),
-    GameLeases.layer({ owner: randomUUID(), leaseTtl: "1 minute", engineName, ...options }),
+    Holds.layer,
+    GameLeases.layer({ owner, leaseTtl: "1 minute", engineName, ...options }),
     KnownEngine.layer({ engineName }),
-    Holds.layer
+    PassLog.layer({ owner, engineName })
   )
 
 export const layerFixture = Layer.effect(
@@ -155,8 +158,12 @@ export const layerFixture = Layer.effect(
           from operation_log where game_id = ${gameId} and op_kind = 'cleanup_container' order by id`.pipe(
           Effect.orDie
         ),
+      agePasses: (by) =>
+        done(sql`
+          update cleanup_passes set started_at = started_at - age, updated_at = updated_at - age, ended_at = ended_at - age
+          from (select ${Duration.toMillis(by)}::float8 * interval '1 millisecond' as age) as by`),
       clear: done(sql`truncate runtime_records, operation_log, game_leases, cleanup_engines, cleanup_backoff,
-        cleanup_acts, cleanup_holds, cleanup_pause`)
+        cleanup_acts, cleanup_holds, cleanup_pause, cleanup_passes`)
     })
   })
 )

@@ -141,7 +141,7 @@ const shapeOfSequence = (schema: string, found: Found | undefined): Shape => {
 const terms = (expression: string | null | undefined): string =>
   (expression ?? "")
     .replaceAll(/::(character varying|[a-z]+)(\(\d+\))?|[()]/g, "")
-    .replaceAll(/ IS NOT NULL|COALESCE/g, (word) => word.toLowerCase())
+    .replaceAll(/ IS (NOT )?NULL|COALESCE/g, (word) => word.toLowerCase())
     .split(/\s+and\s+/i)
     .map((term) => term.trim())
     .sort()

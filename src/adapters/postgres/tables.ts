@@ -243,7 +243,16 @@ export const indexes: ReadonlyArray<Index> = [
     where: "act = 'plan_apply' and coalesce(result, '') <> 'refused'"
   },
   { name: "cleanup_acts_target", table: "cleanup_acts", unique: false, keys: ["target", "id"] },
+  { name: "cleanup_passes_id", table: "cleanup_passes", unique: true, keys: ["id"] },
   { name: "cleanup_passes_started", table: "cleanup_passes", unique: false, keys: ["started_at"] },
+  // Those under way, however long ago they began, and those that were killed.
+  {
+    name: "cleanup_passes_unended",
+    table: "cleanup_passes",
+    unique: false,
+    keys: ["started_at"],
+    where: "ended_at is null"
+  },
   // What became of games lately: all successes, or all failures, newest first.
   {
     name: "operation_log_cleanup_outcome",

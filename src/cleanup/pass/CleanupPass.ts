@@ -9,6 +9,7 @@ import { passBegan, passEnded, passGoesOn, passWorks } from "../../observability
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
 import { KnownEngine } from "../../ports/KnownEngine.ts"
+import { PassLog } from "../../ports/PassLog.ts"
 import { Pauses } from "../../ports/Pauses.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { earlyEnd, type PassError } from "../../ports/StoreError.ts"
@@ -23,6 +24,7 @@ import { dueGames } from "./dueGames.ts"
 import * as Grace from "./Grace.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { brakeIsOn, type OpenedPass, openPass } from "./openPass.ts"
+import * as PassRow from "./PassRow.ts"
 import { measure } from "./ServiceGauges.ts"
 
 /** How often a long pass logs its progress. */
@@ -89,6 +91,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const known = yield* KnownEngine
   const leases = yield* GameLeases
   const pauses = yield* Pauses
+  const passLog = yield* PassLog
   const cleaner = yield* Cleaner
   const heartbeat = yield* Heartbeat
   const open = yield* openPass
@@ -136,6 +139,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
 
   const work = Effect.fnUntraced(function* (
     tally: Ref.Ref<Report.Tally>,
+    row: PassRow.PassRow,
     { acceptAbsent = false, onProgress = () => Effect.void, trigger }: RunOptions
   ) {
     const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent })
@@ -176,7 +180,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       )
     const links = [{ span: yield* Effect.orDie(Effect.currentSpan), attributes: {} }]
     yield* due(moment, recording, (page) => Ref.update(tally, (now) => Report.withPage(now, page))).pipe(
-      Stream.onFirst(() => passWorks),
+      Stream.onFirst(() => (dryRun ? passWorks : Effect.andThen(passWorks, row.keep(toDo)))),
       Stream.rechunk(gamesPerTrace),
       Stream.chunks,
       Stream.zipWithIndex,
@@ -203,6 +207,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
 
   const runOnce: CleanupPass["Service"]["runOnce"] = Effect.fnUntraced(function* (runOptions) {
     const tally = yield* Ref.make(Report.empty(runOptions.trigger, dryRun))
+    const row = yield* PassRow.make(passLog, tally)
     const started = yield* Clock.monotonicTimeNanos
     const reported = (exit: Exit.Exit<void, PassError>) => {
       const ended = Exit.mapError(exit, earlyEnd)
@@ -213,9 +218,10 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const worked =
       options.mode === "paused"
         ? Effect.onExit(Effect.fail(PassRefused.paused), tell)
-        : work(tally, runOptions).pipe(
+        : work(tally, row, runOptions).pipe(
             Effect.onExit(tell),
             Effect.withSpan("rtmanager.cleanup.pass", { root: true }),
+            Effect.onExit((exit) => Effect.flatMap(reported(exit), row.end)),
             Effect.provideServiceEffect(LinesLogged, Ref.make<ReadonlyMap<string, number>>(new Map()))
           )
     const report = yield* Effect.matchEffect(worked, {

@@ -1,4 +1,4 @@
-import { Clock, Effect, Schema } from "effect"
+import { Clock, Duration, Effect, Schema } from "effect"
 import { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import { StoreFixture } from "../../ports/StoreFixture.ts"
 import { recordOf } from "../../sim/model/statements.ts"
@@ -40,6 +40,14 @@ export const makeFixture = (
       }),
     leaseLeft: (gameId) => Effect.map(now, (now) => Math.max(0, (tables.leases.get(gameId)?.expiresAt ?? 0) - now)),
     log: (gameId) => Effect.sync(() => tables.log.filter((row) => row.gameId === gameId)),
+    agePasses: (by) =>
+      Effect.sync(() => {
+        const earlier = (at: Date) => new Date(at.getTime() - Duration.toMillis(by))
+        for (const [id, { endedAt, startedAt, updatedAt, ...pass }] of tables.passes) {
+          const times = { startedAt: earlier(startedAt), updatedAt: earlier(updatedAt) }
+          tables.setPass(id, { ...pass, ...times, endedAt: endedAt && earlier(endedAt) })
+        }
+      }),
     clear: Effect.sync(() => {
       tables.records.clear()
       tables.backoffs.clear()
@@ -49,5 +57,6 @@ export const makeFixture = (
       tables.engines.clear()
       tables.acts.clear()
       tables.pause = undefined
+      tables.passes.clear()
     })
   })

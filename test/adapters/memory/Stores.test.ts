@@ -3,6 +3,7 @@ import * as ActsSuite from "../../ports/ActsSuite.ts"
 import * as GameLeasesSuite from "../../ports/GameLeasesSuite.ts"
 import * as HoldsSuite from "../../ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "../../ports/KnownEngineSuite.ts"
+import * as PassLogSuite from "../../ports/PassLogSuite.ts"
 import * as PausesSuite from "../../ports/PausesSuite.ts"
 import * as RuntimeRecordsSuite from "../../ports/RuntimeRecordsSuite.ts"
 import { StoreFixture } from "../../ports/StoreFixture.ts"
@@ -20,3 +21,4 @@ KnownEngineSuite.suite("KnownEngine in memory keeps the contract", layer)
 HoldsSuite.suite("Holds in memory keeps the contract", layer)
 PausesSuite.suite("Pauses in memory keeps the contract", layer)
 ActsSuite.suite("Acts in memory keeps the contract", layer)
+PassLogSuite.suite("PassLog in memory keeps the contract", layer)

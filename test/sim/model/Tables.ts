@@ -1,5 +1,6 @@
 import type { Act, ActResult } from "../../../src/domain/Act.ts"
 import type { Backoff } from "../../../src/domain/Backoff.ts"
+import type { RecordedPass } from "../../../src/domain/RecordedPass.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow } from "../../../src/ports/GameLeases.ts"
 
@@ -94,6 +95,12 @@ export type Change =
     }
   | { readonly table: "acts"; readonly id: bigint; readonly before: ActRow | undefined }
   | { readonly table: "pause"; readonly before: PauseRow | undefined }
+  | {
+      readonly table: "passes"
+      readonly id: string
+      readonly before: RecordedPass | undefined
+      readonly after: RecordedPass | undefined
+    }
   | { readonly table: "token" }
 
 interface RowChange<Table, Row> {
@@ -115,6 +122,7 @@ export class Tables {
   readonly engines = new Map<string, KnownRow>()
   readonly acts = new Map<bigint, ActRow>()
   pause: PauseRow | undefined
+  readonly passes = new Map<string, RecordedPass>()
   /** A trigger lets no record move, without a word. */
   swallows = false
   /** The sequence that lease tokens come from. */
@@ -163,6 +171,11 @@ export class Tables {
     this.pause = after
   }
 
+  setPass(id: string, after: RecordedPass | undefined) {
+    this.changes.push({ table: "passes", id, before: this.passes.get(id), after })
+    put(this.passes, id, after)
+  }
+
   nextToken(): bigint {
     this.changes.push({ table: "token" })
     return ++this.lastToken
@@ -208,6 +221,8 @@ export class Tables {
       case "pause":
         this.pause = change.before
         return
+      case "passes":
+        return put(this.passes, change.id, change.before)
       case "token":
         this.lastToken--
         return

@@ -3,6 +3,7 @@ import type { ActEnd, ActsPage } from "../../../src/adapters/postgres/Acts.ts"
 import type { Commit } from "../../../src/adapters/postgres/commit.ts"
 import type { EngineRow } from "../../../src/adapters/postgres/KnownEngine.ts"
 import type { FailedEnd, Taken } from "../../../src/adapters/postgres/leaseStatements.ts"
+import type { PassRow } from "../../../src/adapters/postgres/PassLog.ts"
 import type { NewPause } from "../../../src/adapters/postgres/Pauses.ts"
 import { Outcome } from "../../../src/adapters/postgres/rehearse.ts"
 import type { RecordRow as SentRow } from "../../../src/adapters/postgres/rows.ts"
@@ -15,6 +16,7 @@ import type { PlacedHold } from "../../../src/domain/Hold.ts"
 import type { ListedEngine } from "../../../src/domain/ListedEngine.ts"
 import type { Pause } from "../../../src/domain/Pause.ts"
 import { printable } from "../../../src/domain/printable.ts"
+import type { RecordedPass } from "../../../src/domain/RecordedPass.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow, Lease } from "../../../src/ports/GameLeases.ts"
@@ -507,3 +509,39 @@ export const listActs = (tables: Tables, { before, limit, target }: ActsPage): R
       askedAt: new Date(askedAt),
       endedAt: endedAt === null ? null : new Date(endedAt)
     }))
+const passesAreKeptFor = Duration.toMillis("90 days")
+
+export const writePass = (
+  tables: Tables,
+  { engineName, owner }: { readonly engineName: string; readonly owner: string },
+  now: number,
+  { end, seconds, ...row }: PassRow
+) => {
+  for (const [id, { updatedAt }] of tables.passes) {
+    if (now - updatedAt.getTime() > passesAreKeptFor) tables.setPass(id, undefined)
+  }
+  const before = tables.passes.get(row.id)
+  if (before !== undefined && before.endedAt !== null) return
+  tables.setPass(row.id, {
+    ...row,
+    engine: engineName,
+    owner,
+    startedAt: before?.startedAt ?? new Date(now - seconds * 1000),
+    updatedAt: new Date(now),
+    endedAt: end === undefined ? null : new Date(now),
+    result: end?.result ?? null,
+    reason: end?.reason ?? null,
+    message: end?.message ?? null,
+    due: row.due ?? before?.due ?? null
+  })
+}
+
+export const listPasses = (
+  tables: Tables,
+  limit: number,
+  isWanted: (pass: RecordedPass) => boolean = () => true
+): ReadonlyArray<RecordedPass> =>
+  [...tables.passes.values()]
+    .filter(isWanted)
+    .sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime())
+    .slice(0, limit)

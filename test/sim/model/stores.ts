@@ -4,6 +4,7 @@ import { makeActs } from "../../../src/adapters/postgres/Acts.ts"
 import { makeLeases } from "../../../src/adapters/postgres/GameLeases.ts"
 import { makeHolds } from "../../../src/adapters/postgres/Holds.ts"
 import { makeKnownEngine } from "../../../src/adapters/postgres/KnownEngine.ts"
+import { makePassLog } from "../../../src/adapters/postgres/PassLog.ts"
 import { makePauses } from "../../../src/adapters/postgres/Pauses.ts"
 import { question, type Run } from "../../../src/adapters/postgres/run.ts"
 import type { Share } from "../../../src/adapters/postgres/shared.ts"
@@ -12,6 +13,7 @@ import { Acts } from "../../../src/ports/Acts.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { Holds } from "../../../src/ports/Holds.ts"
 import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
+import { PassLog } from "../../../src/ports/PassLog.ts"
 import { Pauses } from "../../../src/ports/Pauses.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import * as Statements from "./statements.ts"
@@ -141,11 +143,18 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     list: (page) => read([], (tables) => Statements.listActs(tables, page))
   })
 
+  const passLog = makePassLog(run, {
+    write: (row) => write([], (tables, now) => Statements.writePass(tables, { engineName, owner }, now, row)),
+    recent: (limit) => read([], (tables) => Statements.listPasses(tables, limit)),
+    unended: (limit) => read([], (tables) => Statements.listPasses(tables, limit, ({ endedAt }) => endedAt === null))
+  })
+
   return Context.make(RuntimeRecords, records).pipe(
     Context.add(GameLeases, leases),
     Context.add(KnownEngine, known),
     Context.add(Holds, holds),
     Context.add(Pauses, pauses),
-    Context.add(Acts, acts)
+    Context.add(Acts, acts),
+    Context.add(PassLog, passLog)
   )
 }

@@ -8,6 +8,7 @@ import { Heartbeat } from "../../../src/cleanup/pass/Heartbeat.ts"
 import { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
+import { PassLog } from "../../../src/ports/PassLog.ts"
 import { Pauses } from "../../../src/ports/Pauses.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import * as Watch from "../checks/watch.ts"
@@ -26,7 +27,7 @@ export interface Sent {
   readonly subject: string | undefined
 }
 
-export type Ports = ContainerEngine | RuntimeRecords | GameLeases | KnownEngine | Pauses
+export type Ports = ContainerEngine | RuntimeRecords | GameLeases | KnownEngine | Pauses | PassLog
 
 /** Breaks the code on purpose: the ports as the code gets them, made from the right ones. */
 export type Sabotage = (ports: Context.Context<Ports>, ask: EnginePort.Ask, way: Stores.Way) => Context.Context<Ports>
@@ -60,7 +61,8 @@ const portsOf = (world: World, process: Process, { onSend, sabotage }: ReplicaOp
     Context.add(RuntimeRecords, Watch.records(witness, process, Context.get(stores, RuntimeRecords))),
     Context.add(GameLeases, Watch.leases(witness, process, Context.get(stores, GameLeases))),
     Context.add(KnownEngine, Context.get(stores, KnownEngine)),
-    Context.add(Pauses, Context.get(stores, Pauses))
+    Context.add(Pauses, Context.get(stores, Pauses)),
+    Context.add(PassLog, Context.get(stores, PassLog))
   )
   return sabotage === undefined ? ports : sabotage(ports, ask, way)
 }

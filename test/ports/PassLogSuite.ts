@@ -1,0 +1,125 @@
+import { randomUUID } from "node:crypto"
+import { assert, it } from "@effect/vitest"
+import { Effect, Exit, type Layer } from "effect"
+import { empty, type PassReport, report } from "../../src/domain/PassReport.ts"
+import { PassLog, type PassProgress } from "../../src/ports/PassLog.ts"
+import { StoreFixture } from "./StoreFixture.ts"
+
+const tally = { ...empty("schedule", false), listed: 5 }
+
+const progress = (changes: Partial<PassProgress> = {}): PassProgress => ({ ...tally, due: 9, seconds: 3, ...changes })
+
+const ended = (changes: Partial<PassReport & { readonly seconds: number }> = {}) => ({
+  ...report(tally, Exit.void),
+  seconds: 3,
+  ...changes
+})
+
+const removed = (count: number) => ({ ...tally.outcomes, removed: count })
+
+/** Each test's rows alone. */
+const emptied = Effect.andThen(
+  Effect.flatMap(StoreFixture, ({ clear }) => clear),
+  PassLog
+)
+
+const isRecent = (at: Date | null | undefined) => Math.abs((at?.getTime() ?? 0) - Date.now()) < 60_000
+
+/** What every `PassLog` must do, for the engine `default`. */
+export const suite = <E>(name: string, layer: Layer.Layer<PassLog | StoreFixture, E>): void => {
+  it.layer(layer, { excludeTestServices: true })(name, (it) => {
+    it.effect("keeps no pass at first", () =>
+      Effect.gen(function* () {
+        const passes = yield* emptied
+        assert.deepStrictEqual(yield* passes.recent(5), [])
+        assert.deepStrictEqual(yield* passes.unended(5), [])
+      })
+    )
+
+    it.effect("adds the row of a pass under way and brings it up to date; when it began stays", () =>
+      Effect.gen(function* () {
+        const passes = yield* emptied
+        const id = randomUUID()
+        yield* passes.progress(id, progress({ seconds: 3600 }))
+        const [first] = yield* passes.recent(5)
+        assert(first !== undefined)
+        assert.strictEqual(first.updatedAt.getTime() - first.startedAt.getTime(), 3_600_000)
+        assert.isTrue(isRecent(first.updatedAt))
+        yield* passes.progress(id, progress({ listed: 7, outcomes: removed(2), due: undefined, seconds: 1 }))
+        const [second, ...more] = yield* passes.recent(5)
+        assert.deepStrictEqual(more, [])
+        const { owner, updatedAt, ...row } = second ?? first
+        assert.isAtLeast(updatedAt.getTime(), first.updatedAt.getTime())
+        assert.strictEqual(owner, first.owner)
+        assert.deepStrictEqual(row, {
+          ...{ id, engine: "default", trigger: "schedule", startedAt: first.startedAt, endedAt: null },
+          ...{ result: null, reason: null, message: null },
+          ...{ due: 9, listed: 7, removed: 2, alreadyAbsent: 0, conflict: 0, failed: 0 }
+        })
+        assert.deepStrictEqual(yield* passes.unended(5), yield* passes.recent(5))
+      })
+    )
+
+    it.effect("gives a pass its result, and lets nothing that was sent before change it", () =>
+      Effect.gen(function* () {
+        const passes = yield* emptied
+        const id = randomUUID()
+        yield* passes.progress(id, progress())
+        const refused = { result: "refused", reason: "cannot_record", message: "why" } as const
+        yield* passes.end(id, ended({ ...refused, outcomes: removed(4) }))
+        const [row] = yield* passes.recent(5)
+        assert.deepInclude(row, { ...refused, due: 9, listed: 5, removed: 4 })
+        assert.isTrue(isRecent(row?.endedAt))
+        yield* passes.progress(id, progress({ listed: 1 }))
+        yield* passes.end(id, ended({ listed: 1 }))
+        assert.deepStrictEqual(yield* passes.recent(5), row && [row])
+        assert.deepStrictEqual(yield* passes.unended(5), [])
+      })
+    )
+
+    it.effect("adds the row of a pass that ended before it had one", () =>
+      Effect.gen(function* () {
+        const passes = yield* emptied
+        const outcomes = { ...tally.outcomes, removed: 1, already_absent: 2, conflict: 3, failed: 4 }
+        yield* passes.end(randomUUID(), ended({ result: "partial", outcomes }))
+        const [row] = yield* passes.recent(5)
+        assert.deepInclude(row, { result: "partial", due: null, removed: 1, alreadyAbsent: 2, conflict: 3, failed: 4 })
+        assert.strictEqual(row?.endedAt?.getTime(), row?.updatedAt.getTime())
+      })
+    )
+
+    it.effect("lists the newest first, and no more than asked", () =>
+      Effect.gen(function* () {
+        const passes = yield* emptied
+        const ids = [randomUUID(), randomUUID(), randomUUID()] as const
+        for (const [index, id] of ids.entries()) yield* passes.end(id, ended({ listed: index, seconds: 100 - index }))
+        yield* passes.progress(randomUUID(), progress({ seconds: 1000 }))
+        assert.deepStrictEqual(
+          (yield* passes.recent(2)).map(({ id }) => id),
+          [ids[2], ids[1]]
+        )
+        assert.lengthOf(yield* passes.recent(5), 4)
+        assert.lengthOf(yield* passes.unended(5), 1)
+      })
+    )
+
+    it.effect("deletes those that nobody has heard of for 90 days, when it writes another", () =>
+      Effect.gen(function* () {
+        const passes = yield* emptied
+        const { agePasses } = yield* StoreFixture
+        yield* passes.end(randomUUID(), ended())
+        yield* passes.progress(randomUUID(), progress())
+        yield* agePasses("2 days")
+        const kept = randomUUID()
+        yield* passes.end(kept, ended({ seconds: 86_400 * 200 }))
+        yield* agePasses("89 days")
+        const last = randomUUID()
+        yield* passes.progress(last, progress())
+        assert.deepStrictEqual(
+          (yield* passes.recent(5)).map(({ id }) => id),
+          [last, kept]
+        )
+      })
+    )
+  })
+}
