@@ -110,6 +110,7 @@ const make = Effect.gen(function* () {
       clock: toDatabase.probe("clock", records.clock),
       listDue: (page) => toDatabase.call("listDue", records.listDue(page)),
       listStopped: (page) => toDatabase.call("listStopped", records.listStopped(page)),
+      find: (gameIds) => toDatabase.call("find", records.find(gameIds)),
       backlog: (moment) => toDatabase.call("backlog", records.backlog(moment)),
       unknownEngines: toDatabase.call("unknownEngines", records.unknownEngines),
       witnesses: (moment) => toDatabase.call("witnesses", records.witnesses(moment))

@@ -22,6 +22,9 @@ export interface Page {
   readonly next: Cursor | undefined
 }
 
+/** The records of some games. A game that is neither here nor undecodable has none. */
+export type FoundRecords = Pick<Page, "records" | "undecodable">
+
 /** Containers that should be on the engine, unless somebody has removed them. */
 export interface Witnesses {
   /** Containers of games that are not due: up to five that run, and up to five that stopped last. */
@@ -38,7 +41,7 @@ export interface UnknownEngine {
 }
 
 /**
- * The records that `rtmanager` keeps of the games on one engine, read only. Rows can appear, change or vanish between any two
+ * The records that `rtmanager` keeps of the games on one engine, unless a method says otherwise, read only. Rows can appear, change or vanish between any two
  * calls.
  */
 export class RuntimeRecords extends Context.Service<
@@ -67,6 +70,9 @@ export class RuntimeRecords extends Context.Service<
       readonly after: Cursor | undefined
       readonly limit: number
     }) => Effect.Effect<Page, StoreError>
+
+    /** The records of these games, of any status and on any engine, in no particular order. One statement: pass a page at most. */
+    readonly find: (gameIds: ReadonlyArray<string>) => Effect.Effect<FoundRecords, StoreError>
 
     /** Counts the stopped records. The cost depends only on the number of due records. */
     readonly backlog: (moment: Moment) => Effect.Effect<Backlog, StoreError>

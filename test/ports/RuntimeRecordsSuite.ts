@@ -381,6 +381,39 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | RuntimeR
       })
     )
 
+    it.effect("finds the records that it is asked for, of any status, time and engine, and no others", () =>
+      Effect.gen(function* () {
+        const found = [
+          stopped("failing", backedOffUntil(1_234_567_890_123, 7)),
+          stopped("live", { status: "running" }),
+          stopped("elsewhere", { engine: "host-1" }),
+          stopped("timeless", { lastOpAt: null, containerId: null }),
+          stopped('it\'s "quoted"', { lastOpAt: at + 123_457n })
+        ]
+        yield* fill(...found, stopped("other"))
+        const { find } = yield* RuntimeRecords
+        const asked = [...found.map(({ gameId }) => gameId), "nowhere", "nul\0", "lone \ud800"]
+        const { records, undecodable } = yield* find([...asked, "live"])
+        assert.sameDeepMembers([...records], found)
+        assert.deepStrictEqual(undecodable, [])
+        assert.deepStrictEqual((yield* find([])).records, [])
+      })
+    )
+
+    it.effect("names the record that it found and cannot use", () =>
+      Effect.gen(function* () {
+        yield* fill(stopped(""), stopped("sound"))
+        const { find } = yield* RuntimeRecords
+        const { records, undecodable } = yield* find(["", "sound"])
+        assert.deepStrictEqual(
+          records.map(({ gameId }) => gameId),
+          ["sound"]
+        )
+        assert.lengthOf(undecodable, 1)
+        assert.match(undecodable[0] ?? "", /^game .*: /)
+      })
+    )
+
     it.effect("counts the due games whose lease somebody has", () =>
       Effect.gen(function* () {
         yield* fill(

@@ -162,6 +162,19 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
       })
     },
 
+    find: (gameIds) => {
+      // No text in PostgreSQL holds these.
+      const ids = gameIds.filter((id) => id.isWellFormed() && !id.includes("\0"))
+      const named = sql`r.game_id = any (array(select json_array_elements_text(${JSON.stringify(ids)}::json)))`
+      return list("find", {
+        page: sql<RecordRow>`select ${columns} from ${tables} where ${named}`,
+        keys: sql`select ${keys} from ${tables} where ${named}`,
+        among: (condition, more) => sql<RecordRow & { readonly key: string }>`
+          select ${columns}, ${more} from ${tables} where ${condition}`,
+        limit: Infinity
+      })
+    },
+
     backlog: (moment) =>
       database
         .run(

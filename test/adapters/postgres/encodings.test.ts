@@ -79,7 +79,7 @@ it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", 
       Effect.gen(function* () {
         const good = encoding === "SQL_ASCII" ? [hex("one"), hex(utf8)] : [hex("one"), hex("two")]
         const names = good.map((id) => Buffer.from(id, "hex").toString())
-        const { acquire, backlog, clock, commit, listDue, listStopped, sql } = yield* withRecords([
+        const { acquire, backlog, clock, commit, find, listDue, listStopped, sql } = yield* withRecords([
           { id: bad },
           ...good.map((id) => ({ id })),
           { id: `${bad}32` },
@@ -100,6 +100,12 @@ it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", 
           assert.deepStrictEqual(stopped.ids, [...names, "last", "timeless"], `${limit}`)
           assert.lengthOf(stopped.undecodable, 5)
         }
+        const found = yield* find(["last", "three", ...names])
+        assert.sameMembers(
+          found.records.map(({ gameId }) => gameId),
+          [...names, "last"]
+        )
+        assert.match(found.undecodable.join(), /^game three: /)
         yield* sql`
           insert into cleanup_backoff select game_id, 10, '2020-01-01', 'engine_error' from runtime_records
           where last_op_at is not null`

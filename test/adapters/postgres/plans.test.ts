@@ -145,6 +145,17 @@ for (const { analyzed, due } of cases) {
           })
       )
 
+      it.effect("event 41: of a page of games by their ids goes by the primary key", () =>
+        Effect.gen(function* () {
+          const { find } = yield* RuntimeRecords
+          const ids = Array.from({ length: pageSize }, (_, i) => `game-${i * 7 + 1}`)
+          const { answer, plans } = yield* plansOf(find(ids))
+          assert.lengthOf(answer.records, pageSize)
+          assert.lengthOf(plans, 1)
+          for (const nodes of plans) assertByKey(nodes, pageSize)
+        })
+      )
+
       it.effect.each([1, 16])(
         "event 41: of %s leases, re-reads and commits together goes by the primary key",
         (count) =>

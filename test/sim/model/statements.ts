@@ -21,7 +21,7 @@ import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow, Lease } from "../../../src/ports/GameLeases.ts"
 import type { Holds, Removal } from "../../../src/ports/Holds.ts"
-import type { Cursor, Page, UnknownEngine, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
+import type { Cursor, FoundRecords, Page, UnknownEngine, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { ActRow, HoldRow, LogRow, PauseRow, RecordRow, Tables } from "./Tables.ts"
 
 /** What each SQL statement of the PostgreSQL adapter does, in one step. `now` is the database's clock. */
@@ -102,6 +102,14 @@ export const listDue = (
 
 export const listStopped = (tables: Tables, engineName: string, now: number, page: PageOptions): Page =>
   pageOf(tables, now, stopped(tables, engineName), page)
+
+export const find = (tables: Tables, now: number, gameIds: ReadonlyArray<string>): FoundRecords => {
+  const rows = [...tables.records.values()].filter(({ gameId }) => gameIds.includes(gameId))
+  return {
+    records: rows.filter(({ problem }) => problem === undefined).map((row) => recordOf(tables, now, row)),
+    undecodable: rows.filter(({ problem }) => problem !== undefined).map(describe)
+  }
+}
 
 const stray = (tables: Tables, engineName: string) =>
   [...tables.records.values()].filter(

@@ -72,6 +72,7 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     ),
     listDue: (page) => ask("listDue", (tables, now) => Statements.listDue(tables, engineName, now, page)),
     listStopped: (page) => ask("listStopped", (tables, now) => Statements.listStopped(tables, engineName, now, page)),
+    find: (gameIds) => ask("find", (tables, now) => Statements.find(tables, now, gameIds)),
     backlog: (moment) => ask("backlog", (tables, now) => Statements.backlog(tables, engineName, now, moment)),
     witnesses: (moment) => ask("witnesses", (tables) => Statements.witnesses(tables, engineName, moment)),
     unknownEngines: ask("unknownEngines", (tables) => Statements.unknownEngines(tables, engineName))
