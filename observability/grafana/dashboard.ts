@@ -108,8 +108,11 @@ const sections: ReadonlyArray<Section> = [
       stat({
         title: "Mode",
         description:
-          "What the service was told to do. Only enforce removes containers; dry_run and paused touch nothing.",
-        queries: [{ expr: `max by (mode) (${series("mode")}) == 1`, legend: "{{mode}}" }],
+          "What the service was told to do, and whether a person has paused all removals. Only enforce removes containers; dry_run and paused touch nothing.",
+        queries: [
+          { expr: `max by (mode) (${series("mode")}) == 1`, legend: "{{mode}}" },
+          { expr: `max(${series("paused")}) == 1`, legend: "paused by a person" }
+        ],
         noValue: "Nothing is heard of the service",
         thresholds: [[null, "orange"]],
         overrides: [colour("enforce", "green")],

@@ -28,7 +28,7 @@ const world = Effect.gen(function* () {
   return { ensure: gate.ensure, asked: Ref.get(asked), answer: (next: Answer) => Ref.set(answer, next) }
 })
 
-const after = (millis: number, value?: Pause): Answer => Effect.delay(Effect.succeed(value), Duration.millis(millis))
+const late = (millis: number, value?: Pause): Answer => Effect.delay(Effect.succeed(value), Duration.millis(millis))
 
 const reasonOf = (exit: Exit.Exit<void, unknown>) => {
   const error = Option.getOrUndefined(Exit.findErrorOption(exit))
@@ -58,7 +58,7 @@ describe("before a removal", () => {
   it.effect("many games at once ask one question and share its answer", () =>
     Effect.gen(function* () {
       const { answer, asked, ensure } = yield* world
-      yield* answer(after(300))
+      yield* answer(late(300))
       const games = yield* Effect.forkChild(
         Effect.forEach(Array.from({ length: 100 }), () => ensure, { concurrency: "unbounded" })
       )
@@ -81,10 +81,10 @@ describe("before a removal", () => {
   it.effect("an answer counts from before its question: one that took over a second is asked for again", () =>
     Effect.gen(function* () {
       const { answer, asked, ensure } = yield* world
-      yield* answer(after(1001))
+      yield* answer(late(1001))
       const game = yield* Effect.forkChild(ensure)
       yield* TestClock.adjust("1 second")
-      yield* answer(after(900))
+      yield* answer(late(900))
       yield* TestClock.adjust("1 millis")
       assert.isUndefined(game.pollUnsafe())
       assert.strictEqual(yield* asked, 2)
@@ -119,7 +119,7 @@ describe("before a removal", () => {
   it.effect("answers that are always too slow to rely on fail after two seconds too", () =>
     Effect.gen(function* () {
       const { answer, asked, ensure } = yield* world
-      yield* answer(after(1001))
+      yield* answer(late(1001))
       const game = yield* Effect.forkChild(ensure)
       yield* TestClock.adjust("2 seconds")
       assert.match(reasonOf(yield* Fiber.await(game)), /no answer within 2s/)
