@@ -114,7 +114,7 @@ const layerPorts = (settings: Settings, engine = layerEngine(settings)) =>
     Layer.provideMerge(Layer.merge(layerStores(settings).pipe(Layer.provide(layerDatabase(settings))), engine))
   )
 
-/** For `plan` and `engine`. */
+/** For `plan`, `engine`, and the commands about holds. */
 export const ports = withSettings(layerPorts)
 
 /** For `doctor`. */

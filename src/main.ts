@@ -6,6 +6,7 @@ import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
 import { demo } from "./cli/demo.ts"
 import { doctor } from "./cli/doctor.ts"
 import { engine } from "./cli/engine.ts"
+import { hold, holds, release } from "./cli/hold.ts"
 import { migrate } from "./cli/migrate.ts"
 import { plan } from "./cli/plan.ts"
 import { print } from "./cli/print.ts"
@@ -23,7 +24,10 @@ const cleanup = Command.make("rtmanager-cleanup").pipe(
     demo.pipe(Command.provide(layers.demo)),
     migrate.pipe(Command.provide(layers.migrations)),
     engine.pipe(Command.provide(layers.ports)),
-    doctor.pipe(Command.provide(layers.doctor))
+    doctor.pipe(Command.provide(layers.doctor)),
+    hold.pipe(Command.provide(layers.ports)),
+    release.pipe(Command.provide(layers.ports)),
+    holds.pipe(Command.provide(layers.ports))
   ])
 )
 

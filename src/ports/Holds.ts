@@ -9,6 +9,7 @@ export type HoldEnd = Date | Duration.Duration | null
 /** A logged operation that removed a game's container. */
 export interface Removal {
   readonly id: bigint
+  readonly containerId: string | null
   readonly opSource: string
   readonly finishedAt: Date
   readonly traceId: string | null

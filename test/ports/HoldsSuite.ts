@@ -198,6 +198,7 @@ export const suite = <E>(
         assert.strictEqual(typeof removal?.id, "bigint")
         assert.deepInclude(removal, {
           opSource: "auto_ttl",
+          containerId: "b".repeat(64),
           finishedAt: new Date(longAgo + 1000),
           traceId: auditRow().traceId
         })

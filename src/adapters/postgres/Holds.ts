@@ -64,7 +64,7 @@ const holdStatements = (sql: SqlClient, quotedSchema: string): HoldStatements =>
       ) select ${columns} from released as h order by h.author`,
     withdraw: (gameId, author) => sql`delete from ${table} where game_id = ${gameId} and author = ${author}`,
     removedBy: (gameId) => sql<Removal>`
-      select id, op_source as "opSource", finished_at as "finishedAt", trace_id as "traceId"
+      select id, container_id as "containerId", op_source as "opSource", finished_at as "finishedAt", trace_id as "traceId"
       from ${sql.literal(quotedSchema)}.operation_log
       where game_id = ${gameId} and op_kind = 'cleanup_container' and outcome = 'success' order by id desc limit 1`,
     of: (gameId) => sql<PlacedHold>`

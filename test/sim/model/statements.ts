@@ -439,9 +439,9 @@ export const withdrawHold = (tables: Tables, gameId: string, author: string) =>
 
 export const removedBy = (tables: Tables, gameId: string): ReadonlyArray<Removal> =>
   tables.log
-    .flatMap(({ finishedAt, opSource, outcome, traceId, ...row }, id) =>
+    .flatMap(({ containerId, finishedAt, opSource, outcome, traceId, ...row }, id) =>
       row.gameId === gameId && outcome === "success"
-        ? [{ id: BigInt(id), opSource, finishedAt: new Date(finishedAt), traceId }]
+        ? [{ id: BigInt(id), containerId, opSource, finishedAt: new Date(finishedAt), traceId }]
         : []
     )
     .slice(-1)
