@@ -132,7 +132,7 @@ export const doctor = Layer.provideMerge(
   ports
 )
 
-/** For `run`. The benchmark passes its own engine. */
+/** For `run` and `clean`. The benchmark passes its own engine. */
 export const pass = (engine?: Layer.Layer<ContainerEngine>) =>
   withSettings((settings) => layerCleanup(settings).pipe(Layer.provideMerge(layerPorts(settings, engine))))
 

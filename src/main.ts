@@ -3,6 +3,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, Runtime } from "effect"
 import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
+import { clean } from "./cli/clean.ts"
 import { demo } from "./cli/demo.ts"
 import { doctor } from "./cli/doctor.ts"
 import { engine } from "./cli/engine.ts"
@@ -20,6 +21,7 @@ const cleanup = Command.make("rtmanager-cleanup").pipe(
   Command.withSubcommands([
     serve.pipe(Command.provide(layers.service)),
     run.pipe(Command.provide(layers.pass())),
+    clean.pipe(Command.provide(layers.pass())),
     plan.pipe(Command.provide(layers.ports)),
     demo.pipe(Command.provide(layers.demo)),
     migrate.pipe(Command.provide(layers.migrations)),

@@ -13,11 +13,14 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandF
   override readonly [Runtime.errorExitCode] = this.code
 }
 
+/** Which games and why was printed. */
+export const someGameFailed = new CommandFailed({ code: exitCode.someGameFailed, message: "" })
+
 /**
  * How a command ends whose pass ended early. A store that is away or not migrated and an engine that is down are
  * dependencies; other refusals are a guard's.
  */
-const passFailed = ({ message, reason }: EarlyEnd) =>
+export const passFailed = ({ message, reason }: EarlyEnd) =>
   new CommandFailed({ code: isAway({ reason }) ? exitCode.dependency : exitCode.refused, message })
 
 /** The same for an error that has not become a report. */
@@ -29,5 +32,4 @@ export const endedEarly = ({ message, reason }: PassReport): CommandFailed | und
 
 /** How `run` ends after a pass with this report: `undefined` is success. */
 export const failureOf = (report: PassReport): CommandFailed | undefined =>
-  endedEarly(report) ??
-  (report.outcomes.failed > 0 ? new CommandFailed({ code: exitCode.someGameFailed, message: "" }) : undefined)
+  endedEarly(report) ?? (report.outcomes.failed > 0 ? someGameFailed : undefined)

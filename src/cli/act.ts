@@ -3,7 +3,7 @@ import { Effect, Option } from "effect"
 import { Flag } from "effect/cli"
 import { Author, Reason } from "../domain/Act.ts"
 import type { ActError } from "../operator/act.ts"
-import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
+import { CommandFailed, commandFailed, exitCode, passFailed } from "./CommandFailed.ts"
 
 /** The shell's user, in the characters that an author may have. */
 const shellUser = Effect.sync(() => {
@@ -28,7 +28,8 @@ export const asked = {
 export const authorOf = Option.match({ onNone: () => shellUser, onSome: (author: Author) => Effect.succeed(author) })
 
 /** How a command ends whose act failed or was refused. */
-export const actFailed = (error: ActError) =>
-  error._tag === "ActRefused"
-    ? new CommandFailed({ code: exitCode.refused, message: error.message })
-    : commandFailed(error)
+export const actFailed = (error: ActError) => {
+  if (error._tag !== "ActRefused") return commandFailed(error)
+  const { message, reason } = error
+  return reason === undefined ? new CommandFailed({ code: exitCode.refused, message }) : passFailed({ reason, message })
+}

@@ -1,39 +1,107 @@
-import { Effect, Schema, Stream } from "effect"
-import { Command } from "effect/cli"
+import { Effect, Option, Ref, Schema, Stream } from "effect"
+import { Command, Flag } from "effect/cli"
 import * as CleanupPlan from "../cleanup/pass/CleanupPlan.ts"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
 import { PlannedGame } from "../domain/PlannedGame.ts"
 import { printable } from "../domain/printable.ts"
-import { commandFailed } from "./CommandFailed.ts"
+import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
+import { headOf, writePlanFile } from "./planFile.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(PlannedGame))
 
-const toText = (planned: PlannedGame) =>
+const toText = ({ action, engine, errorCode, gameId, message, rule, stuck }: PlannedGame) =>
   [
-    planned.action.padEnd(12),
-    printable(planned.gameId).padEnd(24),
-    planned.stuck ? "stuck" : null,
-    planned.errorCode,
-    planned.message
+    action.padEnd(12),
+    printable(gameId ?? `engine ${engine}`).padEnd(24),
+    (rule ?? "-").padEnd(14),
+    stuck ? "stuck" : null,
+    errorCode,
+    message
   ]
     .filter((part) => part !== null)
     .join("  ")
+
+/** How many entries there were, and of how many games of this engine a pass would do what. */
+type Counts = Readonly<Record<PlannedGame["action"] | "entries", number>>
+
+const none: Counts = { entries: 0, remove: 0, mark_removed: 0, keep: 0 }
+
+const withGame = (counts: Counts, { action, engine }: PlannedGame, engineName: string): Counts => ({
+  ...counts,
+  entries: counts.entries + 1,
+  ...(engine === engineName && { [action]: counts[action] + 1 })
+})
+
+const countsText = ({ entries, keep, mark_removed, remove }: Counts, limit: number | undefined) =>
+  `${remove} to remove, ${mark_removed} to mark removed, ${keep} kept${entries === limit ? "; there may be more games" : ""}`
+
+const game = Flag.String("game").pipe(Flag.withDescription("Only this game, whatever its status"), Flag.optional)
+
+const limit = Flag.Int("limit").pipe(
+  Flag.filter(
+    (count) => count > 0,
+    (count) => `needs a number from 1, not ${count}`
+  ),
+  Flag.withDescription("Stop after so many games"),
+  Flag.optional
+)
+
+const out = Flag.File("out").pipe(
+  Flag.withDescription("Write what a pass would touch to a file that is not there yet, for: run --plan FILE"),
+  Flag.optional
+)
 
 /**
  * Prints games as they are judged, so that a large backlog needs no memory, and stops judging when nobody reads on. The
  * JSON is one array all the same.
  */
-export const plan = Command.make("plan", { json }, ({ json }) =>
+export const plan = Command.make("plan", { json, game, limit, out }, ({ json, ...flags }) =>
   Effect.gen(function* () {
     const settings = yield* CurrentSettings
-    let count = 0
-    const line = (planned: PlannedGame) => (json ? `${count++ === 0 ? "[" : ","}${toJson(planned)}` : toText(planned))
-    yield* CleanupPlan.plan(settings).pipe(
-      Stream.mapError(commandFailed),
-      Stream.runForEachWhile((planned) => print(line(planned)))
+    const gameId = Option.getOrUndefined(flags.game)
+    const limit = Option.getOrUndefined(flags.limit)
+    const pageSize = Math.min(settings.pageSize, limit ?? Infinity)
+    const { games, opened } = yield* CleanupPlan.plan({ ...settings, pageSize, gameId })
+    const limited = Stream.take(games, limit ?? Infinity)
+    const counts = yield* Ref.make(none)
+    const count = (game: PlannedGame) => Ref.updateAndGet(counts, (now) => withGame(now, game, opened.engineName))
+    const counted = Effect.filterOrFail(
+      Ref.get(counts),
+      ({ entries }) => gameId === undefined || entries > 0,
+      () =>
+        new CommandFailed({
+          code: exitCode.someGameFailed,
+          message: `there is no record of game ${printable(gameId ?? "")}`
+        })
     )
-    if (json) yield* print(count === 0 ? "[]" : "]")
-  })
-).pipe(Command.withDescription("Say what a pass would do now with each stopped game, and why; touches nothing"))
+
+    if (Option.isSome(flags.out)) {
+      const head = headOf(opened)
+      const file = flags.out.value
+      yield* writePlanFile(file, head, Stream.concat(Stream.tap(limited, count), Stream.fromEffectDrain(counted)))
+      const { entries, ...actions } = yield* counted
+      const text = `${countsText({ entries, ...actions }, limit)}\nplan ${head.id} is in ${file}`
+      yield* print(json ? JSON.stringify({ id: head.id, file, ...actions }) : text)
+      return
+    }
+
+    const isRead = yield* Ref.make(true)
+    yield* Stream.runForEachWhile(limited, (game) =>
+      Effect.flatMap(count(game), ({ entries }) =>
+        print(json ? `${entries === 1 ? "[" : ","}${toJson(game)}` : toText(game))
+      ).pipe(Effect.tap((goesOn) => Ref.set(isRead, goesOn)))
+    )
+    const total = yield* counted
+    if (yield* Ref.get(isRead)) yield* print(json ? (total.entries === 0 ? "[]" : "]") : countsText(total, limit))
+  }).pipe(Effect.mapError((error) => (error._tag === "CommandFailed" ? error : commandFailed(error))))
+).pipe(
+  Command.withDescription("Say what a pass would do now with each stopped game, and why; touches nothing"),
+  Command.withExamples([
+    {
+      command: "rtmanager-cleanup plan --out plan.json",
+      description: "Keep the plan, to look at it and apply it later"
+    }
+  ])
+)

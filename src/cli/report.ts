@@ -1,7 +1,9 @@
 import { Schema } from "effect"
 import { PassReport } from "../domain/PassReport.ts"
 
-export const toJson = Schema.encodeSync(Schema.fromJsonString(PassReport))
+export const encode = Schema.encodeSync(PassReport)
+
+export const toJson = (report: PassReport): string => JSON.stringify(encode(report))
 
 /** The report for people. */
 export const toText = (report: PassReport): string => {

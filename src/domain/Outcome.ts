@@ -7,8 +7,8 @@ import { Data, type LogLevel } from "effect"
 export const outcomes = ["removed", "already_absent", "replay_no_op", "conflict", "failed", "interrupted"] as const
 export type Outcome = (typeof outcomes)[number]
 
-/** Who asked for an attempt: `operation_log.op_source`. */
-export const opSources = ["auto_ttl"] as const
+/** Who asked for an attempt, the retention or a person: `operation_log.op_source`. */
+export const opSources = ["auto_ttl", "admin_cli"] as const
 export type OpSource = (typeof opSources)[number]
 
 interface Rule {
@@ -76,7 +76,7 @@ export interface EndedAttempt {
   /** Why nothing was removed or recorded; `null` for `removed`, `already_absent` and `interrupted`. */
   readonly errorCode: ErrorCode | null
   readonly message: string
-  /** Seconds from due to removed, if the record moved to `removed`. */
+  /** Seconds from due to removed, if the record moved to `removed` because it was due. */
   readonly lag: number | undefined
   /** Those of the container that we removed. */
   readonly anonymousVolumes: number

@@ -98,6 +98,10 @@ export const withGame = (tally: Tally, ended: Counted): Tally => {
 /** How many games have ended, with whatever outcome. */
 export const done = ({ outcomes }: Tally): number => Object.values(outcomes).reduce((sum, count) => sum + count, 0)
 
+/** Whether a pass has begun with any game. */
+export const hasBegun = (report: Pick<PassReport, "outcomes">): boolean =>
+  Object.values(report.outcomes).some((count) => count > 0)
+
 /** Why a pass ended early, for programs and for people. */
 export interface EarlyEnd {
   readonly reason: PassReason

@@ -1,12 +1,16 @@
 import { Schema } from "effect"
 import { errorCodes } from "./Outcome.ts"
 
-/** What a pass would do now with one stopped game, and why. Its encoding is the JSON that people and programs get. */
+/** What a pass would do now with one game, and why. Its encoding is the JSON that people and programs get. */
 export const PlannedGame = Schema.Struct({
-  /** Of a record that does not decode: a text that names the row. */
-  gameId: Schema.String,
+  /** `null` for a record that does not decode, and for all games of an engine that no service cleans. */
+  gameId: Schema.NullOr(Schema.String),
+  /** As the record has it, unchecked. */
+  engine: Schema.String,
   containerId: Schema.NullOr(Schema.String),
   action: Schema.Literals(["remove", "mark_removed", "keep"]),
+  /** What decides when it goes; `null` if nothing does. */
+  rule: Schema.NullOr(Schema.String),
   errorCode: Schema.NullOr(Schema.Literals(errorCodes)),
   /** Failed so often that a person is needed. */
   stuck: Schema.Boolean,

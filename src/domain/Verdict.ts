@@ -5,12 +5,23 @@ import type { EngineName } from "./EngineName.ts"
 import { isBackedOff, isExpired, type Moment } from "./Expiry.ts"
 import { heldBy } from "./Hold.ts"
 import { type ErrorCode, Refused } from "./Outcome.ts"
+import { changeSince, type Shown } from "./PlanFile.ts"
 import { printable } from "./printable.ts"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
 
 /** A record that is stopped and due, and names either no container or a full container id. */
 export interface DueRecord extends RuntimeRecord {
   readonly containerId: ContainerId | null
+}
+
+/** By what a record is judged. */
+export interface Question {
+  readonly engineName: EngineName
+  readonly moment: Moment
+  /** A person asks for this one game, so its age and its backoff do not count. */
+  readonly byHand?: boolean | undefined
+  /** What a person was shown of the record: one that differs is kept. */
+  readonly shown?: Shown | undefined
 }
 
 const refuse = (code: ErrorCode, message: string) => Result.fail(new Refused({ code, message }))
@@ -21,19 +32,21 @@ const refuse = (code: ErrorCode, message: string) => Result.fail(new Refused({ c
  */
 export const judgeRecord = (
   record: RuntimeRecord | undefined,
-  { engineName, moment }: { readonly engineName: EngineName; readonly moment: Moment }
+  { byHand = false, engineName, moment, shown }: Question
 ): Result.Result<DueRecord, Refused> => {
   if (record === undefined) return refuse("record_moved", "the record is gone")
   if (record.status === "removed") return refuse("replay_no_op", "the record is already removed")
   if (record.status !== "stopped") {
-    return refuse("record_moved", `the record is no longer stopped but ${printable(record.status)}`)
+    return refuse("record_moved", `the record is not stopped but ${printable(record.status)}`)
   }
   if (record.engine !== engineName) {
-    return refuse("record_moved", `the game is no longer on engine ${engineName} but on ${printable(record.engine)}`)
+    return refuse("record_moved", `the game is not on engine ${engineName} but on ${printable(record.engine)}`)
   }
   if (record.hold !== null) return refuse("held", heldBy(record.hold))
-  if (!isExpired(record, moment)) return refuse("record_moved", "the record is no longer due")
-  if (isBackedOff(record, moment)) return refuse("lease_busy", "another has just tried it and failed")
+  const change = shown && changeSince(record, shown)
+  if (change !== undefined) return refuse("record_moved", change)
+  if (!byHand && !isExpired(record, moment)) return refuse("record_moved", "the record is no longer due")
+  if (!byHand && isBackedOff(record, moment)) return refuse("lease_busy", "another has just tried it and failed")
   const { containerId } = record
   return containerId === null || isContainerId(containerId)
     ? Result.succeed({ ...record, containerId })
@@ -43,7 +56,7 @@ export const judgeRecord = (
 /**
  * Step 4 for a container that the engine described. It passes only if it carries this game's label, does not run and last
  * changed before the cutoff: then it may be removed, or is being removed. `now` is this service's clock; all times are Unix
- * milliseconds. If a container changed later than `maxClockSkew` from now, one of the two clocks is wrong.
+ * milliseconds. If a container changed later than `maxClockSkew` from now, one of the two clocks is wrong. By hand its age does not count.
  */
 export const judgeContainer = (
   container: Container,
@@ -52,6 +65,7 @@ export const judgeContainer = (
     readonly cutoff: number
     readonly now: number
     readonly maxClockSkew: Duration.Duration
+    readonly byHand?: boolean | undefined
   }
 ): Result.Result<"removable" | "removing", Refused> => {
   if (container.gameId === null) return refuse("identity_mismatch", "the container has no game label")
@@ -66,7 +80,7 @@ export const judgeContainer = (
   if (changed > game.now + Duration.toMillis(game.maxClockSkew)) {
     return refuse("engine_clock", `the container changed in the future: ${new Date(changed).toISOString()}`)
   }
-  if (changed >= game.cutoff) {
+  if (changed >= game.cutoff && game.byHand !== true) {
     return refuse("too_recent", `the container changed at ${new Date(changed).toISOString()}, after the cutoff`)
   }
   return Result.succeed(state === "removing" ? "removing" : "removable")

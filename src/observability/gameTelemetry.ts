@@ -1,8 +1,10 @@
-import { Clock, Context, Duration, Effect, type LogLevel, Metric, Ref } from "effect"
-import { dueSince, isoTime, type Moment } from "../domain/Expiry.ts"
+import { Clock, Context, Effect, type LogLevel, Metric, Ref } from "effect"
+import { dueSince, isoTime } from "../domain/Expiry.ts"
 import { type EndedAttempt, type OpSource, rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
+import { retentionOf } from "../domain/rule.ts"
+import type { Question } from "../domain/Verdict.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** A pass logs this many lines of one kind (an error code or an outcome). The rest go to debug, and the pass sums them up. */
@@ -54,11 +56,11 @@ export const gameSpan = ({ gameId, opSource }: Request) =>
   )
 
 /** What is known of a game once its lease is ours, before anything is done to it. */
-export const gameHeld = (record: RuntimeRecord, moment: Moment) => {
-  const since = dueSince(record, moment)
+export const gameHeld = (record: RuntimeRecord, { byHand = false, moment }: Question) => {
+  const since = byHand ? null : dueSince(record, moment)
   return Effect.annotateCurrentSpan({
     "rtmanager.cleanup.attempt": (record.backoff?.attempts ?? 0) + 1,
-    "rtmanager.cleanup.rule": `retention ${Duration.format(Duration.millis(moment.now - moment.cutoff))}`,
+    "rtmanager.cleanup.rule": byHand ? "by hand" : `retention ${retentionOf(moment)}`,
     ...(since !== null && { "rtmanager.cleanup.due_since": isoTime(since) })
   })
 }

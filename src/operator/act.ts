@@ -1,12 +1,16 @@
 import { Cause, Effect, Exit, Option, Schema } from "effect"
 import type { Act, ActResult } from "../domain/Act.ts"
+import { passReasons } from "../domain/PassRefused.ts"
 import { isAway } from "../domain/PassReport.ts"
 import { actEnded, actSpan } from "../observability/actTelemetry.ts"
 import { Acts } from "../ports/Acts.ts"
 import { earlyEnd, type PassError, passError } from "../ports/StoreError.ts"
 
-/** A rule refuses the act, and nothing was changed. */
-export class ActRefused extends Schema.TaggedError<ActRefused>()("ActRefused", { message: Schema.String }) {}
+/** A rule or a guard refuses the act, and nothing was changed. `reason`: why its pass could not be done. */
+export class ActRefused extends Schema.TaggedError<ActRefused>()("ActRefused", {
+  message: Schema.String,
+  reason: Schema.optionalKey(Schema.Literals(passReasons))
+}) {}
 
 export type ActError = ActRefused | PassError
 
@@ -14,12 +18,14 @@ export type ActError = ActRefused | PassError
 export interface Done<A> {
   readonly value: A
   readonly message: string
+  /** `done` by default. */
+  readonly result?: ActResult
 }
 
 const resultOf = (
   exit: Exit.Exit<Done<unknown>, ActError>
 ): { readonly result: ActResult; readonly message: string } => {
-  if (Exit.isSuccess(exit)) return { result: "done", message: exit.value.message }
+  if (Exit.isSuccess(exit)) return { result: exit.value.result ?? "done", message: exit.value.message }
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   if (error !== undefined) {
     const broke = error._tag !== "ActRefused" && isAway(earlyEnd(error))

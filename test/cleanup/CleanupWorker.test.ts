@@ -24,6 +24,7 @@ const worker = Effect.fnUntraced(function* (pass: (trigger: Trigger) => Effect.E
   const done = (trigger: Trigger, exit: Exit.Exit<unknown, PassError>): PassReport =>
     report(empty(trigger, false), Exit.mapError(Exit.asVoid(exit), earlyEnd))
   const fake = CleanupPass.of({
+    mode: "enforce",
     cannotRecord: Effect.undefined,
     runOnce: ({ trigger }) =>
       Effect.sync(() => triggers.push(trigger)).pipe(

@@ -261,7 +261,7 @@ describeEngine("services with names, over one database", () => {
           assert.deepStrictEqual(yield* Effect.all([gamesLeft(first), gamesLeft(second)]), [["moving"], ["moving"]])
           const [row, ...more] = yield* first.store.log("moving")
           assert.include(row, { outcome: "failure", errorCode: "conflict" })
-          assert.match(row?.message ?? "", /no longer on engine host-1 but on host-2/)
+          assert.match(row?.message ?? "", /not on engine host-1 but on host-2/)
           assert.deepStrictEqual(more, [])
           assert.deepStrictEqual(yield* dump(first, "game_leases"), [])
         })

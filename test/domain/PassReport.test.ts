@@ -77,16 +77,20 @@ describe("a planned game", () => {
   it("is encoded under the names of the audit log", () => {
     const planned: PlannedGame = {
       gameId: "one",
+      engine: "default",
       containerId: null,
       action: "keep",
+      rule: "retention 30d",
       errorCode: "too_recent",
       stuck: false,
       message: "the container changed"
     }
     assert.deepStrictEqual(Schema.encodeSync(PlannedGame)(planned), {
       game_id: "one",
+      engine: "default",
       container_id: null,
       action: "keep",
+      rule: "retention 30d",
       error_code: "too_recent",
       stuck: false,
       message: "the container changed"

@@ -93,6 +93,45 @@ describe("judgeRecord", () => {
   })
 })
 
+describe("judgeRecord, by hand", () => {
+  const cases: ReadonlyArray<readonly [name: string, record: RuntimeRecord | undefined, expected: string]> = [
+    ["however young", record({ lastOpAt: BigInt(now) * 1000n }), id],
+    ["without a time", record({ lastOpAt: null }), id],
+    ["backed off", record({ backoff: backedOffUntil(now + 1) }), id],
+    ["gone", undefined, "record_moved"],
+    ["running", record({ status: "running" }), "record_moved"],
+    ["on another engine", record({ engine: "host-1" }), "record_moved"],
+    ["removed", record({ status: "removed" }), "replay_no_op"],
+    ["with a name", record({ containerId: "postgres" }), "invalid_container_id"]
+  ]
+  it.each(cases)("skips age and backoff alone: a record %s", (_, subject, expected) => {
+    const question = { engineName: defaultEngine, moment: { now, cutoff }, byHand: true }
+    assert.strictEqual(
+      codeOf(judgeRecord(subject, question), ({ containerId }) => containerId ?? "no container"),
+      expected
+    )
+  })
+})
+
+describe("judgeRecord, after a plan", () => {
+  const shown = { containerId: id, lastOpAt: BigInt(cutoff) * 1000n - 1n }
+  const cases: ReadonlyArray<readonly [name: string, record: RuntimeRecord, expected: string]> = [
+    ["as it was shown", record({}), id],
+    ["with another container", record({ containerId: containerId("b") }), "record_moved"],
+    ["without its container", record({ containerId: null }), "record_moved"],
+    ["a microsecond older than it was shown", record({ lastOpAt: shown.lastOpAt - 1n }), "record_moved"],
+    ["that has lost its time", record({ lastOpAt: null }), "record_moved"]
+  ]
+  it.each(cases)("passes only what did not change: a record %s", (_, subject, expected) => {
+    const verdict = judgeRecord(subject, { engineName: defaultEngine, moment: { now, cutoff }, shown })
+    assert.strictEqual(
+      codeOf(verdict, ({ containerId }) => containerId ?? "no container"),
+      expected
+    )
+    if (Result.isFailure(verdict)) assert.match(verdict.failure.message, /^it changed since the plan: its /)
+  })
+})
+
 describe("judgeContainer", () => {
   const cases: ReadonlyArray<readonly [name: string, container: Container, expected: string]> = [
     ["that exited a second before the cutoff", container({}), "removable"],
@@ -118,5 +157,17 @@ describe("judgeContainer", () => {
       codeOf(judgeContainer(subject, { gameId: "game", cutoff, now, maxClockSkew: Duration.minutes(1) }), identity),
       expected
     )
+  })
+
+  it.each([
+    ["however young", container({ finishedAt: now }), "removable"],
+    ["that runs", container({ state: "running" }), "container_running"],
+    ["that is paused", container({ state: "paused" }), "container_running"],
+    ["of another game", container({ gameId: "another" }), "identity_mismatch"],
+    ["without a label", container({ gameId: null }), "identity_mismatch"],
+    ["of the future", container({ finishedAt: now + 60_001 }), "engine_clock"]
+  ])("skips by hand the age alone: a container %s", (_, subject, expected) => {
+    const game = { gameId: "game", cutoff, now, maxClockSkew: Duration.minutes(1), byHand: true }
+    assert.strictEqual(codeOf(judgeContainer(subject, game), identity), expected)
   })
 })

@@ -50,8 +50,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "no re-read: what is due is not asked again",
     file: "src/domain/Verdict.ts",
-    from: "if (!isExpired(record, moment)) return",
-    to: "if (!isExpired(record, moment) && record.lastOpAt === null) return",
+    from: "if (!byHand && !isExpired(record, moment)) return",
+    to: "if (!byHand && !isExpired(record, moment) && record.lastOpAt === null) return",
     tests: ["test/domain", ...cleaner]
   },
   {
@@ -205,8 +205,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "< for <= in the container's age",
     file: "src/domain/Verdict.ts",
-    from: "if (changed >= game.cutoff) {",
-    to: "if (changed > game.cutoff) {",
+    from: "if (changed >= game.cutoff && game.byHand !== true) {",
+    to: "if (changed > game.cutoff && game.byHand !== true) {",
     tests: ["test/domain"]
   },
   {

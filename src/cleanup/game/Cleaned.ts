@@ -1,18 +1,15 @@
 import { Data, Result } from "effect"
-import type { EngineName } from "../../domain/EngineName.ts"
-import type { Moment } from "../../domain/Expiry.ts"
 import { type EndedAttempt, type ErrorCode, type OpSource, type Outcome, rules } from "../../domain/Outcome.ts"
+import type { Question } from "../../domain/Verdict.ts"
 import type { EngineId } from "../../ports/ContainerEngine.ts"
 import type { PassError } from "../../ports/StoreError.ts"
 import type { Brake } from "../engine/Brake.ts"
 import type { PauseGate } from "./PauseGate.ts"
 import type { Recording } from "./Recording.ts"
 
-export interface CleanupRequest {
+/** The engine is the one that is cleaned: only records that name it are touched, and only its word on absence counts. */
+export interface CleanupRequest extends Question {
   readonly gameId: string
-  readonly moment: Moment
-  /** The engine that is cleaned: only records that name it are touched, and only its word on absence counts. */
-  readonly engineName: EngineName
   readonly engineId: EngineId
   readonly brake: Brake
   readonly recording: Recording

@@ -96,7 +96,7 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     if (acquired._tag === "Undecodable") return concluded(nothing, { code: "record_moved", message: acquired.detail })
     const { lease, leftBy } = acquired
     if (leftBy === "another") yield* Metric.update(Metrics.leaseTakeovers, 1)
-    if (acquired.record !== undefined) yield* gameHeld(acquired.record, request.moment)
+    if (acquired.record !== undefined) yield* gameHeld(acquired.record, request)
     const game: HeldGame = {
       ...request,
       lease,

@@ -17,6 +17,7 @@ export const Found = Data.taggedEnum<Found>()
 export interface Question {
   readonly gameId: string
   readonly moment: Moment
+  readonly byHand?: boolean | undefined
   /** How far a container's times may lie ahead of this service's clock. */
   readonly maxClockSkew: Duration.Duration
   /** How long to keep looking at a container that is neither gone nor certain to stay. */
@@ -125,13 +126,13 @@ const lookAgain = ({ patience }: Question) =>
 const lookOnce = Effect.fnUntraced(function* (
   engine: Engine,
   containerId: ContainerId,
-  { gameId, maxClockSkew, moment }: Question
+  { byHand, gameId, maxClockSkew, moment }: Question
 ): Effect.fn.Return<Seen, ContainerEngineError | Refused> {
   const container = yield* engine.inspect(containerId)
   if (container === undefined) return Found.Absent({ containerId })
   const now = yield* Clock.currentTimeMillis
   const state = yield* Effect.fromResult(
-    judgeContainer(container, { gameId, maxClockSkew, cutoff: moment.cutoff, now })
+    judgeContainer(container, { gameId, maxClockSkew, byHand, cutoff: moment.cutoff, now })
   )
   if (state === "removing") return { _tag: "Removing" }
   return Found.Removable({ containerId, anonymousVolumes: container.anonymousVolumes ?? 0 })

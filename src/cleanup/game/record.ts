@@ -91,7 +91,7 @@ export const record = Effect.fnUntraced(function* (
         return yield* refuse(notCommitted(gone, committed.success), { afterCommit: true })
       }
       const lastOpAt = game.record?.lastOpAt ?? undefined
-      const lag = lastOpAt === undefined ? undefined : lagSeconds(lastOpAt, moment, finishedAt)
+      const lag = lastOpAt === undefined || game.byHand === true ? undefined : lagSeconds(lastOpAt, moment, finishedAt)
       return cleaned(facts, gone.outcome, message, { lag, anonymousVolumes: gone.anonymousVolumes })
     })
 

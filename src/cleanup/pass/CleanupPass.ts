@@ -1,5 +1,6 @@
 import { Clock, Context, Duration, Effect, Exit, Layer, Option, Ref, Semaphore, Stream } from "effect"
 import type { Mode } from "../../domain/Mode.ts"
+import type { AttemptEnd, GameEnd } from "../../domain/NotDone.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import * as Report from "../../domain/PassReport.ts"
 import type { Progress } from "../../domain/Progress.ts"
@@ -23,8 +24,10 @@ import { judge } from "./CleanupPlan.ts"
 import { dueGames } from "./dueGames.ts"
 import * as Grace from "./Grace.ts"
 import { Heartbeat } from "./Heartbeat.ts"
+import { namedGames } from "./namedGames.ts"
 import { brakeIsOn, type OpenedPass, openPass } from "./openPass.ts"
 import * as PassRow from "./PassRow.ts"
+import { type Drawing, type Games, requestOf, Selection } from "./Selection.ts"
 import { measure } from "./ServiceGauges.ts"
 
 /** How often a long pass logs its progress. */
@@ -47,12 +50,16 @@ export interface CleanupPassOptions {
 
 export interface RunOptions {
   readonly trigger: Report.Trigger
+  /** Everything that is due by default. */
+  readonly selection?: Selection
   /** A person says that containers may be absent: releases the brake, and this pass has none. */
   readonly acceptAbsent?: boolean
+  /** Told of each attempt that has ended, and of each named game that is passed over. */
+  readonly onGame?: (end: GameEnd) => Effect.Effect<void>
   readonly onProgress?: (progress: Progress) => Effect.Effect<void>
 }
 
-/** One pass over everything that is due. The loop and the command line call this same function. */
+/** One pass over everything that is due, or over what a person names. The loop and every command call this same function. */
 export class CleanupPass extends Context.Service<
   CleanupPass,
   {
@@ -63,6 +70,8 @@ export class CleanupPass extends Context.Service<
      * seconds, and has no report. `onProgress` runs after each game.
      */
     readonly runOnce: (options: RunOptions) => Effect.Effect<Report.PassReport>
+    /** What its passes do. */
+    readonly mode: Mode
     /** Why the last pass found that removals would not be recorded; `undefined` if it did not. */
     readonly cannotRecord: Effect.Effect<string | undefined>
   }
@@ -71,17 +80,20 @@ export class CleanupPass extends Context.Service<
 }
 
 /** What the games of one pass share. */
-interface Shared {
+interface Shared extends Pick<Drawing, "opened" | "recording" | "onGame"> {
+  readonly selection: Selection
   readonly trigger: Report.Trigger
-  readonly opened: OpenedPass
   readonly brake: Brake.Brake
-  readonly recording: Recording.Recording
   readonly pause: PauseGate.PauseGate
   readonly grace: Grace.Grace
   readonly tally: Ref.Ref<Report.Tally>
 }
 
-const counted = ({ tally }: Shared, ended: Report.Counted) => Ref.update(tally, (now) => Report.withGame(now, ended))
+const counted = ({ onGame, tally }: Shared, ended: Report.Counted & AttemptEnd) =>
+  Effect.andThen(
+    Ref.update(tally, (now) => Report.withGame(now, ended)),
+    onGame(ended)
+  )
 
 const isPaused = (error: PassError) => error._tag === "PassRefused" && error.reason === "paused"
 
@@ -96,6 +108,13 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const heartbeat = yield* Heartbeat
   const open = yield* openPass
   const due = yield* dueGames(options)
+  const { oneGame, plannedGames } = yield* namedGames(options)
+  const drawn = (selection: Selection, drawing: Drawing): Games =>
+    Selection.$match(selection, {
+      Due: () => due(drawing),
+      Game: ({ gameId }) => oneGame(gameId, drawing),
+      Plan: ({ rows }) => plannedGames(rows, drawing)
+    })
   const dryRun = options.mode === "dry_run"
   const tries = yield* Semaphore.make(options.concurrency)
   const { atOnce, withRoom }: Pick<Cleaner["Service"], "atOnce" | "withRoom"> = dryRun
@@ -104,9 +123,10 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const cannotRecord = yield* Ref.make<string | undefined>(undefined)
 
   /** A game's failure is counted and the pass goes on; only what concerns every game ends it. */
-  const clean = ({ gameId }: RuntimeRecord, shared: Shared): Effect.Effect<void, PassError> => {
-    const { brake, grace, opened, pause, recording, trigger } = shared
-    const request = { gameId, ...opened, brake, recording, pause, opSource: "auto_ttl", sourceRef: trigger } as const
+  const clean = (record: RuntimeRecord, shared: Shared): Effect.Effect<void, PassError> => {
+    const { brake, grace, opened, pause, recording, selection, trigger } = shared
+    const { gameId } = record
+    const request = { gameId, ...opened, brake, recording, pause, ...requestOf(selection, trigger, record) }
     return cleaner.cleanup(request).pipe(
       Effect.tapError((error) => counted(shared, attemptOf(error))),
       Effect.flatMap((cleaned) => counted(shared, cleaned)),
@@ -123,7 +143,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
 
   const tryOut = Effect.fnUntraced(function* (record: RuntimeRecord, shared: Shared) {
     const { gameId } = record
-    const judged = yield* judge(engine, shared.recording, record, { ...options, ...shared.opened })
+    const request = requestOf(shared.selection, shared.trigger, record)
+    const judged = yield* judge(engine, shared.recording, record, { ...options, ...shared.opened, ...request })
     yield* counted(shared, { gameId, ...judged, unresolved: false, anonymousVolumes: 0 })
     const more = { outcome: judged.outcome }
     yield* logGame({ gameId, ...judged, event: "cleanup.game.dry_run", level: "Info", more })
@@ -140,7 +161,13 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const work = Effect.fnUntraced(function* (
     tally: Ref.Ref<Report.Tally>,
     row: PassRow.PassRow,
-    { acceptAbsent = false, onProgress = () => Effect.void, trigger }: RunOptions
+    {
+      acceptAbsent = false,
+      onGame = () => Effect.void,
+      onProgress = () => Effect.void,
+      selection = Selection.Due(),
+      trigger
+    }: RunOptions
   ) {
     const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent })
     const { moment } = opened
@@ -159,10 +186,16 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const isProbing = (yield* Ref.get(cannotRecord)) !== undefined
     const recording = yield* Recording.make(leases, records, { isProbing })
     const pause = yield* PauseGate.make(pauses.current)
-    const shared: Shared = { trigger, opened, brake, recording, pause, grace: yield* Grace.make, tally }
+    const grace = yield* Grace.make
+    const shared: Shared = { selection, trigger, opened, brake, recording, pause, grace, tally, onGame }
 
     const started = yield* Clock.monotonicTimeNanos
-    const toDo = backlog && Math.min(backlog.due, options.maxRemovals ?? Infinity)
+    const selected = Selection.$match(selection, {
+      Due: () => backlog?.due,
+      Game: () => 1,
+      Plan: ({ rows }) => rows.length
+    })
+    const toDo = selected && Math.min(selected, options.maxRemovals ?? Infinity)
     const progress = Effect.gen(function* (): Effect.fn.Return<Progress> {
       const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
       return { due: toDo, done: Report.done(yield* Ref.get(tally)), seconds }
@@ -179,7 +212,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
         withRoom
       )
     const links = [{ span: yield* Effect.orDie(Effect.currentSpan), attributes: {} }]
-    yield* due(moment, recording, (page) => Ref.update(tally, (now) => Report.withPage(now, page))).pipe(
+    const onPage: Drawing["onPage"] = (page) => Ref.update(tally, (now) => Report.withPage(now, page))
+    yield* drawn(selection, { opened, recording, onPage, onGame }).pipe(
       Stream.onFirst(() => (dryRun ? passWorks : Effect.andThen(passWorks, row.keep(toDo)))),
       Stream.rechunk(gamesPerTrace),
       Stream.chunks,
@@ -231,5 +265,5 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     yield* Ref.set(cannotRecord, report.reason === "cannot_record" ? (report.message ?? undefined) : undefined)
     return report
   })
-  return CleanupPass.of({ runOnce, cannotRecord: Ref.get(cannotRecord) })
+  return CleanupPass.of({ mode: options.mode, runOnce, cannotRecord: Ref.get(cannotRecord) })
 })

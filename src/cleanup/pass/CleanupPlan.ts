@@ -1,26 +1,24 @@
 import { Array as Arr, Duration, Effect, identity, Option, Stream } from "effect"
 import { isStuck } from "../../domain/Backoff.ts"
-import type { EngineName } from "../../domain/EngineName.ts"
-import { dueAt, isDue, isExpired, type Moment } from "../../domain/Expiry.ts"
-import { heldBy } from "../../domain/Hold.ts"
+import { isDue } from "../../domain/Expiry.ts"
 import { type EndedAttempt, type Outcome, type Refused, rules } from "../../domain/Outcome.ts"
 import type { PassRefused } from "../../domain/PassRefused.ts"
 import type { PlannedGame } from "../../domain/PlannedGame.ts"
-import { printable } from "../../domain/printable.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
-import { judgeRecord } from "../../domain/Verdict.ts"
+import { ruleOf, whyNotDue } from "../../domain/rule.ts"
+import { judgeRecord, type Question } from "../../domain/Verdict.ts"
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
-import { type Cursor, RuntimeRecords, type UnknownEngine } from "../../ports/RuntimeRecords.ts"
+import { type Cursor, type Page, RuntimeRecords, type UnknownEngine } from "../../ports/RuntimeRecords.ts"
 import { blameByPing, type Found, find } from "../game/inspect.ts"
 import * as Recording from "../game/Recording.ts"
 import { openPass } from "./openPass.ts"
 
 /** How the attempt of a pass would end. */
-const endOf = (found: Found | Refused): Pick<EndedAttempt, "outcome" | "errorCode" | "message"> => {
+const endOf = (found: Found | Refused, byHand = false): Pick<EndedAttempt, "outcome" | "errorCode" | "message"> => {
   switch (found._tag) {
     case "Removable":
-      return { outcome: "removed", errorCode: null, message: "its retention is over" }
+      return { outcome: "removed", errorCode: null, message: byHand ? "a person asks for it" : "its retention is over" }
     case "Absent":
       return { outcome: "already_absent", errorCode: null, message: "its container is gone already" }
     case "Refused":
@@ -33,11 +31,7 @@ export const judge = (
   engine: ContainerEngine["Service"],
   recording: Recording.Recording,
   record: RuntimeRecord,
-  options: {
-    readonly engineName: EngineName
-    readonly moment: Moment
-    readonly maxClockSkew: Duration.Duration
-  }
+  options: Question & { readonly maxClockSkew: Duration.Duration }
 ) => {
   const question = { ...options, gameId: record.gameId, patience: Duration.zero, aside: identity }
   return Effect.fromResult(judgeRecord(record, options)).pipe(
@@ -45,7 +39,7 @@ export const judge = (
     Effect.tap(() => recording.check(record)),
     Effect.catchTag("ContainerEngineError", blameByPing(engine)),
     Effect.catchTag("Refused", Effect.succeed),
-    Effect.map(endOf)
+    Effect.map((found) => endOf(found, options.byHand))
   )
 }
 
@@ -58,59 +52,79 @@ const actions: Readonly<Record<Outcome, PlannedGame["action"]>> = {
   interrupted: "keep"
 }
 
-/**
- * Every stopped record of this engine with what would become of it, oldest first, page by page; then, as one entry for each
- * engine, the records that no service cleans.
- */
-export const plan = (options: {
+/** Which games are planned: all stopped ones of this engine, or one of any status. */
+export interface PlanOptions {
   readonly retention: Duration.Duration
   readonly maxClockSkew: Duration.Duration
   readonly pageSize: number
   readonly concurrency: number
-}) =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const records = yield* RuntimeRecords
-      const engine = yield* ContainerEngine
-      const opened = yield* (yield* openPass)({ ...options, touch: false })
-      const { moment } = opened
-      const recording = yield* Recording.make(yield* GameLeases, records)
-      const planned = Effect.fnUntraced(function* (record: RuntimeRecord): Effect.fn.Return<PlannedGame, PassRefused> {
-        const { backoff, containerId, gameId } = record
-        const game = { gameId, containerId, stuck: isStuck(backoff) }
-        if (record.hold !== null) return { ...game, action: "keep", errorCode: "held", message: heldBy(record.hold) }
-        if (!isDue(record, moment)) {
-          return { ...game, action: "keep", errorCode: null, message: whyNotDue(record, moment, options.retention) }
-        }
-        const { errorCode, message, outcome } = yield* judge(engine, recording, record, { ...options, ...opened })
-        return { ...game, action: actions[outcome], errorCode, message }
-      })
-      const page = Effect.fnUntraced(function* (after: Cursor | undefined) {
-        const { records: stopped, undecodable, next } = yield* records.listStopped({ after, limit: options.pageSize })
-        yield* recording.rehearse(stopped.filter((record) => isDue(record, moment)))
-        const games = yield* Effect.forEach(stopped, planned, { concurrency: options.concurrency })
-        return [[...games, ...undecodable.map(unusable)], Option.fromUndefinedOr(next)] as const
-      })
-      return Stream.paginate(undefined as Cursor | undefined, page).pipe(
-        Stream.concat(Stream.fromArrayEffect(Effect.map(records.unknownEngines, Arr.map(uncleaned))))
-      )
-    })
-  )
-
-const whyNotDue = (record: RuntimeRecord, moment: Moment, retention: Duration.Duration): string => {
-  const { backoff, lastOpAt } = record
-  if (lastOpAt === null) return "its last_op_at is NULL or infinite"
-  if (backoff === null || !isExpired(record, moment)) return `due at ${dueAt(lastOpAt, retention)}`
-  const { attempts, lastError, nextAttemptAt } = backoff
-  return `failed ${attempts} times, last by ${printable(lastError)}; next attempt from ${new Date(nextAttemptAt).toISOString()}`
+  readonly gameId?: string | undefined
 }
 
-const kept = { containerId: null, action: "keep", errorCode: null, stuck: false } as const
+/** A planned game, and what a plan file keeps of its record besides. */
+export type Planned = PlannedGame & Pick<RuntimeRecord, "lastOpAt">
 
-const unusable = (row: string): PlannedGame => ({ ...kept, gameId: row, message: "the record does not decode" })
+/**
+ * What would become of each stopped record of this engine in a pass that began now, oldest first, page by page; then, as one entry for
+ * each engine, the records that no service cleans. Touches nothing. If only one game is asked for, its one entry, or none.
+ */
+export const plan = Effect.fnUntraced(function* (options: PlanOptions) {
+  const records = yield* RuntimeRecords
+  const engine = yield* ContainerEngine
+  const opened = yield* (yield* openPass)({ ...options, touch: false })
+  const { engineName, moment } = opened
+  const recording = yield* Recording.make(yield* GameLeases, records)
 
-const uncleaned = ({ name, stopped }: UnknownEngine): PlannedGame => ({
+  const planned = Effect.fnUntraced(function* (record: RuntimeRecord): Effect.fn.Return<Planned, PassRefused> {
+    const { backoff, containerId, gameId, lastOpAt } = record
+    const game = { gameId, engine: record.engine, containerId, lastOpAt, stuck: isStuck(backoff) }
+    const isOurs = record.status === "stopped" && record.engine === engineName
+    const rule = isOurs ? ruleOf(record, moment) : null
+    if (isOurs && !isDue(record, moment)) {
+      const errorCode = record.hold === null ? null : "held"
+      return { ...game, rule, action: "keep", errorCode, message: whyNotDue(record, moment) }
+    }
+    const { errorCode, message, outcome } = yield* judge(engine, recording, record, { ...options, ...opened })
+    return { ...game, rule, action: actions[outcome], errorCode, message }
+  })
+
+  const plannedPage = Effect.fnUntraced(function* (page: Pick<Page, "records" | "undecodable">) {
+    yield* recording.rehearse(page.records.filter((record) => isDue(record, moment)))
+    const games = yield* Effect.forEach(page.records, planned, { concurrency: options.concurrency })
+    return [...games, ...page.undecodable.map((row) => unusable(row, engineName))]
+  })
+
+  const all = Stream.paginate(undefined as Cursor | undefined, (after) =>
+    Effect.flatMap(records.listStopped({ after, limit: options.pageSize }), (page) =>
+      Effect.map(plannedPage(page), (games) => [games, Option.fromUndefinedOr(page.next)] as const)
+    )
+  ).pipe(Stream.concat(Stream.fromArrayEffect(Effect.map(records.unknownEngines, Arr.map(uncleaned)))))
+
+  const { gameId } = options
+  return {
+    opened,
+    games: gameId === undefined ? all : Stream.fromArrayEffect(Effect.flatMap(records.find([gameId]), plannedPage))
+  }
+})
+
+const kept = {
+  gameId: null,
+  containerId: null,
+  lastOpAt: null,
+  action: "keep",
+  errorCode: null,
+  stuck: false,
+  rule: null
+} as const
+
+const unusable = (row: string, engine: string): Planned => ({
   ...kept,
-  gameId: `${stopped} stopped ${stopped === 1 ? "game" : "games"} on engine ${printable(name)}`,
-  message: "no service has ever cleaned an engine of this name"
+  engine,
+  message: `the record does not decode: ${row}`
+})
+
+const uncleaned = ({ name, stopped }: UnknownEngine): Planned => ({
+  ...kept,
+  engine: name,
+  message: `${stopped} stopped ${stopped === 1 ? "game" : "games"}; no service has ever cleaned an engine of this name`
 })

@@ -1,9 +1,8 @@
 import { Effect, Option, Stream } from "effect"
-import type { Moment } from "../../domain/Expiry.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
-import type { Recording } from "../game/Recording.ts"
 import { Heartbeat } from "./Heartbeat.ts"
+import type { Drawing, Games } from "./Selection.ts"
 
 interface DueGamesOptions {
   readonly pageSize: number
@@ -37,15 +36,14 @@ const handOut = (place: Place, page: Page, maxRemovals: number | undefined) => {
 }
 
 /**
- * The games that a pass attempts, page by page, oldest first. If there is a limit, games that failed before come last, or they
- * would use it up. Each page is reported, and shows that the loop is alive. No game is handed out before the recording of removals has
- * been rehearsed.
+ * All games that are due, page by page, oldest first. If there is a limit, games that failed before come last, or they would use it
+ * up.
  */
 export const dueGames = Effect.fnUntraced(function* ({ maxRemovals, pageSize }: DueGamesOptions) {
   const records = yield* RuntimeRecords
   const heartbeat = yield* Heartbeat
 
-  return (moment: Moment, recording: Recording, onPage: (page: Page) => Effect.Effect<void>) =>
+  return ({ onPage, opened: { moment }, recording }: Omit<Drawing, "onGame">): Games =>
     Stream.paginate(start, (place) =>
       records.listDue({ moment, after: place.after, limit: pageSize }).pipe(
         Effect.tap(heartbeat.beat),

@@ -1,0 +1,54 @@
+import { Data, type Effect, type Stream } from "effect"
+import type { Author } from "../../domain/Act.ts"
+import type { GameEnd } from "../../domain/NotDone.ts"
+import type { PlanRow } from "../../domain/PlanFile.ts"
+import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
+import type { Page } from "../../ports/RuntimeRecords.ts"
+import type { PassError } from "../../ports/StoreError.ts"
+import type { CleanupRequest } from "../game/Cleaned.ts"
+import type { Recording } from "../game/Recording.ts"
+import type { OpenedPass } from "./openPass.ts"
+
+/** Which games a pass cleans. */
+export type Selection = Data.TaggedEnum<{
+  /** Everything that is due. */
+  Due: object
+  /** One game, whatever its age and backoff. */
+  Game: { readonly gameId: string; readonly author: Author }
+  /** Of these games those that are due and still as they were shown. Nothing else is touched. */
+  Plan: { readonly rows: ReadonlyArray<PlanRow>; readonly author: Author }
+}>
+export const Selection = Data.taggedEnum<Selection>()
+
+/** What the games of a selection are drawn with. */
+export interface Drawing {
+  readonly opened: OpenedPass
+  readonly recording: Recording
+  /** Told of each page of games that are drawn. */
+  readonly onPage: (page: Pick<Page, "records" | "undecodable">) => Effect.Effect<void>
+  /** Told of each game that is passed over, and of each attempt that has ended. */
+  readonly onGame: (end: GameEnd) => Effect.Effect<void>
+}
+
+/**
+ * The games that a pass attempts, in its order. Each page is reported, and shows that the loop is alive. No game is drawn before the
+ * recording of removals has been rehearsed.
+ */
+export type Games = Stream.Stream<RuntimeRecord, PassError>
+
+/** What an attempt on a game is asked with, by how the game was selected. */
+export const requestOf = (
+  selection: Selection,
+  trigger: string,
+  record: RuntimeRecord
+): Pick<CleanupRequest, "opSource" | "sourceRef" | "byHand" | "shown"> => {
+  switch (selection._tag) {
+    case "Due":
+      return { opSource: "auto_ttl", sourceRef: trigger }
+    case "Game":
+      return { opSource: "admin_cli", sourceRef: selection.author, byHand: true }
+    case "Plan":
+      // It is drawn only while its record is as shown, so that record is what was shown.
+      return { opSource: "admin_cli", sourceRef: selection.author, shown: record }
+  }
+}

@@ -1,0 +1,37 @@
+import { Effect, Schema } from "effect"
+import { Argument, Command } from "effect/cli"
+import { CleanedGame } from "../domain/CleanedGame.ts"
+import { printable } from "../domain/printable.ts"
+import * as Operator from "../operator/clean.ts"
+import { actFailed, asked, authorOf } from "./act.ts"
+import { endedEarly, someGameFailed } from "./CommandFailed.ts"
+import { print } from "./print.ts"
+import { json } from "./run.ts"
+
+const toJson = Schema.encodeSync(Schema.fromJsonString(CleanedGame))
+
+const toText = ({ dryRun, errorCode, gameId, message, outcome }: CleanedGame) =>
+  `${printable(gameId)}: ${outcome}${errorCode === null ? "" : ` (${errorCode})`}${dryRun ? " (dry run: nothing was touched)" : ""}: ${message}`
+
+const game = Argument.String("game").pipe(Argument.withDescription("The game's id"))
+
+const isDone = ({ outcome }: CleanedGame) =>
+  outcome === "removed" || outcome === "already_absent" || outcome === "replay_no_op"
+
+/** Ends with 1 if the game was not cleaned, 3 or 4 if no pass could be done. */
+export const clean = Command.make("clean", { json, game, ...asked }, ({ author, json, game, reason }) =>
+  Effect.gen(function* () {
+    const request = { author: yield* authorOf(author), gameId: game, reason }
+    const cleaned = yield* Effect.mapError(Operator.clean(request), actFailed)
+    yield* print(json ? toJson(cleaned.game) : toText(cleaned.game))
+    const failure = endedEarly(cleaned.report) ?? (isDone(cleaned.game) ? undefined : someGameFailed)
+    if (failure !== undefined) return yield* failure
+  })
+).pipe(
+  Command.withDescription(
+    "Remove one game's container now, whatever its age and its backoff; every other guard stands"
+  ),
+  Command.withExamples([
+    { command: 'rtmanager-cleanup clean game-4711 --reason "disk is full, players were told"', description: "One game" }
+  ])
+)

@@ -1,0 +1,82 @@
+import { randomUUID } from "node:crypto"
+import { basename, dirname, join } from "node:path"
+import { Effect, FileSystem, Ref, Schema, Stream } from "effect"
+import type { PlatformError } from "effect/PlatformError"
+import type { Planned } from "../cleanup/pass/CleanupPlan.ts"
+import type { OpenedPass } from "../cleanup/pass/openPass.ts"
+import { isContainerId } from "../domain/ContainerId.ts"
+import { PlanHead, PlanRow, readPlan } from "../domain/PlanFile.ts"
+import { retentionOf } from "../domain/rule.ts"
+import { CommandFailed, exitCode } from "./CommandFailed.ts"
+
+const unusable = (message: string) => new CommandFailed({ code: exitCode.unusable, message })
+
+/** Reads a plan. Whatever is wrong with the file makes the arguments unusable. */
+export const readPlanFile = Effect.fnUntraced(function* (path: string) {
+  const files = yield* FileSystem.FileSystem
+  const text = yield* Effect.mapError(files.readFileString(path), ({ message }) =>
+    unusable(`cannot read the plan: ${message}`)
+  )
+  return yield* Effect.mapError(Effect.fromResult(readPlan(text)), (problem) =>
+    unusable(`${path} is not a plan that this version can apply: ${problem}`)
+  )
+})
+
+const encodeHead = Schema.encodeSync(PlanHead)
+const encodeRow = Schema.encodeSync(Schema.fromJsonString(PlanRow))
+
+/** The head of a plan that is made now. */
+export const headOf = ({ engineId, engineName, moment }: OpenedPass): PlanHead => ({
+  id: randomUUID(),
+  version: 1,
+  madeAt: new Date(moment.now),
+  engine: engineName,
+  engineId,
+  cutoff: new Date(moment.cutoff),
+  retention: retentionOf(moment)
+})
+
+/** The row of a game that a pass would touch. */
+const rowOf = ({ action, containerId, gameId, lastOpAt, rule }: Planned): PlanRow | undefined =>
+  action === "keep" || gameId === null || lastOpAt === null || (containerId !== null && !isContainerId(containerId))
+    ? undefined
+    : { gameId, containerId, lastOpAt, action, rule: rule ?? "" }
+
+const bytes = new TextEncoder()
+
+/**
+ * Writes a plan as its games come, however many they are. The file is complete or not there, its owner alone can read it, and one that is
+ * there already is never replaced.
+ */
+export const writePlanFile = Effect.fnUntraced(function* <E, R>(
+  path: string,
+  head: PlanHead,
+  games: Stream.Stream<Planned, E, R>
+) {
+  const files = yield* FileSystem.FileSystem
+  const exists = unusable(`${path} is there already: plans are not written over`)
+  const failed = ({ message }: PlatformError) => unusable(`cannot write the plan: ${message}`)
+  if (yield* Effect.mapError(files.exists(path), failed)) return yield* exists
+  const draft = join(dirname(path), `.${basename(path)}.${head.id}`)
+  const file = yield* Effect.mapError(files.open(draft, { flag: "wx", mode: 0o600 }), failed)
+  yield* Effect.addFinalizer(() => Effect.ignore(files.remove(draft, { force: true })))
+  const write = (text: string) => Effect.mapError(file.writeAll(bytes.encode(text)), failed)
+  const isFirst = yield* Ref.make(true)
+  yield* write(`${JSON.stringify(encodeHead(head)).slice(0, -1)},"games":[`)
+  yield* Stream.runForEachArray(games, (some) => {
+    const rows = some.map(rowOf).filter((row) => row !== undefined)
+    if (rows.length === 0) return Effect.void
+    const text = `\n${rows.map((row) => encodeRow(row)).join(",\n")}`
+    return Effect.flatMap(Ref.getAndSet(isFirst, false), (first) => write(first ? text : `,${text}`))
+  })
+  yield* write("\n]}\n")
+  yield* Effect.mapError(file.sync, failed)
+  // Unlike a rename, a link does not replace a file that has come meanwhile.
+  yield* files
+    .link(draft, path)
+    .pipe(
+      Effect.catch((error) =>
+        error.reason._tag === "AlreadyExists" ? exists : Effect.mapError(files.rename(draft, path), failed)
+      )
+    )
+}, Effect.scoped)
