@@ -16,6 +16,8 @@ import * as GameLeases from "./adapters/postgres/GameLeases.ts"
 import * as Holds from "./adapters/postgres/Holds.ts"
 import * as KnownEngine from "./adapters/postgres/KnownEngine.ts"
 import { migrate } from "./adapters/postgres/migrations.ts"
+import * as OperationLog from "./adapters/postgres/OperationLog.ts"
+import * as Overview from "./adapters/postgres/Overview.ts"
 import * as PassLog from "./adapters/postgres/PassLog.ts"
 import * as Pauses from "./adapters/postgres/Pauses.ts"
 import * as RoleRights from "./adapters/postgres/RoleRights.ts"
@@ -82,7 +84,9 @@ const layerStores = ({ engineName, leaseTtl }: Pick<Settings, "engineName" | "le
     RuntimeRecords.layer({ engineName }),
     KnownEngine.layer({ engineName }),
     GameLeases.layer({ owner: instanceId, leaseTtl, engineName }),
-    PassLog.layer({ owner: instanceId, engineName })
+    PassLog.layer({ owner: instanceId, engineName }),
+    OperationLog.layer,
+    Overview.layer({ engineName })
   )
 
 const layerEngine = ({ engine, engineTimeout, gameLabel }: Settings) =>

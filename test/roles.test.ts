@@ -7,6 +7,8 @@ import * as ActsSuite from "./ports/ActsSuite.ts"
 import * as GameLeasesSuite from "./ports/GameLeasesSuite.ts"
 import * as HoldsSuite from "./ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "./ports/KnownEngineSuite.ts"
+import * as OperationLogSuite from "./ports/OperationLogSuite.ts"
+import * as OverviewSuite from "./ports/OverviewSuite.ts"
 import * as PassLogSuite from "./ports/PassLogSuite.ts"
 import * as PausesSuite from "./ports/PausesSuite.ts"
 import * as RuntimeRecordsSuite from "./ports/RuntimeRecordsSuite.ts"
@@ -45,6 +47,8 @@ describe.each([
   PausesSuite.suite("Pauses keeps the contract in the role of the service", layerService)
   ActsSuite.suite("Acts keeps the contract in the role of the service", layerService)
   PassLogSuite.suite("PassLog keeps the contract in the role of the service", layerService)
+  OperationLogSuite.suite("OperationLog keeps the contract in the role of the service", layerService)
+  OverviewSuite.suite("Overview keeps the contract in the role of the service", layerService)
 })
 
 /** Everything that these roles may do to tables; `players` is not ours. */

@@ -6,6 +6,8 @@ import * as ContainerEngineSuite from "../ports/ContainerEngineSuite.ts"
 import * as GameLeasesSuite from "../ports/GameLeasesSuite.ts"
 import * as HoldsSuite from "../ports/HoldsSuite.ts"
 import * as KnownEngineSuite from "../ports/KnownEngineSuite.ts"
+import * as OperationLogSuite from "../ports/OperationLogSuite.ts"
+import * as OverviewSuite from "../ports/OverviewSuite.ts"
 import * as PassLogSuite from "../ports/PassLogSuite.ts"
 import * as PausesSuite from "../ports/PausesSuite.ts"
 import * as RuntimeRecordsSuite from "../ports/RuntimeRecordsSuite.ts"
@@ -42,3 +44,5 @@ HoldsSuite.suite("Holds in the simulation keeps the contract", layerStores)
 PausesSuite.suite("Pauses in the simulation keeps the contract", layerStores)
 ActsSuite.suite("Acts in the simulation keeps the contract", layerStores)
 PassLogSuite.suite("PassLog in the simulation keeps the contract", layerStores)
+OperationLogSuite.suite("OperationLog in the simulation keeps the contract", layerStores)
+OverviewSuite.suite("Overview in the simulation keeps the contract", layerStores)

@@ -12,6 +12,8 @@ import * as GameLeases from "../../src/adapters/postgres/GameLeases.ts"
 import * as Holds from "../../src/adapters/postgres/Holds.ts"
 import * as KnownEngine from "../../src/adapters/postgres/KnownEngine.ts"
 import { migrate } from "../../src/adapters/postgres/migrations.ts"
+import * as OperationLog from "../../src/adapters/postgres/OperationLog.ts"
+import * as Overview from "../../src/adapters/postgres/Overview.ts"
 import * as PassLog from "../../src/adapters/postgres/PassLog.ts"
 import * as Pauses from "../../src/adapters/postgres/Pauses.ts"
 import * as RuntimeRecords from "../../src/adapters/postgres/RuntimeRecords.ts"
@@ -87,7 +89,9 @@ export const layerPorts = ({
     Holds.layer,
     GameLeases.layer({ owner, leaseTtl: "1 minute", engineName, ...options }),
     KnownEngine.layer({ engineName }),
-    PassLog.layer({ owner, engineName })
+    PassLog.layer({ owner, engineName }),
+    OperationLog.layer,
+    Overview.layer({ engineName })
   )
 
 export const layerFixture = Layer.effect(

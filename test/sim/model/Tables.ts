@@ -22,6 +22,8 @@ export interface LeaseRow {
   readonly owner: string
   readonly token: bigint
   readonly expiresAt: number
+  /** Unix milliseconds too; absent: it does not matter. */
+  readonly acquiredAt?: number
 }
 
 /** A row of `operation_log`. */

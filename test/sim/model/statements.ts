@@ -14,13 +14,17 @@ import { isContainerId } from "../../../src/domain/ContainerId.ts"
 import { dueSince, isBackedOff, isDue, isExpired, type Moment } from "../../../src/domain/Expiry.ts"
 import type { PlacedHold } from "../../../src/domain/Hold.ts"
 import type { ListedEngine } from "../../../src/domain/ListedEngine.ts"
+import type { LoggedOperation } from "../../../src/domain/LoggedOperation.ts"
 import type { Pause } from "../../../src/domain/Pause.ts"
 import { printable } from "../../../src/domain/printable.ts"
 import type { RecordedPass } from "../../../src/domain/RecordedPass.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
+import { type Count, countLimit } from "../../../src/domain/Status.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow, Lease } from "../../../src/ports/GameLeases.ts"
 import type { Holds, Removal } from "../../../src/ports/Holds.ts"
+import type { LogCursor, LogPage, LogQuery } from "../../../src/ports/OperationLog.ts"
+import type { FoundGame, Waiting } from "../../../src/ports/Overview.ts"
 import type { Cursor, FoundRecords, Page, UnknownEngine, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { ActRow, HoldRow, LogRow, PauseRow, RecordRow, Tables } from "./Tables.ts"
 
@@ -188,7 +192,7 @@ export const take = (
     // A sequence counts on even where the row is not written.
     const token = tables.nextToken()
     if (before !== undefined && before.expiresAt > now) return []
-    tables.setLease(gameId, { owner, token, expiresAt: now + ttl })
+    tables.setLease(gameId, { owner, token, expiresAt: now + ttl, acquiredAt: now })
     return [{ gameId, token, leftBy: before === undefined ? null : before.owner === owner ? "us" : "another" }]
   })
 
@@ -553,3 +557,91 @@ export const listPasses = (
     .filter(isWanted)
     .sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime())
     .slice(0, limit)
+
+export const listOperations = (
+  tables: Tables,
+  {
+    before,
+    gameId,
+    limit,
+    outcome,
+    since = -Infinity
+  }: LogQuery & { readonly before?: LogCursor | undefined; readonly limit: number }
+): LogPage => {
+  const rows = tables.log
+    .map((row, index) => ({ row, id: BigInt(index + 1), finishedAt: toMicros(row.finishedAt) }))
+    .filter(({ row }) => gameId === undefined || row.gameId === gameId)
+    .filter(({ row }) => outcome === undefined || row.outcome === outcome)
+    .filter(({ row }) => row.finishedAt >= since)
+  const order = (a: (typeof rows)[number], b: Omit<(typeof rows)[number], "row">) =>
+    (gameId === undefined ? compare(b.finishedAt, a.finishedAt) : 0) || compare(b.id, a.id)
+  const page = rows
+    .filter((row) => before === undefined || order(row, { id: before.id, finishedAt: before.finishedAt ?? 0n }) > 0)
+    .sort(order)
+    .slice(0, limit)
+  const last = page.at(-1)
+  return {
+    operations: page.map(({ id, row }): LoggedOperation => {
+      const { leaseOwner: _, leaseToken: __, finishedAt, startedAt, ...more } = row
+      return { ...more, id, startedAt: new Date(startedAt), finishedAt: new Date(finishedAt) }
+    }),
+    next: last === undefined || page.length < limit ? undefined : { finishedAt: last.finishedAt, id: last.id }
+  }
+}
+
+export const findGame = (tables: Tables, now: number, gameId: string): FoundGame => {
+  const row = tables.records.get(gameId)
+  const lease = tables.leases.get(gameId)
+  return {
+    record: row === undefined || row.problem !== undefined ? undefined : recordOf(tables, now, row),
+    problem: row?.problem === undefined ? undefined : describe(row),
+    lease: lease && {
+      owner: lease.owner,
+      since: new Date(lease.acquiredAt ?? 0),
+      until: new Date(Math.min(lease.expiresAt, 8.64e15))
+    }
+  }
+}
+
+const counted = (rows: ReadonlyArray<unknown>): Count => ({
+  count: Math.min(rows.length, countLimit),
+  more: rows.length > countLimit
+})
+
+export const overview = (tables: Tables, engineName: string, now: number, moment: Moment, limit: number) => {
+  const rows = stopped(tables, engineName).map((row) => recordOf(tables, now, row))
+  const expired = rows.filter((record) => isExpired(record, moment))
+  const isLeased = ({ gameId }: RuntimeRecord) => (tables.leases.get(gameId)?.expiresAt ?? 0) > now
+  const at = (record: RuntimeRecord) => {
+    const { hold } = record
+    return Math.max(
+      dueSince(record, moment) ?? Infinity,
+      hold === null ? -Infinity : (hold.until?.getTime() ?? Infinity)
+    )
+  }
+  return {
+    counts: {
+      stopped: counted(rows),
+      due: counted(expired.filter((record) => isDue(record, moment))),
+      backingOff: counted(expired.filter((record) => isBackedOff(record, moment) && !isStuck(record.backoff))),
+      held: counted(expired.filter(({ hold }) => hold !== null)),
+      leased: counted(expired.filter(isLeased)),
+      stuck: counted(expired.filter(({ backoff }) => isStuck(backoff)))
+    },
+    next: rows
+      .sort((a, b) => at(a) - at(b) || compareCursors(a, b))
+      .flatMap((record): ReadonlyArray<Waiting> => {
+        const { backoff, gameId, hold, lastOpAt } = record
+        if (lastOpAt === null || at(record) === Infinity) return []
+        const nextAttemptAt = isBackedOff(record, moment) ? (backoff?.nextAttemptAt ?? null) : null
+        return [{ gameId, lastOpAt, nextAttemptAt, hold }]
+      })
+      .slice(0, limit)
+  }
+}
+
+export const engines = (tables: Tables) =>
+  listEngines(tables, 0, 0).map(({ due: _, stopped: __, engineId, ...engine }) => ({
+    ...engine,
+    engineId: engineId ?? ""
+  }))

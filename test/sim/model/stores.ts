@@ -13,6 +13,8 @@ import { Acts } from "../../../src/ports/Acts.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { Holds } from "../../../src/ports/Holds.ts"
 import { KnownEngine } from "../../../src/ports/KnownEngine.ts"
+import { OperationLog } from "../../../src/ports/OperationLog.ts"
+import { Overview } from "../../../src/ports/Overview.ts"
 import { PassLog } from "../../../src/ports/PassLog.ts"
 import { Pauses } from "../../../src/ports/Pauses.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
@@ -150,12 +152,30 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     unended: (limit) => read([], (tables) => Statements.listPasses(tables, limit, ({ endedAt }) => endedAt === null))
   })
 
+  const operationLog = OperationLog.of({
+    list: (page) => ask("listOperations", (tables) => Statements.listOperations(tables, page))
+  })
+
+  const overview = Overview.of({
+    game: (gameId) =>
+      run(
+        "findGame",
+        question,
+        read([gameId], (tables, now) => Statements.findGame(tables, now, gameId))
+      ),
+    backlog: (moment, { next }) =>
+      ask("overview", (tables, now) => Statements.overview(tables, engineName, now, moment, next)),
+    engines: ask("engines", (tables) => Statements.engines(tables))
+  })
+
   return Context.make(RuntimeRecords, records).pipe(
     Context.add(GameLeases, leases),
     Context.add(KnownEngine, known),
     Context.add(Holds, holds),
     Context.add(Pauses, pauses),
     Context.add(Acts, acts),
-    Context.add(PassLog, passLog)
+    Context.add(PassLog, passLog),
+    Context.add(OperationLog, operationLog),
+    Context.add(Overview, overview)
   )
 }
