@@ -118,7 +118,7 @@ const layerPorts = (settings: Settings, engine = layerEngine(settings)) =>
     Layer.provideMerge(Layer.merge(layerStores(settings).pipe(Layer.provide(layerDatabase(settings))), engine))
   )
 
-/** For `plan`, `engine`, and the commands about holds. */
+/** For the commands that make no pass. */
 export const ports = withSettings(layerPorts)
 
 /** For `doctor`. */

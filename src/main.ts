@@ -8,11 +8,14 @@ import { demo } from "./cli/demo.ts"
 import { doctor } from "./cli/doctor.ts"
 import { engine } from "./cli/engine.ts"
 import { hold, holds, release } from "./cli/hold.ts"
+import { log } from "./cli/log.ts"
 import { migrate } from "./cli/migrate.ts"
 import { plan } from "./cli/plan.ts"
 import { print } from "./cli/print.ts"
 import { run } from "./cli/run.ts"
 import { serve } from "./cli/serve.ts"
+import { show } from "./cli/show.ts"
+import { status } from "./cli/status.ts"
 import { version } from "./config/version.ts"
 import * as layers from "./layers.ts"
 
@@ -29,7 +32,10 @@ const cleanup = Command.make("rtmanager-cleanup").pipe(
     doctor.pipe(Command.provide(layers.doctor)),
     hold.pipe(Command.provide(layers.ports)),
     release.pipe(Command.provide(layers.ports)),
-    holds.pipe(Command.provide(layers.ports))
+    holds.pipe(Command.provide(layers.ports)),
+    status.pipe(Command.provide(layers.ports)),
+    show.pipe(Command.provide(layers.ports)),
+    log.pipe(Command.provide(layers.ports))
   ])
 )
 

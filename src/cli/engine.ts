@@ -14,7 +14,8 @@ import { passError } from "../ports/StoreError.ts"
 import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
-import { table } from "./table.ts"
+import { table, terminalWidth } from "./table.ts"
+import { timeText } from "./timeText.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(AcceptedEngine))
 
@@ -60,8 +61,6 @@ const accept = Command.make("accept", { json, name, reason }, ({ json, name, rea
 
 const toListJson = Schema.encodeSync(Schema.fromJsonString(Schema.Array(ListedEngine)))
 
-const time = (at: Date | null) => at?.toISOString().replace(/\.\d+/, "") ?? null
-
 /** Two identities often differ in their ends alone, the storage driver and the data root, and no real one is short. */
 const identity = printableEnds(256)
 
@@ -69,9 +68,9 @@ const row = (engine: ListedEngine) => ({
   name: printable(engine.name),
   identity: engine.engineId === null ? "unknown: no service has cleaned it" : identity(engine.engineId),
   brake: engine.braked ? "on" : null,
-  accepted: time(engine.acceptedAt),
-  last_pass: time(engine.lastPassAt),
-  last_seen: time(engine.lastSeenAt),
+  accepted: timeText(engine.acceptedAt),
+  last_pass: timeText(engine.lastPassAt),
+  last_seen: timeText(engine.lastSeenAt),
   due: engine.due === null ? null : String(engine.due),
   stopped: String(engine.stopped)
 })
@@ -88,7 +87,9 @@ const list = Command.make("list", { json }, ({ json }) =>
       ...(yield* known.list(cutoff)),
       ...unknown.map(({ name, stopped }) => ({ ...neverCleaned, name, stopped }))
     ].sort((a, b) => (a.name < b.name ? -1 : 1))
-    return json ? toListJson(engines) : engines.length === 0 ? "no engine is known yet" : table(engines.map(row))
+    if (json) return toListJson(engines)
+    if (engines.length === 0) return "no engine is known yet"
+    return table(engines.map(row), { width: yield* terminalWidth, ids: ["name", "identity"] })
   }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
 ).pipe(
   Command.withDescription(

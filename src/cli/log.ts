@@ -1,0 +1,78 @@
+import { Clock, Effect, Option, Ref, Schema, Stream } from "effect"
+import { Command, Flag } from "effect/cli"
+import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
+import { printable, printableEnds } from "../domain/printable.ts"
+import * as Operator from "../operator/log.ts"
+import { commandFailed } from "./CommandFailed.ts"
+import { print } from "./print.ts"
+import { json } from "./run.ts"
+import { parseSince, since } from "./since.ts"
+import { table, terminalWidth } from "./table.ts"
+import { timeText } from "./timeText.ts"
+
+const toJson = Schema.encodeSync(Schema.fromJsonString(LoggedOperation))
+
+const words = (text: string | null) => (text === null ? null : printable(text))
+
+/** An operation as a row of a table. */
+export const operationRow = (operation: LoggedOperation) => ({
+  finished: timeText(operation.finishedAt),
+  game: words(operation.gameId),
+  outcome: words(operation.outcome),
+  code: words(operation.errorCode),
+  source: words(operation.opSource),
+  container: words(operation.containerId),
+  message: operation.message === null ? null : printableEnds(256)(operation.message)
+})
+
+/** Those that a person would look up elsewhere. */
+export const operationIds = ["game", "container"]
+
+const flags = {
+  json,
+  game: Flag.String("game").pipe(Flag.withDescription("Only this game's"), Flag.optional),
+  since,
+  outcome: Flag.Literals("outcome", loggedOutcomes).pipe(Flag.withDescription("Only these"), Flag.optional),
+  limit: Flag.Int("limit").pipe(
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000 }))),
+    Flag.withDescription("How many at most, 50 by default"),
+    Flag.withDefault(50)
+  )
+}
+
+/** Prints page by page as it reads, and stops reading when nobody reads on. The JSON is one array all the same. */
+export const log = Command.make("log", flags, ({ game, json, limit, outcome, since }) =>
+  Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const width = yield* terminalWidth
+    const printed = yield* Ref.make(0)
+    const page = (operations: ReadonlyArray<LoggedOperation>, before: number) => {
+      if (json) return operations.map((one, i) => `${before + i === 0 ? "[" : ","}${toJson(one)}`).join("\n")
+      const text = table(operations.map(operationRow), { width, ids: operationIds })
+      return before === 0 ? text : text.slice(text.indexOf("\n") + 1)
+    }
+    yield* Operator.log({
+      gameId: Option.getOrUndefined(game),
+      outcome: Option.getOrUndefined(outcome),
+      since: Option.getOrUndefined(Option.map(since, (text) => parseSince(text, now) ?? now)),
+      limit
+    }).pipe(
+      Stream.mapError(commandFailed),
+      Stream.filter((operations) => operations.length > 0),
+      Stream.runForEachWhile((operations) =>
+        Effect.flatMap(
+          Ref.getAndUpdate(printed, (before) => before + operations.length),
+          (before) => print(page(operations, before))
+        )
+      )
+    )
+    const count = yield* Ref.get(printed)
+    if (json) yield* print(count === 0 ? "[]" : "]")
+    else if (count === 0) yield* print("no operation is logged")
+  })
+).pipe(
+  Command.withDescription("What became of containers, newest first: each removal and each refusal, and why"),
+  Command.withExamples([
+    { command: "rtmanager-cleanup log --since 24h --outcome failure", description: "What failed since yesterday" }
+  ])
+)

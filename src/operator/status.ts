@@ -1,0 +1,69 @@
+import { Clock, type Duration, Effect } from "effect"
+import { whenDue } from "../domain/Due.ts"
+import { momentOf } from "../domain/Expiry.ts"
+import type { Mode } from "../domain/Mode.ts"
+import { rate, secondsLeft } from "../domain/Progress.ts"
+import { isUnderWay, type RecordedPass } from "../domain/RecordedPass.ts"
+import type { NextGame, PassUnderWay, Status } from "../domain/Status.ts"
+import { KnownEngine } from "../ports/KnownEngine.ts"
+import { Overview, type Waiting } from "../ports/Overview.ts"
+import { PassLog } from "../ports/PassLog.ts"
+import { Pauses } from "../ports/Pauses.ts"
+import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
+import { passError } from "../ports/StoreError.ts"
+
+/** How many passes and how many of the games that go next are shown. */
+const shown = 5
+
+/** How many passes without a result are looked at: each engine has one under way at most, and a killed one stays. */
+const unendedLimit = 100
+
+const progressOf = (pass: RecordedPass): PassUnderWay => {
+  const { alreadyAbsent, conflict, due, failed, removed, startedAt, updatedAt } = pass
+  const progress = {
+    due: due ?? undefined,
+    done: removed + alreadyAbsent + conflict + failed,
+    seconds: (updatedAt.getTime() - startedAt.getTime()) / 1000
+  }
+  return { pass, done: progress.done, rate: rate(progress), secondsLeft: secondsLeft(progress) ?? null }
+}
+
+const nextGame = ({ gameId, hold, lastOpAt, nextAttemptAt }: Waiting, retention: Duration.Duration) => {
+  const waits = { status: "stopped", lastOpAt, backoff: nextAttemptAt === null ? null : { nextAttemptAt } }
+  const { at, rule } = whenDue(waits, hold === null ? [] : [hold], retention)
+  return at === null ? [] : [{ gameId, at, rule } satisfies NextGame]
+}
+
+/**
+ * Where the cleaning stands: half a dozen statements to the database, none to the engine, whose cost is the same however many
+ * games there are.
+ */
+export const status = Effect.fnUntraced(function* ({
+  mode,
+  retention
+}: {
+  readonly mode: Mode
+  readonly retention: Duration.Duration
+}) {
+  const overview = yield* Overview
+  const passes = yield* PassLog
+  const database = yield* Effect.mapError((yield* RuntimeRecords).clock, passError)
+  const moment = momentOf({ service: yield* Clock.currentTimeMillis, database }, retention)
+  const pause = yield* (yield* Pauses).current
+  const { counts, next } = yield* overview.backlog(moment, { next: shown })
+  const engines = yield* overview.engines
+  const unended = yield* passes.unended(unendedLimit)
+  const recent = yield* passes.recent(shown)
+  return {
+    now: new Date(database),
+    mode,
+    engine: (yield* KnownEngine).name,
+    cutoff: new Date(moment.cutoff),
+    backlog: counts,
+    next: next.flatMap((game) => nextGame(game, retention)),
+    pause: pause ?? null,
+    engines,
+    underWay: unended.filter((pass) => isUnderWay(pass, database)).map(progressOf),
+    passes: recent
+  } satisfies Status
+})
