@@ -1,0 +1,37 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration } from "effect"
+import { whenDue } from "../../src/domain/Due.ts"
+import { longAgo, micros, stopped } from "../support/records.ts"
+
+const day = Duration.toMillis("1 day")
+const on = (days: number) => new Date(longAgo + days * day)
+const backoff = (days: number) => ({ attempts: 1, nextAttemptAt: longAgo + days * day, lastError: "engine_error" })
+const hold = (until: Date | null) => ({ author: "ann", reason: "a dispute", until })
+
+describe("when a game is due", () => {
+  it.each([
+    ["its retention decides", {}, [], on(30), "retention 30d"],
+    ["a backoff that is over before does not", { backoff: backoff(29) }, [], on(30), "retention 30d"],
+    ["a longer backoff does", { backoff: backoff(31) }, [], on(31), "backing off until 2026-02-01T00:00:00.000Z"],
+    ["a hold that ends before does not", {}, [hold(on(29))], on(30), "retention 30d"],
+    [
+      "a longer hold does",
+      { backoff: backoff(31) },
+      [hold(on(32)), hold(on(31))],
+      on(32),
+      'held by ann until 2026-02-02T00:00:00.000Z: "a dispute"'
+    ],
+    ["a hold without an end lasts", {}, [hold(on(40)), hold(null)], null, 'held by ann until released: "a dispute"'],
+    [
+      "a game that runs is not",
+      { status: "running" },
+      [hold(null)],
+      null,
+      "only stopped games are cleaned, and this one is running"
+    ],
+    ["a game without a time is not", { lastOpAt: null }, [], null, "its last_op_at is NULL or infinite"],
+    ["a time beyond all years is never", { lastOpAt: micros(9e15) }, [], null, "retention 30d"]
+  ] as const)("%s", (_, changes, holds, at, rule) => {
+    assert.deepStrictEqual(whenDue(stopped("game", changes), holds, Duration.days(30)), { at, rule })
+  })
+})
