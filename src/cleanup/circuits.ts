@@ -112,6 +112,7 @@ const make = Effect.gen(function* () {
       listStopped: (page) => toDatabase.call("listStopped", records.listStopped(page)),
       find: (gameIds) => toDatabase.call("find", records.find(gameIds)),
       backlog: (moment) => toDatabase.call("backlog", records.backlog(moment)),
+      countStopped: (ended) => toDatabase.call("countStopped", records.countStopped(ended)),
       unknownEngines: toDatabase.call("unknownEngines", records.unknownEngines),
       witnesses: (moment) => toDatabase.call("witnesses", records.witnesses(moment))
     }),

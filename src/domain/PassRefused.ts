@@ -11,7 +11,8 @@ export const refusals = [
   "clock_skew",
   "absent_brake",
   "cannot_record",
-  "paused"
+  "paused",
+  "retention_shortened"
 ] as const
 export type Refusal = (typeof refusals)[number]
 
@@ -69,6 +70,20 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
     new PassRefused({
       reason: "cannot_record",
       message: `no further container is removed, because the database would not record it: ${why}`
+    })
+
+  static retentionShortened = ({
+    newlyDue,
+    present,
+    stored
+  }: {
+    readonly stored: Duration.Duration
+    readonly present: Duration.Duration
+    readonly newlyDue: number
+  }) =>
+    new PassRefused({
+      reason: "retention_shortened",
+      message: `the retention is ${Duration.format(present)} and was ${Duration.format(stored)} before, which makes ${newlyDue} more games due at once. If RTMANAGER_CONTAINER_RETENTION_DAYS is right, run: retention accept --reason REASON`
     })
 
   static absentBrake = (why: string) =>

@@ -1,4 +1,4 @@
-import { Context, type Effect } from "effect"
+import { Context, type Duration, type Effect } from "effect"
 import type { EngineId } from "../domain/EngineId.ts"
 import type { EngineName } from "../domain/EngineName.ts"
 import type { ListedEngine } from "../domain/ListedEngine.ts"
@@ -8,6 +8,8 @@ export interface Known {
   readonly id: EngineId
   /** Most containers were absent on it: passes are refused until a person releases the brake. */
   readonly braked: boolean
+  /** The retention that the last pass used, or that a person has accepted since; `undefined` if none is stored. */
+  readonly retention: Duration.Duration | undefined
 }
 
 /** What is known about an engine that answers. */
@@ -42,6 +44,13 @@ export class KnownEngine extends Context.Service<
      * as witnesses. Changes nothing if the engine has another name.
      */
     readonly accept: (id: EngineId) => Effect.Effect<Recognized, StoreError>
+    /**
+     * Stores the retention of the engine with this name, and gives the one before it. `undefined`, and nothing is stored, if no
+     * engine is known yet. After a failure it may be stored all the same.
+     */
+    readonly setRetention: (
+      retention: Duration.Duration
+    ) => Effect.Effect<{ readonly before: Duration.Duration | undefined } | undefined, StoreError>
     /** All engines that a service has ever cleaned, by name. `cutoff` (Unix milliseconds) decides which games are due. */
     readonly list: (cutoff: number) => Effect.Effect<ReadonlyArray<ListedEngine>, StoreError>
   }

@@ -77,6 +77,12 @@ export class RuntimeRecords extends Context.Service<
     /** Counts the stopped records. The cost depends only on the number of due records. */
     readonly backlog: (moment: Moment) => Effect.Effect<Backlog, StoreError>
 
+    /** How many stopped records ended from the one time on and before the other, Unix milliseconds; those that back off too. */
+    readonly countStopped: (ended: {
+      readonly from: number
+      readonly until: number
+    }) => Effect.Effect<number, StoreError>
+
     /** The engines that only records name: the hundred with the most stopped records. The cost depends on how many these are. */
     readonly unknownEngines: Effect.Effect<ReadonlyArray<UnknownEngine>, StoreError>
 

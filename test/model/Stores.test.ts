@@ -119,6 +119,7 @@ const look = (number: number) =>
         known: yield* Effect.forEach(engineIds, known.recognize),
         engines: (yield* known.list(moment.cutoff)).map(({ acceptedAt, lastPassAt, lastSeenAt, ...engine }) => engine),
         unknown: yield* records.unknownEngines,
+        ended: yield* records.countStopped({ from: longAgo, until: moment.cutoff }),
         rows: yield* Effect.forEach(games, (gameId) =>
           Effect.map(fixture.log(gameId), (rows) => rows.map(({ leaseToken: _, ...row }) => row))
         ),
@@ -170,6 +171,7 @@ const commands = [
     .map(([from, to]) => new Step(`widen ${from} to ${to}`, ({ known }) => known.widen(from, to))),
   engineId.map((id) => new Step(`brake ${id}`, ({ known }) => known.brake(id))),
   engineId.map((id) => new Step(`accept ${id}`, ({ known }) => known.accept(id))),
+  number.map((n) => new Step(`retention ${n}`, ({ known }) => known.setRetention(Duration.hours(n)))),
   engineId.map((id) => new Step(`begin a pass over ${id}`, ({ known }) => known.beginPass(id))),
   fc.nat({ max: 2 }).map(look)
 ]

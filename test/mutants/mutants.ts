@@ -27,6 +27,7 @@ const leases = [
 ]
 const simulation = ["test/sim/sim.test.ts"]
 const pauses = ["test/cleanup/pass/pause.test.ts"]
+const openings = ["test/cleanup/pass/openPass.test.ts"]
 const gauges = ["test/cleanup/pass/ServiceGauges.test.ts"]
 const migrations = ["test/adapters/postgres/migrations.test.ts"]
 const encodings = ["test/adapters/postgres/encodings.test.ts"]
@@ -418,6 +419,41 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "isPaused(error) ? Effect.void : grace.forfeit",
     to: "grace.forfeit",
     tests: pauses
+  },
+  {
+    name: "a retention that may become shorter at once",
+    file: "src/domain/retention.ts",
+    from: "Duration.isLessThan(wholeMillis(present), stored)",
+    to: "Duration.isLessThan(stored, wholeMillis(present))",
+    tests: openings
+  },
+  {
+    name: "a shorter retention refused without counting",
+    file: "src/domain/retention.ts",
+    from: "newlyDue > mostNewlyDue ?",
+    to: "newlyDue >= 0 ?",
+    tests: openings
+  },
+  {
+    name: "a shorter retention taken however many games it makes due",
+    file: "src/cleanup/pass/openPass.ts",
+    from: "yield* guard(yield* retentionRefusal(known, records, { expected, moment, retention, touch }))",
+    to: "yield* retentionRefusal(known, records, { expected, moment, retention, touch })",
+    tests: openings
+  },
+  {
+    name: "a retention stored by who only looks",
+    file: "src/cleanup/pass/retentionGuard.ts",
+    from: 'verdict === "store" && touch',
+    to: 'verdict === "store"',
+    tests: openings
+  },
+  {
+    name: "newly due games of every engine",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "where ${stopped} and r.game_id is not null and r.last_op_at >=",
+    to: "where r.status = 'stopped' and r.game_id is not null and r.last_op_at >=",
+    tests: stores
   },
   {
     name: "a pause that does not end",
@@ -997,7 +1033,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "an engine cleaned that the database does not keep",
     file: "src/cleanup/engine/expectedEngine.ts",
     from: "return PassRefused.cannotRecord(`cleanup_engines does not keep the engine ${name}`)",
-    to: "return Effect.succeed({ id: present, braked: false })",
+    to: "return Effect.succeed({ id: present, braked: false, retention: undefined })",
     tests: ["test/cleanup/pass/openPass.test.ts"]
   },
   {

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, type Layer } from "effect"
+import { Duration, Effect, type Layer } from "effect"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { KnownEngine } from "../../src/ports/KnownEngine.ts"
 import { micros, stopped } from "../support/records.ts"
@@ -12,7 +12,10 @@ const third = EngineId.make("third/none-3")
 /** An identity of the present form, whose old form is `first`. */
 const firstInFull = EngineId.make(`${first}/overlay2:/data`)
 
-const known = (id: EngineId, braked = false) => ({ known: { id, braked }, otherName: undefined })
+const known = (id: EngineId, braked = false, retention?: Duration.Duration) => ({
+  known: { id, braked, retention },
+  otherName: undefined
+})
 const none = { known: undefined, otherName: undefined }
 
 const forgetAll = Effect.flatMap(StoreFixture, ({ clear }) => clear)
@@ -184,6 +187,29 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
         const [own, other] = yield* list(0)
         assert.deepStrictEqual([isRecent(own?.lastSeenAt), own?.lastPassAt], [true, null])
         assert.isNull(other?.lastSeenAt)
+      })
+    )
+
+    it.effect("keeps the retention of its name's engine, in whole milliseconds, whatever else changes", () =>
+      Effect.gen(function* () {
+        yield* forgetAll
+        const { accept, beginPass, brake, recognize, remember, setRetention, widen } = yield* KnownEngine
+        const { putEngine } = yield* StoreFixture
+        const [long, short] = [Duration.days(3650), Duration.minutes(1)]
+        assert.isUndefined(yield* setRetention(long))
+        yield* putEngine("host-1", third)
+        assert.isUndefined(yield* setRetention(long))
+        yield* remember(first)
+        assert.deepStrictEqual(yield* setRetention(long), { before: undefined })
+        assert.deepStrictEqual(yield* setRetention(short), { before: long })
+        assert.deepStrictEqual(yield* recognize(first), known(first, false, short))
+        assert.deepStrictEqual(yield* beginPass(first), known(first, false, short))
+        assert.deepStrictEqual(yield* recognize(third), { ...known(first, false, short), otherName: "host-1" })
+        assert.deepStrictEqual(yield* setRetention(Duration.millis(1_000_000.25)), { before: short })
+        const whole = Duration.millis(1_000_001)
+        yield* brake(first)
+        assert.deepStrictEqual(yield* widen(first, firstInFull), known(firstInFull, true, whole))
+        assert.deepStrictEqual(yield* accept(second), known(second, false, whole))
       })
     )
 

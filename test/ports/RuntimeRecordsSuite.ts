@@ -230,6 +230,32 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | RuntimeR
       })
     )
 
+    it.effect(
+      "counts the engine's stopped games that ended between two times, exactly, whatever else they wait for",
+      () =>
+        Effect.gen(function* () {
+          const { clear, put } = yield* StoreFixture
+          yield* clear
+          const { countStopped } = yield* RuntimeRecords
+          const [from, until] = [longAgo, longAgo + 1000]
+          const ended = (gameId: string, lastOpAt: bigint | null, changes: Partial<RuntimeRecord> = {}) =>
+            put(stopped(gameId, { lastOpAt, ...changes }))
+          assert.strictEqual(yield* countStopped({ from, until }), 0)
+          yield* ended("before", micros(from) - 1n)
+          yield* ended("first", micros(from))
+          yield* ended("last", micros(until) - 1n)
+          yield* ended("after", micros(until))
+          yield* ended("untimed", null)
+          yield* ended("running", micros(from), { status: "running" })
+          yield* ended("elsewhere", micros(from), { engine: "host-1" })
+          const backoff = { attempts: 3, nextAttemptAt: Date.now() + 3_600_000, lastError: "engine_error" }
+          yield* ended("backs-off", micros(from), { backoff })
+          assert.strictEqual(yield* countStopped({ from, until }), 3)
+          assert.strictEqual(yield* countStopped({ from: until, until: from }), 0)
+          assert.strictEqual(yield* countStopped({ from: until - 3650 * 86_400_000, until }), 4)
+        })
+    )
+
     it.effect("counts an empty backlog as nothing", () =>
       Effect.gen(function* () {
         yield* fill(stopped("running", { status: "running" }))

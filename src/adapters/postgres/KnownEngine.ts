@@ -1,8 +1,9 @@
-import { Effect, Layer } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { EngineName } from "../../domain/EngineName.ts"
 import type { ListedEngine } from "../../domain/ListedEngine.ts"
+import { wholeMillis } from "../../domain/retention.ts"
 import type { EngineId } from "../../ports/ContainerEngine.ts"
 import { type Known, KnownEngine } from "../../ports/KnownEngine.ts"
 import { millis } from "./audit.ts"
@@ -12,9 +13,14 @@ import { question, type Run } from "./run.ts"
 import { isDuplicate } from "./storeError.ts"
 
 /** A row of `cleanup_engines` that has the service's name, or the engine that answers. */
-export interface EngineRow extends Known {
+export interface EngineRow extends Pick<Known, "id" | "braked"> {
   readonly name: string
+  /** Milliseconds. */
+  readonly retention: number | null
 }
+
+const retentionOf = ({ retention }: Pick<EngineRow, "retention">) =>
+  retention === null ? undefined : Duration.millis(retention)
 
 /** The statements about `cleanup_engines`. Each is a single step in the database. */
 export interface EngineStatements {
@@ -30,6 +36,8 @@ export interface EngineStatements {
   readonly brake: (id: EngineId) => Effect.Effect<unknown, SqlError>
   /** Changes what is known, if anything is. */
   readonly accept: (id: EngineId) => Effect.Effect<unknown, SqlError>
+  /** Stores whole milliseconds, and gives what was stored before, if the name has an engine. */
+  readonly setRetention: (millis: number) => Effect.Effect<ReadonlyArray<Pick<EngineRow, "retention">>, SqlError>
   readonly list: (cutoff: number) => Effect.Effect<ReadonlyArray<ListedEngine>, SqlError>
 }
 
@@ -39,7 +47,7 @@ export const makeKnownEngine = (run: Run, name: EngineName, statements: EngineSt
     Effect.map(run(operation, question, rows), (rows) => {
       const own = rows.find((row) => row.name === name)
       return {
-        known: own && { id: own.id, braked: own.braked },
+        known: own && { id: own.id, braked: own.braked, retention: retentionOf(own) },
         otherName: rows.find((row) => row.name !== name)?.name
       }
     })
@@ -68,6 +76,11 @@ export const makeKnownEngine = (run: Run, name: EngineName, statements: EngineSt
         Effect.andThen(change("acceptEngine", statements.accept(id))),
         Effect.andThen(recognize(id))
       ),
+    // Sent twice, it would give the new one as the one before.
+    setRetention: (retention) =>
+      run("setRetention", "rolled_back", statements.setRetention(Duration.toMillis(wholeMillis(retention)))).pipe(
+        Effect.map(([row]) => row && { before: retentionOf(row) })
+      ),
     list: (cutoff) => run("listEngines", question, statements.list(cutoff))
   })
 }
@@ -79,8 +92,8 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
   const holds = sql.literal(`${quotedSchema}.cleanup_holds`)
   const engine = sql.literal(recordEngine)
   /** An earlier version may have stored the other name's identity in its old form. */
-  const recognize = (present: EngineId) => sql<EngineRow>`select name, identity as id, braked_at is not null as braked
-    from ${table} where name = ${name} or identity = ${present} or starts_with(${present}, identity || '/')`
+  const recognize = (present: EngineId) => sql<EngineRow>`select name, identity as id, braked_at is not null as braked,
+    retention_millis::float8 as retention from ${table} where name = ${name} or identity = ${present} or starts_with(${present}, identity || '/')`
   return {
     recognize,
     beginPass: (present) => sql<EngineRow>`with begun as (
@@ -97,6 +110,10 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
       where name = ${name} and identity = ${id} and braked_at is null`,
     accept: (id) => sql`update ${table} set identity = ${id}, accepted_at = clock_timestamp(), braked_at = null
       where name = ${name}`,
+    setRetention: (millis) => sql<Pick<EngineRow, "retention">>`
+      with known as (select retention_millis from ${table} where name = ${name} for update),
+      stored as (update ${table} set retention_millis = ${millis}::float8::bigint where name = ${name})
+      select retention_millis::float8 as retention from known`,
     list: (cutoff) => {
       const expired = sql`r.last_op_at > '-infinity' and r.last_op_at < ${millis(sql, cutoff)}`
       return sql<ListedEngine>`

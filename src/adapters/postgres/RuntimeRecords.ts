@@ -230,6 +230,17 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
           }))
         ),
 
+    countStopped: ({ from, until }) =>
+      database
+        .run(
+          "countStopped",
+          question,
+          sql<{ count: number }>`select count(*)::float8 as count from ${schema}.runtime_records as r
+            where ${stopped} and r.game_id is not null and r.last_op_at >= ${timestamp(sql, toMicros(from))}
+              and r.last_op_at < ${timestamp(sql, toMicros(until))}`
+        )
+        .pipe(Effect.map(([row]) => row?.count ?? 0)),
+
     unknownEngines: database.run(
       "unknownEngines",
       question,

@@ -30,7 +30,7 @@ const isItself = (name: EngineName, { known, otherName }: Recognized, present: E
 /** What a pass would find known after it had stored that. */
 const asIfCompleted = ({ known, otherName }: Recognized, present: EngineId): Recognized => {
   const isStored = known !== undefined && !isOldFormOf(known.id, present)
-  return { known: isStored ? known : { braked: false, ...known, id: present }, otherName }
+  return { known: isStored ? known : { braked: false, retention: undefined, ...known, id: present }, otherName }
 }
 
 /** A person says that this is the engine, whose containers may be absent. */

@@ -10,6 +10,7 @@ import { Pauses } from "../../ports/Pauses.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { passError } from "../../ports/StoreError.ts"
 import { accepted, expectedEngine } from "../engine/expectedEngine.ts"
+import { retentionRefusal } from "./retentionGuard.ts"
 
 /** What a pass may rely on: its one moment and the engine that its records' containers live on. */
 export interface OpenedPass {
@@ -24,7 +25,7 @@ export interface OpenOptions {
   readonly retention: Duration.Duration
   /** How far this service's clock and the database's may be apart. */
   readonly maxClockSkew: Duration.Duration
-  /** `false` for read-only callers: nothing is stored, and neither brake nor pause refuses them. */
+  /** `false` for read-only callers: nothing is stored, and neither brake, pause nor retention refuses them. */
   readonly touch: boolean
   /** A person says that containers may be absent: releases the brake. */
   readonly acceptAbsent?: boolean
@@ -50,8 +51,8 @@ export const brakeIsOn = PassRefused.absentBrake(
 
 /**
  * Asks the database for its clock and whether a person has paused cleaning, and the engine for its identity. Refused if the
- * clocks disagree, if cleaning is paused, if the engine does not answer or is not the known one, or if an earlier pass has put
- * the brake on.
+ * clocks disagree, if cleaning is paused, if the engine does not answer or is not the known one, if an earlier pass has put
+ * the brake on, or if the retention has become so much shorter that many games are due at once.
  */
 export const openPass = Effect.gen(function* () {
   const records = yield* RuntimeRecords
@@ -68,11 +69,13 @@ export const openPass = Effect.gen(function* () {
     const expected = yield* expectedEngine(engine, known, { touch })
     if (touch && acceptAbsent) yield* accepted(known, expected.id)
     const braked = yield* guard(expected.braked && !acceptAbsent ? brakeIsOn : undefined)
+    const moment = momentOf(clocks, retention)
+    const shortened = yield* guard(yield* retentionRefusal(known, records, { expected, moment, retention, touch }))
     return {
-      moment: momentOf(clocks, retention),
+      moment,
       engineName: known.name,
       engineId: expected.id,
-      wouldRefuse: paused ?? braked
+      wouldRefuse: paused ?? braked ?? shortened
     } satisfies OpenedPass
   })
 })

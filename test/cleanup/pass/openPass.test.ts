@@ -2,12 +2,14 @@ import { assert, describe } from "@effect/vitest"
 import { Duration, Effect, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
-import { openPass } from "../../../src/cleanup/pass/openPass.ts"
+import { type OpenOptions, openPass } from "../../../src/cleanup/pass/openPass.ts"
+import { Author } from "../../../src/domain/Act.ts"
 import { EngineId } from "../../../src/ports/ContainerEngine.ts"
+import { Pauses } from "../../../src/ports/Pauses.ts"
 import { StoreState } from "../../adapters/memory/StoreState.ts"
-import { inWorld, maxClockSkew, now, retention } from "../../support/world.ts"
+import { inWorld, maxClockSkew, moment, now, retention, seed, seedMany } from "../../support/world.ts"
 
-const open = (options?: { readonly touch?: boolean; readonly acceptAbsent?: boolean }) =>
+const open = (options?: Partial<OpenOptions>) =>
   Effect.flatMap(openPass, (open) => open({ retention, maxClockSkew, touch: true, ...options }))
 
 const reasonOf = Effect.fnUntraced(function* (options?: Parameters<typeof open>[0]) {
@@ -182,5 +184,109 @@ describe("a pass opens", () => {
     state.known = { id: present, braked: true }
     assert.strictEqual(yield* reasonOf({ touch: false }), "opened")
     assert.isTrue(state.known.braked)
+  })
+
+  inWorld("not during a person's pause, and then asks nothing of the engine and keeps no time", function* () {
+    yield* open()
+    const state = yield* StoreState
+    yield* TestClock.adjust("1 hour")
+    yield* (yield* Pauses).pause({ author: Author.make("anna"), reason: "a test", duration: undefined })
+    const engine = yield* MemoryEngine
+    const asked = (yield* engine.calls).length
+    assert.strictEqual(yield* reasonOf(), "paused")
+    assert.strictEqual(yield* reasonOf({ acceptAbsent: true }), "paused")
+    assert.strictEqual((yield* engine.calls).length, asked)
+    assert.strictEqual(state.known?.lastPassAt, now)
+    assert.strictEqual(yield* reasonOf({ touch: false }), "opened")
+  })
+
+  const short = Duration.days(3)
+  /** Games that are due by the short retention and not by the long one. */
+  const seedBetween = (count: number) =>
+    seedMany(count, { record: { lastOpAt: BigInt(now - Duration.toMillis("20 days")) * 1000n } })
+
+  inWorld("with the retention that it is told, which it keeps, and so does each later one", function* () {
+    const state = yield* StoreState
+    yield* open({ touch: false })
+    assert.strictEqual(state.engines.size, 0)
+    for (const days of [30, 60, 40]) {
+      yield* open({ retention: Duration.days(days) })
+      assert.strictEqual(state.known?.retention, Duration.toMillis(Duration.days(days)))
+      yield* open({ retention: Duration.days(90), touch: false })
+      assert.strictEqual(state.known?.retention, Duration.toMillis(Duration.days(days)))
+    }
+  })
+
+  inWorld("without another statement as long as the retention is the same", function* () {
+    yield* open()
+    const state = yield* StoreState
+    const sent: Array<string> = []
+    state.intercept = (operation) => Effect.sync(() => void sent.push(operation))
+    yield* open()
+    assert.deepStrictEqual(sent, ["clock", "beginPassUnpaused", "beginPass"])
+  })
+
+  inWorld.each([
+    ["30d to 3d, and 20 games become due", retention, short, 20, "opened"],
+    ["30d to 3d, and 21 games become due", retention, short, 21, "retention_shortened"],
+    ["3d to 30d, while 21 games are due by the shorter", short, retention, 21, "opened"],
+    ["30d to 25d, which changes nothing for 21 games", retention, Duration.days(25), 21, "opened"],
+    ["10d to 3d, while 21 games were due already", Duration.days(10), short, 21, "opened"]
+  ] as const)(
+    "or is refused if the retention changes too much at once: %s",
+    function* ([, before, after, games, expected]) {
+      const state = yield* StoreState
+      yield* open({ retention: before })
+      yield* seedBetween(games)
+      assert.strictEqual(yield* reasonOf({ retention: after }), expected)
+      assert.strictEqual(state.known?.retention, Duration.toMillis(expected === "opened" ? after : before))
+    }
+  )
+
+  inWorld("and counts only the games of its engine that the shorter retention makes due", function* () {
+    yield* open()
+    yield* seedBetween(21)
+    const state = yield* StoreState
+    for (const changes of [
+      { engine: "host-1" },
+      { status: "running" },
+      { lastOpAt: BigInt(moment.cutoff) * 1000n - 1n },
+      { lastOpAt: BigInt(now - Duration.toMillis(short)) * 1000n },
+      { lastOpAt: null }
+    ]) {
+      yield* seed("game-0", 0, { record: changes })
+      assert.strictEqual(yield* reasonOf({ retention: short, touch: false }), "opened")
+      assert.isUndefined((yield* open({ retention: short, touch: false })).wouldRefuse)
+    }
+    yield* seed("game-0", 0, { record: { lastOpAt: BigInt(moment.cutoff) * 1000n } })
+    assert.strictEqual((yield* open({ retention: short, touch: false })).wouldRefuse?.reason, "retention_shortened")
+    assert.strictEqual(state.known?.retention, Duration.toMillis(retention))
+  })
+
+  inWorld("and a refusal of a shorter retention says both, how many games, and what to run", function* () {
+    yield* open()
+    yield* seedBetween(25)
+    assert.strictEqual(
+      (yield* Effect.flip(open({ retention: short }))).message,
+      "the retention is 3d and was 30d before, which makes 25 more games due at once. If RTMANAGER_CONTAINER_RETENTION_DAYS is right, run: retention accept --reason REASON"
+    )
+  })
+
+  inWorld("for who only looks, and says what would refuse a pass: pause, brake or retention", function* () {
+    const look = Effect.map(open({ retention: short, touch: false }), ({ wouldRefuse }) => wouldRefuse?.reason)
+    const state = yield* StoreState
+    const pauses = yield* Pauses
+    yield* open()
+    assert.isUndefined(yield* look)
+    yield* seedBetween(21)
+    assert.strictEqual(yield* look, "retention_shortened")
+    state.known = { id: present, braked: true, retention: Duration.toMillis(retention) }
+    assert.strictEqual(yield* look, "absent_brake")
+    yield* pauses.pause({ author: Author.make("anna"), reason: "a test", duration: undefined })
+    const before = new Map(state.engines)
+    assert.strictEqual(yield* look, "paused")
+    assert.deepStrictEqual(state.engines, before)
+    yield* pauses.resume
+    assert.strictEqual(yield* look, "absent_brake")
   })
 })

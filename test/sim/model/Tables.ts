@@ -44,6 +44,8 @@ export interface KnownRow {
   readonly lastSeenAt?: number
   /** When a person last accepted it, Unix milliseconds; absent: never. */
   readonly acceptedAt?: number
+  /** Milliseconds; absent: none is stored. */
+  readonly retention?: number
 }
 
 /** A row of `cleanup_holds`; times are Unix milliseconds by the database's clock. */

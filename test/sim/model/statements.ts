@@ -115,6 +115,15 @@ export const find = (tables: Tables, now: number, gameIds: ReadonlyArray<string>
   }
 }
 
+export const countStopped = (
+  tables: Tables,
+  engineName: string,
+  { from, until }: { readonly from: number; readonly until: number }
+): number =>
+  stopped(tables, engineName).filter(
+    ({ lastOpAt }) => lastOpAt !== null && lastOpAt >= toMicros(from) && lastOpAt < toMicros(until)
+  ).length
+
 const stray = (tables: Tables, engineName: string) =>
   [...tables.records.values()].filter(
     (row) => isStopped(row) && row.engine !== engineName && !tables.engines.has(row.engine)
@@ -336,8 +345,8 @@ export const settle = (tables: Tables, lease: Lease, { afterCommit = false, back
 }
 
 export const recognize = (tables: Tables, engineName: string, present: EngineId): ReadonlyArray<EngineRow> =>
-  [...tables.engines].flatMap(([name, { id, braked }]) =>
-    name === engineName || id === present || present.startsWith(`${id}/`) ? [{ name, id, braked }] : []
+  [...tables.engines].flatMap(([name, { id, braked, retention = null }]) =>
+    name === engineName || id === present || present.startsWith(`${id}/`) ? [{ name, id, braked, retention }] : []
   )
 
 export const beginPass = (tables: Tables, engineName: string, now: number, present: EngineId) => {
@@ -380,6 +389,13 @@ export const accept = (tables: Tables, engineName: string, now: number, id: Engi
   const known = tables.engines.get(engineName)
   if (known === undefined || hasOtherName(tables, engineName, id)) return
   tables.setKnown(engineName, { ...known, id, braked: false, acceptedAt: now })
+}
+
+export const setRetention = (tables: Tables, engineName: string, retention: number) => {
+  const known = tables.engines.get(engineName)
+  if (known === undefined) return []
+  tables.setKnown(engineName, { ...known, retention })
+  return [{ retention: known.retention ?? null }]
 }
 
 export const listEngines = (tables: Tables, now: number, cutoff: number): ReadonlyArray<ListedEngine> =>

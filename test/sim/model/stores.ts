@@ -77,6 +77,7 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     find: (gameIds) => ask("find", (tables, now) => Statements.find(tables, now, gameIds)),
     backlog: (moment) => ask("backlog", (tables, now) => Statements.backlog(tables, engineName, now, moment)),
     witnesses: (moment) => ask("witnesses", (tables) => Statements.witnesses(tables, engineName, moment)),
+    countStopped: (ended) => ask("countStopped", (tables) => Statements.countStopped(tables, engineName, ended)),
     unknownEngines: ask("unknownEngines", (tables) => Statements.unknownEngines(tables, engineName))
   })
 
@@ -118,6 +119,7 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     widen: (from, to) => write([], (tables) => Statements.widen(tables, engineName, from, to)),
     brake: (id) => write([], (tables) => Statements.brake(tables, engineName, id)),
     accept: (id) => write([], (tables, now) => Statements.accept(tables, engineName, now, id)),
+    setRetention: (millis) => write([], (tables) => Statements.setRetention(tables, engineName, millis)),
     list: (cutoff) => read([], (tables, now) => Statements.listEngines(tables, now, cutoff))
   })
 
