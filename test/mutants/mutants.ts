@@ -381,8 +381,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a removal after the lease's trust",
     file: "src/cleanup/game/remove.ts",
-    from: "    if (!(yield* game.trust.ensure(needed, game.renew))) {\n",
-    to: "    if (!(yield* game.trust.ensure(Duration.zero, game.renew))) {\n",
+    from: "game.trust.ensure(Duration.sum(PauseGate.patience, removal), game.renew)",
+    to: "game.trust.ensure(Duration.zero, game.renew)",
+    tests: cleaner
+  },
+  {
+    name: "a removal after the machine slept in the question for a pause",
+    file: "src/cleanup/game/remove.ts",
+    from: "    if (Duration.isLessThan(yield* game.trust.left, removal)) return yield* tooLittleLeft\n",
+    to: "",
     tests: cleaner
   },
   {

@@ -83,14 +83,16 @@ const steps: (
     yield* countThere
     const begun = yield* Effect.interruptible(game.recording.begin(due, game.aside))
     if (begun === "waited") return yield* steps(engine, engineTimeout, game, "again")
-    const needed = Duration.sum(PauseGate.patience, Duration.sum(engineTimeout, margin))
-    if (!(yield* game.trust.ensure(needed, game.renew))) {
-      return yield* new Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
-    }
+    const removal = Duration.sum(engineTimeout, margin)
+    if (!(yield* game.trust.ensure(Duration.sum(PauseGate.patience, removal), game.renew))) return yield* tooLittleLeft
     yield* Effect.interruptible(game.pause.ensure)
+    // The machine may have slept while it waited for the answer.
+    if (Duration.isLessThan(yield* game.trust.left, removal)) return yield* tooLittleLeft
     return yield* remove(engine, engineTimeout, game, found)
   }
 )
+
+const tooLittleLeft = new Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
 
 /** If the database does not say what else the engine should have, that is this game's trouble alone. */
 const sighted = ({ brake }: HeldGame, sighting: Sighting) =>

@@ -319,6 +319,18 @@ describe("Cleaner", () => {
     assert.strictEqual((yield* Metric.value(Metrics.leaseTakeovers)).count, 1)
   })
 
+  inWorld("event 5: sends no removal if the machine slept while it asked for a pause", function* () {
+    yield* seed("game", 1)
+    const engine = yield* MemoryEngine
+    const slept = { ...request, pause: { ensure: TestClock.adjust(leaseTtl) } }
+    const { errorCode, outcome } = yield* (yield* Cleaner).cleanup(slept)
+    assert.deepStrictEqual([outcome, errorCode], ["conflict", "lease_lost"])
+    assert.notInclude(
+      (yield* engine.calls).map(({ operation }) => operation),
+      "remove"
+    )
+  })
+
   inWorld("renews the lease when too little of its trust is left for a removal", function* () {
     yield* seed("game", 1)
     const statements: Array<string> = []
