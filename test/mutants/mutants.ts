@@ -33,6 +33,9 @@ const migrations = ["test/adapters/postgres/migrations.test.ts"]
 const encodings = ["test/adapters/postgres/encodings.test.ts"]
 const settings = ["test/config"]
 
+const named = ["test/cleanup/pass/namedGames.test.ts"]
+const operator = ["test/operator/applyPlan.test.ts"]
+
 export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "force=1",
@@ -1077,5 +1080,61 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "where ${stopped} and r.last_op_at >= ${timestamp",
     to: "where r.status = 'stopped' and r.last_op_at >= ${timestamp",
     tests: stores
+  },
+  {
+    name: "by hand a guard too many skipped: a container that runs",
+    file: "src/domain/Verdict.ts",
+    from: 'if (state === "running" || state === "paused" || state === "restarting") {',
+    to: 'if (game.byHand !== true && (state === "running" || state === "paused" || state === "restarting")) {',
+    tests: ["test/domain", ...named]
+  },
+  {
+    name: "by hand a guard too many skipped: the engine's clock",
+    file: "src/domain/Verdict.ts",
+    from: "if (changed > game.now + Duration.toMillis(game.maxClockSkew)) {",
+    to: "if (changed > game.now + Duration.toMillis(game.maxClockSkew) && game.byHand !== true) {",
+    tests: named
+  },
+  {
+    name: "a row of a plan attempted although its last_op_at changed",
+    file: "src/domain/PlanFile.ts",
+    from: "return lastOpAt === shown.lastOpAt ? undefined",
+    to: "return lastOpAt === shown.lastOpAt || lastOpAt !== null ? undefined",
+    tests: named
+  },
+  {
+    name: "what a plan showed not asked again under the lease",
+    file: "src/cleanup/pass/Selection.ts",
+    from: "sourceRef: selection.author, shown: record }",
+    to: "sourceRef: selection.author }",
+    tests: named
+  },
+  {
+    name: "a row of a plan taken by the retention of the day on which it was made",
+    file: "src/cleanup/pass/Selection.ts",
+    from: "sourceRef: selection.author, shown: record }",
+    to: "sourceRef: selection.author, shown: record, byHand: true }",
+    tests: ["test/cleanup/pass/namedGames.test.ts", "test/operator"]
+  },
+  {
+    name: "the age of a plan not checked",
+    file: "src/operator/applyPlan.ts",
+    from: "if (age > Duration.toMillis(oldest)) {",
+    to: "if (age > Infinity) {",
+    tests: operator
+  },
+  {
+    name: "the engine of a plan not checked",
+    file: "src/operator/applyPlan.ts",
+    from: "if (engineId !== here.engineId) {",
+    to: 'if (engineId === "") {',
+    tests: operator
+  },
+  {
+    name: "a refused plan that cannot be applied later",
+    file: "src/operator/passOf.ts",
+    from: "if (reason !== null && !hasBegun(report)) return",
+    to: "if (reason === undefined) return",
+    tests: operator
   }
 ]

@@ -1,0 +1,132 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Stream } from "effect"
+import type { Planned } from "../../src/cleanup/pass/CleanupPlan.ts"
+import { headOf, readPlanFile, writePlanFile } from "../../src/cli/planFile.ts"
+import { defaultEngine } from "../../src/domain/EngineName.ts"
+import { EngineId } from "../../src/ports/ContainerEngine.ts"
+import { temporaryFolder } from "../support/postgres.ts"
+import { containerId, longAgo, micros, momentAt } from "../support/records.ts"
+
+const head = headOf({ moment: momentAt(longAgo), engineName: defaultEngine, engineId: EngineId.make("memory/none") })
+
+const game = (number: number, changes: Partial<Planned> = {}): Planned => ({
+  gameId: `game-${number}`,
+  engine: defaultEngine,
+  containerId: containerId(number),
+  lastOpAt: micros(longAgo) - 1n,
+  action: "remove",
+  rule: "retention 30d",
+  errorCode: null,
+  stuck: false,
+  message: "its retention is over",
+  ...changes
+})
+
+const inFolder = <A, E>(name: string, body: (folder: string) => Effect.Effect<A, E, never>) =>
+  it.live(name, () => Effect.scoped(Effect.flatMap(temporaryFolder, body)))
+
+const write = (path: string, games: Stream.Stream<Planned>) =>
+  Effect.provide(writePlanFile(path, head, games), NodeServices.layer)
+const read = (path: string) => Effect.provide(readPlanFile(path), NodeServices.layer)
+
+describe("a plan file", () => {
+  inFolder("is read as it was written: what a pass would touch, in its order", (folder) =>
+    Effect.gen(function* () {
+      const path = join(folder, "plan.json")
+      const games = [
+        game(2),
+        game(3, { action: "keep", errorCode: "container_running" }),
+        game(1, { action: "mark_removed", containerId: null }),
+        game(4, { action: "keep", gameId: null })
+      ]
+      yield* write(path, Stream.rechunk(Stream.fromIterable(games), 1))
+      const plan = yield* read(path)
+      assert.deepStrictEqual(
+        plan.games.map(({ action, gameId }) => [gameId, action]),
+        [
+          ["game-2", "remove"],
+          ["game-1", "mark_removed"]
+        ]
+      )
+      assert.deepStrictEqual({ ...plan, games: [] }, { ...head, games: [] })
+      assert.strictEqual(statSync(path).mode & 0o777, 0o600)
+      assert.deepStrictEqual(readdirSync(folder), ["plan.json"])
+    })
+  )
+
+  inFolder("of no games is one too", (folder) =>
+    Effect.gen(function* () {
+      yield* write(join(folder, "plan.json"), Stream.empty)
+      assert.deepStrictEqual((yield* read(join(folder, "plan.json"))).games, [])
+    })
+  )
+
+  inFolder("never replaces a file that is there, nor one that comes meanwhile", (folder) =>
+    Effect.gen(function* () {
+      const path = join(folder, "plan.json")
+      const late = Effect.sync(() => {
+        writeFileSync(path, "mine")
+        return game(1)
+      })
+      for (const games of [Stream.fromEffect(late), Stream.make(game(1))]) {
+        const error = yield* Effect.flip(write(path, games))
+        assert.deepInclude(error, { code: 2, message: `${path} is there already: plans are not written over` })
+        assert.strictEqual(readFileSync(path, "utf8"), "mine")
+        assert.deepStrictEqual(readdirSync(folder), ["plan.json"])
+      }
+    })
+  )
+
+  inFolder("is not there at all if the plan could not be made to its end", (folder) =>
+    Effect.gen(function* () {
+      const games = Stream.concat(Stream.make(game(1)), Stream.die("bug"))
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(write(join(folder, "plan.json"), games))))
+      assert.deepStrictEqual(readdirSync(folder), [])
+    })
+  )
+
+  inFolder("cannot be written to a folder that is not there", (folder) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(write(join(folder, "none", "plan.json"), Stream.make(game(1))))
+      assert.strictEqual(error.code, 2)
+      assert.match(error.message, /^cannot write the plan: /)
+    })
+  )
+
+  inFolder("that is not there or is garbage makes the arguments unusable, and says where", (folder) =>
+    Effect.gen(function* () {
+      const path = join(folder, "plan.json")
+      assert.match((yield* Effect.flip(read(path))).message, /^cannot read the plan: /)
+      yield* write(path, Stream.make(game(1), game(2)))
+      writeFileSync(path, readFileSync(path, "utf8").replace(containerId(2), "postgres"))
+      const error = yield* Effect.flip(read(path))
+      assert.strictEqual(error.code, 2)
+      assert.match(error.message, /games\[1\]\.container_id: /)
+    })
+  )
+
+  inFolder("of many games is written in the memory of a few", (folder) =>
+    Effect.gen(function* () {
+      const path = join(folder, "plan.json")
+      const peak = { bytes: 0 }
+      const games = Stream.range(1, 200_000).pipe(
+        Stream.map((number) => game(number)),
+        Stream.rechunk(500),
+        Stream.tap(({ gameId }) =>
+          Effect.sync(() => {
+            if (gameId?.endsWith("000") === true) peak.bytes = Math.max(peak.bytes, process.memoryUsage().heapUsed)
+          })
+        )
+      )
+      const before = process.memoryUsage().heapUsed
+      yield* write(path, games)
+      const size = statSync(path).size
+      assert.isAbove(size, 30_000_000)
+      assert.isBelow(peak.bytes - before, 25_000_000 + size)
+      assert.lengthOf((yield* read(path)).games, 200_000)
+    })
+  )
+})
