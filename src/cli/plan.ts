@@ -64,6 +64,11 @@ export const plan = Command.make("plan", { json, game, limit, out }, ({ json, ..
     const limit = Option.getOrUndefined(flags.limit)
     const pageSize = Math.min(settings.pageSize, limit ?? Infinity)
     const { games, opened } = yield* CleanupPlan.plan({ ...settings, pageSize, gameId })
+    const { wouldRefuse } = opened
+    if (wouldRefuse !== undefined) {
+      const { message, reason } = wouldRefuse
+      yield* Effect.annotateLogs(Effect.logWarning("plan.pass_would_be_refused"), { reason, message })
+    }
     const limited = Stream.take(games, limit ?? Infinity)
     const counts = yield* Ref.make(none)
     const count = (game: PlannedGame) => Ref.updateAndGet(counts, (now) => withGame(now, game, opened.engineName))

@@ -26,7 +26,7 @@ const encodeHead = Schema.encodeSync(PlanHead)
 const encodeRow = Schema.encodeSync(Schema.fromJsonString(PlanRow))
 
 /** The head of a plan that is made now. */
-export const headOf = ({ engineId, engineName, moment }: OpenedPass): PlanHead => ({
+export const headOf = ({ engineId, engineName, moment }: Omit<OpenedPass, "wouldRefuse">): PlanHead => ({
   id: randomUUID(),
   version: 1,
   madeAt: new Date(moment.now),

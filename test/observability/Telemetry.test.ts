@@ -133,7 +133,11 @@ describe("metrics", () => {
     Effect.gen(function* () {
       const sink = yield* exported(Metric.update(gamesFor("removed", null, "auto_ttl"), 3))
       const values = sink.points.flatMap(({ metric, attributes, value }) =>
-        metric === "rtmanager.cleanup.games" && attributes["outcome"] === "removed" ? [value] : []
+        metric === "rtmanager.cleanup.games" &&
+        attributes["outcome"] === "removed" &&
+        attributes["op_source"] === "auto_ttl"
+          ? [value]
+          : []
       )
       assert.deepStrictEqual(values, [0, 3])
     })
