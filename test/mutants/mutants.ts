@@ -991,6 +991,48 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: ["test/domain", ...cleaner]
   },
   {
+    name: "a hold answers without waiting for the attempt under way",
+    file: "src/operator/hold.ts",
+    from: "  if (!isBusy(first)) return first\n",
+    to: "  if (first !== undefined) return first\n",
+    tests: ["test/operator"]
+  },
+  {
+    name: "a hold waits before it is placed",
+    file: "src/operator/hold.ts",
+    from: "  const placed = yield* Effect.mapError(holds.place(request), passError)\n",
+    to: "  yield* attemptOver(request)\n  const placed = yield* Effect.mapError(holds.place(request), passError)\n",
+    tests: ["test/operator"]
+  },
+  {
+    name: "a hold that came too late stays",
+    file: "src/operator/hold.ts",
+    from: "    yield* Effect.mapError(holds.withdraw(gameId, author), unconfirmed)\n",
+    to: "",
+    tests: ["test/operator"]
+  },
+  {
+    name: "a hold hides that the game's last lease was left to expire",
+    file: "src/operator/hold.ts",
+    from: "keep: acquired.leftBy !== undefined",
+    to: "keep: false",
+    tests: ["test/operator"]
+  },
+  {
+    name: "a hold believes an engine that is not the known one",
+    file: "src/operator/hold.ts",
+    from: "if (known?.id !== present || known.braked || otherName !== undefined) return false",
+    to: "if (known?.braked) return false",
+    tests: ["test/operator"]
+  },
+  {
+    name: "a release ends what others hold",
+    file: "src/operator/release.ts",
+    from: "author: all ? undefined : author",
+    to: "author: undefined",
+    tests: ["test/operator"]
+  },
+  {
     name: "a hold that has ended still holds",
     file: "src/adapters/postgres/rows.ts",
     from: "(${hold}.until is null or ${hold}.until > clock_timestamp())",

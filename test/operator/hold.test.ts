@@ -42,9 +42,10 @@ const placed = Effect.map(StoreState, ({ holds }) => [...holds.values()].map(({ 
 
 const lastAct = Effect.map(RecordedActs, (rows) => rows.at(-1))
 
-/** A pass that has the engine begin the removal of the game's container, and no answer yet. */
-const removing = Effect.gen(function* () {
-  const { letGo, reached } = yield* heldAtEngine("remove")
+/** A pass whose call to the engine about the game has no answer yet. */
+const passHeldAt = Effect.fnUntraced(function* (operation: "inspect" | "remove") {
+  const { letGo, reached } = yield* heldAtEngine(operation)
+  yield* Effect.addFinalizer(() => letGo)
   const pass = yield* CleanupPass
   const running = yield* Effect.forkChild(pass.runOnce({ trigger: "manual" }))
   yield* reached
@@ -72,7 +73,7 @@ describe("a hold", () => {
 
   inWorld("waits for an attempt that has begun, and comes too late if that removes the container", function* () {
     yield* seed("game", 1)
-    const { letGo, running } = yield* removing
+    const { letGo, running } = yield* passHeldAt("remove")
     const waits = yield* Ref.make(0)
     const asking = yield* Effect.forkChild(Effect.flip(holding(null, waits)))
     yield* TestClock.adjust("3 seconds")
@@ -95,10 +96,7 @@ describe("a hold", () => {
 
   inWorld("waits for an attempt that has begun, and stands if that removes nothing", function* () {
     yield* seed("game", 1)
-    const { letGo, reached } = yield* heldAtEngine("inspect")
-    const pass = yield* CleanupPass
-    const running = yield* Effect.forkChild(pass.runOnce({ trigger: "manual" }))
-    yield* reached
+    const { letGo, running } = yield* passHeldAt("inspect")
     const asking = yield* Effect.forkChild(holding())
     yield* TestClock.adjust("3 seconds")
     assert.isUndefined(asking.pollUnsafe())
