@@ -1152,11 +1152,11 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: named
   },
   {
-    name: "a row of a plan taken by the retention of the day on which it was made",
+    name: "a row of a plan taken as by hand",
     file: "src/cleanup/pass/Selection.ts",
     from: "sourceRef: selection.author, shown: record }",
     to: "sourceRef: selection.author, shown: record, byHand: true }",
-    tests: ["test/cleanup/pass/namedGames.test.ts", "test/operator"]
+    tests: named
   },
   {
     name: "the age of a plan not checked",

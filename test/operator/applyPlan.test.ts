@@ -180,6 +180,21 @@ describe("applying a plan", () => {
     assert.deepStrictEqual((yield* apply(plan)).notDone, [])
   })
 
+  inService()("is refused by a guard of its pass, and done once that lets it through", function* () {
+    yield* seedMany(2)
+    const plan = yield* planned
+    const state = yield* StoreState
+    state.swallows = true
+    assert.deepInclude(yield* Effect.flip(apply(plan)), { _tag: "ActRefused", reason: "cannot_record" })
+    assert.lengthOf(yield* left, 2)
+    state.swallows = false
+    assert.deepStrictEqual((yield* apply(plan)).notDone, [])
+    assert.deepStrictEqual(
+      (yield* rows).map(([result]) => result),
+      ["refused", "done"]
+    )
+  })
+
   inService()("goes by the database's clock: a plan of yesterday is refused", function* () {
     yield* seedMany(2)
     const plan = yield* planned

@@ -229,6 +229,13 @@ describe("a pass over a plan's games", () => {
     assert.lengthOf((yield* left).containers, 1)
   })
 
+  inWorld("keeps a container that changed after the cutoff, although its record is as shown", function* () {
+    yield* seed("game", 1, { container: { finishedAt: cutoff } })
+    const { ends } = yield* apply(yield* shown("game"))
+    assert.deepInclude(ends[0], { outcome: "conflict", errorCode: "too_recent" })
+    assert.lengthOf((yield* left).containers, 1)
+  })
+
   inWorld.with({ maxRemovals: 2, pageSize: 2 })("attempts no more than it may", function* () {
     yield* seedMany(5)
     const rows = yield* shown(...Array.from({ length: 5 }, (_, i) => `game-${i}`))
