@@ -5,6 +5,7 @@ import { printable } from "../domain/printable.ts"
 import * as Operator from "../operator/clean.ts"
 import { actFailed, asked, authorOf } from "./act.ts"
 import { endedEarly, someGameFailed } from "./CommandFailed.ts"
+import { confirm, yes } from "./confirm.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
 
@@ -19,8 +20,9 @@ const isDone = ({ outcome }: CleanedGame) =>
   outcome === "removed" || outcome === "already_absent" || outcome === "replay_no_op"
 
 /** Ends with 1 if the game was not cleaned, 3 or 4 if no pass could be done. */
-export const clean = Command.make("clean", { json, game, ...asked }, ({ author, json, game, reason }) =>
+export const clean = Command.make("clean", { json, yes, game, ...asked }, ({ author, json, game, reason, yes }) =>
   Effect.gen(function* () {
+    yield* confirm(`Remove the container of game ${printable(game)} now, whatever its age?`, yes)
     const request = { author: yield* authorOf(author), gameId: game, reason }
     const cleaned = yield* Effect.mapError(Operator.clean(request), actFailed)
     yield* print(json ? toJson(cleaned.game) : toText(cleaned.game))

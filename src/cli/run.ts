@@ -7,6 +7,7 @@ import { applyPlan } from "../operator/applyPlan.ts"
 import { actFailed, asked, authorOf } from "./act.ts"
 import { announce } from "./announce.ts"
 import { CommandFailed, endedEarly, exitCode, failureOf, someGameFailed } from "./CommandFailed.ts"
+import { confirm, yes } from "./confirm.ts"
 import { readPlanFile } from "./planFile.ts"
 import { print } from "./print.ts"
 import { progressLine } from "./progress.ts"
@@ -46,9 +47,13 @@ const encodeNotDone = Schema.encodeSync(Schema.Array(NotDone))
 
 const planned = Effect.fnUntraced(function* (
   path: string,
-  options: { readonly json: boolean } & Omit<Parameters<typeof applyPlan>[0], "plan" | "onProgress">
+  options: { readonly json: boolean; readonly yes: boolean } & Omit<
+    Parameters<typeof applyPlan>[0],
+    "plan" | "onProgress"
+  >
 ) {
   const plan = yield* readPlanFile(path)
+  yield* confirm(`Clean the ${plan.games.length} games of this plan, as far as they are still as shown?`, options.yes)
   yield* announce("run.started", { plan: plan.id })
   const { notDone, report } = yield* Effect.scoped(
     Effect.flatMap(progressLine, (onProgress) => applyPlan({ ...options, plan, onProgress }))
@@ -72,8 +77,8 @@ const printableRow = ({ game_id, message, why }: (typeof NotDone)["Encoded"]) =>
 /** One pass now. Ends with 1 if a game failed or one of the plan was not done, 3 or 4 if the pass could not be done. */
 export const run = Command.make(
   "run",
-  { json, acceptAbsent, plan, author: asked.author, reason: Flag.optional(asked.reason) },
-  ({ acceptAbsent, author, json, plan, reason }) =>
+  { json, yes, acceptAbsent, plan, author: asked.author, reason: Flag.optional(asked.reason) },
+  ({ acceptAbsent, author, json, plan, reason, yes }) =>
     Effect.gen(function* () {
       if (Option.isNone(plan)) {
         if (Option.isSome(author) || Option.isSome(reason))
@@ -82,7 +87,7 @@ export const run = Command.make(
       }
       if (acceptAbsent) return yield* unusable("--plan and --accept-absent exclude each other")
       if (Option.isNone(reason)) return yield* unusable("--plan needs --reason")
-      return yield* planned(plan.value, { json, author: yield* authorOf(author), reason: reason.value })
+      return yield* planned(plan.value, { json, yes, author: yield* authorOf(author), reason: reason.value })
     }).pipe(Effect.flatMap((failure) => failure ?? Effect.void))
 ).pipe(
   Command.withDescription("Do one pass now and report what became of each game"),
