@@ -10,8 +10,10 @@ import { engine } from "./cli/engine.ts"
 import { hold, holds, release } from "./cli/hold.ts"
 import { log } from "./cli/log.ts"
 import { migrate } from "./cli/migrate.ts"
+import { pause, resume } from "./cli/pause.ts"
 import { plan } from "./cli/plan.ts"
 import { print } from "./cli/print.ts"
+import { retention } from "./cli/retention.ts"
 import { run } from "./cli/run.ts"
 import { serve } from "./cli/serve.ts"
 import { show } from "./cli/show.ts"
@@ -35,7 +37,10 @@ const cleanup = Command.make("rtmanager-cleanup").pipe(
     holds.pipe(Command.provide(layers.ports)),
     status.pipe(Command.provide(layers.ports)),
     show.pipe(Command.provide(layers.ports)),
-    log.pipe(Command.provide(layers.ports))
+    log.pipe(Command.provide(layers.ports)),
+    pause.pipe(Command.provide(layers.ports)),
+    resume.pipe(Command.provide(layers.ports)),
+    retention.pipe(Command.provide(layers.ports))
   ])
 )
 

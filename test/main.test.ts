@@ -7,10 +7,13 @@ import { command } from "./support/service.ts"
 
 describe("the command line", () => {
   it.live.each([
-    { args: ["--help"], shows: /serve.*run.*plan.*demo.*migrate.*engine/s },
+    { args: ["--help"], shows: /serve.*run.*plan.*demo.*migrate.*engine.*pause.*resume.*retention/s },
     { args: ["serve", "--help"], shows: /rtmanager-cleanup serve/ },
     { args: ["run", "--help"], shows: /--json/ },
-    { args: ["engine", "accept", "--help"], shows: /engine accept/ },
+    { args: ["engine", "accept", "--help"], shows: /engine accept.*--reason/s },
+    { args: ["pause", "--help"], shows: /--for.*pause --for 2h --reason/s },
+    { args: ["resume", "--help"], shows: /resume --reason/ },
+    { args: ["retention", "accept", "--help"], shows: /retention accept --reason/ },
     { args: ["--version"], shows: /\d+\.\d+\.\d+/ }
   ])("needs no settings for $args", ({ args, shows }) =>
     Effect.gen(function* () {
@@ -20,12 +23,16 @@ describe("the command line", () => {
     })
   )
 
-  it.live.each([{ args: ["bogus"] }, { args: ["run", "--bogus"] }, { args: ["engine", "bogus"] }])(
-    "ends with 2 for arguments that it does not know: $args",
-    ({ args }) =>
-      Effect.gen(function* () {
-        assert.strictEqual((yield* command(args, {})).code, 2)
-      })
+  it.live.each([
+    { args: ["bogus"] },
+    { args: ["run", "--bogus"] },
+    { args: ["engine", "bogus"] },
+    { args: ["engine", "accept"] },
+    { args: ["pause"] }
+  ])("ends with 2 for arguments that it does not know: $args", ({ args }) =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* command(args, {})).code, 2)
+    })
   )
 
   it.live.each(["serve", "run", "plan", "migrate"].map((name) => ({ name })))(

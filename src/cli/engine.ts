@@ -1,16 +1,15 @@
 import { Clock, Effect, Option, Schema } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
-import { accepted } from "../cleanup/engine/expectedEngine.ts"
+import { Argument, Command } from "effect/cli"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
 import { AcceptedEngine } from "../domain/EngineId.ts"
 import { momentOf } from "../domain/Expiry.ts"
 import { ListedEngine } from "../domain/ListedEngine.ts"
-import { PassRefused } from "../domain/PassRefused.ts"
 import { printable, printableEnds } from "../domain/printable.ts"
-import { ContainerEngine } from "../ports/ContainerEngine.ts"
+import { acceptEngine } from "../operator/acceptEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { passError } from "../ports/StoreError.ts"
+import { actFailed, asked, authorOf } from "./act.ts"
 import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
@@ -24,9 +23,7 @@ const name = Argument.String("name").pipe(
   Argument.optional
 )
 
-const reason = Flag.String("reason").pipe(Flag.withDescription("Why, for the log"), Flag.optional)
-
-const accept = Command.make("accept", { json, name, reason }, ({ json, name, reason }) =>
+const accept = Command.make("accept", { json, name, ...asked }, ({ author, json, name, reason }) =>
   Effect.gen(function* () {
     const known = yield* KnownEngine
     if (Option.isSome(name) && name.value !== known.name) {
@@ -35,28 +32,20 @@ const accept = Command.make("accept", { json, name, reason }, ({ json, name, rea
         message: `RTMANAGER_ENGINE_NAME is ${known.name}, not ${printable(name.value)}: nothing was changed`
       })
     }
-    yield* Effect.mapError((yield* RuntimeRecords).clock, passError)
-    const present = yield* Effect.mapError((yield* ContainerEngine).identity, PassRefused.engineDown)
-    const { known: stored, otherName } = yield* known.recognize(present)
-    if (otherName !== undefined) return yield* PassRefused.engineOfAnother(known.name, otherName, present)
-    yield* accepted(known, present)
-    const before = stored?.id ?? null
-    yield* Effect.annotateLogs(Effect.logInfo("engine.accepted"), {
-      engine_name: known.name,
-      engine_id: present,
-      ...(Option.isSome(reason) && { reason: printable(reason.value) })
-    })
-    return json
-      ? toJson({ name: known.name, engineId: present, knownBefore: before })
-      : `accepted engine ${present} as ${known.name}${before === null || before === present ? "" : `, replacing ${before}`}`
-  }).pipe(
-    Effect.mapError((error) => (error._tag === "CommandFailed" ? error : commandFailed(error))),
-    Effect.flatMap(print)
-  )
+    const accepting = acceptEngine({ author: yield* authorOf(author), reason })
+    const { message, value } = yield* Effect.mapError(accepting, actFailed)
+    return json ? toJson(value) : message
+  }).pipe(Effect.flatMap(print))
 ).pipe(
   Command.withDescription(
     "Make the engine that answers now the known one of RTMANAGER_ENGINE_NAME, unless it has another name"
-  )
+  ),
+  Command.withExamples([
+    {
+      command: 'rtmanager-cleanup engine accept host-1 --reason "the host was set up anew"',
+      description: "After a pass was refused with engine_changed"
+    }
+  ])
 )
 
 const toListJson = Schema.encodeSync(Schema.fromJsonString(Schema.Array(ListedEngine)))

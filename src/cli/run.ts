@@ -1,8 +1,10 @@
 import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { CleanupPass } from "../cleanup/pass/CleanupPass.ts"
+import type { Asked } from "../domain/Act.ts"
 import { NotDone } from "../domain/NotDone.ts"
 import { printable } from "../domain/printable.ts"
+import { acceptAbsence } from "../operator/acceptAbsence.ts"
 import { applyPlan } from "../operator/applyPlan.ts"
 import { actFailed, asked, authorOf } from "./act.ts"
 import { announce } from "./announce.ts"
@@ -22,46 +24,59 @@ const acceptAbsent = Flag.Boolean("accept-absent").pipe(
 )
 
 const plan = Flag.File("plan").pipe(
-  Flag.withDescription("Only the games of this file that are due and still as it shows them; needs --reason"),
+  Flag.withDescription("Only the games of this file that are due and still as it shows them"),
+  Flag.optional
+)
+
+const reason = asked.reason.pipe(
+  Flag.withDescription("Why: needed with --plan and with --accept-absent"),
   Flag.optional
 )
 
 const unusable = (message: string) => new CommandFailed({ code: exitCode.unusable, message })
 
-const everythingDue = Effect.fnUntraced(function* (options: {
+interface Output {
   readonly json: boolean
-  readonly acceptAbsent: boolean
-}) {
+  readonly yes: boolean
+}
+
+/** A pass over everything that is due; `person`: who accepts that containers are absent. */
+const everythingDue = Effect.fnUntraced(function* ({ json, yes }: Output, person: Asked | undefined) {
   const pass = yield* CleanupPass
+  if (person !== undefined) {
+    yield* confirm(
+      "Record the games whose containers are not on the engine as removed? This cannot be taken back.",
+      yes
+    )
+  }
   yield* announce("run.started")
   const report = yield* Effect.scoped(
     Effect.flatMap(progressLine, (onProgress) =>
-      pass.runOnce({ trigger: "manual", acceptAbsent: options.acceptAbsent, onProgress })
+      person === undefined
+        ? pass.runOnce({ trigger: "manual", onProgress })
+        : Effect.mapBoth(acceptAbsence({ ...person, onProgress }), {
+            onFailure: actFailed,
+            onSuccess: ({ value }) => value
+          })
     )
   )
-  yield* print(options.json ? Report.toJson(report) : Report.toText(report))
+  yield* print(json ? Report.toJson(report) : Report.toText(report))
   return failureOf(report)
 })
 
 const encodeNotDone = Schema.encodeSync(Schema.Array(NotDone))
 
-const planned = Effect.fnUntraced(function* (
-  path: string,
-  options: { readonly json: boolean; readonly yes: boolean } & Omit<
-    Parameters<typeof applyPlan>[0],
-    "plan" | "onProgress"
-  >
-) {
+const planned = Effect.fnUntraced(function* ({ json, yes }: Output, path: string, person: Asked) {
   const plan = yield* readPlanFile(path)
-  yield* confirm(`Clean the ${plan.games.length} games of this plan, as far as they are still as shown?`, options.yes)
+  yield* confirm(`Clean the ${plan.games.length} games of this plan, as far as they are still as shown?`, yes)
   yield* announce("run.started", { plan: plan.id })
   const { notDone, report } = yield* Effect.scoped(
-    Effect.flatMap(progressLine, (onProgress) => applyPlan({ ...options, plan, onProgress }))
+    Effect.flatMap(progressLine, (onProgress) => applyPlan({ ...person, plan, onProgress }))
   ).pipe(Effect.mapError(actFailed))
   const rows = encodeNotDone(notDone)
   const text = rows.length === 0 ? "" : `\n\nnot done:\n${table(rows.map(printableRow))}`
   yield* print(
-    options.json
+    json
       ? JSON.stringify({ ...Report.encode(report), plan: plan.id, not_done: rows })
       : `${Report.toText(report)}${text}`
   )
@@ -75,26 +90,32 @@ const printableRow = ({ game_id, message, why }: (typeof NotDone)["Encoded"]) =>
 })
 
 /** One pass now. Ends with 1 if a game failed or one of the plan was not done, 3 or 4 if the pass could not be done. */
-export const run = Command.make(
-  "run",
-  { json, yes, acceptAbsent, plan, author: asked.author, reason: Flag.optional(asked.reason) },
-  ({ acceptAbsent, author, json, plan, reason, yes }) =>
-    Effect.gen(function* () {
-      if (Option.isNone(plan)) {
-        if (Option.isSome(author) || Option.isSome(reason))
-          return yield* unusable("--author and --reason go with --plan")
-        return yield* everythingDue({ json, acceptAbsent })
-      }
-      if (acceptAbsent) return yield* unusable("--plan and --accept-absent exclude each other")
-      if (Option.isNone(reason)) return yield* unusable("--plan needs --reason")
-      return yield* planned(plan.value, { json, yes, author: yield* authorOf(author), reason: reason.value })
-    }).pipe(Effect.flatMap((failure) => failure ?? Effect.void))
+export const run = Command.make("run", { json, yes, acceptAbsent, plan, author: asked.author, reason }, (flags) =>
+  Effect.gen(function* () {
+    const { acceptAbsent, plan, reason } = flags
+    const isAct = acceptAbsent || Option.isSome(plan)
+    if (acceptAbsent && Option.isSome(plan)) return yield* unusable("--plan and --accept-absent exclude each other")
+    if (isAct && Option.isNone(reason)) {
+      return yield* unusable(acceptAbsent ? "--accept-absent needs --reason" : "--plan needs --reason")
+    }
+    if (!isAct && (Option.isSome(flags.author) || Option.isSome(reason))) {
+      return yield* unusable("--author and --reason go with --plan or --accept-absent")
+    }
+    const person = Option.isNone(reason) ? undefined : { author: yield* authorOf(flags.author), reason: reason.value }
+    return yield* person !== undefined && Option.isSome(plan)
+      ? planned(flags, plan.value, person)
+      : everythingDue(flags, person)
+  }).pipe(Effect.flatMap((failure) => failure ?? Effect.void))
 ).pipe(
   Command.withDescription("Do one pass now and report what became of each game"),
   Command.withExamples([
     {
       command: 'rtmanager-cleanup run --plan plan.json --reason "reviewed with the studio"',
       description: "Only what plan --out has shown"
+    },
+    {
+      command: 'rtmanager-cleanup run --accept-absent --reason "docker container prune, by ben"',
+      description: "After a pass was refused with absent_brake"
     }
   ])
 )

@@ -47,7 +47,7 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
   static engineChanged = (known: EngineId, present: EngineId) =>
     new PassRefused({
       reason: "engine_changed",
-      message: `the engine is ${present}, but the records' containers live on ${known}. ${difference(known, present)}. Only if those containers are gone for good, or all on this engine, run: engine accept`
+      message: `the engine is ${present}, but the records' containers live on ${known}. ${difference(known, present)}. Only if those containers are gone for good, or all on this engine, run: engine accept --reason REASON`
     })
 
   /** Two services with different names over one engine would each call the other's containers absent. */
@@ -89,6 +89,6 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
   static absentBrake = (why: string) =>
     new PassRefused({
       reason: "absent_brake",
-      message: `${why}; see what became of them, then run: run --accept-absent`
+      message: `${why}; see what became of them, then run: run --accept-absent --reason REASON`
     })
 }

@@ -18,7 +18,7 @@ export type ActError = ActRefused | PassError
 export interface Done<A> {
   readonly value: A
   readonly message: string
-  /** `done` by default. */
+  /** `done` by default; another one if the work has a value to give although it did not come to its end. */
   readonly result?: ActResult
 }
 

@@ -63,11 +63,15 @@ describeEngine("engine accept", () => {
           assert.strictEqual((yield* command(["plan"], other)).code, 4)
           assert.deepStrictEqual(yield* tables, before)
 
-          const acceptance = yield* command(["engine", "accept"], other)
+          const acceptance = yield* command(["engine", "accept", "--reason=a test"], other)
           assert.strictEqual(acceptance.code, 0)
           const [, identity = ""] = /^accepted engine (\S+) as default/.exec(acceptance.stdout) ?? []
           assert.match(identity, /:\/./)
           assert.include((yield* command(["engine", "list"], other)).stdout, ` ${identity} `)
+          const [act, ...acts] = yield* here.sql`select act, target, reason, result, message from cleanup_acts`
+          assert.deepStrictEqual(acts, [])
+          assert.deepInclude(act, { act: "engine_accept", target: "default", reason: "a test", result: "done" })
+          assert.strictEqual(`${act?.["message"]}`, acceptance.stdout.trimEnd())
           const accepted = yield* command(["run", "--json"], other)
           assert.strictEqual(accepted.code, 0)
           assert.include(JSON.parse(accepted.stdout).outcomes, { already_absent: 1 })
@@ -173,9 +177,9 @@ describeEngine("services with names, over one database", () => {
           ]
           assert.deepStrictEqual(yield* brakes, both)
           assert.match((yield* command(["engine", "list"], first.env)).stdout, /^host-2 .* {2}on {2}/m)
-          assert.strictEqual((yield* command(["engine", "accept", "host-1", "--reason", "a test"], first.env)).code, 0)
+          assert.strictEqual((yield* command(["engine", "accept", "host-1", "--reason=a test"], first.env)).code, 0)
           assert.deepStrictEqual(yield* brakes, both)
-          assert.strictEqual((yield* command(["engine", "accept", "host-2"], second.env)).code, 0)
+          assert.strictEqual((yield* command(["engine", "accept", "host-2", "--reason=a test"], second.env)).code, 0)
           assert.deepStrictEqual(yield* brakes, [
             ["host-1", false],
             ["host-2", false]
@@ -200,13 +204,24 @@ describeEngine("services with names, over one database", () => {
             ["host-3", first]
           ] as const) {
             const wrong = { ...env, RTMANAGER_ENGINE_NAME: name }
-            const refused = [["run"], ["run", "--accept-absent"], ["plan"], ["engine", "accept", name]]
+            const acts = [
+              ["run", "--accept-absent", "--reason=a test"],
+              ["engine", "accept", name, "--reason=a test"]
+            ]
+            const refused = [["run"], ["plan"], ...acts]
             for (const ended of yield* Effect.forEach(refused, (args) => command(args, wrong), { concurrency: 2 })) {
               assert.strictEqual(ended.code, 4)
               assert.include(said(ended), `the engine that answers is ${engineName}, not ${name}: `)
             }
           }
           assert.deepStrictEqual(yield* state, before)
+          const acts = yield* first.sql`select act, target, result from cleanup_acts order by target, act`
+          assert.deepStrictEqual(
+            acts,
+            ["host-1", "host-2", "host-3"].flatMap((target) =>
+              ["absence_accept", "engine_accept"].map((act) => ({ act, target, result: "refused" }))
+            )
+          )
           for (const [index, { proxy }] of [first, second].entries()) {
             const since = proxy.requests.slice(asked[index])
             assert.isNotEmpty(since)
@@ -225,7 +240,7 @@ describeEngine("services with names, over one database", () => {
           yield* here.sql`update cleanup_engines set braked_at = now()`
           const before = yield* everything(here)
           for (const name of ["host-2", "HOST-1"]) {
-            const ended = yield* command(["engine", "accept", name], here.env)
+            const ended = yield* command(["engine", "accept", name, "--reason=a test"], here.env)
             assert.strictEqual(ended.code, 2)
             assert.include(said(ended), `RTMANAGER_ENGINE_NAME is host-1, not ${name}: nothing was changed`)
           }

@@ -38,7 +38,7 @@ describePgBouncer("the service behind PgBouncer", () => {
             ["foreign"]
           )
           assert.deepStrictEqual(yield* here.foreign, before)
-          assert.strictEqual((yield* command(["engine", "accept"], here.env)).code, 0)
+          assert.strictEqual((yield* command(["engine", "accept", "--reason=a test"], here.env)).code, 0)
         })
       )
 
@@ -46,7 +46,7 @@ describePgBouncer("the service behind PgBouncer", () => {
         Effect.gen(function* () {
           const here = yield* pooledWorld(mode, {})
           const before = yield* here.foreign
-          for (const args of [["run"], ["plan"], ["engine", "accept"]]) {
+          for (const args of [["run"], ["plan"], ["engine", "accept", "--reason=a test"]]) {
             const { code, log } = yield* command(args, here.env)
             assert.strictEqual(code, 3)
             assert.include(JSON.stringify(log), "set statement_timeout = '5000'")

@@ -163,7 +163,25 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
         assert.isBelow(moved, 20)
         assert.strictEqual((yield* command(["run"], here.env)).code, 4)
         assert.strictEqual(yield* removed, moved)
-        assert.strictEqual((yield* command(["run", "--accept-absent"], here.env)).code, 0)
+        const accept = ["run", "--accept-absent"]
+        for (const args of [accept, [...accept, "--author=anna"], ["run", "--reason=a test"]]) {
+          const { code, log } = yield* command(args, here.env)
+          assert.strictEqual(code, 2)
+          assert.match(String(log.at(-1)?.["text"]), /--accept-absent needs --reason|for --accept-absent/)
+        }
+        assert.strictEqual(yield* removed, moved)
+        assert.strictEqual((yield* command([...accept, "--author=anna", "--reason=a prune"], here.env)).code, 0)
+        const acts = yield* here.sql`select act, target, author, reason, result, message from cleanup_acts`
+        assert.deepStrictEqual(acts, [
+          {
+            act: "absence_accept",
+            target: "default",
+            author: "anna",
+            reason: "a prune",
+            result: "done",
+            message: `pass: success; already_absent ${30 - moved}`
+          }
+        ])
         assert.strictEqual(yield* removed, 30)
         assert.strictEqual((yield* command(["run"], here.env)).code, 0)
       })

@@ -101,7 +101,7 @@ for (const [driver, other] of [
               await rename(`${containers}.away`, containers)
             })
           )
-          yield* removesFive(here, "--accept-absent")
+          yield* removesFive(here, "--accept-absent", "--reason=a test")
         })
       )
     })

@@ -1,0 +1,50 @@
+import { Duration, Effect, Option, Schema } from "effect"
+import { Command, Flag } from "effect/cli"
+import { isBetweenDurations, PersonsDuration } from "../config/GoDuration.ts"
+import { Pause } from "../domain/Pause.ts"
+import * as PauseAct from "../operator/pause.ts"
+import * as ResumeAct from "../operator/resume.ts"
+import { actFailed, asked, authorOf } from "./act.ts"
+import { print } from "./print.ts"
+import { json } from "./run.ts"
+
+const toJson = Schema.encodeSync(Schema.fromJsonString(Pause))
+
+const duration = Flag.String("for").pipe(
+  Flag.withSchema(
+    PersonsDuration.check(isBetweenDurations({ minimum: Duration.seconds(1), maximum: Duration.days(3650) }))
+  ),
+  Flag.withDescription("How long: 90s, 2h, 30d; until somebody resumes by default"),
+  Flag.optional
+)
+
+export const pause = Command.make("pause", { json, duration, ...asked }, ({ author, duration, json, reason }) =>
+  Effect.gen(function* () {
+    const { message, value } = yield* PauseAct.pause({
+      author: yield* authorOf(author),
+      reason,
+      duration: Option.getOrUndefined(duration)
+    })
+    return json ? toJson(value) : message
+  }).pipe(Effect.mapError(actFailed), Effect.flatMap(print))
+).pipe(
+  Command.withDescription("Let no removal begin any more, in any service over this database, also in a pass under way"),
+  Command.withExamples([
+    { command: 'rtmanager-cleanup pause --for 2h --reason "players report lost games"', description: "For two hours" }
+  ])
+)
+
+export const resume = Command.make("resume", { json, ...asked }, ({ author, json, reason }) =>
+  Effect.gen(function* () {
+    const { message, value } = yield* ResumeAct.resume({ author: yield* authorOf(author), reason })
+    return json ? toJson(value) : message
+  }).pipe(Effect.mapError(actFailed), Effect.flatMap(print))
+).pipe(
+  Command.withDescription("End the pause, whoever asked for it"),
+  Command.withExamples([
+    {
+      command: 'rtmanager-cleanup resume --reason "the games were there all along"',
+      description: "Let passes remove again"
+    }
+  ])
+)

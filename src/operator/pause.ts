@@ -1,0 +1,28 @@
+import { type Duration, Effect } from "effect"
+import type { Asked } from "../domain/Act.ts"
+import { isoTime } from "../domain/Expiry.ts"
+import { Pauses } from "../ports/Pauses.ts"
+import { passError } from "../ports/StoreError.ts"
+import { perform } from "./act.ts"
+
+/**
+ * Pauses all cleaning over this database, or replaces the present pause; without a duration until somebody resumes. Once this
+ * has answered the pause is stored, and no service begins a removal after 2 more seconds.
+ */
+export const pause = Effect.fnUntraced(function* ({
+  author,
+  duration,
+  reason
+}: Asked & { readonly duration: Duration.Duration | undefined }) {
+  const pauses = yield* Pauses
+  return yield* perform(
+    { act: "pause", target: null, author, reason },
+    pauses.pause({ author, reason, duration }).pipe(
+      Effect.mapError(passError),
+      Effect.map((value) => {
+        const end = value.until === null ? "somebody resumes" : isoTime(value.until.getTime())
+        return { value, message: `paused until ${end}: no removal begins after 2 s from now` }
+      })
+    )
+  )
+})
