@@ -39,13 +39,16 @@ const Own = Schema.Struct({
   RTMANAGER_LOG_FORMAT: Schema.optionalKey(oneOf(["json", "pretty"]))
 })
 
-/** A lease must outlast a look, a removal and the question for a pause that all time out, and leave time to commit. */
+/**
+ * A lease must outlast a look and a removal that both time out, and leave time to commit; and, right after it was renewed, the
+ * question for a pause and a removal.
+ */
 const shortestLease = (engineTimeout: Duration.Duration) =>
-  Duration.sum(Duration.times(engineTimeout, 2), Duration.seconds(12))
+  Duration.max(Duration.seconds(14), Duration.sum(Duration.times(engineTimeout, 2), Duration.seconds(10)))
 
 const LeaseTimes = Schema.Struct({
   RTMANAGER_GAME_LEASE_TTL: duration(shortestLease(Duration.seconds(1)), "1 hour").pipe(
-    accepting("a duration such as 60s, at least twice RTMANAGER_ENGINE_TIMEOUT plus 12s, at most 1h"),
+    accepting("a duration such as 60s, from 14s to 1h and at least twice RTMANAGER_ENGINE_TIMEOUT plus 10s"),
     otherwise("60s")
   ),
   RTMANAGER_ENGINE_TIMEOUT: duration("1 second", "5 minutes").pipe(otherwise("15s"))

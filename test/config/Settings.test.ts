@@ -167,7 +167,7 @@ describe("Settings", () => {
           [60_000, Duration.toMillis(retention), 3650 * 86_400_000],
           [1000, Duration.toMillis(interval), 86_400_000],
           [1000, Duration.toMillis(engineTimeout), 300_000],
-          [2 * Duration.toMillis(engineTimeout) + 12_000, Duration.toMillis(leaseTtl), 3_600_000],
+          [Math.max(14_000, 2 * Duration.toMillis(engineTimeout) + 10_000), Duration.toMillis(leaseTtl), 3_600_000],
           [1000, Duration.toMillis(maxClockSkew), 3_600_000],
           [100, Duration.toMillis(database.timeout), 300_000],
           [1, database.pool, 100],
@@ -182,8 +182,8 @@ describe("Settings", () => {
 
   it.effect("judges the lease by the engine timeout", () =>
     Effect.gen(function* () {
-      const settings = yield* settingsOf({ RTMANAGER_ENGINE_TIMEOUT: "5m", RTMANAGER_GAME_LEASE_TTL: "10m12s" })
-      assert.deepStrictEqual(settings.leaseTtl, Duration.seconds(612))
+      const settings = yield* settingsOf({ RTMANAGER_ENGINE_TIMEOUT: "5m", RTMANAGER_GAME_LEASE_TTL: "10m10s" })
+      assert.deepStrictEqual(settings.leaseTtl, Duration.seconds(610))
       assert.deepStrictEqual(yield* problemsOf({ RTMANAGER_ENGINE_TIMEOUT: "26s" }), ["RTMANAGER_GAME_LEASE_TTL"])
     })
   )
