@@ -341,7 +341,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         const first = yield* migrate
         assert.include(first.changes, "created table runtime_records")
         assert.include(first.changes, "created unique index operation_log_cleanup_success")
-        assert.strictEqual(first.changes.length, 20)
+        assert.strictEqual(first.changes.length, 21)
         assert.deepStrictEqual((yield* migrate).changes, [])
         yield* checkVersion
       })
