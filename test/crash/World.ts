@@ -7,7 +7,7 @@ import type { Gate } from "../support/Gate.ts"
 import { makePostgresProxy } from "../support/PostgresProxy.ts"
 import { PostgresServer, temporaryFolder } from "../support/postgres.ts"
 import { type Process, start } from "../support/service.ts"
-import { fixtures, type Game, isOfWorld, type KindName, put, recordRows } from "./games.ts"
+import { fixtures, type Game, isOfWorld, type KindName, kinds, put, recordRows } from "./games.ts"
 
 /** Variables on top of a world's own. */
 export type Env = Readonly<Record<string, string>>
@@ -69,7 +69,7 @@ const worldOf = Effect.fnUntraced(function* (parts: E2e.World, names: ReadonlyAr
     env: {
       ...parts.env,
       RTMANAGER_ENGINE_TIMEOUT: "5s",
-      RTMANAGER_GAME_LEASE_TTL: "20s",
+      RTMANAGER_GAME_LEASE_TTL: "22s",
       RTMANAGER_CLEANUP_INTERVAL: "1s",
       RTMANAGER_CLEANUP_PAGE_SIZE: "5",
       // A process starts in two thirds of the time.
@@ -98,6 +98,12 @@ export const add = Effect.fnUntraced(function* (world: World, names: ReadonlyArr
     return known
   })
 })
+
+/** From now on other things may become of the game. */
+export const become = (world: World, gameId: string, name: KindName) => {
+  const game = world.games.get(gameId)
+  if (game !== undefined) world.games.set(gameId, { ...game, kind: kinds[name] })
+}
 
 export const startReplica = (
   world: World,
