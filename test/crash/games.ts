@@ -35,6 +35,8 @@ export const kinds = {
   unrecorded: { container: "created", recorded: "none", fate: "kept", codes: ["container_unrecorded"] },
   recent: { container: "created", unaged: true, fate: "kept", codes: ["conflict"] },
   young: { container: "exited", daysAgo: 29, fate: "kept", codes: [] },
+  contested: { container: "created", fate: "either", codes: [] },
+  held: { container: "created", fate: "kept", codes: [] },
   future: { container: "created", daysAgo: -1, fate: "kept", codes: [] },
   played: { container: "running", status: "running", fate: "kept", codes: [] }
 } satisfies Record<string, Kind>

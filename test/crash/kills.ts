@@ -49,27 +49,31 @@ const slowly =
     return slow ? Effect.runPromise(Effect.delay(Effect.succeed("pass"), slowReread)) : gate(passage)
   }
 
+/** The passage at which a process is to die. */
+interface Place {
+  readonly when: Failpoint["when"]
+  readonly is: (passage: Passage) => boolean
+  /** At the so many-th such passage on its side, from 1. */
+  readonly occurrence: number
+}
+
 /** Runs one process that is killed at the place, and says whether it came there before it ended. */
-export const killAt = Effect.fnUntraced(function* (
+export const killWhere = Effect.fnUntraced(function* (
   world: World,
-  { failpoint, occurrence }: Kill,
-  options: { readonly env: Env; readonly others?: Gate }
+  args: ReadonlyArray<string>,
+  { is, occurrence, when }: Place,
+  options: { readonly env: Env; readonly others: Gate }
 ) {
-  const { when, step } = failpoint
-  const moving = options.others ?? othersMove(world)
-  const others = step === "renew" ? slowly(world, moving) : moving
-  const env = step === "renew" ? { ...options.env, ...short } : options.env
   const side = when === "after" ? "after" : "before"
-  const nameStep = namer()
   const died = yield* Deferred.make<Verdict>()
   const delivered = Promise.withResolvers<Verdict>()
   let arrivals = 0
   const gate: Gate = (passage) => {
-    if (nameStep(passage) !== step || passage.side !== side || ++arrivals !== occurrence) return others(passage)
+    if (!is(passage) || passage.side !== side || ++arrivals !== occurrence) return options.others(passage)
     process.kill(replica.process.pid, "SIGKILL")
     return when === "late" ? delivered.promise : Effect.runPromise(Deferred.await(died))
   }
-  const replica: Replica = yield* startReplica(world, ["run"], { gate, env })
+  const replica: Replica = yield* startReplica(world, args, { gate, env: options.env })
   yield* replica.process.ended
   yield* Deferred.succeed(died, "cut")
   yield* replica.quiet
@@ -80,6 +84,21 @@ export const killAt = Effect.fnUntraced(function* (
   }
   return hit
 })
+
+/** Runs one pass whose process is killed at the failpoint, and says whether it came there before it ended. */
+export const killAt = (
+  world: World,
+  { failpoint, occurrence }: Kill,
+  options: { readonly env: Env; readonly others?: Gate }
+) => {
+  const { when, step } = failpoint
+  const moving = options.others ?? othersMove(world)
+  const others = step === "renew" ? slowly(world, moving) : moving
+  const env = step === "renew" ? { ...options.env, ...short } : options.env
+  const nameStep = namer()
+  const place = { when, occurrence, is: (passage: Passage) => nameStep(passage) === step }
+  return killWhere(world, ["run"], place, { env, others })
+}
 
 /** Runs one process that is killed some time after it first asked for anything; `false` if it had ended by then. */
 export const killAfter = Effect.fnUntraced(function* (world: World, millis: number, env: Env) {

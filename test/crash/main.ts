@@ -10,6 +10,7 @@ import { backendRound } from "./backends.ts"
 import { engineRound } from "./engineFaults.ts"
 import { failpoints, nameOf } from "./failpoints.ts"
 import { stillFixtures } from "./games.ts"
+import { holdRound } from "./holdRaces.ts"
 import * as OwnEngine from "./OwnEngine.ts"
 import { raceRound } from "./races.ts"
 import { recover } from "./recover.ts"
@@ -107,6 +108,7 @@ const crash = Command.make(
     kills: times("kills", "Kills of the service at failpoints, each in its turn"),
     random: times("random", "Kills of the service at random moments"),
     races: times("races", "Starts of a container against its removal"),
+    holdRaces: times("hold-races", "Holds of games against a pass over them"),
     backendKills: times("backend-kills", "Sessions that the database server ends"),
     engineKills: times("engine-kills", "Engines of our own killed or frozen in the middle of removals, as root"),
     engines: times(
@@ -140,6 +142,13 @@ const crash = Command.make(
         shows: ["race: removed", "race: kept running"],
         wanted: wanted.races,
         round: (world) => raceRound(world, Math.min(racesPerRound, wanted.races))
+      })
+      yield* runPart(seed, figures, {
+        ...oneWorld,
+        title: "hold against pass",
+        shows: ["hold race: held", "hold race: too late"],
+        wanted: wanted.holdRaces,
+        round: (world) => holdRound(world, Math.min(racesPerRound, wanted.holdRaces))
       })
       yield* runPart(seed, figures, {
         ...oneWorld,

@@ -5,9 +5,10 @@ import { violations } from "./violations.ts"
 import { add, startReplica, type World } from "./World.ts"
 
 /** Milliseconds by which one of the two is later than the other, at most. */
-const most = 20
+export const most = 20
 
-const later = <A>(millis: number, then: () => A): Promise<Awaited<A>> =>
+/** Does it so many milliseconds later. */
+export const later = <A>(millis: number, then: () => A): Promise<Awaited<A>> =>
   new Promise((resolve) => setTimeout(() => resolve(then() as Awaited<A>), millis))
 
 /**
