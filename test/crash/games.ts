@@ -36,6 +36,8 @@ export const kinds = {
   recent: { container: "created", unaged: true, fate: "kept", codes: ["conflict"] },
   young: { container: "exited", daysAgo: 29, fate: "kept", codes: [] },
   contested: { container: "created", fate: "either", codes: [] },
+  fresh: { container: "exited", unaged: true, daysAgo: 1, fate: "kept", codes: [] },
+  unplanned: { container: "created", fate: "kept", codes: [] },
   held: { container: "created", fate: "kept", codes: [] },
   future: { container: "created", daysAgo: -1, fate: "kept", codes: [] },
   played: { container: "running", status: "running", fate: "kept", codes: [] }

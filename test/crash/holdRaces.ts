@@ -37,7 +37,9 @@ const byCommandLine = 1
 /** The process waits for its moment in the middle of a statement. */
 const patient = { RTMANAGER_DATABASE_TIMEOUT: "2m", RTMANAGER_GAME_LEASE_TTL: "10m" }
 
-const leaseTtl = Duration.seconds(22)
+/** An engine with many requests at once is given its time: here nothing but a hold keeps a game from being removed. */
+const leaseTtl = Duration.seconds(60)
+const unhurried = { RTMANAGER_ENGINE_TIMEOUT: "20s", RTMANAGER_GAME_LEASE_TTL: "60s" }
 
 /** What a hold answered. */
 type Answer =
@@ -67,7 +69,7 @@ const layerHands = ({ parts }: World) => {
   const host = { socketPath: proxy.socketPath }
   return Layer.mergeAll(
     layerPorts({ engineName, leaseTtl }),
-    Docker.layer({ host, timeout: "5 seconds", gameLabel: engine.gameLabel })
+    Docker.layer({ host, timeout: "20 seconds", gameLabel: engine.gameLabel })
   ).pipe(Layer.provide(layerDatabase(schema)))
 }
 
@@ -207,7 +209,7 @@ export const holdRound = Effect.fnUntraced(function* (world: World, races: numbe
     }
     return step === "list" ? "pass" : later(Math.max(...now.map(({ lateness }) => lateness)), () => "pass")
   }
-  const replica = yield* startReplica(world, ["run"], { gate, env: yield* someConcurrency })
+  const replica = yield* startReplica(world, ["run"], { gate, env: { ...(yield* someConcurrency), ...unhurried } })
   yield* replica.quiet
   // Their moment did not come: they are late.
   for (const { race } of pending) yield* race.start

@@ -6,6 +6,8 @@ import { Command, Flag } from "effect/cli"
 import { layer as layerEngine, type TestEngine } from "../support/docker.ts"
 import { OtherEngine } from "../support/otherEngine.ts"
 import { layerServer, type PostgresServer } from "../support/postgres.ts"
+import { actFailpoints, nameOfAct } from "./actSteps.ts"
+import { actRound } from "./acts.ts"
 import { backendRound } from "./backends.ts"
 import { engineRound } from "./engineFaults.ts"
 import { failpoints, nameOf } from "./failpoints.ts"
@@ -108,6 +110,7 @@ const crash = Command.make(
     kills: times("kills", "Kills of the service at failpoints, each in its turn"),
     random: times("random", "Kills of the service at random moments"),
     races: times("races", "Starts of a container against its removal"),
+    acts: times("acts", "Kills of people's acts at failpoints, each in its turn"),
     holdRaces: times("hold-races", "Holds of games against a pass over them"),
     backendKills: times("backend-kills", "Sessions that the database server ends"),
     engineKills: times("engine-kills", "Engines of our own killed or frozen in the middle of removals, as root"),
@@ -142,6 +145,13 @@ const crash = Command.make(
         shows: ["race: removed", "race: kept running"],
         wanted: wanted.races,
         round: (world) => raceRound(world, Math.min(racesPerRound, wanted.races))
+      })
+      yield* runPart(seed, figures, {
+        ...oneWorld,
+        title: "acts killed",
+        shows: actFailpoints.map(nameOfAct),
+        wanted: wanted.acts,
+        round: (world, index) => actRound(world, Arr.getUnsafe(actFailpoints, index % actFailpoints.length))
       })
       yield* runPart(seed, figures, {
         ...oneWorld,

@@ -1,0 +1,178 @@
+import { Effect, Random, type Scope } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import { open } from "../support/Gate.ts"
+import { type PostgresServer, temporaryFolder } from "../support/postgres.ts"
+import type { Ended } from "../support/service.ts"
+import type { KilledAct } from "./actSteps.ts"
+import { type Game, type KindName, recordRows } from "./games.ts"
+import { violations } from "./violations.ts"
+import { add, become, startReplica, type World } from "./World.ts"
+
+type Needs = PostgresServer | Scope.Scope
+
+/** An act that is about to be asked for. */
+interface Scene {
+  /** Without author and reason. */
+  readonly args: ReadonlyArray<string>
+  /** Whether the act has taken effect. */
+  readonly effect: Effect.Effect<boolean, SqlError>
+  /** What others do while that arrives which a dead process has sent. */
+  readonly meanwhile: Effect.Effect<Ended, never, Needs>
+  /** What others do then, by whether it has taken effect; gives what is wrong. A pass must have nothing in its way after it. */
+  readonly after: (effect: boolean) => Effect.Effect<ReadonlyArray<string>, SqlError, Needs>
+}
+
+export const reason = "a crash run"
+
+/** Runs a command to its end, and what it had sent. */
+const ask = (world: World, args: ReadonlyArray<string>) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const replica = yield* startReplica(world, args, { gate: open })
+      const ended = yield* replica.process.ended
+      yield* replica.quiet
+      return ended
+    })
+  )
+
+const act = (world: World, ...args: ReadonlyArray<string>) =>
+  ask(world, [...args, "--author", "another", "--reason", reason])
+
+const expectCode = (what: string, code: number, { code: seen, log, stdout }: Ended) =>
+  seen === code ? [] : [`${what} ended with ${seen}, not ${code}: ${stdout}${log.map((line) => JSON.stringify(line))}`]
+
+const oneGame = (world: World, name: KindName) => Effect.map(add(world, [name]), ([game]) => game as Game)
+
+const isLeft = ({ parts }: World, { containerId }: Game) =>
+  Effect.map(parts.engine.left, (left) => left.some(({ id }) => id === containerId))
+
+const statusOf = ({ parts }: World, { gameId }: Game) =>
+  Effect.map(recordRows(parts), (rows) => rows.find((row) => row.gameId === gameId)?.status)
+
+/** All that a pass could change. */
+const everything = ({ parts }: World) =>
+  Effect.all({
+    records: Effect.map(recordRows(parts), (rows) => rows.map(({ row }) => row).sort()),
+    containers: Effect.map(parts.engine.left, (left) => left.map(({ id }) => String(id)).sort()),
+    operations: parts.sql`select count(*)::int from operation_log`
+  }).pipe(Effect.map((all) => JSON.stringify(all)))
+
+/** A command that must be refused, and change nothing. */
+const refused = Effect.fnUntraced(function* (what: string, world: World, command: Effect.Effect<Ended, never, Needs>) {
+  const before = yield* everything(world)
+  const ended = yield* command
+  const changed = before === (yield* everything(world)) ? [] : [`${what} was to be refused, and changed something`]
+  return [...expectCode(what, 4, ended), ...changed]
+})
+
+const aPass = (world: World) => ask(world, ["run"])
+
+const hold = Effect.fnUntraced(function* (world: World, author: string) {
+  const { sql } = world.parts
+  const game = yield* oneGame(world, "contested")
+  const { gameId } = game
+  const until = (yield* Random.nextBoolean) ? ["--until", "30d"] : []
+  return {
+    args: ["hold", gameId, ...until],
+    effect: Effect.map(
+      sql`select from cleanup_holds where game_id = ${gameId} and author = ${author}
+        and (until is null or until > clock_timestamp())`,
+      (rows) => rows.length > 0
+    ),
+    meanwhile: aPass(world),
+    // A pass can have been there before a hold that came late.
+    after: Effect.fnUntraced(function* (effect) {
+      become(world, gameId, effect && (yield* isLeft(world, game)) ? "held" : "created")
+      return []
+    })
+  } satisfies Scene
+})
+
+const release = Effect.fnUntraced(function* (world: World, author: string) {
+  const { sql } = world.parts
+  const { gameId } = yield* oneGame(world, "contested")
+  const now = yield* Random.nextBoolean
+  yield* sql`insert into cleanup_holds (game_id, author, reason, placed_at, until)
+    values (${gameId}, ${author}, 'a crash run', now(), null)`
+  if (!now) become(world, gameId, "held")
+  return {
+    args: ["release", gameId, ...(now ? ["--now"] : [])],
+    effect: Effect.map(
+      sql`select from cleanup_holds where game_id = ${gameId} and author = ${author} and until is null`,
+      (rows) => rows.length === 0
+    ),
+    meanwhile: aPass(world),
+    after: (effect) =>
+      Effect.sync(() => {
+        become(world, gameId, effect && now ? "created" : "held")
+        return []
+      })
+  } satisfies Scene
+})
+
+const clean = Effect.fnUntraced(function* (world: World) {
+  const { sql } = world.parts
+  const game = yield* oneGame(world, "fresh")
+  const { gameId } = game
+  become(world, gameId, "contested")
+  return {
+    args: ["clean", gameId],
+    effect: Effect.map(isLeft(world, game), (left) => !left),
+    meanwhile: aPass(world),
+    /** No pass finishes it before its time: a person asks again, or the time comes. */
+    after: Effect.fnUntraced(function* (effect) {
+      const problems: Array<string> = []
+      if (!effect) {
+        become(world, gameId, "fresh")
+        problems.push(...expectCode("a pass", 0, yield* aPass(world)))
+        problems.push(...(yield* violations(world, { recovered: false })))
+      }
+      become(world, gameId, "created")
+      const half = effect && (yield* statusOf(world, game)) === "stopped"
+      if (half && (yield* Random.nextBoolean)) {
+        yield* sql`update runtime_records set last_op_at = last_op_at - interval '40 days' where game_id = ${gameId}`
+        problems.push(...expectCode("a pass when the time has come", 0, yield* aPass(world)))
+      } else {
+        problems.push(...expectCode("clean, asked for again,", 0, yield* act(world, "clean", gameId)))
+      }
+      const status = yield* statusOf(world, game)
+      return status === "removed" ? problems : [...problems, `${gameId} is ${status} after all`]
+    })
+  } satisfies Scene
+})
+
+const plan = Effect.fnUntraced(function* (world: World, author: string) {
+  const { sql } = world.parts
+  const games = yield* add(world, ["created", "created", "created"])
+  const file = `${yield* temporaryFolder}/plan.json`
+  const made = yield* ask(world, ["plan", "--json", "--out", file])
+  const { id } = JSON.parse(made.stdout) as { readonly id: string }
+  const unplanned = yield* oneGame(world, "unplanned")
+  const again = act(world, "run", "--plan", file)
+  const applications = Effect.map(
+    sql`select from cleanup_acts where act = 'plan_apply' and target = ${id} and result is distinct from 'refused'`,
+    (rows) => rows.length
+  )
+  return {
+    args: ["run", "--plan", file],
+    effect: Effect.map(
+      Effect.forEach(games, (game) => isLeft(world, game)),
+      (left) => left.includes(false)
+    ),
+    meanwhile: again,
+    after: Effect.fnUntraced(function* () {
+      const begun = (yield* applications) > 0
+      const problems = begun
+        ? yield* refused("a plan that was begun", world, again)
+        : expectCode("a plan that nobody has begun", 0, yield* again)
+      problems.push(...(yield* violations(world, { recovered: false })))
+      become(world, unplanned.gameId, "created")
+      const times = yield* applications
+      return times === 1 ? problems : [...problems, `plan of ${author} was applied ${times} times`]
+    })
+  } satisfies Scene
+})
+
+export const scenes: Readonly<
+  Record<KilledAct, (world: World, author: string) => Effect.Effect<Scene, SqlError, Needs>>
+> = { hold, release, clean, "run --plan": plan }
