@@ -5,6 +5,7 @@ import { type PostgresServer, temporaryFolder } from "../support/postgres.ts"
 import type { Ended } from "../support/service.ts"
 import type { KilledAct } from "./actSteps.ts"
 import { type Game, type KindName, recordRows } from "./games.ts"
+import { wholePass } from "./recover.ts"
 import { violations } from "./violations.ts"
 import { add, become, startReplica, type World } from "./World.ts"
 
@@ -39,7 +40,9 @@ const act = (world: World, ...args: ReadonlyArray<string>) =>
   ask(world, [...args, "--author", "another", "--reason", reason])
 
 const expectCode = (what: string, code: number, { code: seen, log, stdout }: Ended) =>
-  seen === code ? [] : [`${what} ended with ${seen}, not ${code}: ${stdout}${log.map((line) => JSON.stringify(line))}`]
+  seen === code
+    ? []
+    : [`${what} ended with ${seen}, not ${code}: ${stdout}${log.map(({ text, message }) => text ?? message)}`]
 
 const oneGame = (world: World, name: KindName) => Effect.map(add(world, [name]), ([game]) => game as Game)
 
@@ -124,14 +127,14 @@ const clean = Effect.fnUntraced(function* (world: World) {
       const problems: Array<string> = []
       if (!effect) {
         become(world, gameId, "fresh")
-        problems.push(...expectCode("a pass", 0, yield* aPass(world)))
+        problems.push(...(yield* wholePass(world)))
         problems.push(...(yield* violations(world, { recovered: false })))
       }
       become(world, gameId, "created")
       const half = effect && (yield* statusOf(world, game)) === "stopped"
       if (half && (yield* Random.nextBoolean)) {
         yield* sql`update runtime_records set last_op_at = last_op_at - interval '40 days' where game_id = ${gameId}`
-        problems.push(...expectCode("a pass when the time has come", 0, yield* aPass(world)))
+        problems.push(...(yield* wholePass(world)))
       } else {
         problems.push(...expectCode("clean, asked for again,", 0, yield* act(world, "clean", gameId)))
       }
