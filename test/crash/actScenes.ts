@@ -176,6 +176,94 @@ const plan = Effect.fnUntraced(function* (world: World, author: string) {
   } satisfies Scene
 })
 
+const inPause = (world: World) => refused("a pass in a pause", world, aPass(world))
+
+const resumed = (world: World) => Effect.map(act(world, "resume"), (ended) => expectCode("resume", 0, ended))
+
+const isPaused = ({ parts }: World) =>
+  Effect.map(
+    parts.sql`select from cleanup_pause where until is null or until > clock_timestamp()`,
+    (rows) => rows.length > 0
+  )
+
+const pause = Effect.fnUntraced(function* (world: World) {
+  yield* oneGame(world, "created")
+  return {
+    args: ["pause"],
+    effect: isPaused(world),
+    meanwhile: aPass(world),
+    after: Effect.fnUntraced(function* (effect) {
+      return effect ? [...(yield* inPause(world)), ...(yield* resumed(world))] : []
+    })
+  } satisfies Scene
+})
+
+const resume = Effect.fnUntraced(function* (world: World, author: string) {
+  yield* oneGame(world, "created")
+  yield* world.parts.sql`insert into cleanup_pause (engine, author, reason, paused_at, until)
+    values ('*', ${author}, ${reason}, now(), null)`
+  return {
+    args: ["resume"],
+    effect: Effect.map(isPaused(world), (paused) => !paused),
+    meanwhile: aPass(world),
+    after: Effect.fnUntraced(function* (effect) {
+      return effect ? [] : [...(yield* inPause(world)), ...(yield* resumed(world))]
+    })
+  } satisfies Scene
+})
+
+/** The pass that stores the engine, unless one has been. */
+const knowEngine = Effect.fnUntraced(function* (world: World) {
+  const known = yield* world.parts.sql`select from cleanup_engines`
+  return known.length > 0 ? [] : yield* wholePass(world)
+})
+
+const acceptEngine = Effect.fnUntraced(function* (world: World) {
+  const { sql } = world.parts
+  const said = yield* knowEngine(world)
+  yield* oneGame(world, "created")
+  yield* sql`update cleanup_engines set identity = 'another/' || identity`
+  return {
+    args: ["engine", "accept"],
+    effect: Effect.map(sql`select from cleanup_engines where identity like 'another/%'`, (rows) => rows.length === 0),
+    meanwhile: aPass(world),
+    after: Effect.fnUntraced(function* (effect) {
+      if (effect) return said
+      const problems = yield* refused("a pass over another engine", world, aPass(world))
+      return [...said, ...problems, ...expectCode("engine accept", 0, yield* act(world, "engine", "accept"))]
+    })
+  } satisfies Scene
+})
+
+const acceptAbsent = Effect.fnUntraced(function* (world: World) {
+  const { sql } = world.parts
+  const said = yield* knowEngine(world)
+  const games = yield* add(world, ["absent", "absent"])
+  yield* sql`update cleanup_engines set braked_at = now()`
+  return {
+    args: ["run", "--accept-absent"],
+    effect: Effect.map(sql`select from cleanup_engines where braked_at is not null`, (rows) => rows.length === 0),
+    meanwhile: aPass(world),
+    after: Effect.fnUntraced(function* (effect) {
+      if (effect) return said
+      const problems = yield* refused("a pass with the brake on", world, aPass(world))
+      yield* act(world, "run", "--accept-absent")
+      const statuses = yield* Effect.forEach(games, (game) => statusOf(world, game))
+      const left = statuses.filter((status) => status !== "removed").map((status) => `absent, accepted, and ${status}`)
+      return [...said, ...problems, ...left]
+    })
+  } satisfies Scene
+})
+
 export const scenes: Readonly<
   Record<KilledAct, (world: World, author: string) => Effect.Effect<Scene, SqlError, Needs>>
-> = { hold, release, clean, "run --plan": plan }
+> = {
+  hold,
+  release,
+  clean,
+  pause,
+  resume,
+  "run --plan": plan,
+  "engine accept": acceptEngine,
+  "run --accept-absent": acceptAbsent
+}

@@ -9,6 +9,7 @@ const looks = {
   shorten: /update \S+\.cleanup_holds/,
   pause: /insert into \S+\.cleanup_pause/,
   resume: /delete from \S+\.cleanup_pause/,
+  accept: /update \S+\.cleanup_engines set identity = \$1, accepted_at/,
   end: /^\s*update \S+\.cleanup_acts/
 } as const satisfies Record<string, RegExp>
 
@@ -24,7 +25,11 @@ const courses = {
   hold: { steps: ["begin", "place", "acquire", "release", "end"], effect: "place" },
   release: { steps: ["begin", "shorten", "end"], effect: "shorten" },
   clean: { steps: ["begin", "acquire", "remove", "commit", "end"], effect: "remove" },
-  "run --plan": { steps: ["begin", "acquire", "remove", "commit", "end"], effect: "remove" }
+  pause: { steps: ["begin", "pause", "end"], effect: "pause" },
+  resume: { steps: ["begin", "resume", "end"], effect: "resume" },
+  "run --plan": { steps: ["begin", "acquire", "remove", "commit", "end"], effect: "remove" },
+  "engine accept": { steps: ["begin", "accept", "end"], effect: "accept" },
+  "run --accept-absent": { steps: ["begin", "accept", "commit", "end"], effect: "accept" }
 } as const satisfies Record<string, { readonly steps: ReadonlyArray<ActStep>; readonly effect: ActStep }>
 
 export type KilledAct = keyof typeof courses

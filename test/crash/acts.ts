@@ -39,6 +39,7 @@ export const actRound = Effect.fnUntraced(function* (world: World, failpoint: Ac
   const author = `killed-${world.games.size}`
   const scene = yield* scenes[act](world, author)
   const args = [...scene.args, "--author", author, "--reason", reason]
+  // A plan here has three games.
   const repeats = act === "run --plan" && ["acquire", "remove", "commit"].includes(step)
   const occurrence = repeats ? yield* Random.nextIntBetween(1, 3) : 1
   const place = { when, occurrence, is: (passage: Parameters<typeof isAct>[1]) => isAct(step, passage) }
