@@ -163,6 +163,14 @@ export const instruments = {
     description: "1 while a person's pause is in force, else 0; the mode paused does not count",
     attributes: {}
   },
+  holds: {
+    name: "rtmanager.cleanup.holds",
+    type: "gauge",
+    unit: "{hold}",
+    description:
+      "Holds of people that have not ended, on the games of every engine and on those without a record; every replica reports them, so take the maximum",
+    attributes: {}
+  },
   interval: {
     name: "rtmanager.cleanup.interval",
     type: "gauge",
@@ -231,6 +239,7 @@ export const backlogCounted = gauge(instruments.backlogCounted)
 export const lag = histogram(instruments.lag)
 /** 1 or 0. */
 export const paused = gauge(instruments.paused)
+export const holds = gauge(instruments.holds)
 /** Seconds. */
 export const interval = gauge(instruments.interval)
 /** Seconds. */

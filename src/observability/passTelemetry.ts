@@ -32,6 +32,9 @@ export const unknownEnginesMeasured = (engines: ReadonlyArray<{ readonly stopped
 /** Sets the gauge of the pause that a person has asked for. */
 export const pauseMeasured = (pause: Pause | undefined) => Metric.update(Metrics.paused, pause === undefined ? 0 : 1)
 
+/** Sets the gauge of the holds that people have placed. */
+export const holdsMeasured = (count: number) => Metric.update(Metrics.holds, count)
+
 /** What the service was told to do. */
 export interface ToldSettings {
   readonly mode: Mode

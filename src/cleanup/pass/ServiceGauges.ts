@@ -2,11 +2,13 @@ import { Cause, Clock, Duration, Effect, Layer, Option, Ref, Schedule } from "ef
 import { type Moment, momentOf } from "../../domain/Expiry.ts"
 import {
   backlogMeasured,
+  holdsMeasured,
   pauseMeasured,
   settingsMeasured,
   type ToldSettings,
   unknownEnginesMeasured
 } from "../../observability/passTelemetry.ts"
+import { Holds } from "../../ports/Holds.ts"
 import { KnownEngine } from "../../ports/KnownEngine.ts"
 import { Pauses } from "../../ports/Pauses.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
@@ -30,6 +32,7 @@ export const layer = ({ interval, mode, retention }: ToldSettings) =>
       const records = yield* RuntimeRecords
       const known = yield* KnownEngine
       const pauses = yield* Pauses
+      const holds = yield* Holds
       const quietUntil = yield* Ref.make(yield* Clock.monotonicTimeNanos)
       const failed = Effect.fnUntraced(function* (cause: Cause.Cause<StoreError>) {
         const now = yield* Clock.monotonicTimeNanos
@@ -41,11 +44,13 @@ export const layer = ({ interval, mode, retention }: ToldSettings) =>
           onNone: () => log("cleanup.backlog.unknown", cause)
         })
       })
+      // What people asked for comes first: it is still known when there are too many games to count within a statement's time.
       yield* Effect.gen(function* () {
+        yield* Effect.flatMap(pauses.current, pauseMeasured)
+        yield* Effect.flatMap(holds.count, holdsMeasured)
         const database = yield* records.clock
         const service = yield* Clock.currentTimeMillis
         yield* measure(records, momentOf({ service, database }, retention))
-        yield* Effect.flatMap(pauses.current, pauseMeasured)
         yield* Effect.flatMap(records.unknownEngines, unknownEnginesMeasured)
         if (mode !== "dry_run") yield* known.markSeen
       }).pipe(

@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Metric, References } from "effect"
+import { Duration, Effect, Layer, Logger, Metric, References } from "effect"
 import { TestClock } from "effect/testing"
 import * as CleanupWorker from "../../../src/cleanup/CleanupWorker.ts"
 import * as ServiceGauges from "../../../src/cleanup/pass/ServiceGauges.ts"
+import { Author } from "../../../src/domain/Act.ts"
 import * as Metrics from "../../../src/observability/Metrics.ts"
+import { Holds } from "../../../src/ports/Holds.ts"
+import { Pauses } from "../../../src/ports/Pauses.ts"
 import { StoreState } from "../../adapters/memory/StoreState.ts"
 import { inWorld, layerWorld, now, seed, settings, storeDown } from "../../support/world.ts"
 
@@ -45,6 +48,31 @@ describe("ServiceGauges", () => {
     assert.include(told, Metrics.instruments.interval.name)
     assert.notInclude(told, Metrics.instruments.backlog.name)
     assert.notInclude(told, Metrics.instruments.backlogCounted.name)
+  })
+
+  inWorld("know a pause and the holds, until they end, even while the backlog cannot be counted", function* () {
+    const asked = { author: Author.make("ann@shell"), reason: "a complaint", duration: Duration.seconds(90) }
+    const { author, reason, duration } = asked
+    const told = Effect.forEach([Metrics.paused, Metrics.holds], (gauge) =>
+      Effect.map(Metric.value(gauge), ({ value }) => value)
+    )
+    const state = yield* StoreState
+    const statements: Array<string> = []
+    state.intercept = (operation) => Effect.sync(() => void statements.push(operation))
+    yield* Layer.build(ServiceGauges.layer(settings))
+    yield* TestClock.adjust("1 second")
+    assert.deepStrictEqual(yield* told, [0, 0])
+    const each = ["currentPause", "countHolds", "clock", "backlog", "unknownEngines", "markEngineSeen"]
+    assert.deepStrictEqual(statements, each)
+    yield* (yield* Pauses).pause(asked)
+    const { place } = yield* Holds
+    yield* place({ gameId: "for a while", author, reason, end: duration })
+    yield* place({ gameId: "without a record", author, reason, end: null })
+    state.intercept = (operation) => (operation === "backlog" ? storeDown : Effect.void)
+    yield* TestClock.adjust("1 minute")
+    assert.deepStrictEqual([yield* told, yield* due], [[1, 2], 0])
+    yield* TestClock.adjust("1 minute")
+    assert.deepStrictEqual(yield* told, [0, 1])
   })
 
   it.effect.each(["enforce", "dry_run", "paused"] as const)(
