@@ -1,8 +1,9 @@
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Ref } from "effect"
+import { Duration, Effect, Fiber, Layer, Ref, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import { CleanupPass } from "../../src/cleanup/pass/CleanupPass.ts"
+import * as CleanupPlan from "../../src/cleanup/pass/CleanupPlan.ts"
 import { Author, Reason } from "../../src/domain/Act.ts"
 import { hold } from "../../src/operator/hold.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
@@ -21,6 +22,7 @@ import {
   leaseTtl,
   now,
   seed,
+  settings,
   storeDown,
   unreachable
 } from "../support/world.ts"
@@ -69,6 +71,14 @@ describe("a hold", () => {
     assert.deepInclude(yield* lastAct, { act: "hold", target: "game", author: ann, reason, result: "done", message })
     yield* TestClock.adjust("1 hour")
     assert.strictEqual((yield* runOnce({ trigger: "manual" })).outcomes.removed, 1)
+  })
+
+  inWorld("is why a plan keeps the game, however long ago it has stopped", function* () {
+    yield* seed("game", 1)
+    const { message } = yield* holding()
+    const [planned] = yield* Stream.runCollect(CleanupPlan.plan(settings))
+    assert.deepInclude(planned, { gameId: "game", action: "keep", errorCode: "held" })
+    assert.strictEqual(message, `game is ${planned?.message}`)
   })
 
   inWorld("waits for an attempt that has begun, and comes too late if that removes the container", function* () {

@@ -1,5 +1,6 @@
 import { Duration, Effect } from "effect"
 import { stuckAfter } from "../../src/domain/Backoff.ts"
+import type { Hold } from "../../src/domain/Hold.ts"
 import { world } from "../support/e2e.ts"
 import { micros } from "../support/records.ts"
 import { start } from "../support/service.ts"
@@ -16,7 +17,12 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
   const here = yield* world()
   const days = (count: number) => Duration.toMillis(Duration.days(count))
   const now = Date.now()
-  const put = (gameId: string, daysAgo: number, backoff: { readonly attempts: number; readonly at: number } | null) =>
+  const put = (
+    gameId: string,
+    daysAgo: number,
+    backoff: { readonly attempts: number; readonly at: number } | null,
+    hold: Hold | null = null
+  ) =>
     here.store.put({
       gameId,
       engine,
@@ -24,12 +30,13 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
       containerId: "c".repeat(64),
       imageRef: null,
       backoff: backoff && { attempts: backoff.attempts, nextAttemptAt: backoff.at, lastError: "engine_error" },
-      hold: null,
+      hold,
       lastOpAt: micros(now - days(daysAgo))
     })
   yield* put("young", 29, null)
   yield* put("due", 32, null)
   yield* put("leased", 70, null)
+  yield* put("held", 90, null, { author: "ann", reason: "the players complain", until: null })
   yield* put("again", 50, { attempts: 1, at: now - days(1) })
   yield* put("waits", 50, { attempts: 1, at: now + days(1) })
   yield* put("stuck", 50, { attempts: stuckAfter, at: now + days(1) })
@@ -44,10 +51,10 @@ export const gaugesAreTrue = Effect.fnUntraced(function* ({ metrics }: Stack, en
   const states = eventually(
     "the gauges of the backlog",
     metrics.query(askedBy("Backlog", service)),
-    (samples) => samples.length === 4
+    (samples) => samples.length === 5
   )
   const counted = Object.fromEntries((yield* states).map(({ labels, value }) => [labels["state"], value]))
-  const wanted = { due: 3, leased: 1, backing_off: 1, stuck: 1 }
+  const wanted = { due: 3, leased: 1, held: 1, backing_off: 1, stuck: 1 }
   yield* demand(
     Object.entries(wanted).every(([state, count]) => counted[state] === count),
     `the gauges say ${JSON.stringify(counted)}, not ${JSON.stringify(wanted)}`
