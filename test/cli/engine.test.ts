@@ -335,17 +335,22 @@ describeEngine("services with names, over one database", () => {
           const plan = (yield* command(["plan"], first.env)).stdout.trimEnd().split("\n")
           assert.match(plan[0] ?? "", /^remove +own /)
           assert.deepStrictEqual(
-            plan.slice(1),
-            unknown.map(
-              ([, shown, , games]) =>
-                `keep          ${games} on engine ${shown}  no service has ever cleaned an engine of this name`
-            )
+            plan.slice(1).map((line) => line.split(/ {2,}/)),
+            [
+              ...unknown.map(([, shown, , games]) => [
+                "keep",
+                `engine ${shown}`,
+                "-",
+                `${games}; no service has ever cleaned an engine of this name`
+              ]),
+              ["1 to remove, 0 to mark removed, 0 kept"]
+            ]
           )
           const [own, ...others] = JSON.parse((yield* command(["plan", "--json"], first.env)).stdout)
           assert.include(own, { game_id: "own", action: "remove" })
           assert.deepStrictEqual(
-            others.map(({ action, game_id }: Record<string, string>) => [action, game_id]),
-            unknown.map(([, shown, , games]) => ["keep", `${games} on engine ${shown}`])
+            others.map(({ action, engine, game_id }: Record<string, string>) => [action, engine, game_id]),
+            unknown.map(([name]) => ["keep", name, null])
           )
 
           const { code, stdout } = yield* command(["run", "--json"], first.env)
