@@ -1,7 +1,7 @@
 -- The rights on this service's tables in the schema rtmanager. Run it after each `migrate`, as the role that owns the tables;
 -- a second run changes nothing. Nobody logs in as these roles: grant them to your own users.
 --
---   rtmanager_cleanup  the service: `serve`, `run`, `plan`, `engine`
+--   rtmanager_cleanup  the service and every command but `migrate`
 --   rtmanager_reader   read only, for example for Grafana
 begin;
 
@@ -34,7 +34,7 @@ drop policy if exists cleanup_acts_begin on rtmanager.cleanup_acts;
 drop policy if exists cleanup_acts_end on rtmanager.cleanup_acts;
 create policy cleanup_acts_read on rtmanager.cleanup_acts for select using (true);
 create policy cleanup_acts_begin on rtmanager.cleanup_acts for insert to rtmanager_cleanup with check (true);
-create policy cleanup_acts_end on rtmanager.cleanup_acts for update to rtmanager_cleanup using (result is null) with check (true);
+create policy cleanup_acts_end on rtmanager.cleanup_acts for update to rtmanager_cleanup using (result is null) with check (result is not null);
 
 -- A log that existed before may number its rows with a sequence.
 do $$ declare

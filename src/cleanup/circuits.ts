@@ -120,7 +120,7 @@ const make = Effect.gen(function* () {
     Context.add(GameLeases, {
       ...leases,
       acquire: (gameId) => toDatabase.call("acquire", leases.acquire(gameId)),
-      rehearse: (record) => toDatabase.call("rehearse", leases.rehearse(record))
+      rehearse: (record, asked) => toDatabase.call("rehearse", leases.rehearse(record, asked))
     }),
     Context.add(KnownEngine, {
       ...known,

@@ -53,7 +53,7 @@ const fitting = (
   columns: ReadonlyArray<{ readonly cells: ReadonlyArray<string>; readonly isId: boolean }>,
   limit: number
 ): ReadonlyArray<number> => {
-  const widths = columns.map(({ cells }) => Math.max(...cells.map(widthOf)))
+  const widths = columns.map(({ cells }) => cells.reduce((widest, cell) => Math.max(widest, widthOf(cell)), 0))
   const room = limit - gap.length * (columns.length - 1)
   const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((a, b) => a + b, 0)
   if (sum(widths) <= room) return widths

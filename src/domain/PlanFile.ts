@@ -7,7 +7,10 @@ import { printable } from "./printable.ts"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
 
 /** What a person was shown of a record. */
-export type Shown = Pick<RuntimeRecord, "containerId" | "lastOpAt">
+export interface Shown extends Pick<RuntimeRecord, "containerId" | "lastOpAt"> {
+  /** What a pass would have done with it. */
+  readonly action?: "remove" | "mark_removed"
+}
 
 /** How a record differs from what was shown of it; `undefined` if it does not. */
 export const changeSince = ({ containerId, lastOpAt }: Shown, shown: Shown): string | undefined => {

@@ -2,7 +2,7 @@ import { Duration, Effect, HashMap, Option, Ref } from "effect"
 import { expectedEngine } from "../cleanup/engine/expectedEngine.ts"
 import type { RunOptions } from "../cleanup/pass/CleanupPass.ts"
 import { believableClocks } from "../cleanup/pass/openPass.ts"
-import { Selection } from "../cleanup/pass/Selection.ts"
+import { planOf } from "../cleanup/pass/Selection.ts"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
 import type { Asked } from "../domain/Act.ts"
 import type { EngineId } from "../domain/EngineId.ts"
@@ -84,7 +84,7 @@ export const applyPlan = ({
       )
       const ends = yield* Ref.make(HashMap.empty<string, NotDone | undefined>())
       const report = yield* passOf({
-        selection: Selection.Plan({ rows: plan.games, author }),
+        selection: planOf(plan.games, author),
         onGame: (end) => Ref.update(ends, HashMap.set(end.gameId, notDoneOf(end))),
         ...(onProgress !== undefined && { onProgress })
       })

@@ -126,7 +126,7 @@ export const doctor = Effect.fnUntraced(function* ({ gameLabel, maxClockSkew, ot
     const { records: due } = yield* records.listDue({ moment, after: undefined, limit: 10 })
     const [first] = due.filter(({ containerId }) => containerId === null || isContainerId(containerId))
     if (first === undefined) return yield* unasked("no game is due that a removal could be rehearsed with")
-    yield* leases.rehearse(first)
+    yield* leases.rehearse(first, { opSource: "auto_ttl", sourceRef: "schedule" })
     return `the removal of game ${printable(first.gameId)} could be recorded`
   }).pipe(
     Effect.mapError(({ message }) => ({ message, mend: "mend what the database says; nothing is removed before" }))

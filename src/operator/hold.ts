@@ -32,21 +32,39 @@ export const hold = (request: HoldRequest) =>
 const place = Effect.fnUntraced(function* (
   request: HoldRequest
 ): Effect.fn.Return<Done<PlacedHold>, ActError, Holds | GameLeases | KnownEngine | ContainerEngine> {
-  const { author, gameId } = request
+  const { gameId } = request
   const holds = yield* Holds
+  const former = yield* Effect.mapError(own(request), passError)
   const placed = yield* Effect.mapError(holds.place(request), passError)
   if (placed === undefined) {
     return yield* new ActRefused({ message: "the hold would be over already, by the database's clock" })
   }
   const seen = yield* attemptOver(request)
-  const why = seen._tag === "Held" ? yield* whyTooLate(seen.record) : undefined
+  const why = seen._tag === "Held" ? yield* whyTooLate(seen.record, seen.leftBy !== undefined) : undefined
   if (why !== undefined) {
-    yield* Effect.mapError(holds.withdraw(gameId, author), unconfirmed)
+    yield* Effect.mapError(holds.withdraw(placed, former), unconfirmed)
     return yield* new ActRefused({ message: `too late: ${why}` })
   }
-  const undecodable = seen._tag === "Undecodable" ? `; its record does not decode: ${seen.detail}` : ""
-  return { value: placed, message: `${printable(gameId)} is ${heldBy(placed)}${undecodable}` }
+  const standing = yield* Effect.mapError(own(request), unconfirmed)
+  if (standing?.placedAt.getTime() !== placed.placedAt.getTime()) {
+    return yield* new ActRefused({
+      message: "the hold is over: it ended, or was released or replaced, while it waited"
+    })
+  }
+  return { value: placed, message: `${printable(gameId)} is ${heldBy(placed)}${noteOn(seen)}` }
 })
+
+/** The author's hold on the game, if there is one that has not ended. */
+const own = Effect.fnUntraced(function* ({ author, gameId }: HoldRequest) {
+  const placed = yield* (yield* Holds).of(gameId)
+  return placed.find((hold) => hold.author === author)
+})
+
+/** A slip in the id would hold another game, which nobody would notice. */
+const noteOn = (seen: Acquired): string => {
+  if (seen._tag === "Undecodable") return `; its record does not decode: ${seen.detail}`
+  return seen._tag === "Held" && seen.record === undefined ? "; there is no record of it yet" : ""
+}
 
 /** The hold is there, but it may have come too late. */
 const unconfirmed = ({ message }: { readonly message: string }) =>
@@ -62,15 +80,15 @@ const betweenLooks = Duration.millis(250)
 /** What the store answers once no attempt has the game's lease. */
 const attemptOver = Effect.fnUntraced(function* ({ gameId, leaseTtl, onWait }: HoldRequest) {
   const leases = yield* GameLeases
-  const look = Effect.mapError(takeForAMoment(leases, gameId), unconfirmed)
+  const taken = Effect.mapError(takeForAMoment(leases, gameId), unconfirmed)
   const isBusy = ({ _tag }: Acquired) => _tag === "Busy"
-  const first = yield* look
+  const first = yield* taken
   if (!isBusy(first)) return first
   yield* onWait
   const patience = Schedule.spaced(betweenLooks).pipe(
     Schedule.upTo({ duration: Duration.sum(leaseTtl, Duration.seconds(5)) })
   )
-  const last = yield* Effect.repeat(Effect.delay(look, betweenLooks), { while: isBusy, schedule: patience })
+  const last = yield* Effect.repeat(Effect.delay(taken, betweenLooks), { while: isBusy, schedule: patience })
   return isBusy(last) ? yield* unconfirmed({ message: "the game's lease is still another's" }) : last
 })
 
@@ -90,11 +108,20 @@ const takeForAMoment = (leases: GameLeases["Service"], gameId: string) =>
     )
   )
 
-/** Why there is no container to hold, if it is certain that there is none any more. */
-const whyTooLate = Effect.fnUntraced(function* (record: RuntimeRecord | undefined) {
+/**
+ * Why there is no container to hold, if it is certain that there is none any more. `isLeft`: the last attempt let its lease expire, so
+ * the engine may still have its removal to carry out, and only the engine can say that the container is there.
+ */
+const whyTooLate = Effect.fnUntraced(function* (record: RuntimeRecord | undefined, isLeft: boolean) {
   if (record === undefined) return undefined
   const { containerId, gameId, status } = record
-  if (status !== "removed" && !(status === "stopped" && (yield* isGone(record)))) return undefined
+  if (status !== "removed") {
+    const seen = status === "stopped" ? yield* whereabouts(record) : "there"
+    if (seen === "unknown" && isLeft) {
+      return yield* unconfirmed({ message: "the last one has not said how it ended, and the engine cannot be asked" })
+    }
+    if (seen !== "gone") return undefined
+  }
   const removal = yield* Effect.mapError((yield* Holds).removedBy(gameId), unconfirmed)
   const what = status === "removed" ? "the record is removed" : "the container is gone from the engine, or going"
   return removal === undefined || removal.containerId !== containerId
@@ -103,20 +130,21 @@ const whyTooLate = Effect.fnUntraced(function* (record: RuntimeRecord | undefine
 })
 
 const toText = ({ finishedAt, id, opSource, traceId }: Removal) =>
-  `by ${printable(opSource)} at ${finishedAt.toISOString()} (operation ${id}${traceId === null ? "" : `, trace ${printable(traceId)}`})`
+  `by ${printable(opSource)} at ${finishedAt?.toISOString() ?? "an unknown time"} (operation ${id}${traceId === null ? "" : `, trace ${printable(traceId)}`})`
 
-/** Whether the known engine says so. One that is away, is another, or is not believed hinders no hold. */
-const isGone = Effect.fnUntraced(function* ({ containerId, engine: name }: RuntimeRecord) {
+/** What the known engine says of the container. `unknown`: it is away, is another, or is not believed. */
+const whereabouts = Effect.fnUntraced(function* ({ containerId, engine: name }: RuntimeRecord) {
+  if (containerId === null) return "there"
   const known = yield* KnownEngine
-  if (name !== known.name || !isContainerId(containerId)) return false
-  return yield* Effect.orElseSucceed(isAbsent(containerId), () => false)
+  if (name !== known.name || !isContainerId(containerId)) return "unknown"
+  return yield* Effect.orElseSucceed(look(containerId), () => "unknown" as const)
 })
 
-const isAbsent = Effect.fnUntraced(function* (containerId: ContainerId) {
+const look = Effect.fnUntraced(function* (containerId: ContainerId) {
   const engine = yield* ContainerEngine
   const present = yield* engine.identity
   const { known, otherName } = yield* (yield* KnownEngine).recognize(present)
-  if (known?.id !== present || known.braked || otherName !== undefined) return false
+  if (known?.id !== present || known.braked || otherName !== undefined) return "unknown" as const
   const container = yield* onSameEngine(engine, present, engine.inspect(containerId))
-  return container === undefined || container.state === "removing"
+  return container === undefined || container.state === "removing" ? ("gone" as const) : ("there" as const)
 })

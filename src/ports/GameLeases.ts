@@ -26,10 +26,14 @@ export type Acquired = Data.TaggedEnum<{
 }>
 export const Acquired = Data.taggedEnum<Acquired>()
 
-/** What one attempt writes to `operation_log`. Times are Unix milliseconds. */
-export interface AuditRow {
+/** Who or what asked for an attempt, as its audit row says. */
+export interface Asked {
   readonly opSource: OpSource
   readonly sourceRef: string
+}
+
+/** What one attempt writes to `operation_log`. Times are Unix milliseconds. */
+export interface AuditRow extends Asked {
   /** NULL also if the record's id is not a container id. */
   readonly containerId: string | null
   readonly imageRef: string | null
@@ -88,12 +92,12 @@ export class GameLeases extends Context.Service<
     ) => Effect.Effect<CommitResult, StoreError>
 
     /**
-     * Does everything that records this game's removal, and rolls it back: the lease, a failure row with its backoff,
+     * Does everything that records this game's removal as asked for, and rolls it back: the lease, a failure row with its backoff,
      * the commit with its success row. `false`: nothing was learned, because the record is no longer stopped with this
      * container. Fails with `CannotRecord` if the database refuses any of it, or silently does not write a row or move
      * the record. The game's current lease is not changed.
      */
-    readonly rehearse: (record: RuntimeRecord) => Effect.Effect<boolean, StoreError>
+    readonly rehearse: (record: RuntimeRecord, asked: Asked) => Effect.Effect<boolean, StoreError>
 
     /**
      * Every other end, in one statement and only while the lease is ours. Writes the failure row, if one is given and

@@ -11,7 +11,8 @@ export interface Removal {
   readonly id: bigint
   readonly containerId: string | null
   readonly opSource: string
-  readonly finishedAt: Date
+  /** `null` if the log's time is no time. */
+  readonly finishedAt: Date | null
   readonly traceId: string | null
 }
 
@@ -37,8 +38,8 @@ export class Holds extends Context.Service<
       gameId: string,
       options: { readonly author: Author | undefined; readonly grace: Duration.Duration }
     ) => Effect.Effect<ReadonlyArray<PlacedHold>, StoreError>
-    /** Takes the author's hold back, as if it had never been placed. */
-    readonly withdraw: (gameId: string, author: Author) => Effect.Effect<void, StoreError>
+    /** Takes this hold back, and puts the author's former one in its place, unless the author has placed another since. */
+    readonly withdraw: (placed: PlacedHold, former: PlacedHold | undefined) => Effect.Effect<void, StoreError>
     /** The last removal of a container of the game that is logged. */
     readonly removedBy: (gameId: string) => Effect.Effect<Removal | undefined, StoreError>
     /** Those of the game that have not ended, by author. */

@@ -7,7 +7,10 @@ import type { StoreError } from "./StoreError.ts"
 export class Pauses extends Context.Service<
   Pauses,
   {
-    /** Pauses, or replaces the present pause. Without a duration it lasts until somebody resumes. */
+    /**
+     * Pauses, or replaces the present pause unless that is another's and lasts longer. Gives the one in force. Without a duration a
+     * pause lasts until somebody resumes.
+     */
     readonly pause: (pause: {
       readonly author: Author
       readonly reason: string

@@ -41,7 +41,7 @@ describe("a report", () => {
       dry_run: false,
       result: "refused",
       reason: "absent_brake",
-      message: "19 of 20; see what became of them, then run: run --accept-absent",
+      message: "19 of 20; see what became of them, then run: run --accept-absent --reason REASON",
       cutoff: "1970-01-01T00:00:00.000Z",
       listed: 4,
       undecodable: 1,

@@ -398,15 +398,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a removal without asking for a pause",
     file: "src/cleanup/game/remove.ts",
-    from: "    yield* Effect.interruptible(game.pause.ensure)\n",
-    to: "",
+    from: "yield* Effect.interruptible(game.pause.ensure).pipe(",
+    to: "yield* Effect.interruptible(Effect.void as typeof game.pause.ensure).pipe(",
     tests: pauses
   },
   {
     name: "a pause asked for once in a pass",
     file: "src/cleanup/game/PauseGate.ts",
-    from: "Trust.elapsed(answer.unpausedAt, yield* Trust.now) <= reliable",
-    to: "Trust.elapsed(answer.unpausedAt, yield* Trust.now) >= 0",
+    from: "Trust.elapsed(answer.unpausedAt, now) <= reliable",
+    to: "Trust.elapsed(answer.unpausedAt, now) >= 0",
     tests: pauses
   },
   {
@@ -447,14 +447,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a shorter retention taken however many games it makes due",
     file: "src/cleanup/pass/openPass.ts",
-    from: "yield* guard(yield* retentionRefusal(known, records, { expected, moment, retention, touch }))",
-    to: "yield* retentionRefusal(known, records, { expected, moment, retention, touch })",
+    from: "yield* guard(yield* retentionRefusal(known, records, { expected, moment, retention, keeps }))",
+    to: "yield* retentionRefusal(known, records, { expected, moment, retention, keeps })",
     tests: openings
   },
   {
     name: "a retention stored by who only looks",
     file: "src/cleanup/pass/retentionGuard.ts",
-    from: 'verdict === "store" && touch',
+    from: 'verdict === "store" && keeps',
     to: 'verdict === "store"',
     tests: openings
   },
@@ -503,8 +503,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a rehearsal that is kept",
     file: "src/adapters/postgres/rehearse.ts",
-    from: 'rolledBack(sql, rehearsal(options, record, ["removed_not_committed"]))',
-    to: 'rehearsal(options, record, ["removed_not_committed"])',
+    from: 'rolledBack(sql, rehearsal(options, record, asked, ["removed_not_committed"]))',
+    to: 'rehearsal(options, record, asked, ["removed_not_committed"])',
     tests: leases
   },
   {
@@ -867,7 +867,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "one game that is gone and would not be recorded refuses the pass",
     file: "src/cleanup/game/Recording.ts",
-    from: "Result.isFailure(yield* Effect.result(leases.rehearse(record)))",
+    from: "Result.isFailure(yield* Effect.result(leases.rehearse(record, asked)))",
     to: "false",
     tests: ["test/cleanup/game/Recording.test.ts"]
   },
@@ -1007,7 +1007,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a hold that came too late stays",
     file: "src/operator/hold.ts",
-    from: "    yield* Effect.mapError(holds.withdraw(gameId, author), unconfirmed)\n",
+    from: "    yield* Effect.mapError(holds.withdraw(placed, former), unconfirmed)\n",
     to: "",
     tests: ["test/operator"]
   },
@@ -1021,8 +1021,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a hold believes an engine that is not the known one",
     file: "src/operator/hold.ts",
-    from: "if (known?.id !== present || known.braked || otherName !== undefined) return false",
-    to: "if (known?.braked) return false",
+    from: 'if (known?.id !== present || known.braked || otherName !== undefined) return "unknown" as const',
+    to: 'if (known?.braked) return "unknown" as const',
     tests: ["test/operator"]
   },
   {
@@ -1146,16 +1146,16 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "what a plan showed not asked again under the lease",
-    file: "src/cleanup/pass/Selection.ts",
-    from: "sourceRef: selection.author, shown: record }",
-    to: "sourceRef: selection.author }",
+    file: "src/domain/Verdict.ts",
+    from: "const change = shown && changeSince(record, shown)",
+    to: "const change = shown && byHand ? changeSince(record, shown) : undefined",
     tests: named
   },
   {
     name: "a row of a plan taken as by hand",
     file: "src/cleanup/pass/Selection.ts",
-    from: "sourceRef: selection.author, shown: record }",
-    to: "sourceRef: selection.author, shown: record, byHand: true }",
+    from: "        shown: {\n",
+    to: "        byHand: true,\n        shown: {\n",
     tests: named
   },
   {

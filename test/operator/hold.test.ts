@@ -8,7 +8,7 @@ import { Author, Reason } from "../../src/domain/Act.ts"
 import { hold } from "../../src/operator/hold.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { GameLeases } from "../../src/ports/GameLeases.ts"
-import type { HoldEnd } from "../../src/ports/Holds.ts"
+import { type HoldEnd, Holds } from "../../src/ports/Holds.ts"
 import { KnownEngine } from "../../src/ports/KnownEngine.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { layerActs, RecordedActs } from "../support/recordedActs.ts"
@@ -41,6 +41,12 @@ const holding = Effect.fnUntraced(function* (end: HoldEnd = null, waits?: Ref.Re
 const refusal = Effect.map(Effect.flip(holding()), (error) => [error._tag, error.message] as const)
 
 const placed = Effect.map(StoreState, ({ holds }) => [...holds.values()].map(({ author, until }) => [author, until]))
+
+const recordOf = Effect.fnUntraced(function* (gameId: string) {
+  const row = (yield* StoreState).records.get(gameId)
+  assert(row !== undefined)
+  return row
+})
 
 const lastAct = Effect.map(RecordedActs, (rows) => rows.at(-1))
 
@@ -76,7 +82,8 @@ describe("a hold", () => {
   inWorld("is why a plan keeps the game, however long ago it has stopped", function* () {
     yield* seed("game", 1)
     const { message } = yield* holding()
-    const [planned] = yield* Stream.runCollect(CleanupPlan.plan(settings))
+    const { games } = yield* CleanupPlan.plan(settings)
+    const [planned] = yield* Stream.runCollect(games)
     assert.deepInclude(planned, { gameId: "game", action: "keep", errorCode: "held" })
     assert.strictEqual(message, `game is ${planned?.message}`)
   })
@@ -252,9 +259,48 @@ describe("a hold", () => {
     assert.deepStrictEqual(yield* placed, [])
   })
 
+  inWorld(
+    "is not confirmed if the last attempt has not ended for certain and the engine cannot be asked",
+    function* () {
+      yield* seed("game", 1)
+      ;(yield* StoreState).setLease("game", { owner: "another", token: 1n, expiresAt: now })
+      const error = yield* Effect.flip(holding())
+      assert.strictEqual(error._tag, "StoreError")
+      assert.include(error.message, "an attempt under way may still remove the container")
+      assert.deepStrictEqual(yield* placed, [[ann, null]])
+    }
+  )
+
+  inWorld("is refused if somebody releases it while it waits", function* () {
+    yield* seed("game", 1)
+    const { letGo, running } = yield* passHeldAt("inspect")
+    const asking = yield* Effect.forkChild(Effect.flip(holding()))
+    yield* TestClock.adjust("1 second")
+    yield* (yield* Holds).release("game", { author: undefined, grace: Duration.zero })
+    ;(yield* StoreState).setRecord("game", { ...(yield* recordOf("game")), status: "running" })
+    yield* letGo
+    yield* Fiber.join(running)
+    yield* TestClock.adjust("1 second")
+    assert.include((yield* Fiber.join(asking)).message, "released or replaced")
+  })
+
+  inWorld("says that there is no record of the game yet", function* () {
+    assert.include((yield* holding()).message, "no record of it yet")
+  })
+
+  inWorld("puts the former hold back if it comes too late", function* () {
+    yield* seed("game", 1)
+    yield* holding()
+    ;(yield* StoreState).setRecord("game", { ...(yield* recordOf("game")), status: "removed" })
+    yield* TestClock.adjust("1 minute")
+    assert.strictEqual((yield* Effect.flip(holding(Duration.days(1))))._tag, "ActRefused")
+    assert.deepStrictEqual(yield* placed, [[ann, null]])
+  })
+
   inWorld("leaves a lease to expire that its last holder has left, so that the next one knows of it", function* () {
     yield* seed("game", 1)
     const state = yield* StoreState
+    yield* known
     state.setLease("game", { owner: "another", token: 1n, expiresAt: now })
     yield* holding()
     yield* TestClock.adjust(leaseTtl)

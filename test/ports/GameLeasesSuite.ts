@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
 import { type AuditRow, GameLeases } from "../../src/ports/GameLeases.ts"
-import { auditRow, containerId, longAgo, micros, stopped } from "../support/records.ts"
+import { asked, auditRow, containerId, longAgo, micros, stopped } from "../support/records.ts"
 import { StoreFixture } from "./StoreFixture.ts"
 
 const other = "00000000-0000-4000-8000-000000000000"
@@ -142,7 +142,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         for (const containerOf of [containerId("a"), null]) {
           const record = stopped("game", { containerId: containerOf, backoff })
           yield* given(record)
-          assert.isTrue(yield* rehearse(record))
+          assert.isTrue(yield* rehearse(record, asked))
           assert.deepStrictEqual(yield* fixture.record("game"), record)
           assert.deepStrictEqual(yield* fixture.log("game"), [])
           assert.isUndefined(yield* fixture.lease("game"))
@@ -156,7 +156,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         const foreign = { gameId: "game", owner: other, token: 7n }
         const fixture = yield* StoreFixture
         yield* fixture.putLease(foreign, false)
-        assert.isTrue(yield* (yield* GameLeases).rehearse(stopped("game")))
+        assert.isTrue(yield* (yield* GameLeases).rehearse(stopped("game"), asked))
         assert.deepStrictEqual(yield* fixture.lease("game"), foreign)
       })
     )
@@ -167,12 +167,12 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         Effect.gen(function* () {
           const { rehearse } = yield* GameLeases
           yield* given(stopped("game", { status: "running" }))
-          assert.isFalse(yield* rehearse(stopped("game")))
+          assert.isFalse(yield* rehearse(stopped("game"), asked))
           yield* given(stopped("game", { containerId: containerId("b") }))
-          assert.isFalse(yield* rehearse(stopped("game")))
+          assert.isFalse(yield* rehearse(stopped("game"), asked))
           yield* given(stopped("game", { engine: "host-1" }))
-          assert.isFalse(yield* rehearse(stopped("game")))
-          assert.isFalse(yield* rehearse(stopped("gone")))
+          assert.isFalse(yield* rehearse(stopped("game"), asked))
+          assert.isFalse(yield* rehearse(stopped("gone"), asked))
         })
     )
 

@@ -146,12 +146,25 @@ export const suite = <E>(
     test("takes one author's hold back, and no other", () =>
       Effect.gen(function* () {
         const { withdraw } = yield* Holds
-        yield* place("game", ann)
+        const placed = yield* place("game", ann)
         yield* place("game", bob)
         yield* place("other", ann)
-        yield* withdraw("game", ann)
-        yield* withdraw("game", cat)
+        assert(placed !== undefined)
+        yield* withdraw(placed, undefined)
         assert.deepStrictEqual(yield* listed, ["game bob", "other ann"])
+      }))
+
+    test("puts the author's former hold back, and leaves one that was placed since", () =>
+      Effect.gen(function* () {
+        const { of, withdraw } = yield* Holds
+        const former = yield* place("game", ann)
+        yield* Effect.sleep("2 millis")
+        const placed = yield* place("game", ann, day)
+        assert(former !== undefined && placed !== undefined)
+        yield* withdraw(placed, former)
+        assert.deepStrictEqual(yield* of("game"), [former])
+        yield* withdraw(placed, undefined)
+        assert.deepStrictEqual(yield* of("game"), [former])
       }))
 
     test("lists what is held by game and author, page by page", () =>

@@ -3,7 +3,7 @@ import { ContainerId } from "../../src/domain/ContainerId.ts"
 import { defaultEngine } from "../../src/domain/EngineName.ts"
 import type { Moment } from "../../src/domain/Expiry.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
-import type { AuditRow } from "../../src/ports/GameLeases.ts"
+import type { Asked, AuditRow } from "../../src/ports/GameLeases.ts"
 
 /** 2026-01-01, long before any test runs, in Unix milliseconds. */
 export const longAgo = Date.UTC(2026, 0, 1)
@@ -25,6 +25,9 @@ export const stopped = (gameId: string, changes: Partial<RuntimeRecord> = {}): R
   hold: null,
   ...changes
 })
+
+/** An attempt of the service's own. */
+export const asked: Asked = { opSource: "auto_ttl", sourceRef: "schedule" }
 
 export const auditRow = (changes: Partial<AuditRow> = {}): AuditRow => ({
   opSource: "auto_ttl",

@@ -65,7 +65,7 @@ export const recording: Recording = {
 }
 
 /** For an attempt outside of a pass: nobody has paused cleaning. */
-export const unpaused: PauseGate = { ensure: Effect.void }
+export const unpaused: PauseGate = { ensure: Effect.void, isFresh: Effect.succeed(true) }
 
 /** What comes first at every such call to the engine. */
 export const atEngine = (operation: Memory.Operation, what: ReturnType<Memory.Intercept>) =>

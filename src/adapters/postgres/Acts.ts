@@ -1,10 +1,12 @@
-import { Effect, Layer } from "effect"
+import { Effect, identity, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import type { Act, ActResult, RecordedAct } from "../../domain/Act.ts"
+import { type Act, type ActResult, Reason, type RecordedAct } from "../../domain/Act.ts"
 import { Acts } from "../../ports/Acts.ts"
 import { Database } from "./Database.ts"
+import { ascii } from "./rows.ts"
 import { question, type Run } from "./run.ts"
+import { isNoText } from "./storeError.ts"
 
 /** How an act ended, as its row says. */
 export interface ActEnd {
@@ -30,19 +32,29 @@ export interface ActStatements {
 }
 
 /** The port, over any implementation of the statements. */
-export const makeActs = (run: Run, statements: ActStatements) =>
-  Acts.of({
+export const makeActs = (run: Run, statements: ActStatements) => {
+  /** The database's encoding may lack a character of somebody's words. */
+  const inWords = <A>(statement: (words: (text: string) => string) => Effect.Effect<A, SqlError>) =>
+    Effect.catchIf(statement(identity), isNoText, () => statement(ascii))
+  return Acts.of({
     begin: Effect.fnUntraced(function* (act) {
+      const begin = inWords((words) =>
+        statements.begin({ ...act, reason: Reason.make(words(act.reason).slice(0, 500)) })
+      )
       // An answer that was lost may leave a row without a result, never an act without a row.
-      const [row] = yield* run("beginAct", "rolled_back", statements.begin(act))
+      const [row] = yield* run("beginAct", "rolled_back", begin)
       if (row !== undefined) return row.id
       const end = { result: "refused", message: "the plan was applied before, or is being applied" } as const
       yield* run("beginAct", "rolled_back", statements.addEnded(act, end))
       return undefined
     }),
-    end: (id, end) => Effect.asVoid(run("endAct", "unanswered", statements.end(id, end))),
+    end: (id, { message, result }) => {
+      const end = inWords((words) => statements.end(id, { result, message: message && words(message) }))
+      return Effect.asVoid(run("endAct", "unanswered", end))
+    },
     list: (page) => run("listActs", question, statements.list(page))
   })
+}
 
 const actStatements = (sql: SqlClient, quotedSchema: string): ActStatements => {
   const table = sql.literal(`${quotedSchema}.cleanup_acts`)

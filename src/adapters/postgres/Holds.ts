@@ -28,7 +28,7 @@ export const makeHolds = (run: Run, statements: HoldStatements) =>
     place: (hold) => Effect.map(run("placeHold", "unanswered", statements.place(hold)), ([placed]) => placed),
     // Sent twice, it might not find the hold that it has ended.
     release: (gameId, options) => run("releaseHolds", "rolled_back", statements.release(gameId, options)),
-    withdraw: (gameId, author) => Effect.asVoid(run("withdrawHold", "unanswered", statements.withdraw(gameId, author))),
+    withdraw: (placed, former) => Effect.asVoid(run("withdrawHold", "unanswered", statements.withdraw(placed, former))),
     removedBy: (gameId) => Effect.map(run("removedBy", question, statements.removedBy(gameId)), ([removal]) => removal),
     of: (gameId) => run("holdsOf", question, statements.of(gameId)),
     list: (page) => run("listHolds", question, statements.list(page)),
@@ -51,7 +51,7 @@ const holdStatements = (sql: SqlClient, quotedSchema: string): HoldStatements =>
       return sql<PlacedHold>`
         insert into ${table} as h (game_id, author, reason, placed_at, until)
         select * from (
-          select ${gameId}::text, ${author}::text, ${reason}::text, clock_timestamp(), ${until} as until
+          select ${gameId}::text, ${author}::text, ${reason}::text, date_trunc('milliseconds', clock_timestamp()), ${until} as until
         ) as h where ${current}
         on conflict (game_id, author) do update set reason = excluded.reason, placed_at = excluded.placed_at, until = excluded.until
         returning ${columns}`
@@ -62,9 +62,16 @@ const holdStatements = (sql: SqlClient, quotedSchema: string): HoldStatements =>
         where h.game_id = ${gameId} and ${author === undefined ? sql`true` : sql`h.author = ${author}`} and ${current}
         returning h.*
       ) select ${columns} from released as h order by h.author`,
-    withdraw: (gameId, author) => sql`delete from ${table} where game_id = ${gameId} and author = ${author}`,
+    withdraw: ({ author, gameId, placedAt }, former) => {
+      const placed = sql`game_id = ${gameId} and author = ${author} and placed_at = ${millis(sql, placedAt.getTime())}`
+      if (former === undefined) return sql`delete from ${table} where ${placed}`
+      const until = former.until === null ? sql`null` : millis(sql, former.until.getTime())
+      return sql`update ${table} set reason = ${former.reason}, placed_at = ${millis(sql, former.placedAt.getTime())}, until = ${until}
+        where ${placed}`
+    },
     removedBy: (gameId) => sql<Removal>`
-      select id, container_id as "containerId", op_source as "opSource", finished_at as "finishedAt", trace_id as "traceId"
+      select id, container_id as "containerId", coalesce(op_source, 'unknown') as "opSource",
+        case when isfinite(finished_at) then finished_at end as "finishedAt", trace_id as "traceId"
       from ${sql.literal(quotedSchema)}.operation_log
       where game_id = ${gameId} and op_kind = 'cleanup_container' and outcome = 'success' order by id desc limit 1`,
     of: (gameId) => sql<PlacedHold>`

@@ -17,6 +17,7 @@ export interface NewPause {
 
 /** The statements about `cleanup_pause`, which give the pause if there is one. Each is a single step in the database. */
 export interface PauseStatements {
+  /** No row if another's pause lasts longer. */
   readonly pause: (pause: NewPause) => Effect.Effect<ReadonlyArray<Pause>, SqlError>
   readonly resume: Effect.Effect<ReadonlyArray<Pause>, SqlError>
   readonly current: Effect.Effect<ReadonlyArray<Pause>, SqlError>
@@ -34,7 +35,7 @@ export const makePauses = (run: Run, statements: PauseStatements) => {
   return Pauses.of({
     pause: Effect.fnUntraced(function* (pause) {
       const paused = yield* run("pause", "unanswered", one(statements.pause(pause)))
-      return paused ?? (yield* swallowed)
+      return paused ?? (yield* run("currentPause", question, one(statements.current))) ?? (yield* swallowed)
     }),
     // Sent twice, it would find nothing the second time and say that there was no pause.
     resume: run("resume", "rolled_back", one(statements.resume)),
@@ -63,6 +64,8 @@ const pauseStatements = (sql: SqlClient, quotedSchema: string): PauseStatements 
         from (select clock_timestamp() as now offset 0) as clock
         on conflict (engine) do update set author = excluded.author, reason = excluded.reason,
           paused_at = excluded.paused_at, until = excluded.until
+        where cleanup_pause.author = excluded.author or cleanup_pause.until <= clock_timestamp()
+          or coalesce(cleanup_pause.until, 'infinity') <= coalesce(excluded.until, 'infinity')
         returning ${columns}`
     },
     resume: sql<Pause>`

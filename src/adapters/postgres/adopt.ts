@@ -6,6 +6,7 @@ import { defaultEngine } from "../../domain/EngineName.ts"
 import { rules } from "../../domain/Outcome.ts"
 import { printable } from "../../domain/printable.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
+import type { Asked } from "../../ports/GameLeases.ts"
 import { readIndexes } from "./catalog.ts"
 import { commitStatements } from "./commit.ts"
 import { Database } from "./Database.ts"
@@ -28,6 +29,12 @@ export interface Adoption {
 }
 
 const loggedCodes = [...new Set(Object.values(rules).flatMap(({ logged }) => logged ?? []))]
+
+/** A pass of the service's own, and a person whose name is as long as one can be. */
+const askedBy: ReadonlyArray<Asked> = [
+  { opSource: "auto_ttl", sourceRef: "schedule" },
+  { opSource: "admin_cli", sourceRef: "x".repeat(100) }
+]
 
 /** Printable ASCII, because other bytes can be invalid text. */
 const plain = "'^[ -~]*$'"
@@ -73,19 +80,19 @@ const recordingProblems = Effect.gen(function* () {
     const record = yield* trialRecord(quotedSchema)
     if (record === undefined) return []
     const engineName = record.engine
-    const outcome = yield* rehearsal(
-      {
-        sql,
-        engineName,
-        quotedSchema,
-        owner,
-        leases: leaseStatements(sql, { owner, leaseTtl: "1 minute", quotedSchema }),
-        commits: commitStatements(sql, { engineName, quotedSchema })
-      },
-      record,
-      loggedCodes
-    )
-    return outcome._tag === "Swallowed" ? [`something has silently swallowed ${outcome.what}`] : []
+    const parts = {
+      sql,
+      engineName,
+      quotedSchema,
+      owner,
+      leases: leaseStatements(sql, { owner, leaseTtl: "1 minute", quotedSchema }),
+      commits: commitStatements(sql, { engineName, quotedSchema })
+    }
+    for (const asked of askedBy) {
+      const outcome = yield* rolledBack(sql, rehearsal(parts, record, asked, loggedCodes))
+      if (outcome._tag === "Swallowed") return [`something has silently swallowed ${outcome.what}`]
+    }
+    return []
   })
   return yield* rolledBack(sql, trial).pipe(
     Effect.catch((error) => Effect.succeed(isPassing(error) || isDenied(error) ? [] : [explain(error)])),

@@ -3,7 +3,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { isContainerId } from "../../domain/ContainerId.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
-import type { AuditRow, Lease } from "../../ports/GameLeases.ts"
+import type { Asked, AuditRow, Lease } from "../../ports/GameLeases.ts"
 import { CannotRecord, StoreError } from "../../ports/StoreError.ts"
 import type { commitStatements } from "./commit.ts"
 import type { leaseStatements } from "./leaseStatements.ts"
@@ -34,10 +34,13 @@ export type Outcome = Data.TaggedEnum<{
 export const Outcome = Data.taggedEnum<Outcome>()
 
 /** Rows as long as ours can be. */
-const rows = (record: RuntimeRecord, now: number): { readonly success: AuditRow; readonly failure: AuditRow } => {
+const rows = (
+  record: RuntimeRecord,
+  asked: Asked,
+  now: number
+): { readonly success: AuditRow; readonly failure: AuditRow } => {
   const success: AuditRow = {
-    opSource: "auto_ttl",
-    sourceRef: "schedule",
+    ...asked,
     containerId: isContainerId(record.containerId) ? record.containerId : null,
     imageRef: record.imageRef,
     errorCode: null,
@@ -58,6 +61,7 @@ const rows = (record: RuntimeRecord, now: number): { readonly success: AuditRow;
 export const rehearsal = Effect.fnUntraced(function* (
   { commits, engineName, leases, owner, quotedSchema, sql }: Options,
   record: RuntimeRecord,
+  asked: Asked,
   errorCodes: ReadonlyArray<string>
 ) {
   const { containerId, gameId } = record
@@ -69,7 +73,7 @@ export const rehearsal = Effect.fnUntraced(function* (
   if (taken === undefined) return Outcome.Swallowed({ what: "the lease in game_leases" })
   const lease: Lease = { gameId, owner, token: taken.token }
   const now = yield* Clock.currentTimeMillis
-  const { failure, success } = rows(record, now)
+  const { failure, success } = rows(record, asked, now)
   for (const [i, errorCode] of errorCodes.entries()) {
     // A game never has two rows with the same time, and an adopted log can identify its rows by it.
     const moment = now - 1 - i
@@ -101,7 +105,7 @@ export const rehearsal = Effect.fnUntraced(function* (
 /** A rehearsal, and the questions that follow one that failed. Each is a single step to whoever asks. */
 export interface RehearsalStatements {
   /** Leaves nothing behind. */
-  readonly rehearse: (record: RuntimeRecord) => Effect.Effect<Outcome, SqlError>
+  readonly rehearse: (record: RuntimeRecord, asked: Asked) => Effect.Effect<Outcome, SqlError>
   /** A row if the record is still stopped with its container. */
   readonly unchanged: (record: RuntimeRecord) => Effect.Effect<ReadonlyArray<unknown>, SqlError>
   readonly role: Effect.Effect<ReadonlyArray<{ role: string }>, SqlError>
@@ -110,7 +114,7 @@ export interface RehearsalStatements {
 export const rehearsalStatements = (options: Options): RehearsalStatements => {
   const { engineName, quotedSchema, sql } = options
   return {
-    rehearse: (record) => rolledBack(sql, rehearsal(options, record, ["removed_not_committed"])),
+    rehearse: (record, asked) => rolledBack(sql, rehearsal(options, record, asked, ["removed_not_committed"])),
     unchanged: ({ containerId, gameId }) =>
       sql`select from ${sql.literal(quotedSchema)}.runtime_records as r where r.game_id = ${gameId}
         and status = 'stopped' and ${isOfEngine(sql, engineName)} and current_container_id is not distinct from ${containerId}::text`
@@ -134,12 +138,12 @@ export const makeRehearse = (run: Run, statements: RehearsalStatements) => {
     return yield* new StoreError({ operation: "rehearse", reason: new CannotRecord({ detail }) })
   })
 
-  return Effect.fnUntraced(function* (record: RuntimeRecord) {
+  return Effect.fnUntraced(function* (record: RuntimeRecord, asked: Asked) {
     const outcome = yield* run(
       "rehearse",
       "disconnected",
       Effect.catchIf(
-        statements.rehearse(record),
+        statements.rehearse(record, asked),
         (error) => !isPassing(error),
         (error) => Effect.succeed(Outcome.Refused({ error }))
       )

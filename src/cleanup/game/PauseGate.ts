@@ -18,6 +18,8 @@ export interface PauseGate {
    * ends meanwhile, and with `StoreError` if there is no answer within 2 seconds.
    */
   readonly ensure: Effect.Effect<void, PassError>
+  /** Whether the last answer can still be relied on: the machine may have slept since. */
+  readonly isFresh: Effect.Effect<boolean>
 }
 
 /** The last answer. */
@@ -32,12 +34,15 @@ export const make = Effect.fnUntraced(function* (current: Pauses["Service"]["cur
   const last = yield* Ref.make<Answer>(undefined)
   const single = yield* Semaphore.make(1)
 
-  const isOpen = Effect.gen(function* () {
-    const answer = yield* Ref.get(last)
-    if (answer === undefined) return false
-    if ("refusal" in answer) return yield* answer.refusal
-    return Trust.elapsed(answer.unpausedAt, yield* Trust.now) <= reliable
-  })
+  const isFresh = Effect.flatMap(Ref.get(last), (answer) =>
+    answer !== undefined && "unpausedAt" in answer
+      ? Effect.map(Trust.now, (now) => Trust.elapsed(answer.unpausedAt, now) <= reliable)
+      : Effect.succeed(false)
+  )
+
+  const isOpen = Effect.flatMap(Ref.get(last), (answer) =>
+    answer !== undefined && "refusal" in answer ? Effect.fail(answer.refusal) : isFresh
+  )
 
   const ask = Effect.gen(function* () {
     const asked = yield* Trust.now
@@ -54,5 +59,5 @@ export const make = Effect.fnUntraced(function* (current: Pauses["Service"]["cur
     )
   const bounded = Effect.timeoutOrElse(untilOpen, { duration: patience, orElse: () => Effect.fail(unanswered) })
 
-  return { ensure: Effect.flatMap(isOpen, (open) => (open ? Effect.void : bounded)) } satisfies PauseGate
+  return { isFresh, ensure: Effect.flatMap(isOpen, (open) => (open ? Effect.void : bounded)) } satisfies PauseGate
 })

@@ -4,7 +4,7 @@ import { Refused } from "../../domain/Outcome.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import { printable } from "../../domain/printable.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
-import type { GameLeases } from "../../ports/GameLeases.ts"
+import type { Asked, GameLeases } from "../../ports/GameLeases.ts"
 import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { type PassError, passError, type StoreError } from "../../ports/StoreError.ts"
 import type { Aside } from "../engine/EngineLimit.ts"
@@ -46,10 +46,13 @@ export interface Recording {
   readonly conclude: Effect.Effect<void, PassRefused>
 }
 
+const ofService: Asked = { opSource: "auto_ttl", sourceRef: "schedule" }
+
+/** `asked`: for whom removals are to be recorded, the service itself by default. `isProbing`: removals go one by one at first. */
 export const make = Effect.fnUntraced(function* (
   leases: GameLeases["Service"],
   records: RuntimeRecords["Service"],
-  { isProbing } = { isProbing: false }
+  { asked = ofService, isProbing = false }: { readonly asked?: Asked; readonly isProbing?: boolean } = {}
 ) {
   const ref = yield* TxRef.make({ ...initial, isProbing })
 
@@ -75,7 +78,7 @@ export const make = Effect.fnUntraced(function* (
     const drawn = first === undefined ? [] : [first, ...(yield* Random.shuffle(others))]
     for (const record of drawn) {
       if (record.containerId !== null && !isContainerId(record.containerId)) continue
-      const tried = yield* Effect.result(leases.rehearse(record))
+      const tried = yield* Effect.result(leases.rehearse(record, asked))
       if (Result.isSuccess(tried) && tried.success) {
         return yield* TxRef.update(ref, (state) => ({ ...state, rehearsed: true, unrecordable }))
       }
@@ -90,7 +93,7 @@ export const make = Effect.fnUntraced(function* (
   }, Effect.withSpan("rtmanager.cleanup.rehearse"))
 
   const rehearseOne = Effect.fnUntraced(function* (record: RuntimeRecord) {
-    const works = yield* Effect.mapError(leases.rehearse(record), ({ reason }) => notRecordable(reason.message))
+    const works = yield* Effect.mapError(leases.rehearse(record, asked), ({ reason }) => notRecordable(reason.message))
     if (!works) return yield* new Refused({ code: "record_moved", message: "the record has just changed" })
   })
 
@@ -131,7 +134,7 @@ export const make = Effect.fnUntraced(function* (
         !removing.has(gameId) &&
         why._tag === "PassRefused" &&
         record !== undefined &&
-        Result.isFailure(yield* Effect.result(leases.rehearse(record)))
+        Result.isFailure(yield* Effect.result(leases.rehearse(record, asked)))
       yield* TxRef.update(ref, (state) =>
         isItsOwn ? markedUnrecordable(state, gameId, why) : failed(state, gameId, why)
       )

@@ -3,6 +3,7 @@ import type { ContainerId } from "../../domain/ContainerId.ts"
 import type { Moment } from "../../domain/Expiry.ts"
 import { type ErrorCode, Refused } from "../../domain/Outcome.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
+import type { Shown } from "../../domain/PlanFile.ts"
 import { judgeContainer } from "../../domain/Verdict.ts"
 import type { ContainerEngine, ContainerEngineError, RemovalRefused } from "../../ports/ContainerEngine.ts"
 import type { Aside } from "../engine/EngineLimit.ts"
@@ -22,6 +23,8 @@ export interface Question {
   readonly maxClockSkew: Duration.Duration
   /** How long to keep looking at a container that is neither gone nor certain to stay. */
   readonly patience: Duration.Duration
+  /** What a person was shown of the game. */
+  readonly shown?: Shown | undefined
   /** Every look but the first is made aside, without a place at the engine. */
   readonly aside: Aside
 }
@@ -37,6 +40,7 @@ export const find = Effect.fnUntraced(function* (
   if (containerId === null) return yield* noOther(engine, question.gameId, null)
   const seen = yield* look(engine, containerId, question, ({ _tag }) => _tag === "Removing")
   if (seen._tag === "Absent") return yield* noOther(engine, question.gameId, containerId)
+  if (question.shown?.action === "mark_removed") return yield* isThereAfterAll
   return seen._tag === "Removing" ? yield* unknown("a removal by someone else is still in progress") : seen
 })
 
@@ -88,6 +92,11 @@ export const blameByPing =
       const ofReason = reason._tag === "UnexpectedAnswer" ? "engine_error" : "engine_unavailable"
       return yield* new Refused({ code: code ?? ofReason, message })
     })
+
+const isThereAfterAll = new Refused({
+  code: "record_moved",
+  message: "it changed since the plan: its container is on the engine, and was shown as gone"
+})
 
 const unknown = (message: string) => new Refused({ code: "outcome_unknown", message })
 

@@ -83,14 +83,22 @@ const steps: (
     yield* countThere
     const begun = yield* Effect.interruptible(game.recording.begin(due, game.aside))
     if (begun === "waited") return yield* steps(engine, engineTimeout, game, "again")
-    const removal = Duration.sum(engineTimeout, margin)
-    if (!(yield* game.trust.ensure(Duration.sum(PauseGate.patience, removal), game.renew))) return yield* tooLittleLeft
-    yield* Effect.interruptible(game.pause.ensure)
-    // The machine may have slept while it waited for the answer.
-    if (Duration.isLessThan(yield* game.trust.left, removal)) return yield* tooLittleLeft
+    yield* mayRemove(Duration.sum(engineTimeout, margin), game)
     return yield* remove(engine, engineTimeout, game, found)
   }
 )
+
+/** The last questions before a removal that takes so long: whether the lease covers it, and whether a person has paused. */
+const mayRemove: (removal: Duration.Duration, game: HeldGame) => Effect.Effect<void, Refused | PassRefused> =
+  Effect.fnUntraced(function* (removal, game) {
+    if (!(yield* game.trust.ensure(Duration.sum(PauseGate.patience, removal), game.renew))) return yield* tooLittleLeft
+    yield* Effect.interruptible(game.pause.ensure).pipe(
+      Effect.catchTag("StoreError", ({ message }) => new Refused({ code: "store_unavailable", message }))
+    )
+    // The machine may have slept while it waited for the answer, or after it.
+    if (Duration.isLessThan(yield* game.trust.left, removal)) return yield* tooLittleLeft
+    if (!(yield* game.pause.isFresh)) return yield* mayRemove(removal, game)
+  })
 
 const tooLittleLeft = new Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
 

@@ -27,7 +27,7 @@ import { Heartbeat } from "./Heartbeat.ts"
 import { namedGames } from "./namedGames.ts"
 import { brakeIsOn, type OpenedPass, openPass } from "./openPass.ts"
 import * as PassRow from "./PassRow.ts"
-import { type Drawing, type Games, requestOf, Selection } from "./Selection.ts"
+import { askedOf, type Drawing, type Games, requestOf, Selection } from "./Selection.ts"
 import { measure } from "./ServiceGauges.ts"
 
 /** How often a long pass logs its progress. */
@@ -79,6 +79,9 @@ export class CleanupPass extends Context.Service<
   static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
 }
 
+/** By hand no age counts, and a plan is no reason for others to use its retention. */
+const retentionIs = { Due: "last", Plan: "used", Game: "nothing" } as const
+
 /** What the games of one pass share. */
 interface Shared extends Pick<Drawing, "opened" | "recording" | "onGame"> {
   readonly selection: Selection
@@ -126,7 +129,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const clean = (record: RuntimeRecord, shared: Shared): Effect.Effect<void, PassError> => {
     const { brake, grace, opened, pause, recording, selection, trigger } = shared
     const { gameId } = record
-    const request = { gameId, ...opened, brake, recording, pause, ...requestOf(selection, trigger, record) }
+    const asked = askedOf(selection, trigger)
+    const request = { gameId, ...opened, brake, recording, pause, ...asked, ...requestOf(selection, record) }
     return cleaner.cleanup(request).pipe(
       Effect.tapError((error) => counted(shared, attemptOf(error))),
       Effect.flatMap((cleaned) => counted(shared, cleaned)),
@@ -143,7 +147,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
 
   const tryOut = Effect.fnUntraced(function* (record: RuntimeRecord, shared: Shared) {
     const { gameId } = record
-    const request = requestOf(shared.selection, shared.trigger, record)
+    const request = requestOf(shared.selection, record)
     const judged = yield* judge(engine, shared.recording, record, { ...options, ...shared.opened, ...request })
     yield* counted(shared, { gameId, ...judged, unresolved: false, anonymousVolumes: 0 })
     const more = { outcome: judged.outcome }
@@ -169,7 +173,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       trigger
     }: RunOptions
   ) {
-    const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent })
+    const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent, retentionIs: retentionIs[selection._tag] })
     const { moment } = opened
     yield* Ref.update(tally, (now) => ({ ...now, cutoff: new Date(moment.cutoff) }))
     if (acceptAbsent) yield* Ref.set(isUnstored, false)
@@ -184,7 +188,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
 
     const brake = acceptAbsent ? Brake.released : yield* Brake.make(testimony(engine, records, opened))
     const isProbing = (yield* Ref.get(cannotRecord)) !== undefined
-    const recording = yield* Recording.make(leases, records, { isProbing })
+    const recording = yield* Recording.make(leases, records, { asked: askedOf(selection, trigger), isProbing })
     const pause = yield* PauseGate.make(pauses.current)
     const grace = yield* Grace.make
     const shared: Shared = { selection, trigger, opened, brake, recording, pause, grace, tally, onGame }

@@ -3,6 +3,7 @@ import type { Author } from "../../domain/Act.ts"
 import type { GameEnd } from "../../domain/NotDone.ts"
 import type { PlanRow } from "../../domain/PlanFile.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
+import type { Asked } from "../../ports/GameLeases.ts"
 import type { Page } from "../../ports/RuntimeRecords.ts"
 import type { PassError } from "../../ports/StoreError.ts"
 import type { CleanupRequest } from "../game/Cleaned.ts"
@@ -16,9 +17,19 @@ export type Selection = Data.TaggedEnum<{
   /** One game, whatever its age and backoff. */
   Game: { readonly gameId: string; readonly author: Author }
   /** Of these games those that are due and still as they were shown. Nothing else is touched. */
-  Plan: { readonly rows: ReadonlyArray<PlanRow>; readonly author: Author }
+  Plan: {
+    readonly rows: ReadonlyArray<PlanRow>
+    /** The games that were shown to have no container any more. */
+    readonly shownAsGone: ReadonlySet<string>
+    readonly author: Author
+  }
 }>
 export const Selection = Data.taggedEnum<Selection>()
+
+export const planOf = (rows: ReadonlyArray<PlanRow>, author: Author) => {
+  const shownAsGone = new Set(rows.flatMap(({ action, gameId }) => (action === "mark_removed" ? [gameId] : [])))
+  return Selection.Plan({ rows, shownAsGone, author })
+}
 
 /** What the games of a selection are drawn with. */
 export interface Drawing {
@@ -36,19 +47,27 @@ export interface Drawing {
  */
 export type Games = Stream.Stream<RuntimeRecord, PassError>
 
-/** What an attempt on a game is asked with, by how the game was selected. */
-export const requestOf = (
-  selection: Selection,
-  trigger: string,
-  record: RuntimeRecord
-): Pick<CleanupRequest, "opSource" | "sourceRef" | "byHand" | "shown"> => {
+/** For whom the selected games are cleaned. */
+export const askedOf = (selection: Selection, trigger: string): Asked =>
+  selection._tag === "Due"
+    ? { opSource: "auto_ttl", sourceRef: trigger }
+    : { opSource: "admin_cli", sourceRef: selection.author }
+
+/** What an attempt on a game is asked with besides, by how the game was selected. */
+export const requestOf = (selection: Selection, record: RuntimeRecord): Pick<CleanupRequest, "byHand" | "shown"> => {
   switch (selection._tag) {
     case "Due":
-      return { opSource: "auto_ttl", sourceRef: trigger }
+      return {}
     case "Game":
-      return { opSource: "admin_cli", sourceRef: selection.author, byHand: true }
+      return { byHand: true }
     case "Plan":
       // It is drawn only while its record is as shown, so that record is what was shown.
-      return { opSource: "admin_cli", sourceRef: selection.author, shown: record }
+      return {
+        shown: {
+          containerId: record.containerId,
+          lastOpAt: record.lastOpAt,
+          action: selection.shownAsGone.has(record.gameId) ? "mark_removed" : "remove"
+        }
+      }
   }
 }

@@ -29,6 +29,8 @@ export interface OpenOptions {
   readonly touch: boolean
   /** A person says that containers may be absent: releases the brake. */
   readonly acceptAbsent?: boolean
+  /** What the retention is to this pass: `last`, from then on the one that was last used; or nothing, if no age counts. */
+  readonly retentionIs?: "last" | "used" | "nothing"
 }
 
 /** Both clocks, Unix milliseconds. Refused if they are too far apart; a slow answer alone is no reason. */
@@ -59,7 +61,8 @@ export const openPass = Effect.gen(function* () {
   const engine = yield* ContainerEngine
   const known = yield* KnownEngine
   const pauses = yield* Pauses
-  return Effect.fnUntraced(function* ({ retention, maxClockSkew, touch, acceptAbsent }: OpenOptions) {
+  return Effect.fnUntraced(function* (options: OpenOptions) {
+    const { acceptAbsent, maxClockSkew, retention, retentionIs = "last", touch } = options
     const clocks = yield* believableClocks(records, maxClockSkew)
     const guard = (refusal: PassRefused | undefined) =>
       touch && refusal !== undefined ? Effect.fail(refusal) : Effect.succeed(refusal)
@@ -70,7 +73,11 @@ export const openPass = Effect.gen(function* () {
     if (touch && acceptAbsent) yield* accepted(known, expected.id)
     const braked = yield* guard(expected.braked && !acceptAbsent ? brakeIsOn : undefined)
     const moment = momentOf(clocks, retention)
-    const shortened = yield* guard(yield* retentionRefusal(known, records, { expected, moment, retention, touch }))
+    const keeps = touch && retentionIs === "last"
+    const shortened =
+      retentionIs === "nothing"
+        ? undefined
+        : yield* guard(yield* retentionRefusal(known, records, { expected, moment, retention, keeps }))
     return {
       moment,
       engineName: known.name,

@@ -7,7 +7,7 @@ import type { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 
 /**
  * A typing error in a setting must not empty the shelf: gives the refusal of a retention that is shorter than the last one and
- * makes many games due at once. `touch`: any other retention is stored as the last one.
+ * makes many games due at once. `keeps`: any other retention is stored as the last one.
  */
 export const retentionRefusal = Effect.fnUntraced(function* (
   known: KnownEngine["Service"],
@@ -16,12 +16,12 @@ export const retentionRefusal = Effect.fnUntraced(function* (
     expected,
     moment,
     retention,
-    touch
+    keeps
   }: {
     readonly expected: Known
     readonly moment: Moment
     readonly retention: Duration.Duration
-    readonly touch: boolean
+    readonly keeps: boolean
   }
 ) {
   const { retention: stored } = expected
@@ -30,7 +30,7 @@ export const retentionRefusal = Effect.fnUntraced(function* (
       ? yield* records.countStopped({ from: moment.now - Duration.toMillis(stored), until: moment.cutoff })
       : 0
   const verdict = judgeRetention(stored, retention, newlyDue)
-  if (verdict === "store" && touch) yield* known.setRetention(retention)
+  if (verdict === "store" && keeps) yield* known.setRetention(retention)
   return stored !== undefined && verdict === "refuse"
     ? PassRefused.retentionShortened({ stored, present: retention, newlyDue })
     : undefined

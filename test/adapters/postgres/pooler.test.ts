@@ -14,7 +14,7 @@ import * as KnownEngineSuite from "../../ports/KnownEngineSuite.ts"
 import * as RuntimeRecordsSuite from "../../ports/RuntimeRecordsSuite.ts"
 import { describePgBouncer, documented, modes, type PoolerOptions, servePgBouncer } from "../../support/pgbouncer.ts"
 import { freshSchema, layerDatabase, layerFixture, layerPorts, postgresServer } from "../../support/postgres.ts"
-import { stopped } from "../../support/records.ts"
+import { asked, stopped } from "../../support/records.ts"
 
 const server = postgresServer()
 const timeout = Duration.seconds(5)
@@ -108,9 +108,9 @@ describePgBouncer("behind PgBouncer, before a schema with other tables of the sa
         const game = { ...stopped("game"), containerId: null }
         const leases = yield* GameLeases
         const other = yield* sql.reserve
-        assert.isTrue(yield* leases.rehearse(game))
+        assert.isTrue(yield* leases.rehearse(game, asked))
         yield* other.executeUnprepared("begin", [], undefined)
-        assert.isTrue(yield* leases.rehearse(game))
+        assert.isTrue(yield* leases.rehearse(game, asked))
         yield* other.executeUnprepared("rollback", [], undefined)
       }).pipe(Effect.scoped, Effect.provide(ports({ ...documented, mode: "transaction", sessions: 2 })))
     )

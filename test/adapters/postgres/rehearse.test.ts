@@ -5,7 +5,7 @@ import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import { StoreFixture } from "../../ports/StoreFixture.ts"
 import { layerPorts, postgresServer } from "../../support/postgres.ts"
-import { auditRow, containerId, stopped } from "../../support/records.ts"
+import { asked, auditRow, containerId, stopped } from "../../support/records.ts"
 import { layerRole, layerRoles, run } from "../../support/roles.ts"
 
 const layer = Layer.provideMerge(layerRoles, postgresServer())
@@ -192,7 +192,7 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
         ]),
         () => Effect.orDie(run([mended]))
       )
-      assert.isFalse(yield* rehearse(stopped("gone")))
+      assert.isFalse(yield* rehearse(stopped("gone"), asked))
     })
   )
 
@@ -205,7 +205,7 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
       yield* fixture.put(record)
       yield* fixture.put(stopped("go", { status: "removed", containerId: containerId("b") }))
       yield* Effect.acquireRelease(run(broken), () => Effect.orDie(run(mended)))
-      const result = yield* Effect.result(rehearse(record))
+      const result = yield* Effect.result(rehearse(record, asked))
       assert(Result.isFailure(result), "the rehearsal succeeded")
       assert.strictEqual(result.failure.reason._tag, "CannotRecord", result.failure.message)
       assert.match(result.failure.message, words)
@@ -273,7 +273,7 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
           )
       )
       yield* Context.get(context, RuntimeRecords).clock
-      assert.isTrue(yield* Context.get(context, GameLeases).rehearse(stopped("chess")))
+      assert.isTrue(yield* Context.get(context, GameLeases).rehearse(stopped("chess"), asked))
     })
   )
 
@@ -284,18 +284,18 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
       const record = stopped("chess", { containerId: containerId("a") })
       yield* fixture.clear
       yield* fixture.put(record)
-      assert.isTrue(yield* rehearse(record))
+      assert.isTrue(yield* rehearse(record, asked))
       // Removed once, and stopped again in the same container.
       const first = yield* acquire("chess")
       assert(first._tag === "Held")
       assert.strictEqual(yield* commit(first.lease, record, auditRow()), "committed")
       yield* fixture.put(record)
-      assert.isTrue(yield* rehearse(record))
+      assert.isTrue(yield* rehearse(record, asked))
       const second = yield* acquire("chess")
       assert(second._tag === "Held")
       const failure = auditRow({ errorCode: "removed_not_committed" })
       yield* settle(second.lease, { failure, backoff: undefined, keep: true })
-      assert.isTrue(yield* rehearse(record))
+      assert.isTrue(yield* rehearse(record, asked))
       assert.strictEqual(yield* commit(second.lease, record, auditRow()), "committed")
     })
   )
@@ -311,7 +311,7 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
       const result = yield* sql.withTransaction(
         Effect.andThen(
           sql`select from runtime_records where game_id = 'chess' for update`,
-          Effect.result(rehearse(record))
+          Effect.result(rehearse(record, asked))
         )
       )
       assert(Result.isFailure(result))

@@ -6,7 +6,7 @@ import { storeError } from "../../../src/adapters/postgres/storeError.ts"
 import { serverAt } from "../../../src/config/databaseUrl.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
 import { layerPorts } from "../../support/postgres.ts"
-import { auditRow, containerId, stopped } from "../../support/records.ts"
+import { asked, auditRow, containerId, stopped } from "../../support/records.ts"
 
 /** As the driver reports them: the socket's own error, or the fields that the server sent. */
 const socket = (code: string) =>
@@ -40,7 +40,7 @@ describe("a server that cannot be reached", () => {
       const record = stopped("game", { containerId: containerId("a") })
       for (const call of [
         Effect.asVoid(leases.commit(lease, record, auditRow())),
-        Effect.asVoid(leases.rehearse(record)),
+        Effect.asVoid(leases.rehearse(record, asked)),
         leases.settle(lease, { failure: auditRow(), backoff: undefined, keep: false })
       ]) {
         assert.strictEqual((yield* Effect.flip(call)).reason._tag, "Unavailable")

@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Context, Deferred, Duration, Effect, Fiber, Layer, Metric } from "effect"
+import { Context, Deferred, Duration, Effect, Fiber, Layer, Metric, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
 import * as Brake from "../../../src/cleanup/engine/Brake.ts"
@@ -319,10 +319,21 @@ describe("Cleaner", () => {
     assert.strictEqual((yield* Metric.value(Metrics.leaseTakeovers)).count, 1)
   })
 
+  inWorld("asks for a pause again if the machine slept after the answer", function* () {
+    yield* seed("game", 1)
+    const asked = yield* Ref.make(0)
+    const pause = {
+      ensure: Ref.update(asked, (count) => count + 1),
+      isFresh: Effect.map(Ref.get(asked), (count) => count > 1)
+    }
+    assert.strictEqual((yield* (yield* Cleaner).cleanup({ ...request, pause })).outcome, "removed")
+    assert.strictEqual(yield* Ref.get(asked), 2)
+  })
+
   inWorld("event 5: sends no removal if the machine slept while it asked for a pause", function* () {
     yield* seed("game", 1)
     const engine = yield* MemoryEngine
-    const slept = { ...request, pause: { ensure: TestClock.adjust(leaseTtl) } }
+    const slept = { ...request, pause: { ensure: TestClock.adjust(leaseTtl), isFresh: Effect.succeed(true) } }
     const { errorCode, outcome } = yield* (yield* Cleaner).cleanup(slept)
     assert.deepStrictEqual([outcome, errorCode], ["conflict", "lease_lost"])
     assert.notInclude(

@@ -4,7 +4,7 @@ import fc from "fast-check"
 import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
 import { CleanupPass } from "../../../src/cleanup/pass/CleanupPass.ts"
 import { plan } from "../../../src/cleanup/pass/CleanupPlan.ts"
-import { Selection } from "../../../src/cleanup/pass/Selection.ts"
+import { planOf, Selection } from "../../../src/cleanup/pass/Selection.ts"
 import { Author } from "../../../src/domain/Act.ts"
 import type { Container } from "../../../src/domain/Container.ts"
 import { ContainerId } from "../../../src/domain/ContainerId.ts"
@@ -163,7 +163,7 @@ const change = Effect.fnUntraced(function* (gameId: string, changes: Partial<Run
   state.setRecord(gameId, { ...record, ...changes })
 })
 
-const apply = (rows: ReadonlyArray<PlanRow>) => pass(Selection.Plan({ rows, author }))
+const apply = (rows: ReadonlyArray<PlanRow>) => pass(planOf(rows, author))
 
 const whyNot = (ends: ReadonlyArray<GameEnd>) =>
   ends.flatMap((end) => {
@@ -333,10 +333,7 @@ describe("what a plan shows", () => {
       const runPromise = Effect.runPromiseWith(yield* Effect.context<never>())
       const counts = { gone: 0, kept: 0 }
       const check = Effect.fnUntraced(function* (seeds: ReadonlyArray<Game>) {
-        for (const selectionOf of [
-          () => Selection.Due(),
-          (rows: ReadonlyArray<PlanRow>) => Selection.Plan({ rows, author })
-        ]) {
+        for (const selectionOf of [() => Selection.Due(), (rows: ReadonlyArray<PlanRow>) => planOf(rows, author)]) {
           const { gone, shown } = yield* Effect.provide(compared(seeds, selectionOf), layerWorld({ pageSize: 3 }))
           assert.deepStrictEqual(gone, shown)
           counts.gone += gone.length

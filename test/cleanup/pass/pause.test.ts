@@ -180,8 +180,9 @@ describe("a pause", () => {
     const state = yield* StoreState
     state.intercept = (operation) => (operation === "currentPause" ? trouble : Effect.void)
     const report = yield* whileTimePasses(runOnce)
-    assert.deepInclude(report, { result: "failure", reason: "database_down" })
-    assert.deepInclude(report.outcomes, { removed: 0, interrupted: 3 })
+    assert.deepInclude(report, { result: "partial", reason: null })
+    assert.deepInclude(report.outcomes, { removed: 0, failed: 3 })
+    assert.deepStrictEqual(report.errorCodes, { store_unavailable: 3 })
     assert.strictEqual((yield* (yield* MemoryEngine).containers).length, 3)
     assert.deepStrictEqual([...state.leases.keys()], [])
     state.intercept = () => Effect.void

@@ -46,8 +46,10 @@ export const leases = (witness: Witness, process: Process, port: GameLeases["Ser
         })
       )
     ),
-  rehearse: (record) =>
-    Effect.tap(port.rehearse(record), (works) => (works ? tell(() => witness.leases.rehearsed(process)) : Effect.void)),
+  rehearse: (record, asked) =>
+    Effect.tap(port.rehearse(record, asked), (works) =>
+      works ? tell(() => witness.leases.rehearsed(process)) : Effect.void
+    ),
   settle: (lease, end) =>
     Effect.tapError(port.settle(lease, end), () => tell(() => witness.leases.couldNotWrite(process, lease.gameId)))
 })

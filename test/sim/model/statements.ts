@@ -454,8 +454,14 @@ export const releaseHolds = (
       return placed(after)
     })
 
-export const withdrawHold = (tables: Tables, gameId: string, author: string) =>
-  tables.setHold({ gameId, author }, undefined)
+export const withdrawHold = (tables: Tables, hold: PlacedHold, former: PlacedHold | undefined) => {
+  const now = [...tables.holds.values()].find(({ author, gameId }) => gameId === hold.gameId && author === hold.author)
+  if (now?.placedAt !== hold.placedAt.getTime()) return
+  tables.setHold(
+    now,
+    former && { ...former, placedAt: former.placedAt.getTime(), until: former.until?.getTime() ?? null }
+  )
+}
 
 export const removedBy = (tables: Tables, gameId: string): ReadonlyArray<Removal> =>
   tables.log

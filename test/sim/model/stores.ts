@@ -127,7 +127,7 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     place: (hold) => write([hold.gameId], (tables, now) => Statements.placeHold(tables, now, hold)),
     release: (gameId, options) =>
       write([gameId], (tables, now) => Statements.releaseHolds(tables, now, gameId, options)),
-    withdraw: (gameId, author) => write([gameId], (tables) => Statements.withdrawHold(tables, gameId, author)),
+    withdraw: (placed, former) => write([placed.gameId], (tables) => Statements.withdrawHold(tables, placed, former)),
     removedBy: (gameId) => read([gameId], (tables) => Statements.removedBy(tables, gameId)),
     of: (gameId) => read([gameId], (tables, now) => Statements.holdsOf(tables, now, gameId)),
     list: (page) => read([], (tables, now) => Statements.listHolds(tables, now, page)),
