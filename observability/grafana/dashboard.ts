@@ -291,8 +291,10 @@ const sections: ReadonlyArray<Section> = [
             override("next_attempt_at", { unit: "dateTimeFromNow" })
           ]
         },
-        `select r.game_id, coalesce(r.engine, 'default') as engine, r.last_op_at as stopped_at, l.expires_at as leased_until, b.next_attempt_at, b.attempts,
-           r.current_container_id as container_id
+        `select r.game_id, coalesce(r.engine, 'default') as engine, r.last_op_at as stopped_at,
+           (select string_agg(h.author, ', ' order by h.author) from rtmanager.cleanup_holds as h
+             where h.game_id = r.game_id and (h.until is null or h.until > now())) as held_by,
+           l.expires_at as leased_until, b.next_attempt_at, b.attempts, r.current_container_id as container_id
          from rtmanager.runtime_records as r left join rtmanager.game_leases as l
            on l.game_id = r.game_id and l.expires_at > now() left join rtmanager.cleanup_backoff as b on b.game_id = r.game_id
          where r.status = 'stopped' and (${game} = '' or r.game_id = ${game}) order by r.last_op_at, r.game_id limit 50`
@@ -334,6 +336,87 @@ const sections: ReadonlyArray<Section> = [
         },
         `select game_id, attempts, next_attempt_at, last_error from rtmanager.cleanup_backoff
          where ${game} = '' or game_id = ${game} order by attempts desc, game_id limit 200`
+      )
+    ]
+  ],
+  [
+    "What people asked for",
+    true,
+    [
+      graph({
+        title: "Acts",
+        description:
+          "What people asked for in the hour before, by act and how it ended. None is normal; each refused or failed one has its reason in the table below.",
+        queries: [
+          {
+            expr: `${inLastHour("by (act, result) ", series("acts"))} > 0 or on() label_replace(0 * sum(${series("acts")}), "act", "none", "", "")`,
+            legend: "{{act}} {{result}}"
+          }
+        ]
+      }),
+      stat({
+        title: "Holds",
+        description:
+          "Holds that have not ended, on games of every engine; a game can have several. Any number is good, as long as somebody still needs them.",
+        width: 4,
+        height: 8,
+        queries: [{ expr: `max(${series("holds")})` }],
+        noValue: "Nothing is heard of the service"
+      }),
+      rows(
+        {
+          title: "Pause",
+          description:
+            "Who has paused all removals, on every engine, since when, until when and why; without an end it lasts until somebody resumes. No row is good: nobody has.",
+          width: 8,
+          height: 8,
+          overrides: [
+            override("paused_at", { unit: "dateTimeFromNow" }),
+            override("until", { unit: "dateTimeFromNow" })
+          ]
+        },
+        `select author, reason, paused_at, case when isfinite(until) then until end as until
+         from rtmanager.cleanup_pause where until is null or until > now()`
+      ),
+      rows(
+        {
+          title: "Last acts",
+          description:
+            "What people asked for, of all games or of the one in the field Game, newest first, at most 100. An act without a result is under way, or was killed.",
+          width: 14,
+          overrides: [
+            override("asked_at", { unit: "dateTimeAsIso", "custom.width": 170 }),
+            override("act", { "custom.width": 120 }),
+            override("result", {
+              "custom.width": 90,
+              "custom.cellOptions": { type: "color-text" },
+              mappings: [
+                {
+                  type: "value",
+                  options: { done: { color: "green" }, refused: { color: "orange" }, failed: { color: "red" } }
+                }
+              ]
+            })
+          ]
+        },
+        `select asked_at, act, target, author, reason, result, message from rtmanager.cleanup_acts
+         where ${game} = '' or target = ${game} order by id desc limit 100`
+      ),
+      rows(
+        {
+          title: "Held games",
+          description:
+            "Games that people hold, the newest hold first, at most 200. Nothing removes their containers; without an end a hold lasts until it is released.",
+          width: 10,
+          overrides: [
+            override("game_id", gameLink),
+            override("placed_at", { unit: "dateTimeFromNow" }),
+            override("until", { unit: "dateTimeFromNow" })
+          ]
+        },
+        `select game_id, author, reason, placed_at, case when isfinite(until) then until end as until
+         from rtmanager.cleanup_holds where (until is null or until > now()) and (${game} = '' or game_id = ${game})
+         order by placed_at desc, game_id limit 200`
       )
     ]
   ],
@@ -485,7 +568,37 @@ const sections: ReadonlyArray<Section> = [
         description:
           "Leases that another process had let run out and that were taken over in the hour before. Some after a crash are normal; many, again and again, mean that replicas hang or die.",
         queries: [{ expr: inLastHour("", series("leaseTakeovers")), legend: "leases" }]
-      })
+      }),
+      rows(
+        {
+          title: "Last passes",
+          description:
+            "Passes of every engine that listed a game or did not succeed, newest first, at most 50. One without a result is under way if it was heard of within minutes, else it was killed.",
+          overrides: [
+            override("started_at", { unit: "dateTimeAsIso", "custom.width": 170 }),
+            override("engine", engineLink),
+            override("heard_of", { unit: "dateTimeFromNow" }),
+            override("seconds", { unit: "s" }),
+            override("result", {
+              "custom.cellOptions": { type: "color-text" },
+              mappings: [
+                {
+                  type: "value",
+                  options: {
+                    success: { color: "green" },
+                    partial: { color: "yellow" },
+                    refused: { color: "orange" },
+                    failure: { color: "red" }
+                  }
+                }
+              ]
+            })
+          ]
+        },
+        `select started_at, engine, trigger, result, reason, message, due, listed, removed, already_absent, conflict, failed,
+           updated_at as heard_of, extract(epoch from updated_at - started_at)::float8 as seconds
+         from rtmanager.cleanup_passes order by started_at desc limit 50`
+      )
     ]
   ],
   [

@@ -39,37 +39,81 @@ const layer = Layer.effectDiscard(
     yield* sql`
       insert into cleanup_backoff (game_id, attempts, next_attempt_at, last_error)
       values ('chess', 2, now(), 'engine_error'), (${hostile}, 10, now(), 'container_running')`
+    yield* sql`
+      insert into cleanup_acts (act, target, author, reason, asked_at)
+      values ('hold', 'chess', 'ann@shell', 'a complaint', now()), ('clean', ${hostile}, 'ann@shell', 'it may go', now())`
+    yield* sql`
+      insert into cleanup_holds (game_id, author, reason, placed_at, until)
+      values ('chess', 'ann@shell', 'a complaint', now() - interval '2 days', 'infinity'),
+        (${hostile}, 'ann@shell', 'a complaint', now() - interval '1 day', now() + interval '1 day'),
+        ('running', 'ann@shell', 'a complaint', now(), now())`
+    yield* sql`
+      insert into cleanup_pause (engine, author, reason, paused_at, until)
+      values ('*', 'ann@shell', 'a complaint', now(), null), ('host-2', 'ben@shell', 'of yesterday', now(), now())`
+    yield* sql`
+      insert into cleanup_passes (id, engine, trigger, owner, started_at, updated_at, ended_at, result, reason, due, listed, removed,
+        already_absent, conflict, failed)
+      select gen_random_uuid(), 'default', 'schedule', gen_random_uuid(), '2026-11-01', '2026-11-01T00:01:30Z', ended, result, null,
+        5, 5, 4, 0, 0, 1
+      from (values ('2026-11-01T00:01:30Z'::timestamptz, 'partial'), (null, null)) as passes (ended, result)`
   })
 ).pipe(Layer.provideMerge(layerRoles), Layer.provideMerge(postgresServer()))
 
+/** Those that are about no game. */
+const others: Readonly<Record<string, (rows: ReadonlyArray<Readonly<Record<string, unknown>>>) => void>> = {
+  Pause: (rows) => {
+    assert.lengthOf(rows, 1)
+    assert.deepInclude(rows[0], { author: "ann@shell", reason: "a complaint", until: null })
+  },
+  "Last passes": (rows) => {
+    assert.deepStrictEqual(new Set(rows.map(({ result }) => result)), new Set(["partial", null]))
+    assert.deepInclude(rows[0], { engine: "default", due: 5, removed: 4, failed: 1, seconds: 90 })
+  }
+}
+
 const tables = panels.filter(({ datasourceUid }) => datasourceUid === "audit")
+const ofGames = tables.filter(({ title }) => !(title in others))
 
 /** Those with more than one row of a game. */
 const logs = ["Audit rows", "Failed games"]
 
-it.layer(layer, { excludeTestServices: true })("the tables of the dashboard", (it) => {
-  it.effect.each(tables)(
-    "$title shows its rows to the reader's role, or all of one game",
-    ({ named, targets, title }) =>
-      Effect.gen(function* () {
-        const context = yield* Layer.build(layerRole("rtmanager_reader"))
-        const sql = Context.get(context, SqlClient)
-        const rowsOf = (game: string) =>
-          Effect.forEach(targets, ({ rawSql = "" }) =>
-            // Grafana's session knows nothing of the schema.
-            sql.withTransaction(
-              Effect.andThen(sql`set local search_path to ''`, sql.unsafe<{ game_id: string }>(filled(rawSql, game)))
-            )
-          ).pipe(Effect.map((rows) => rows.flat()))
-        const gamesOf = (game: string) => Effect.map(rowsOf(game), (rows) => rows.map(({ game_id }) => game_id))
+/** Asks as the reader's role, in Grafana's session, which knows nothing of the schema. */
+const asReader = ({ targets }: (typeof tables)[number]) =>
+  Effect.map(Layer.build(layerRole("rtmanager_reader")), (context) => {
+    const sql = Context.get(context, SqlClient)
+    return (game: string) =>
+      Effect.forEach(targets, ({ rawSql = "" }) =>
+        sql.withTransaction(
+          Effect.andThen(
+            sql`set local search_path to ''`,
+            sql.unsafe<Readonly<Record<string, unknown>>>(filled(rawSql, game))
+          )
+        )
+      ).pipe(Effect.map((rows) => rows.flat()))
+  })
 
-        assert.deepStrictEqual(yield* gamesOf(""), [hostile, "chess"])
-        // The one outside of the range, too: a game that fails has a row a day.
-        assert.deepStrictEqual(yield* gamesOf("chess"), logs.includes(title) ? ["chess", "chess"] : ["chess"])
-        assert.deepStrictEqual(yield* gamesOf(hostile), [hostile])
-        assert.deepStrictEqual(yield* gamesOf("x' or '1'='1"), [])
-        const [row] = yield* rowsOf("chess")
-        assert.includeMembers(Object.keys(row ?? {}), named)
-      })
+it.layer(layer, { excludeTestServices: true })("the tables of the dashboard", (it) => {
+  it.effect.each(ofGames)("$title shows its rows to the reader's role, or all of one game", (table) =>
+    Effect.gen(function* () {
+      const rowsOf = yield* asReader(table)
+      const gamesOf = (game: string) =>
+        Effect.map(rowsOf(game), (rows) => rows.map(({ game_id, target }) => game_id ?? target))
+
+      assert.deepStrictEqual(yield* gamesOf(""), [hostile, "chess"])
+      // The one outside of the range, too: a game that fails has a row a day.
+      assert.deepStrictEqual(yield* gamesOf("chess"), logs.includes(table.title) ? ["chess", "chess"] : ["chess"])
+      assert.deepStrictEqual(yield* gamesOf(hostile), [hostile])
+      assert.deepStrictEqual(yield* gamesOf("x' or '1'='1"), [])
+      const [row] = yield* rowsOf("chess")
+      assert.includeMembers(Object.keys(row ?? {}), table.named)
+    })
+  )
+
+  it.effect.each(tables.filter(({ title }) => title in others))("$title shows its rows to the reader's role", (table) =>
+    Effect.gen(function* () {
+      const rows = yield* (yield* asReader(table))("")
+      others[table.title]?.(rows)
+      assert.includeMembers(Object.keys(rows[0] ?? {}), table.named)
+    })
   )
 })
