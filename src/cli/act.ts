@@ -5,10 +5,17 @@ import { Author, Reason } from "../domain/Act.ts"
 import type { ActError } from "../operator/act.ts"
 import { CommandFailed, commandFailed, exitCode, passFailed } from "./CommandFailed.ts"
 
-/** The shell's user, in the characters that an author may have. */
-const shellUser = Effect.sync(() => {
-  const text = `${userInfo().username}@${hostname()}`.replaceAll(/[^\x21-\x7e]/g, "_")
-  return Author.make(text.slice(0, 100))
+/** The shell's user, in the characters that an author may have. In a container there is often none with a name. */
+const shellUser = Effect.try({
+  try: () => {
+    const text = `${userInfo().username}@${hostname()}`.replaceAll(/[^\x21-\x7e]/g, "_")
+    return Author.make(text.slice(0, 100))
+  },
+  catch: () =>
+    new CommandFailed({
+      code: exitCode.unusable,
+      message: "this shell's user has no name: say who asks, with --author NAME"
+    })
 })
 
 /** Who and why, which every act is asked with. */
@@ -28,7 +35,8 @@ export const asked = {
 export const authorOf = Option.match({ onNone: () => shellUser, onSome: (author: Author) => Effect.succeed(author) })
 
 /** How a command ends whose act failed or was refused. */
-export const actFailed = (error: ActError) => {
+export const actFailed = (error: ActError | CommandFailed) => {
+  if (error._tag === "CommandFailed") return error
   if (error._tag !== "ActRefused") return commandFailed(error)
   const { message, reason } = error
   return reason === undefined ? new CommandFailed({ code: exitCode.refused, message }) : passFailed({ reason, message })
