@@ -110,8 +110,10 @@ const sections: ReadonlyArray<Section> = [
         description:
           "What the service was told to do, and whether a person has paused all removals. Only enforce removes containers; dry_run and paused touch nothing.",
         queries: [
-          { expr: `max by (mode) (${series("mode")}) == 1`, legend: "{{mode}}" },
-          { expr: `max(${series("paused")}) == 1`, legend: "paused by a person" }
+          {
+            expr: `max by (mode) (${series("mode")}) == 1 or label_replace(max(${series("paused")}) == 1, "mode", "paused by a person", "", "")`,
+            legend: "{{mode}}"
+          }
         ],
         noValue: "Nothing is heard of the service",
         thresholds: [[null, "orange"]],

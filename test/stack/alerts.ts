@@ -103,7 +103,8 @@ const forget = ({ sql }: World) =>
 
 /**
  * Takes the database, the engine, a replica, the service and Jaeger away, one after the other, and makes games fail: the
- * panels turn red and come back, and every alert fires and ends. All times of the rules are a sixtieth.
+ * panels turn red and come back, and every alert fires and ends, except for `CleanupPausedLong`, which would take 24 minutes.
+ * All times of the rules are a sixtieth.
  */
 export const everyAlert = Effect.fnUntraced(function* (stack: Stack) {
   const here = yield* world()
