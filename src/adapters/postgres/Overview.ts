@@ -86,6 +86,8 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
         run(
           "overview",
           question,
+          // The games that come first are looked at with all that they wait for. Those that back off are found from the other
+          // side, and only among the first where these are too many.
           sql<BacklogRow>`
             with oldest as materialized (
               select r.game_id, r.last_op_at, least(r.last_op_at, ${farAway}) + ${retention} as expires
@@ -95,11 +97,11 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
             ), first as materialized (
               select oldest.game_id, last_op_at, last_op_at < ${millis(sql, cutoff)} as expired,
                 case when next_attempt_at > ${millis(sql, now)} then next_attempt_at end as next_attempt_at,
-                hold.game_id is not null as held, author, reason, until,
+                b.attempts, hold.game_id is not null as held, author, reason, until,
                 greatest(expires, next_attempt_at, case when hold.game_id is not null then coalesce(until, 'infinity') end) as at
               from oldest
                 left join lateral (
-                  select next_attempt_at from ${schema}.cleanup_backoff where game_id = oldest.game_id offset 0) as b on true
+                  select next_attempt_at, attempts from ${schema}.cleanup_backoff where game_id = oldest.game_id offset 0) as b on true
                 left join lateral (
                   select * from ${schema}.cleanup_holds where game_id = oldest.game_id and (until is null or until > ${clock})
                   order by until desc nulls first limit 1) as hold on true
@@ -110,8 +112,15 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
               select distinct game_id from ${schema}.cleanup_holds where until is null or until > ${clock} limit ${limit}
             ), leases as materialized (
               select game_id from ${schema}.game_leases where expires_at > ${clock} limit ${limit}
+            ), whole as materialized (
+              select (select count(*) < ${limit} from backoffs) as backoffs, (select count(*) < ${limit} from holds) as holds,
+                (select count(*) < ${limit} from leases) as leases
             ), failing as (
               select few.attempts, few.next_attempt_at > ${millis(sql, now)} as waiting from backoffs as few ${record}
+                and (select backoffs from whole)
+              union all
+              select attempts, next_attempt_at is not null from first
+              where expired and attempts is not null and not (select backoffs from whole)
             ), seen as (
               select count(*) < ${limit} as all, max(last_op_at) as last, max(expires) as expires from oldest)
             select seen.all or seen.last >= ${millis(sql, cutoff)} as "sawAllDue",
@@ -122,9 +131,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
               (select count(*)::int from failing where attempts >= ${stuckAfter}) as stuck,
               (select count(*)::int from holds as few ${record}) as held,
               (select count(*)::int from leases as few ${record}) as leased,
-              (select count(*) < ${limit} from backoffs) as "sawAllBackoffs",
-              (select count(*) < ${limit} from holds) as "sawAllHolds",
-              (select count(*) < ${limit} from leases) as "sawAllLeases",
+              whole.backoffs as "sawAllBackoffs", whole.holds as "sawAllHolds", whole.leases as "sawAllLeases",
               coalesce((select json_agg(game) from (
                 select ${sql.literal(sendable("game_id"))} as "gameId", ${micros("last_op_at")} as "lastOpAt",
                   floor(extract(epoch from next_attempt_at) * 1000)::float8 as "nextAttemptAt",
@@ -132,7 +139,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
                   floor(extract(epoch from until) * 1000)::float8 as until
                 from first where at < 'infinity' and (seen.all or at <= seen.expires)
                 order by at, last_op_at, game_id limit ${options.next}) as game), '[]') as next
-            from seen`
+            from seen cross join whole`
         ),
         ([row]) => {
           if (row === undefined) return Effect.die("a select of counts has one row")
