@@ -146,6 +146,8 @@ const clean = Effect.fnUntraced(function* (world: World) {
 
 const plan = Effect.fnUntraced(function* (world: World, author: string) {
   const { sql } = world.parts
+  // Nothing else is due: it would be in the plan.
+  const said = yield* wholePass(world)
   const games = yield* add(world, ["created", "created", "created"])
   const file = `${yield* temporaryFolder}/plan.json`
   const made = yield* ask(world, ["plan", "--json", "--out", file])
@@ -171,7 +173,9 @@ const plan = Effect.fnUntraced(function* (world: World, author: string) {
       problems.push(...(yield* violations(world, { recovered: false })))
       become(world, unplanned.gameId, "created")
       const times = yield* applications
-      return times === 1 ? problems : [...problems, `plan of ${author} was applied ${times} times`]
+      return times === 1
+        ? [...said, ...problems]
+        : [...said, ...problems, `plan of ${author} was applied ${times} times`]
     })
   } satisfies Scene
 })

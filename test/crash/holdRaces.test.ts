@@ -7,7 +7,7 @@ import { stepOf } from "./failpoints.ts"
 import { holdRound } from "./holdRaces.ts"
 import { killAt } from "./kills.ts"
 import { recover } from "./recover.ts"
-import { add, become, deliverLate, expireLeases, makeWorld, short, startReplica } from "./World.ts"
+import { add, become, deliverLate, expireLeases, makeWorld, startReplica } from "./World.ts"
 
 describeEngine("holds, over real PostgreSQL and a real engine", () => {
   it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
@@ -33,7 +33,7 @@ describeEngine("holds, over real PostgreSQL and a real engine", () => {
         const world = yield* makeWorld(["running"])
         const [game] = yield* add(world, ["contested"])
         const gameId = game?.gameId ?? ""
-        assert.isTrue(yield* killAt(world, { failpoint: { when, step: "remove" }, occurrence: 1 }, { env: short }))
+        assert.isTrue(yield* killAt(world, { failpoint: { when, step: "remove" }, occurrence: 1 }, { env: {} }))
         const dead = world.late.splice(0)
         const waits = yield* Latch.make()
         let looks = 0
@@ -41,8 +41,7 @@ describeEngine("holds, over real PostgreSQL and a real engine", () => {
           gate: (passage) => {
             if (passage.side === "after" && stepOf(passage) === "acquire" && ++looks === 2) waits.openUnsafe()
             return "pass"
-          },
-          env: short
+          }
         })
         const ended = yield* Effect.forkScoped(person.process.ended)
         yield* waits.await
