@@ -18,16 +18,22 @@ const places = {
     { act: "hold", when: "before", step: "place" },
     { act: "hold", when: "after", step: "place" }
   ],
-  "release, killed around its effect, has ended the hold or not": [
-    { act: "release", when: "after", step: "begin" },
+  "release, killed after its effect, has ended the hold at its time": [
     { act: "release", when: "after", step: "shorten" }
   ],
   "clean, killed after its removal, is finished by whoever asks again or when the time comes": [
-    { act: "clean", when: "before", step: "begin" },
     { act: "clean", when: "after", step: "remove" }
   ],
+  "pause and resume, killed around their effect: a pause in force stops the next pass until somebody resumes": [
+    { act: "pause", when: "before", step: "pause" },
+    { act: "pause", when: "after", step: "pause" },
+    { act: "resume", when: "after", step: "begin" }
+  ],
+  "engine accept and run --accept-absent, killed around their effect: the guard refuses until it was released": [
+    { act: "engine accept", when: "after", step: "begin" },
+    { act: "run --accept-absent", when: "after", step: "accept" }
+  ],
   "run --plan, killed once it had begun, is not applied again": [
-    { act: "run --plan", when: "before", step: "begin" },
     { act: "run --plan", when: "after", step: "begin" },
     { act: "run --plan", when: "after", step: "remove" }
   ]
