@@ -29,6 +29,10 @@ import {
 const pauseFor = (duration: Duration.Duration | undefined) =>
   Effect.flatMap(Pauses, ({ pause }) => pause({ author: Author.make("anna@host"), reason: "a test", duration }))
 
+/** Pauses after this time, and gives when that was acknowledged. */
+const pausedAfter = (wait: Duration.Input) =>
+  Effect.delay(Effect.andThen(pauseFor(undefined), Clock.currentTimeMillis), wait)
+
 /** When each removal was sent, by Effect's clock; each takes so long. */
 const removalsOf = Effect.fnUntraced(function* (takes: Duration.Input) {
   const sent: Array<number> = []
@@ -107,15 +111,13 @@ describe("a pause", () => {
     function* () {
       yield* seedMany(500)
       const sent = yield* removalsOf("300 millis")
-      const pass = yield* Effect.forkChild(runOnce)
-      yield* TestClock.adjust("10 millis").pipe(Effect.repeat({ times: 500 }))
-      yield* pauseFor(undefined)
-      const at = yield* Clock.currentTimeMillis
-      assert.isAtLeast(sent.length, 40)
-      yield* TestClock.adjust("10 millis").pipe(Effect.repeat({ times: 200 }))
-      assert.isDefined(pass.pollUnsafe())
-      const report = yield* Fiber.join(pass)
+      const pausing = yield* Effect.forkChild(pausedAfter("5 seconds"))
+      const report = yield* whileTimePasses(runOnce, "10 millis")
+      const ended = yield* Clock.currentTimeMillis
+      const at = yield* Fiber.join(pausing)
       assert.deepInclude(report, { result: "refused", reason: "paused" })
+      assert.isAtMost(ended, at + 2000)
+      assert.isAtLeast(sent.filter((time) => time < at).length, 40)
       assert.isAtMost(Math.max(...sent), at + 1000)
       assert.strictEqual(report.outcomes.removed, sent.length)
       assert.strictEqual((yield* removed).length, sent.length)
@@ -130,13 +132,15 @@ describe("a pause", () => {
     yield* seedMany(900)
     const sent = yield* removalsOf("300 millis")
     const replicas = yield* Effect.forEach(["one", "two", "three"], replica)
-    const passes = yield* Effect.forEach(replicas, ({ runOnce }) => Effect.forkChild(runOnce({ trigger: "schedule" })))
-    yield* TestClock.adjust("10 millis").pipe(Effect.repeat({ times: 300 }))
-    yield* pauseFor(undefined)
-    const at = yield* Clock.currentTimeMillis
-    assert.isAbove(sent.length, 20)
-    yield* TestClock.adjust("10 millis").pipe(Effect.repeat({ times: 200 }))
-    const reports = yield* Effect.forEach(passes, Fiber.join)
+    const pausing = yield* Effect.forkChild(pausedAfter("3 seconds"))
+    const passes = Effect.forEach(replicas, ({ runOnce }) => runOnce({ trigger: "schedule" }), {
+      concurrency: "unbounded"
+    })
+    const reports = yield* whileTimePasses(passes, "10 millis")
+    const ended = yield* Clock.currentTimeMillis
+    const at = yield* Fiber.join(pausing)
+    assert.isAtMost(ended, at + 2000)
+    assert.isAbove(sent.filter((time) => time < at).length, 20)
     assert.deepStrictEqual(
       reports.map(({ reason }) => reason),
       ["paused", "paused", "paused"]
@@ -162,7 +166,7 @@ describe("a pause", () => {
     yield* TestClock.adjust("3 seconds")
     yield* TestClock.adjust("1 second")
     yield* letGo
-    const report = yield* Fiber.join(pass)
+    const report = yield* whileTimePasses(Fiber.join(pass))
     assert.deepInclude(report, { result: "refused", reason: "paused", unresolved: [] })
     assert.deepInclude(report.outcomes, { removed: 1, interrupted: 1 })
     assert.deepStrictEqual(
