@@ -42,7 +42,7 @@ const places = {
 describeEngine("an act whose process is killed with -9, over real PostgreSQL and a real engine", () => {
   it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
     for (const [title, failpoints] of Object.entries(places)) {
-      it.effect(title, () =>
+      it.effect(`event 50: ${title}`, () =>
         Effect.gen(function* () {
           const world = yield* makeWorld(["running"])
           yield* Effect.forEach(failpoints, (place) => killed(world, place), { discard: true })

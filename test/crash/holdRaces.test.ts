@@ -28,7 +28,7 @@ describeEngine("holds, over real PostgreSQL and a real engine", () => {
     it.effect.each([
       ["never arrives", "before", 0, "held"],
       ["arrives late", "late", 4, "created"]
-    ] as const)("wait for the lease of a service that was killed, whose removal %s", ([, when, code, end]) =>
+    ] as const)("event 46: wait for the lease of a service that was killed, whose removal %s", ([, when, code, end]) =>
       Effect.gen(function* () {
         const world = yield* makeWorld(["running"])
         const [game] = yield* add(world, ["contested"])

@@ -139,7 +139,7 @@ describe("applying a plan", () => {
     )
   })
 
-  inService()("is done once", function* () {
+  inService()("event 48: is done once", function* () {
     yield* seedMany(2)
     const plan = yield* planned
     yield* apply(plan)
@@ -148,7 +148,7 @@ describe("applying a plan", () => {
     assert.lengthOf(yield* left, 2)
   })
 
-  inService()("is refused for another engine, and the plan can be applied when that one is back", function* () {
+  inService()("event 48: is refused for another engine, and the plan can be applied when that one is back", function* () {
     yield* seedMany(2)
     const plan = yield* planned
     const { setIdentity } = yield* MemoryEngine
@@ -195,7 +195,7 @@ describe("applying a plan", () => {
     )
   })
 
-  inService()("goes by the database's clock: a plan of yesterday is refused", function* () {
+  inService()("event 48: goes by the database's clock: a plan of yesterday is refused", function* () {
     yield* seedMany(2)
     const plan = yield* planned
     yield* TestClock.adjust("24 hours")

@@ -38,7 +38,7 @@ describe("cleaning one game by hand", () => {
     ["has the wrong label", { container: { gameId: "other" } }, "failed", "identity_mismatch", "refused"],
     ["is played", { record: { status: "running" } }, "conflict", "record_moved", "refused"],
     ["is removed", { record: { status: "removed" } }, "replay_no_op", "replay_no_op", "done"]
-  ] as const)("answers how the attempt ended on a game that %s", function* ([, changes, outcome, errorCode, result]) {
+  ] as const)("event 51: answers how the attempt ended on a game that %s", function* ([, changes, outcome, errorCode, result]) {
     yield* seed("game", 1, changes)
     const { game } = yield* clean({ ...asked, gameId: "game" })
     assert.deepInclude(game, { outcome, errorCode })

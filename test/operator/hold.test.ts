@@ -88,7 +88,7 @@ describe("a hold", () => {
     assert.strictEqual(message, `game is ${planned?.message}`)
   })
 
-  inWorld("waits for an attempt that has begun, and comes too late if that removes the container", function* () {
+  inWorld("event 46: waits for an attempt that has begun, and comes too late if that removes the container", function* () {
     yield* seed("game", 1)
     const { letGo, running } = yield* passHeldAt("remove")
     const waits = yield* Ref.make(0)

@@ -110,7 +110,7 @@ it.layer(postgresServer(), { excludeTestServices: true })("Plans in two processe
     })
   )
 
-  it.effect("that are the same file are applied by exactly one of them", () =>
+  it.effect("event 48: that are the same file are applied by exactly one of them", () =>
     Effect.gen(function* () {
       const both = yield* twoProcesses
       const { one, two } = both
@@ -138,7 +138,7 @@ it.layer(postgresServer(), { excludeTestServices: true })("Plans in two processe
     })
   )
 
-  it.effect("of which one meets a game that was restarted keep it", () =>
+  it.effect("event 48: of which one meets a game that was restarted keep it", () =>
     Effect.gen(function* () {
       const both = yield* twoProcesses
       const { memory, one } = both

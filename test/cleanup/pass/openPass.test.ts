@@ -233,7 +233,7 @@ describe("a pass opens", () => {
     ["30d to 25d, which changes nothing for 21 games", retention, Duration.days(25), 21, "opened"],
     ["10d to 3d, while 21 games were due already", Duration.days(10), short, 21, "opened"]
   ] as const)(
-    "or is refused if the retention changes too much at once: %s",
+    "event 49: or is refused if the retention changes too much at once: %s",
     function* ([, before, after, games, expected]) {
       const state = yield* StoreState
       yield* open({ retention: before })

@@ -107,7 +107,7 @@ describe("a pause", () => {
   })
 
   inWorld.with({ concurrency: 4 })(
-    "ends a pass under way within two seconds: nothing is removed after, and what was removed is recorded",
+    "event 47: ends a pass under way within two seconds: nothing is removed after, and what was removed is recorded",
     function* () {
       yield* seedMany(500)
       const sent = yield* removalsOf("300 millis")
@@ -128,7 +128,7 @@ describe("a pause", () => {
     }
   )
 
-  inWorld("holds in every replica that is in mid-pass", function* () {
+  inWorld("event 47: holds in every replica that is in mid-pass", function* () {
     yield* seedMany(900)
     const sent = yield* removalsOf("300 millis")
     const replicas = yield* Effect.forEach(["one", "two", "three"], replica)
