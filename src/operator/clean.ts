@@ -4,14 +4,17 @@ import type { ActResult, Asked } from "../domain/Act.ts"
 import type { CleanedGame } from "../domain/CleanedGame.ts"
 import type { AttemptEnd, GameEnd } from "../domain/NotDone.ts"
 import { rules } from "../domain/Outcome.ts"
-import type { PassReport } from "../domain/PassReport.ts"
+import { isRefusal } from "../domain/PassRefused.ts"
+import { isAway, type PassReport } from "../domain/PassReport.ts"
 import { printable } from "../domain/printable.ts"
 import { ActRefused } from "./act.ts"
 import { passOf, performUnlessDry, toldOf } from "./passOf.ts"
 
 /** What an act says of the game's attempt: a rule that keeps the container is a refusal. */
-const resultOf = ({ errorCode, outcome }: AttemptEnd): ActResult => {
-  if (errorCode === null) return outcome === "interrupted" ? "failed" : "done"
+const resultOf = ({ errorCode, outcome }: AttemptEnd, { reason }: PassReport): ActResult => {
+  if (errorCode === null && outcome !== "interrupted") return "done"
+  // A guard of the pass ended the attempt before anything was done.
+  if (errorCode === null) return isRefusal(reason) && !isAway({ reason }) ? "refused" : "failed"
   const rule = rules[errorCode]
   if (outcome === "replay_no_op") return "done"
   return outcome === "conflict" || ("trouble" in rule && rule.trouble === "Mismatch") ? "refused" : "failed"
@@ -45,7 +48,7 @@ export const clean = ({ author, gameId, reason }: Asked & { readonly gameId: str
       return {
         value: { game, report } satisfies Cleaned,
         message: toldOf(report, `${outcome}: ${message}`),
-        result: resultOf(end)
+        result: resultOf(end, report)
       }
     })
   )

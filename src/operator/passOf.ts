@@ -15,7 +15,9 @@ export const passOf = Effect.fnUntraced(function* (options: Omit<RunOptions, "tr
 
 /** What the row of an act says whose pass has ended: the sentence, and why the pass ended early. */
 export const toldOf = ({ message, reason }: PassReport, sentence: string): string =>
-  reason === null ? sentence : `${sentence}; then the pass ended: ${message ?? reason}`
+  reason === null || sentence.endsWith(message ?? reason)
+    ? sentence
+    : `${sentence}; then the pass ended: ${message ?? reason}`
 
 /** A dry run is no act: it changes nothing, and so leaves no row. */
 export const performUnlessDry = Effect.fnUntraced(function* <A, R>(
