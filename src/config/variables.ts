@@ -40,15 +40,15 @@ const Own = Schema.Struct({
 })
 
 /**
- * A lease must outlast a look and a removal that both time out, and leave time to commit; and, right after it was renewed, the
- * question for a pause and a removal.
+ * A lease must outlast a look and a removal that both time out, and leave time to commit; and, a second after a renewal was asked
+ * for, the question for a pause and a removal: one that just outlasts those is used up by the renewal's own answer.
  */
 const shortestLease = (engineTimeout: Duration.Duration) =>
-  Duration.max(Duration.seconds(14), Duration.sum(Duration.times(engineTimeout, 2), Duration.seconds(10)))
+  Duration.max(Duration.seconds(16), Duration.sum(Duration.times(engineTimeout, 2), Duration.seconds(10)))
 
 const LeaseTimes = Schema.Struct({
   RTMANAGER_GAME_LEASE_TTL: duration(shortestLease(Duration.seconds(1)), "1 hour").pipe(
-    accepting("a duration such as 60s, from 14s to 1h and at least twice RTMANAGER_ENGINE_TIMEOUT plus 10s"),
+    accepting("a duration such as 60s, from 16s to 1h and at least twice RTMANAGER_ENGINE_TIMEOUT plus 10s"),
     otherwise("60s")
   ),
   RTMANAGER_ENGINE_TIMEOUT: duration("1 second", "5 minutes").pipe(otherwise("15s"))

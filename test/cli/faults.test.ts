@@ -56,7 +56,7 @@ type Games = Effect.Success<ReturnType<typeof populate>>
 
 /** So that a pass which gets no answers ends soon. Whoever is healthy may be slow, as on a busy machine. */
 const impatient = {
-  engine: { RTMANAGER_ENGINE_TIMEOUT: "1s", RTMANAGER_GAME_LEASE_TTL: "14s", RTMANAGER_CLEANUP_CONCURRENCY: "2" },
+  engine: { RTMANAGER_ENGINE_TIMEOUT: "1s", RTMANAGER_GAME_LEASE_TTL: "16s", RTMANAGER_CLEANUP_CONCURRENCY: "2" },
   database: { RTMANAGER_DATABASE_TIMEOUT: "2s", RTMANAGER_CLEANUP_CONCURRENCY: "2" }
 }
 

@@ -167,7 +167,7 @@ describe("Settings", () => {
           [60_000, Duration.toMillis(retention), 3650 * 86_400_000],
           [1000, Duration.toMillis(interval), 86_400_000],
           [1000, Duration.toMillis(engineTimeout), 300_000],
-          [Math.max(14_000, 2 * Duration.toMillis(engineTimeout) + 10_000), Duration.toMillis(leaseTtl), 3_600_000],
+          [Math.max(16_000, 2 * Duration.toMillis(engineTimeout) + 10_000), Duration.toMillis(leaseTtl), 3_600_000],
           [1000, Duration.toMillis(maxClockSkew), 3_600_000],
           [100, Duration.toMillis(database.timeout), 300_000],
           [1, database.pool, 100],

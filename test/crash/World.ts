@@ -13,7 +13,7 @@ import { fixtures, type Game, isOfWorld, type KindName, kinds, put, recordRows }
 export type Env = Readonly<Record<string, string>>
 
 /** As short as a busy machine allows, for whoever has to wait for them: the lease is the shortest for this timeout. */
-export const short: Env = { RTMANAGER_ENGINE_TIMEOUT: "2s", RTMANAGER_GAME_LEASE_TTL: "14s" }
+export const short: Env = { RTMANAGER_ENGINE_TIMEOUT: "2s", RTMANAGER_GAME_LEASE_TTL: "16s" }
 
 /** One engine's records in a schema and its games' containers, with all that is known of them, for any number of processes one after another. */
 export interface World {

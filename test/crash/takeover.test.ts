@@ -9,7 +9,7 @@ import { add, allRemoved, makeWorld, short, startReplica } from "./World.ts"
 
 describeEngine("a replica that dies with leases held", () => {
   it.layer(Layer.merge(postgresServer(), layerEngine), { excludeTestServices: true })((it) => {
-    it.effect("event 2: another replica takes over within the lease's 14 seconds and one pass, and not before", () =>
+    it.effect("event 2: another replica takes over within the lease's 16 seconds and one pass, and not before", () =>
       Effect.gen(function* () {
         const world = yield* makeWorld([])
         yield* add(world, ["created", "created", "absent"])
@@ -28,7 +28,7 @@ describeEngine("a replica that dies with leases held", () => {
         for (const { gameId, at } of held) {
           const [removed] = yield* sql<{ at: number }>`
             select extract(epoch from removed_at)::float8 as at from runtime_records where game_id = ${gameId}`
-          assert.isAtLeast((removed?.at ?? 0) - at, 14, gameId)
+          assert.isAtLeast((removed?.at ?? 0) - at, 16, gameId)
           // A pass starts a second after the last has ended; the rest is for a busy machine.
           assert.isBelow((removed?.at ?? 0) - at, 60, gameId)
         }
