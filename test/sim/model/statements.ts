@@ -512,6 +512,15 @@ export const resume = (tables: Tables, now: number): ReadonlyArray<Pause> => {
   return ended
 }
 
+const endedHoldsAreKeptFor = Duration.toMillis("24 hours")
+
+export const beginPassUnpaused = (tables: Tables, now: number): ReadonlyArray<Pause> => {
+  for (const hold of tables.holds.values()) {
+    if (hold.until !== null && hold.until < now - endedHoldsAreKeptFor) tables.setHold(hold, undefined)
+  }
+  return currentPause(tables, now)
+}
+
 const isPlanTaken = (tables: Tables, { act, target }: Act) =>
   act === "plan_apply" &&
   [...tables.acts.values()].some((row) => row.act === act && row.target === target && row.result !== "refused")

@@ -138,7 +138,7 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     pause: (pause) => write([], (tables, now) => Statements.pause(tables, now, pause)),
     resume: write([], Statements.resume),
     current: read([], Statements.currentPause),
-    beginPass: write([], Statements.currentPause)
+    beginPass: write([], Statements.beginPassUnpaused)
   })
 
   const acts = makeActs(run, {
