@@ -6,6 +6,7 @@ import { Trace } from "./kernel/Trace.ts"
 import { Universe } from "./kernel/Universe.ts"
 import type { FaultKind } from "./world/Faults.ts"
 import { Fleet } from "./world/Fleet.ts"
+import { People } from "./world/People.ts"
 import { draw, type Plan } from "./world/Plan.ts"
 import { runOnce, type Sabotage } from "./world/Replica.ts"
 import { schedule } from "./world/schedule.ts"
@@ -26,6 +27,8 @@ export interface HistoryResult {
   readonly seed: number
   readonly violations: ReadonlyArray<Violation>
   readonly faults: ReadonlyMap<FaultKind, number>
+  /** What acts came to, and how often. */
+  readonly acts: ReadonlyMap<string, number>
   /** How attempts and passes ended, and how often. */
   readonly endings: ReadonlyMap<string, number>
   /** Containers that our processes removed. */
@@ -58,17 +61,18 @@ const simulate = ({ seed, kept = 120, plan: change = (drawn) => drawn, sabotage,
   universe.note("history", "seed", seed, { ...plan, faults: [...plan.faults] })
   const world = new World(universe, plan)
   const fleet = new Fleet(world, sabotage)
+  const people = new People(world, fleet)
   const { witness } = world
   const { evidence } = witness
   const isOver = () => evidence.violations.length > 0 && toTheEnd !== true
 
-  schedule(world, fleet)
+  schedule(world, fleet, people)
   for (let place = 0; place < plan.replicas; place++) {
     universe.after(rng.int(0, plan.interval), () => fleet.start(place))
   }
   universe.runUntil(plan.length, isOver)
 
-  if (!isOver()) calm(world, fleet)
+  if (!isOver()) calm(world, fleet, people)
   universe.runUntil(universe.now + settling, isOver)
   if (!isOver()) watchQuietPhase(world, fleet, isOver)
   if (!isOver()) {
@@ -80,6 +84,7 @@ const simulate = ({ seed, kept = 120, plan: change = (drawn) => drawn, sabotage,
     seed,
     violations: evidence.violations,
     faults: world.faults.counts,
+    acts: people.ends,
     endings: evidence.endings,
     removals: witness.engine.removals.size,
     // Put into words only where somebody is going to read it.
@@ -88,20 +93,21 @@ const simulate = ({ seed, kept = 120, plan: change = (drawn) => drawn, sabotage,
 }
 
 /** The faults stop, and a person looks after what waits for one. */
-const calm = (world: World, fleet: Fleet) => {
+const calm = (world: World, fleet: Fleet, people: People) => {
   const { universe, faults, engines, database, plan } = world
   universe.note("history", "the faults stop")
   faults.on = false
   fleet.listener = () => {}
   for (const engine of engines) engine.heal()
   database.heal()
-  for (const process of fleet.running) {
+  for (const process of world.engineOf.keys()) {
     process.wallOffset = 0
     process.continue()
   }
   fleet.startMissing()
 
   const lookAfter = () => {
+    people.endAll()
     for (const engine of engines) {
       const known = database.tables.engines.get(engine.name)
       const { own } = engine.home

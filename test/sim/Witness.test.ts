@@ -5,7 +5,7 @@ import type { Plan } from "./world/Plan.ts"
 
 /** A plan in which it has to show. */
 const planFor =
-  ({ engines = 1, faults = [], games }: Breach) =>
+  ({ engines = 1, faults = [], games, plan }: Breach) =>
   (drawn: Plan): Plan => ({
     ...drawn,
     engines,
@@ -14,7 +14,9 @@ const planFor =
     faults: new Set(faults),
     perCall: 0.05,
     incidents: 12,
-    interval: 180_000
+    interval: 180_000,
+    wishes: 0,
+    ...plan
   })
 
 const seeds = Array.from({ length: 60 }, (_, index) => index + 1)

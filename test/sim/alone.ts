@@ -45,7 +45,7 @@ export const makeEngine = () => {
 /** The simulation's database, alone, whose clock is near this machine's. */
 export const makeDatabase = () => {
   const { universe, faults, process, network, pass } = makeWorld()
-  const server = new DatabaseServer(universe, faults, { applied: () => {} })
+  const server = new DatabaseServer(universe, faults, { applied: () => {}, clockMoved: () => {} })
   server.clockOffset = Date.now() - epoch
   const way = makeWay(process, server, network, { timeout: 1000, onSend: pass })
   return {

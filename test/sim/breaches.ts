@@ -2,16 +2,20 @@ import { Context, Duration, Effect } from "effect"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
 import { defaultEngine } from "../../src/domain/EngineName.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
+import { Acts } from "../../src/ports/Acts.ts"
 import { ContainerEngine, EngineId } from "../../src/ports/ContainerEngine.ts"
 import { Acquired, type AuditRow, GameLeases, type Lease } from "../../src/ports/GameLeases.ts"
 import { KnownEngine } from "../../src/ports/KnownEngine.ts"
-import { RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
+import { Pauses } from "../../src/ports/Pauses.ts"
+import { type FoundRecords, RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
 import type { Invariant } from "./checks/Evidence.ts"
 import * as Statements from "./model/statements.ts"
 import type { Way } from "./model/stores.ts"
 import type { Tables } from "./model/Tables.ts"
+import type { Wish } from "./world/Errand.ts"
 import type { Ask } from "./world/enginePort.ts"
 import type { FaultKind } from "./world/Faults.ts"
+import type { Plan } from "./world/Plan.ts"
 import type { Sabotage } from "./world/Replica.ts"
 
 type Engine = ContainerEngine["Service"]
@@ -39,10 +43,16 @@ const records =
     return Context.add(ports, RuntimeRecords, { ...right, ...spoil(right) })
   }
 
+/** Only in a process that a person has for an act of this kind. */
+const inAct =
+  (act: Wish["act"], sabotage: (wish: Wish) => Sabotage): Sabotage =>
+  (ports, ask, way, wish) =>
+    wish?.act === act ? sabotage(wish)(ports, ask, way, wish) : ports
+
 const both =
   (first: Sabotage, second: Sabotage): Sabotage =>
-  (ports, ask, way) =>
-    second(first(ports, ask, way), ask, way)
+  (ports, ask, way, wish) =>
+    second(first(ports, ask, way, wish), ask, way, wish)
 
 /** Nobody who is asked speaks against an absence. */
 const unwitnessed = records(({ witnesses }) => ({
@@ -80,6 +90,18 @@ const forgedReread = (change: (record: RuntimeRecord) => Partial<RuntimeRecord>)
       )
   }))
 
+const actsOf =
+  (spoil: (acts: Acts["Service"]) => Partial<Acts["Service"]>): Sabotage =>
+  (ports) => {
+    const right = Context.get(ports, Acts)
+    return Context.add(ports, Acts, { ...right, ...spoil(right) })
+  }
+
+const withoutHolds = <A extends Pick<FoundRecords, "records">>(found: A): A => ({
+  ...found,
+  records: found.records.map((record) => ({ ...record, hold: null }))
+})
+
 /** A way to break the code, and what then does not hold any more. */
 export interface Breach {
   readonly what: string
@@ -89,6 +111,8 @@ export interface Breach {
   readonly faults?: ReadonlyArray<FaultKind>
   readonly games?: number
   readonly engines?: number
+  /** What else must be as it is drawn here for it to show. */
+  readonly plan?: Partial<Plan>
 }
 
 export const breaches: ReadonlyArray<Breach> = [
@@ -320,7 +344,9 @@ export const breaches: ReadonlyArray<Breach> = [
     invariant: "S14",
     sabotage: forgedReread(() => ({ engine: defaultEngine })),
     faults: ["record_on_another_engine"],
-    engines: 2
+    games: 20,
+    engines: 2,
+    plan: { incidents: 30 }
   },
   {
     what: "a commit that moves a record of another engine",
@@ -332,6 +358,107 @@ export const breaches: ReadonlyArray<Breach> = [
     }),
     faults: ["record_on_another_engine", "engine_slow"],
     engines: 2
+  },
+  {
+    what: "a hold that is not looked at",
+    invariant: "S15",
+    sabotage: both(
+      records(({ find, listDue }) => ({
+        listDue: (page) => Effect.map(listDue(page), withoutHolds),
+        find: (gameIds) => Effect.map(find(gameIds), withoutHolds)
+      })),
+      forgedReread(() => ({ hold: null }))
+    ),
+    plan: { wishes: 30, length: 3_600_000, retention: 1_800_000 }
+  },
+  {
+    what: "a hold that is answered without waiting for the attempt under way",
+    invariant: "S15",
+    sabotage: inAct("hold", () =>
+      leases(({ acquire }) => ({
+        acquire: (gameId) =>
+          Effect.map(acquire(gameId), (acquired) =>
+            acquired._tag === "Busy" ? Acquired.Undecodable({ detail: "never mind" }) : acquired
+          )
+      }))
+    ),
+    faults: ["engine_slow"],
+    games: 12,
+    plan: { wishes: 40, length: 1_800_000, engineTimeout: 15_000, leaseTtl: 60_000, perCall: 0.3 }
+  },
+  {
+    what: "a pass that asks only at its beginning whether cleaning is paused",
+    invariant: "S18",
+    sabotage: (ports) => {
+      const right = Context.get(ports, Pauses)
+      return Context.add(ports, Pauses, { ...right, current: Effect.undefined })
+    },
+    faults: ["engine_slow"],
+    games: 24,
+    plan: { wishes: 30, length: 1_800_000, concurrency: 1, engineTimeout: 15_000, leaseTtl: 60_000, perCall: 0.2 }
+  },
+  {
+    what: "a row of a plan that is taken for as it was shown",
+    invariant: "S16",
+    sabotage: inAct("plan_apply", (wish) => {
+      const rows = wish.act === "plan_apply" ? wish.plan.games : []
+      const asShown = (record: RuntimeRecord) => ({
+        ...record,
+        lastOpAt: rows.find(({ gameId }) => gameId === record.gameId)?.lastOpAt ?? null
+      })
+      return both(
+        records(({ find }) => ({
+          find: (gameIds) => Effect.map(find(gameIds), (found) => ({ ...found, records: found.records.map(asShown) }))
+        })),
+        forgedReread(asShown)
+      )
+    }),
+    faults: ["record_changed_oddly"],
+    games: 12,
+    plan: { wishes: 40, length: 1_800_000, retention: 900_000 }
+  },
+  {
+    what: "a plan that is applied twice",
+    invariant: "S16",
+    sabotage: inAct("plan_apply", () =>
+      actsOf(({ begin }) => ({ begin: (act) => begin({ ...act, target: act.reason }) }))
+    ),
+    games: 12,
+    plan: { wishes: 40, length: 3_600_000, interval: 1_800_000, retention: 900_000 }
+  },
+  {
+    what: "a game that is cleaned by hand although its container runs",
+    invariant: "S17",
+    sabotage: inAct("clean", () =>
+      engine(({ inspect }) => ({
+        inspect: (id) => Effect.map(inspect(id), (container) => container && { ...container, state: "exited" })
+      }))
+    ),
+    faults: ["started_without_record"],
+    games: 20,
+    plan: { wishes: 40 }
+  },
+  {
+    what: "a game that is cleaned by hand in place of another",
+    invariant: "S17",
+    sabotage: inAct("clean", () => leases(({ acquire }) => ({ acquire: () => acquire("game-00") }))),
+    plan: { wishes: 40 }
+  },
+  {
+    what: "an act without its row",
+    invariant: "S19",
+    sabotage: actsOf(() => ({ begin: () => Effect.succeed(1n) })),
+    plan: { wishes: 10 }
+  },
+  {
+    what: "an act whose result is written before it",
+    invariant: "S19",
+    sabotage: actsOf(({ begin, end }) => ({
+      begin: (act) =>
+        Effect.tap(begin(act), (id) => (id === undefined ? Effect.void : end(id, { result: "done", message: null }))),
+      end: () => Effect.void
+    })),
+    plan: { wishes: 20 }
   },
   {
     what: "a defect in one game",

@@ -30,6 +30,9 @@ const report = (tally: Tally, seconds: number) => {
     "how attempts and passes ended:",
     ...table(tally.endings),
     "",
+    "what people did:",
+    ...table(tally.acts),
+    "",
     "faults that took effect:",
     ...table(tally.faults),
     "",
@@ -69,8 +72,8 @@ const sim = Command.make(
       if (tally.histories % 100 === 0) yield* Effect.yieldNow
     }
     yield* Console.log(report(tally, yield* elapsed))
-    const { missing } = tally
-    if (missing.length > 0 && histories >= 1000) yield* Console.log(`never happened: ${missing.join(" ")}`)
+    const missing = [...tally.missing, ...tally.missingActs]
+    if (missing.length > 0 && histories >= 1000) yield* Console.log(`never happened: ${missing.join(", ")}`)
     if (tally.violated.length > 0) return yield* new Violated({ message: "something that must hold did not" })
   })
 ).pipe(Command.withDescription("Run the cleaning through simulated histories; each seed is one of them"))

@@ -3,7 +3,7 @@ import { run } from "./History.ts"
 import { Tally } from "./Tally.ts"
 
 describe("the cleaning in simulated histories", () => {
-  it("keeps every invariant in 600 of them, with faults of every kind", () => {
+  it("keeps every invariant in 600 of them, with faults and acts of every kind", () => {
     const tally = new Tally()
     for (let seed = 1; seed <= 600; seed++) tally.add(run({ seed }))
     const [first] = tally.violated
@@ -11,6 +11,9 @@ describe("the cleaning in simulated histories", () => {
     assert.deepStrictEqual(tally.missing, [])
     assert.isAbove(tally.faultsPerHistory, 5)
     assert.isAbove(tally.removals, 600)
+    for (const end of ["hold done", "release done", "pause done", "resume done", "clean done", "plan_apply done"]) {
+      assert.isAbove(tally.acts.get(end) ?? 0, 10, end)
+    }
   })
 
   it("replays a history exactly from its seed", () => {

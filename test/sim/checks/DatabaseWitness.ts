@@ -1,12 +1,12 @@
 import { type ContainerId, isContainerId } from "../../../src/domain/ContainerId.ts"
 import { isOldFormOf } from "../../../src/domain/EngineId.ts"
-import { isDue } from "../../../src/domain/Expiry.ts"
 import type { Process } from "../kernel/Process.ts"
 import { gameOf } from "../model/stores.ts"
 import type { Change, RecordRow } from "../model/Tables.ts"
-import type { DatabaseListener, DatabaseRequest } from "../world/DatabaseServer.ts"
+import type { DatabaseRequest } from "../world/DatabaseServer.ts"
 import type { EngineServer } from "../world/EngineServer.ts"
-import type { Attempt, Evidence, Pass } from "./Evidence.ts"
+import type { ActWitness } from "./ActWitness.ts"
+import { type Attempt, type Evidence, mayGo, type Pass } from "./Evidence.ts"
 
 /** So many containers must have been looked for before their absence says something about the engine. */
 const fewest = 20
@@ -21,17 +21,18 @@ interface RecordChange {
 }
 
 /** Sees every statement that our processes have carried out: S3 to S7, S12, `unresolved` and `brake`. */
-export class DatabaseWitness implements DatabaseListener {
+export class DatabaseWitness {
   private readonly evidence: Evidence
+  private readonly acts: ActWitness
   /** By the engine's name: when the brake was put on, by the universe's time. */
   private readonly brakedAt = new Map<string, number>()
 
-  constructor(evidence: Evidence) {
+  constructor(evidence: Evidence, acts: ActWitness) {
     this.evidence = evidence
+    this.acts = acts
   }
 
   applied({ from, operation, statement }: DatabaseRequest, changes: ReadonlyArray<Change>, now: number) {
-    if (changes.length === 0) return
     const { evidence } = this
     evidence.universe.note("database", from.name, operation, gameOf(statement) ?? "", changes.length, "changes")
     for (const change of changes) {
@@ -114,11 +115,15 @@ export class DatabaseWitness implements DatabaseListener {
 
   private movedBy(attempt: Attempt) {
     const { evidence } = this
-    const { gameId, record, moment, deletes, process, since } = attempt
+    const { gameId, deletes, process, since } = attempt
     const engine = evidence.engineOf(process)
     attempt.moved = true
-    if (record === undefined || moment === undefined || !isDue(record, moment)) {
-      evidence.violated("S3", `the record of ${gameId} moved, but was not stopped and due at the re-read`)
+    this.acts.moved(attempt)
+    if (!mayGo(attempt)) {
+      evidence.violated(
+        attempt.byHand ? "S17" : "S3",
+        `the record of ${gameId} moved, but was not stopped and due at the re-read`
+      )
     }
     if (deletes.length > 0) return
     const other = engine.home

@@ -1,10 +1,12 @@
 import { Duration } from "effect"
 import type { Container } from "../../../src/domain/Container.ts"
 import { isContainerId } from "../../../src/domain/ContainerId.ts"
-import { isDue } from "../../../src/domain/Expiry.ts"
 import type { Process } from "../kernel/Process.ts"
 import type { EngineListener, EngineRequest } from "../world/engine.ts"
-import type { Attempt, Evidence, Violation } from "./Evidence.ts"
+import type { ActWitness } from "./ActWitness.ts"
+import { type Attempt, type Evidence, mayGo, type Violation } from "./Evidence.ts"
+import type { HoldWitness } from "./HoldWitness.ts"
+import type { PauseWitness } from "./PauseWitness.ts"
 
 /** What of a lease's trust a removal must leave over, and what of the lease is not trusted: milliseconds. */
 const margin = Duration.toMillis("5 seconds")
@@ -18,15 +20,24 @@ interface Removal {
   readonly late: boolean
 }
 
-/** Sees what our processes ask of the engine and what it does then: S1, S2, S3, S8, S9 and S13. */
+/** Who else wants to know of each removal that leaves. */
+interface Others {
+  readonly holds: HoldWitness
+  readonly pauses: PauseWitness
+  readonly acts: ActWitness
+}
+
+/** Sees what our processes ask of the engine and what it does then: S1, S2, S3, S8, S9, S13 and S17. */
 export class EngineWitness implements EngineListener {
   /** By container id. */
   readonly removals = new Map<string, Removal>()
   private readonly evidence: Evidence
+  private readonly others: Others
   private readonly attempts = new Map<EngineRequest, Attempt>()
 
-  constructor(evidence: Evidence) {
+  constructor(evidence: Evidence, others: Others) {
     this.evidence = evidence
+    this.others = others
   }
 
   /** A request leaves for the engine. */
@@ -39,6 +50,7 @@ export class EngineWitness implements EngineListener {
     }
     if (operation !== "remove") return
     this.recordingHolds(from)
+    this.others.pauses.removes(from)
     const candidates = [...evidence.known(from).attempts.values()].filter(
       ({ over, record }) => !over && record?.containerId === id
     )
@@ -51,7 +63,11 @@ export class EngineWitness implements EngineListener {
     attempt.deletes.push(request)
     this.attempts.set(request, attempt)
     const problem = good < 0 ? problems[0] : undefined
-    if (problem !== undefined) evidence.violated(problem.invariant, `${from.name}: ${problem.message}`)
+    if (problem !== undefined) {
+      evidence.violated(attempt.byHand ? "S17" : problem.invariant, `${from.name}: ${problem.message}`)
+    }
+    this.others.holds.removes(attempt)
+    this.others.acts.removes(attempt)
   }
 
   private recordingHolds(from: Process) {
@@ -64,9 +80,10 @@ export class EngineWitness implements EngineListener {
   }
 
   /** Why this attempt must not remove its record's container now. */
-  private problem({ process, gameId, record, moment, asked, seen }: Attempt): Violation | undefined {
+  private problem(attempt: Attempt): Violation | undefined {
     const { leaseTtl, engineTimeout } = this.evidence.bounds
-    if (record === undefined || moment === undefined || !isDue(record, moment)) {
+    const { asked, byHand, gameId, moment, process, record, seen } = attempt
+    if (record === undefined || moment === undefined || !mayGo(attempt)) {
       return { invariant: "S3", message: `the record of ${gameId} was not stopped and due at the re-read` }
     }
     const { name } = this.evidence.engineOf(process)
@@ -81,7 +98,7 @@ export class EngineWitness implements EngineListener {
     if (isBusy(seen) || seen.state === "removing") {
       return { invariant: "S1", message: `the container of ${gameId} is ${seen.state}` }
     }
-    if (Math.max(seen.createdAt, seen.startedAt ?? 0, seen.finishedAt ?? 0) >= moment.cutoff) {
+    if (!byHand && Math.max(seen.createdAt, seen.startedAt ?? 0, seen.finishedAt ?? 0) >= moment.cutoff) {
       return { invariant: "S3", message: `the container of ${gameId} changed after the cutoff` }
     }
     const passed = Math.max(process.monotonic - asked.monotonic, process.wall - asked.wall)

@@ -1,5 +1,5 @@
 import type { Container } from "../../../src/domain/Container.ts"
-import type { Moment } from "../../../src/domain/Expiry.ts"
+import { isDue, type Moment } from "../../../src/domain/Expiry.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import type { Lease } from "../../../src/ports/GameLeases.ts"
 import type { Witnesses } from "../../../src/ports/RuntimeRecords.ts"
@@ -7,6 +7,7 @@ import type { Process } from "../kernel/Process.ts"
 import type { Universe } from "../kernel/Universe.ts"
 import type { Tables } from "../model/Tables.ts"
 import type { EngineServer } from "../world/EngineServer.ts"
+import type { Errand } from "../world/Errand.ts"
 import type { EngineRequest } from "../world/engine.ts"
 
 /** What must hold. The S's are those of the project's documentation on reliability. */
@@ -33,6 +34,16 @@ export const invariants = [
   "S13",
   /** A process touches only records that name its engine: it removes their containers, and moves them. */
   "S14",
+  /** While a person holds a game and was told so, no removal of its container is sent. */
+  "S15",
+  /** A pass with a plan touches only games of it that are as they were shown. */
+  "S16",
+  /** By hand everything is guarded but age and backoff, and only the named game is touched. */
+  "S17",
+  /** From 2 seconds after somebody was told that cleaning is paused until that ends, no removal is sent. */
+  "S18",
+  /** An act has one row, which is there before it changes anything, and nobody else gives it a result. */
+  "S19",
   /** No absence is believed in a pass in which nothing that should be there was, unless a person says so. */
   "witnesses",
   /** Nothing is thrown. */
@@ -63,6 +74,8 @@ export interface Attempt {
   readonly moment: Moment | undefined
   /** Somebody let the game's lease expire, and may have removed the container. */
   readonly leftBehind: boolean
+  /** A person asks for this one game. */
+  readonly byHand: boolean
   /** When the process had the lease and the record, by the universe's time. */
   readonly since: number
   /** The request for the lease, or for its last renewal. */
@@ -75,6 +88,12 @@ export interface Attempt {
   moved: boolean
   over: boolean
 }
+
+/** Whether the record, as it was read under the lease, may go: stopped and due, or by hand stopped and not held. */
+export const mayGo = ({ byHand, moment, record }: Attempt): boolean =>
+  record !== undefined &&
+  moment !== undefined &&
+  (byHand ? record.status === "stopped" && record.hold === null : isDue(record, moment))
 
 /** The database's answer on its clock, with the process's wall clock before and after the question. */
 export interface ClockAnswer {
@@ -106,6 +125,8 @@ export const newPass = (began: number, acceptAbsent: boolean): Pass => ({
 
 /** What is known of one process. */
 export interface Known {
+  /** What a person has it for. */
+  errand: Errand | undefined
   /** By game. */
   readonly attempts: Map<string, Attempt>
   readonly asked: Map<string, Asked>
@@ -133,24 +154,37 @@ export interface Bounds {
   readonly isOlder: (id: string, time: number) => boolean
 }
 
+/** What the witnesses ask of the world. */
+export interface Around {
+  /** The engine that a process cleans. */
+  readonly engineOf: (process: Process) => EngineServer
+  /** Unix milliseconds. */
+  readonly databaseClock: () => number
+}
+
 /** What the witnesses have in common. */
 export class Evidence {
   readonly universe: Universe
   readonly tables: Tables
-  /** The engine that a process cleans. */
-  readonly engineOf: (process: Process) => EngineServer
+  readonly engineOf: Around["engineOf"]
+  readonly databaseClock: Around["databaseClock"]
   readonly bounds: Bounds
   readonly violations: Array<Violation> = []
   /** How often attempts ended as each outcome or error code, passes for each reason, and leases were renewed. */
   readonly endings = new Map<string, number>()
   /** Attempts whose end has no row: the statement failed, or they were interrupted with a removal in doubt. */
   readonly unwritten = new Set<Attempt>()
+  /** When the database's clock last jumped ahead, by the universe's time. */
+  private jumpedAt = -Infinity
+  /** Leases of which a failover has lost something. */
+  private readonly lostLeases = new Set<string>()
   private readonly processes = new Map<Process, Known>()
 
-  constructor(universe: Universe, tables: Tables, engineOf: Evidence["engineOf"], bounds: Bounds) {
+  constructor(universe: Universe, tables: Tables, { databaseClock, engineOf }: Around, bounds: Bounds) {
     this.universe = universe
     this.tables = tables
     this.engineOf = engineOf
+    this.databaseClock = databaseClock
     this.bounds = bounds
   }
 
@@ -165,6 +199,7 @@ export class Evidence {
 
   known(process: Process): Known {
     const known = this.processes.get(process) ?? {
+      errand: undefined,
       attempts: new Map(),
       asked: new Map(),
       clocks: [],
@@ -178,5 +213,19 @@ export class Evidence {
     }
     this.processes.set(process, known)
     return known
+  }
+
+  clockJumped(ahead: boolean) {
+    if (ahead) this.jumpedAt = this.universe.now
+  }
+
+  leaseLost({ owner, token }: { readonly owner: string; readonly token: bigint }) {
+    this.lostLeases.add(`${owner} ${token}`)
+  }
+
+  /** Whether its lease may be another's although it has not run out: by a jump of the database's clock, or a failover. */
+  isCutShort({ asked, lease, process }: Attempt) {
+    const askedAt = this.universe.now - (process.monotonic - asked.monotonic)
+    return this.jumpedAt >= askedAt || this.lostLeases.has(`${lease.owner} ${lease.token}`)
   }
 }

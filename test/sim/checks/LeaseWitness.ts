@@ -19,8 +19,8 @@ export class LeaseWitness {
     if (clocks.length > 20) clocks.shift()
   }
 
-  /** A page of games is asked for, with the moment that the pass goes by: the first half of S3. */
-  lists(process: Process, moment: Moment) {
+  /** A page of games is asked for, or an attempt begins, by this moment of its pass: the first half of S3. */
+  goesBy(process: Process, moment: Moment) {
     const { evidence } = this
     const { retention, maxClockSkew } = evidence.bounds
     const known = evidence.known(process)
@@ -44,8 +44,10 @@ export class LeaseWitness {
   holds(process: Process, { lease, record, leftBy }: Held) {
     const known = this.evidence.known(process)
     const { gameId } = lease
+    const wish = known.errand?.wish
     known.attempts.set(gameId, {
       process,
+      byHand: wish?.act === "clean" && wish.gameId === gameId,
       gameId,
       lease,
       record,

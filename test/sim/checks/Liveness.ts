@@ -23,8 +23,10 @@ export class Liveness {
     const open: Array<string> = []
     for (const row of database.tables.records.values()) {
       const { gameId } = row
-      if (!this.isReady(row)) {
+      const isReady = this.isReady(row)
+      if (!isReady || this.isKept(gameId)) {
         this.deadlines.delete(gameId)
+        if (isReady) open.push(gameId)
         continue
       }
       const deadline = this.deadlines.get(gameId) ?? this.notBefore(gameId)
@@ -42,6 +44,16 @@ export class Liveness {
     const lease = database.tables.leases.get(gameId)?.expiresAt ?? 0
     const backoff = database.tables.backoffs.get(gameId)?.nextAttemptAt ?? 0
     return universe.now + Math.max(0, lease - database.clock, backoff - database.clock)
+  }
+
+  /** While a person holds it, or cleaning is paused. */
+  private isKept(gameId: string) {
+    const { clock, tables } = this.world.database
+    const { holds, pause } = tables
+    const lasts = ({ until }: { readonly until: number | null }) => until === null || until > clock
+    return (
+      (pause !== undefined && lasts(pause)) || [...holds.values()].some((hold) => hold.gameId === gameId && lasts(hold))
+    )
   }
 
   /** Passes that are limited to a few games need more of them. */

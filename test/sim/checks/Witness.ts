@@ -1,37 +1,85 @@
+import type { Process } from "../kernel/Process.ts"
 import type { Change, LogRow } from "../model/Tables.ts"
+import type { DatabaseListener, DatabaseRequest } from "../world/DatabaseServer.ts"
+import type { Errand } from "../world/Errand.ts"
+import { ActWitness } from "./ActWitness.ts"
 import { DatabaseWitness } from "./DatabaseWitness.ts"
 import { EngineWitness } from "./EngineWitness.ts"
 import type { Evidence } from "./Evidence.ts"
+import { HoldWitness } from "./HoldWitness.ts"
 import { LeaseWitness } from "./LeaseWitness.ts"
 import { PassWitness } from "./PassWitness.ts"
+import { PauseWitness } from "./PauseWitness.ts"
 
 /** Sees everything that happens, and holds it against what must hold. It is told; it never touches anything. */
-export class Witness {
+export class Witness implements DatabaseListener {
   readonly evidence: Evidence
   readonly engine: EngineWitness
   readonly leases: LeaseWitness
   readonly database: DatabaseWitness
   readonly passes: PassWitness
+  readonly holds: HoldWitness
+  readonly pauses: PauseWitness
+  readonly acts: ActWitness
   /** Containers whose rows went with a server. */
   private readonly lostRows = new Set<string>()
 
   constructor(evidence: Evidence) {
     this.evidence = evidence
-    this.engine = new EngineWitness(evidence)
+    this.holds = new HoldWitness(evidence)
+    this.pauses = new PauseWitness(evidence)
+    this.acts = new ActWitness(evidence)
+    this.engine = new EngineWitness(evidence, this)
     this.leases = new LeaseWitness(evidence)
-    this.database = new DatabaseWitness(evidence)
+    this.database = new DatabaseWitness(evidence, this.acts)
     this.passes = new PassWitness(evidence)
+  }
+
+  applied(request: DatabaseRequest, changes: ReadonlyArray<Change>, now: number) {
+    if (changes.length === 0) return
+    const { from, operation } = request
+    this.database.applied(request, changes, now)
+    const { errand } = this.evidence.known(from)
+    for (const change of changes) {
+      this.acts.changed(from, operation, change)
+      if (change.table === "holds") this.holds.changed(operation, change, errand, now)
+      if (change.table === "pause") this.pauses.changed(operation, errand)
+    }
+  }
+
+  clockMoved(from: number, to: number) {
+    this.evidence.clockJumped(to > from)
+    for (const { promises } of [this.holds, this.pauses]) {
+      promises.clockSaid(from)
+      promises.clockSaid(to)
+    }
+  }
+
+  begins(process: Process, errand: Errand) {
+    this.evidence.known(process).errand = errand
+  }
+
+  /** A person was told that the act has done what it was asked for. */
+  acknowledged(errand: Errand) {
+    const { wish } = errand
+    if (wish.act === "hold") this.holds.acknowledged(errand, wish.gameId)
+    if (wish.act === "pause") this.pauses.acknowledged(errand)
   }
 
   /** Commits that are gone with the server that had them. */
   lost(changes: ReadonlyArray<Change>) {
+    this.holds.lost(changes)
+    this.pauses.lost(changes)
+    this.acts.lost(changes)
     for (const change of changes) {
+      if (change.table === "leases" && change.after !== undefined) this.evidence.leaseLost(change.after)
       if (change.table === "log" && change.row.containerId !== null) this.lostRows.add(change.row.containerId)
     }
   }
 
   /** At the end: every container that we removed has its row, or who removed it could not write one. */
   atEnd() {
+    this.acts.atEnd()
     const { tables, unwritten } = this.evidence
     for (const [containerId, { attempt, late }] of this.engine.removals) {
       const { gameId, process } = attempt

@@ -70,7 +70,7 @@ export const records = (
     Effect.tap(port.witnesses(moment), (containers) => tell(() => witness.passes.asksFor(process, containers))),
   listDue: (page) =>
     Effect.suspend(() => {
-      witness.leases.lists(process, page.moment)
+      witness.leases.goesBy(process, page.moment)
       return port.listDue(page)
     })
 })
@@ -100,6 +100,7 @@ export const layerCleaner = (witness: Witness, process: Process) =>
         ...cleaner,
         cleanup: (request) =>
           Effect.suspend(() => {
+            witness.leases.goesBy(process, request.moment)
             witness.passes.begins(process)
             const ends = (summary: EndedAttempt) => tell(() => witness.passes.ends(process, summary))
             return cleaner.cleanup(request).pipe(

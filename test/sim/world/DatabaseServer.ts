@@ -21,6 +21,8 @@ export type DatabaseAnswer =
 export interface DatabaseListener {
   /** A statement of ours was carried out. `now` is the database's clock. */
   readonly applied: (request: DatabaseRequest, changes: ReadonlyArray<Change>, now: number) => void
+  /** Its clock was set: Unix milliseconds. */
+  readonly clockMoved: (from: number, to: number) => void
 }
 
 /** The database behind its address, and everything that can go wrong with it. */
@@ -124,7 +126,7 @@ export class DatabaseServer {
   }
 
   jump(offset: number) {
-    this.clockOffset = offset
+    this.setClock(offset)
     this.tookClock = this.faults.once("database_clock_jumped")
   }
 
@@ -142,8 +144,14 @@ export class DatabaseServer {
     this.downUntil = 0
     this.readOnlyUntil = 0
     this.recordingFails = { ...this.recordingFails, until: 0 }
-    this.clockOffset = 0
+    this.setClock(0)
     // What waits for its thaw is still carried out then.
     this.frozenUntil = Math.min(this.frozenUntil, this.universe.now)
+  }
+
+  private setClock(offset: number) {
+    const before = this.clock
+    this.clockOffset = offset
+    this.listener.clockMoved(before, this.clock)
   }
 }

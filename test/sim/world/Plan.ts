@@ -28,6 +28,8 @@ export interface Plan {
   readonly perCall: number
   /** Things that are done to the world, one after another. */
   readonly incidents: number
+  /** What people want to do by hand, one after another. */
+  readonly wishes: number
   readonly shuffled: boolean
   readonly maxOpsBeforeYield: number
   /** Whether the engines are known before the first pass. */
@@ -72,6 +74,7 @@ export const draw = (rng: Rng): Plan => {
     incidents: rng.int(4, 16),
     shuffled: rng.chance(0.5),
     maxOpsBeforeYield: rng.pick([2048, 2048, 40]),
-    engineKnown
+    engineKnown,
+    wishes: rng.chance(0.5) ? rng.int(1, 10) : 0
   }
 }

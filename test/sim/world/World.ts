@@ -39,7 +39,8 @@ export class World {
     this.plan = plan
     this.faults = new Faults(universe.rng, { enabled: plan.faults, perCall: plan.perCall })
     this.database = new DatabaseServer(universe, this.faults, {
-      applied: (...told) => this.witness.database.applied(...told)
+      applied: (...told) => this.witness.applied(...told),
+      clockMoved: (...told) => this.witness.clockMoved(...told)
     })
     const times = { patience: plan.engineTimeout, removalTime: plan.removalTime }
     const listener: EngineListener = {
@@ -57,7 +58,8 @@ export class World {
       if (engine === undefined) throw new Error(`${process.name} cleans no engine`)
       return engine
     }
-    this.witness = new Witness(new Evidence(universe, this.database.tables, engineOf, { ...plan, isOlder }))
+    const around = { engineOf, databaseClock: () => this.database.clock }
+    this.witness = new Witness(new Evidence(universe, this.database.tables, around, { ...plan, isOlder }))
     for (let number = 0; number < plan.games; number++) this.addGame(number)
     if (this.hasManyGames && this.faults.has("most_containers_lost")) {
       universe.after(universe.rng.int(0, plan.interval), () => {

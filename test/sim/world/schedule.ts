@@ -1,6 +1,7 @@
 import type { FaultKind } from "./Faults.ts"
 import type { Fleet } from "./Fleet.ts"
-import { incidents } from "./incidents.ts"
+import { incidents, type Scene } from "./incidents.ts"
+import type { People } from "./People.ts"
 import type { Sent } from "./Replica.ts"
 import type { World } from "./World.ts"
 
@@ -25,12 +26,22 @@ const preferred: Partial<Record<FaultKind, ReadonlyArray<string>>> = {
   commit_swallowed: ["remove", "remove", "commit"]
 }
 
-/** Plans the incidents of a history: each at a time of its own, most of them close to the next call of one kind. */
-export const schedule = (world: World, fleet: Fleet) => {
+/** Something that waits for a call of its kind. */
+interface Waiting {
+  readonly call: string
+  readonly happen: (sent?: Sent) => void
+  skip: number
+}
+
+/**
+ * Plans the incidents of a history, and what people want: each at a time of its own, most of them close to the next call of one
+ * kind.
+ */
+export const schedule = (world: World, fleet: Fleet, people: People) => {
   const { universe, plan, faults } = world
   const { rng } = universe
   const kinds = [...plan.faults].filter((kind) => incidents[kind] !== undefined)
-  const waiting: Array<{ readonly call: string; readonly kind: FaultKind; skip: number }> = []
+  const waiting: Array<Waiting> = []
 
   const gameOf = (subject: string | undefined) => {
     const { records } = world.database.tables
@@ -38,34 +49,46 @@ export const schedule = (world: World, fleet: Fleet) => {
     if (records.has(subject)) return subject
     return [...records.values()].find(({ containerId }) => containerId === subject)?.gameId
   }
-  const happen = (kind: FaultKind, sent?: Sent) => {
+  const at = (happen: (scene: Scene) => void) => (sent?: Sent) => {
     if (!faults.on || fleet.running.length === 0) return
     const process = sent?.process ?? rng.pick(fleet.running)
     const gameId = gameOf(sent?.subject) ?? rng.pick([...world.database.tables.records.keys(), "game-00"])
     const engine = world.witness.evidence.engineOf(process)
-    incidents[kind]?.({ world, fleet, process, engine, gameId })
+    happen({ world, fleet, process, engine, gameId })
   }
-
-  for (let count = 0; kinds.length > 0 && count < plan.incidents; count++) {
-    const kind = rng.pick(kinds)
-    const call = rng.chance(0.75) ? rng.pick(preferred[kind] ?? calls) : undefined
+  const plans = (call: string | undefined, happen: (sent?: Sent) => void) =>
     universe.after(rng.int(0, plan.length), () => {
-      if (call === undefined) return happen(kind)
-      const one = { call, kind, skip: rng.int(0, 3) }
+      if (call === undefined) return happen()
+      const one = { call, happen, skip: rng.int(0, 3) }
       waiting.push(one)
       universe.after(rng.int(0, plan.interval * 3), () => {
         const index = waiting.indexOf(one)
         if (index < 0) return
         waiting.splice(index, 1)
-        happen(kind)
+        happen()
       })
     })
+
+  for (let count = 0; kinds.length > 0 && count < plan.incidents; count++) {
+    const kind = rng.pick(kinds)
+    const call = rng.chance(0.75) ? rng.pick(preferred[kind] ?? calls) : undefined
+    plans(
+      call,
+      at((scene) => incidents[kind]?.(scene))
+    )
+  }
+  for (let count = 0; count < plan.wishes; count++) {
+    const { call, want } = people.draw()
+    plans(
+      call,
+      at((scene) => people.want(want, scene))
+    )
   }
   fleet.listener = (sent) => {
     for (const one of waiting) {
       if (one.call !== sent.operation || one.skip-- > 0) continue
       waiting.splice(waiting.indexOf(one), 1)
-      universe.after(rng.int(0, plan.latency * 3), () => happen(one.kind, sent))
+      universe.after(rng.int(0, plan.latency * 3), () => one.happen(sent))
       return
     }
   }
