@@ -167,7 +167,7 @@ describeEngine("run, over real PostgreSQL and a real engine", () => {
         for (const args of [accept, [...accept, "--author=anna"], ["run", "--reason=a test"]]) {
           const { code, log } = yield* command(args, here.env)
           assert.strictEqual(code, 2)
-          assert.match(String(log.at(-1)?.["text"]), /--accept-absent needs --reason|for --accept-absent/)
+          assert.match(String(log.at(-1)?.["text"]), /--accept-absent needs --reason|go with --plan or --accept-absent/)
         }
         assert.strictEqual(yield* removed, moved)
         assert.strictEqual((yield* command([...accept, "--author=anna", "--reason=a prune"], here.env)).code, 0)

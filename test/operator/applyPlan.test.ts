@@ -148,27 +148,30 @@ describe("applying a plan", () => {
     assert.lengthOf(yield* left, 2)
   })
 
-  inService()("event 48: is refused for another engine, and the plan can be applied when that one is back", function* () {
-    yield* seedMany(2)
-    const plan = yield* planned
-    const { setIdentity } = yield* MemoryEngine
-    yield* apply({ ...plan, id: crypto.randomUUID(), games: [] })
-    yield* setIdentity(EngineId.make("another/none"))
-    assert.deepInclude(yield* Effect.flip(apply(plan)), { _tag: "ActRefused", reason: "engine_changed" })
-    yield* setIdentity(plan.engineId)
-    const other = yield* Effect.flip(apply({ ...plan, engineId: EngineId.make("another/none") }))
-    assert.match(other.message, /was made over another engine/)
-    assert.match(
-      (yield* Effect.flip(apply({ ...plan, engine: EngineName.make("host-1") }))).message,
-      /of engine host-1/
-    )
-    assert.lengthOf(yield* left, 2)
-    assert.deepStrictEqual((yield* apply(plan)).notDone, [])
-    assert.deepStrictEqual(
-      (yield* rows).map(([result]) => result),
-      ["done", "refused", "refused", "refused", "done"]
-    )
-  })
+  inService()(
+    "event 48: is refused for another engine, and the plan can be applied when that one is back",
+    function* () {
+      yield* seedMany(2)
+      const plan = yield* planned
+      const { setIdentity } = yield* MemoryEngine
+      yield* apply({ ...plan, id: crypto.randomUUID(), games: [] })
+      yield* setIdentity(EngineId.make("another/none"))
+      assert.deepInclude(yield* Effect.flip(apply(plan)), { _tag: "ActRefused", reason: "engine_changed" })
+      yield* setIdentity(plan.engineId)
+      const other = yield* Effect.flip(apply({ ...plan, engineId: EngineId.make("another/none") }))
+      assert.match(other.message, /was made over another engine/)
+      assert.match(
+        (yield* Effect.flip(apply({ ...plan, engine: EngineName.make("host-1") }))).message,
+        /of engine host-1/
+      )
+      assert.lengthOf(yield* left, 2)
+      assert.deepStrictEqual((yield* apply(plan)).notDone, [])
+      assert.deepStrictEqual(
+        (yield* rows).map(([result]) => result),
+        ["done", "refused", "refused", "refused", "done"]
+      )
+    }
+  )
 
   inService()("is refused if the engine is away, and done once it is back", function* () {
     yield* seedMany(2)

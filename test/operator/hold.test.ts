@@ -88,28 +88,31 @@ describe("a hold", () => {
     assert.strictEqual(message, `game is ${planned?.message}`)
   })
 
-  inWorld("event 46: waits for an attempt that has begun, and comes too late if that removes the container", function* () {
-    yield* seed("game", 1)
-    const { letGo, running } = yield* passHeldAt("remove")
-    const waits = yield* Ref.make(0)
-    const asking = yield* Effect.forkChild(Effect.flip(holding(null, waits)))
-    yield* TestClock.adjust("3 seconds")
-    assert.isUndefined(asking.pollUnsafe())
-    assert.deepStrictEqual(yield* placed, [[ann, null]])
-    yield* letGo
-    yield* Fiber.join(running)
-    yield* TestClock.adjust("1 second")
-    const error = yield* Fiber.join(asking)
-    assert.strictEqual(error._tag, "ActRefused")
-    const [row] = (yield* StoreState).log
-    assert.strictEqual(
-      error.message,
-      `too late: the record is removed, by auto_ttl at ${new Date(row?.finishedAt ?? 0).toISOString()} (operation 0, trace ${row?.traceId})`
-    )
-    assert.strictEqual(yield* Ref.get(waits), 1)
-    assert.deepStrictEqual(yield* placed, [])
-    assert.deepInclude(yield* lastAct, { result: "refused", message: error.message })
-  })
+  inWorld(
+    "event 46: waits for an attempt that has begun, and comes too late if that removes the container",
+    function* () {
+      yield* seed("game", 1)
+      const { letGo, running } = yield* passHeldAt("remove")
+      const waits = yield* Ref.make(0)
+      const asking = yield* Effect.forkChild(Effect.flip(holding(null, waits)))
+      yield* TestClock.adjust("3 seconds")
+      assert.isUndefined(asking.pollUnsafe())
+      assert.deepStrictEqual(yield* placed, [[ann, null]])
+      yield* letGo
+      yield* Fiber.join(running)
+      yield* TestClock.adjust("1 second")
+      const error = yield* Fiber.join(asking)
+      assert.strictEqual(error._tag, "ActRefused")
+      const [row] = (yield* StoreState).log
+      assert.strictEqual(
+        error.message,
+        `too late: the record is removed, by auto_ttl at ${new Date(row?.finishedAt ?? 0).toISOString()} (operation 0, trace ${row?.traceId})`
+      )
+      assert.strictEqual(yield* Ref.get(waits), 1)
+      assert.deepStrictEqual(yield* placed, [])
+      assert.deepInclude(yield* lastAct, { result: "refused", message: error.message })
+    }
+  )
 
   inWorld("waits for an attempt that has begun, and stands if that removes nothing", function* () {
     yield* seed("game", 1)
