@@ -17,6 +17,8 @@ interface Scene {
   readonly args: ReadonlyArray<string>
   /** Whether the act has taken effect. */
   readonly effect: Effect.Effect<boolean, SqlError>
+  /** Whether the same that another has asked for came before what a dead process has sent, which then does nothing. */
+  readonly overtaken?: Effect.Effect<boolean, SqlError>
   /** What others do while that arrives which a dead process has sent. */
   readonly meanwhile: Effect.Effect<Ended, never, Needs>
   /** What others do then, by whether it has taken effect; gives what is wrong. A pass must have nothing in its way after it. */
@@ -163,6 +165,10 @@ const plan = Effect.fnUntraced(function* (world: World, author: string) {
     effect: Effect.map(
       Effect.forEach(games, (game) => isLeft(world, game)),
       (left) => left.includes(false)
+    ),
+    overtaken: Effect.map(
+      sql`select from cleanup_acts where target = ${id} and author = 'another' and result is distinct from 'refused'`,
+      (rows) => rows.length > 0
     ),
     meanwhile: again,
     after: Effect.fnUntraced(function* () {

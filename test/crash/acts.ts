@@ -61,7 +61,8 @@ export const actRound = Effect.fnUntraced(function* (world: World, failpoint: Ac
     const { code, log } = yield* scene.meanwhile
     if (code !== 0 && code !== 1 && code !== 4) problems.push(...log.map((line) => JSON.stringify(line)))
     yield* deliverLate(world)
-    effect = yield* look(true)
+    const overtaken = (yield* scene.overtaken ?? Effect.succeed(false)) && step === "begin"
+    effect = overtaken ? yield* scene.effect : yield* look(true)
     yield* passTime(world)
   }
   problems.push(...(yield* scene.after(effect)))
