@@ -1012,6 +1012,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: ["test/operator"]
   },
   {
+    name: "a hold that came too late takes the author's former hold with it",
+    file: "src/operator/hold.ts",
+    from: "holds.withdraw(placed, former)",
+    to: "holds.withdraw(placed, undefined)",
+    tests: ["test/operator"]
+  },
+  {
     name: "a hold hides that the game's last lease was left to expire",
     file: "src/operator/hold.ts",
     from: "keep: acquired.leftBy !== undefined",

@@ -63,7 +63,7 @@ export const draw = (rng: Rng): Plan => {
     retention: rng.pick([...minutes(2, 30), length / 2]),
     engineTimeout,
     // The least that the settings allow, and more.
-    leaseTtl: 2 * engineTimeout + 12_000 + rng.pick(seconds(0, 5, 30, 300)),
+    leaseTtl: Math.max(16_000, 2 * engineTimeout + 12_000) + rng.pick(seconds(0, 5, 30, 300)),
     statementTimeout: rng.pick([500, 2000, 5000]),
     maxClockSkew: Duration.toMillis("1 minute"),
     length,
