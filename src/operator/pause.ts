@@ -6,7 +6,7 @@ import { passError } from "../ports/StoreError.ts"
 import { perform } from "./act.ts"
 
 /**
- * Pauses all cleaning over this database, or replaces the present pause; without a duration until somebody resumes. Once this
+ * Pauses all cleaning over this database, or replaces the present pause unless that is another's and lasts longer; without a duration until somebody resumes. Once this
  * has answered the pause is stored, and no service begins a removal after 2 more seconds.
  */
 export const pause = Effect.fnUntraced(function* ({
@@ -21,7 +21,8 @@ export const pause = Effect.fnUntraced(function* ({
       Effect.mapError(passError),
       Effect.map((value) => {
         const end = value.until === null ? "somebody resumes" : isoTime(value.until.getTime())
-        return { value, message: `paused until ${end}: no removal begins after 2 s from now` }
+        const whose = value.author === author ? "" : ` by ${value.author}, which lasts longer`
+        return { value, message: `paused until ${end}${whose}: no removal begins after 2 s from now` }
       })
     )
   )

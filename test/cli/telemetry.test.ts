@@ -73,6 +73,8 @@ describeEngine("the telemetry of a pass", () => {
         const steps = sink.childrenOf(expired)
         assert.deepStrictEqual(names(steps), [
           "rtmanager.cleanup.commit",
+          // Of many games, one a second asks for all.
+          "rtmanager.cleanup.current_pause",
           "rtmanager.cleanup.inspect",
           "rtmanager.cleanup.lease",
           "rtmanager.cleanup.remove"

@@ -38,7 +38,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Pauses | StoreFixture,
       })
     )
 
-    it.effect("replaces one pause by the next, with or without an end", () =>
+    it.effect("replaces one pause by the next, but nobody else's that lasts longer", () =>
       Effect.gen(function* () {
         yield* forgetAll
         const { current, pause } = yield* Pauses
@@ -47,9 +47,13 @@ export const suite = <E>(name: string, layer: Layer.Layer<Pauses | StoreFixture,
         const second = yield* pause({ author: other, reason: "second", duration: undefined })
         assert.deepInclude(second, { author: other, reason: "second", until: null })
         assert.deepStrictEqual(yield* current, second)
-        const third = yield* pause({ author, reason: "third", duration: Duration.days(30) })
-        assert.strictEqual((third.until?.getTime() ?? 0) - third.pausedAt.getTime(), Duration.toMillis("30 days"))
-        assert.deepStrictEqual(yield* current, third)
+        assert.deepStrictEqual(yield* pause({ author, reason: "third", duration: Duration.days(30) }), second)
+        assert.deepStrictEqual(yield* current, second)
+        const fourth = yield* pause({ author: other, reason: "fourth", duration: Duration.days(30) })
+        assert.strictEqual((fourth.until?.getTime() ?? 0) - fourth.pausedAt.getTime(), Duration.toMillis("30 days"))
+        assert.deepStrictEqual(yield* current, fourth)
+        const fifth = yield* pause({ author, reason: "fifth", duration: Duration.days(31) })
+        assert.deepStrictEqual(yield* current, fifth)
       })
     )
 

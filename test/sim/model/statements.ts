@@ -501,6 +501,9 @@ export const currentPause = ({ pause }: Tables, now: number): ReadonlyArray<Paus
 
 export const pause = (tables: Tables, now: number, { author, duration, reason }: NewPause) => {
   const until = duration === undefined ? null : now + Duration.toMillis(duration)
+  const [present] = currentPause(tables, now)
+  const lasts = present === undefined ? -Infinity : (present.until?.getTime() ?? Infinity)
+  if (present !== undefined && present.author !== author && lasts > (until ?? Infinity)) return []
   const row = { author, reason, pausedAt: now, until }
   tables.setPause(row)
   return [asPause(row)]
