@@ -29,16 +29,21 @@ it.layer(postgresServer(), { excludeTestServices: true })("pause and resume, wha
   it.effect("say what they did, in words and as JSON, and leave a row each", () =>
     Effect.gen(function* () {
       const { acts, env, sql } = yield* database
-      const paused = yield* command(["pause", "--reason", "a look at the shelf", "--author", "anna"], env)
-      assert.deepStrictEqual(
-        [paused.code, paused.stdout],
-        [0, "paused until somebody resumes: no removal begins after 2 s from now\n"]
+      const paused = yield* command(
+        ["pause", "--reason", "a look at the shelf", "--author", "anna", "--for", "1h"],
+        env
       )
+      assert.strictEqual(paused.code, 0)
+      assert.match(paused.stdout, /^paused until 20\S*Z: no removal begins after 2 s from now\n$/)
       const longer = yield* command(["pause", "--reason", "longer", "--for", "30d", "--json"], env)
       const { author, paused_at, reason, until } = JSON.parse(longer.stdout)
       assert.deepStrictEqual([author, reason], [`${userInfo().username}@${hostname()}`, "longer"])
       assert.strictEqual(Date.parse(until) - Date.parse(paused_at), 30 * 86_400_000)
       assert.deepStrictEqual(yield* sql`select engine, reason from cleanup_pause`, [{ engine: "*", reason: "longer" }])
+
+      const shorter = yield* command(["pause", "--reason", "shorter", "--author", "anna", "--for", "1h"], env)
+      assert.match(shorter.stdout, /^paused until 20\S*Z by \S+@\S+, which lasts longer: /)
+      assert.deepStrictEqual(yield* sql`select reason from cleanup_pause`, [{ reason: "longer" }])
 
       const resumed = yield* command(["resume", "--reason", "seen enough", "--author", "ben"], env)
       assert.strictEqual(resumed.code, 0)
@@ -54,11 +59,12 @@ it.layer(postgresServer(), { excludeTestServices: true })("pause and resume, wha
         [
           ["pause", null, "anna", "a look at the shelf", "done"],
           ["pause", null, author, "longer", "done"],
+          ["pause", null, "anna", "shorter", "done"],
           ["resume", null, "ben", "seen enough", "done"],
           ["resume", null, "ben", "to be sure", "refused"]
         ]
       )
-      assert.strictEqual((yield* acts)[2]?.["message"], resumed.stdout.trimEnd())
+      assert.strictEqual((yield* acts)[3]?.["message"], resumed.stdout.trimEnd())
     })
   )
 
