@@ -398,9 +398,16 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a removal without asking for a pause",
     file: "src/cleanup/game/remove.ts",
-    from: "yield* Effect.interruptible(game.pause.ensure).pipe(",
-    to: "yield* Effect.interruptible(Effect.void as typeof game.pause.ensure).pipe(",
+    from: "    yield* mayRemove(Duration.sum(engineTimeout, margin), game)\n",
+    to: "",
     tests: pauses
+  },
+  {
+    name: "a removal after the machine slept, without asking for a pause again",
+    file: "src/cleanup/game/remove.ts",
+    from: "    if (!(yield* game.pause.isFresh)) return yield* mayRemove(removal, game)\n",
+    to: "",
+    tests: ["test/cleanup/game/Cleaner.test.ts"]
   },
   {
     name: "a pause asked for once in a pass",
