@@ -56,7 +56,7 @@ export const gameSpan = ({ gameId, opSource }: Request) =>
   )
 
 /** What is known of a game once its lease is ours, before anything is done to it. */
-export const gameHeld = (record: RuntimeRecord, { byHand = false, moment }: Question) => {
+export const gameLeased = (record: RuntimeRecord, { byHand = false, moment }: Question) => {
   const since = byHand ? null : dueSince(record, moment)
   return Effect.annotateCurrentSpan({
     "rtmanager.cleanup.attempt": (record.backoff?.attempts ?? 0) + 1,

@@ -40,7 +40,7 @@ const place = Effect.fnUntraced(function* (
     return yield* new ActRefused({ message: "the hold would be over already, by the database's clock" })
   }
   const seen = yield* attemptOver(request)
-  const why = seen._tag === "Held" ? yield* whyTooLate(seen.record, seen.leftBy !== undefined) : undefined
+  const why = seen._tag === "Leased" ? yield* whyTooLate(seen.record, seen.leftBy !== undefined) : undefined
   if (why !== undefined) {
     yield* Effect.mapError(holds.withdraw(placed, former), unconfirmed)
     return yield* new ActRefused({ message: `too late: ${why}` })
@@ -63,7 +63,7 @@ const own = Effect.fnUntraced(function* ({ author, gameId }: HoldRequest) {
 /** A slip in the id would hold another game, which nobody would notice. */
 const noteOn = (seen: Acquired): string => {
   if (seen._tag === "Undecodable") return `; its record does not decode: ${seen.detail}`
-  return seen._tag === "Held" && seen.record === undefined ? "; there is no record of it yet" : ""
+  return seen._tag === "Leased" && seen.record === undefined ? "; there is no record of it yet" : ""
 }
 
 /** The hold is there, but it may have come too late. */
@@ -96,7 +96,7 @@ const attemptOver = Effect.fnUntraced(function* ({ gameId, leaseTtl, onWait }: H
 const takeForAMoment = (leases: GameLeases["Service"], gameId: string) =>
   Effect.uninterruptible(
     Effect.tap(leases.acquire(gameId), (acquired) =>
-      acquired._tag === "Held"
+      acquired._tag === "Leased"
         ? Effect.ignore(
             leases.settle(acquired.lease, {
               failure: undefined,

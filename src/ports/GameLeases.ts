@@ -15,13 +15,13 @@ export type Acquired = Data.TaggedEnum<{
   /** Another holder's lease has not expired. */
   Busy: object
   /** Ours. The record was read by a later statement than the lease; `undefined` if it is gone. */
-  Held: {
+  Leased: {
     readonly lease: Lease
     readonly record: RuntimeRecord | undefined
     /** The holder that let the lease expire before, and so might have worked on this game. */
     readonly leftBy: "us" | "another" | undefined
   }
-  /** Held and released again: the record does not decode. `detail` says why. */
+  /** Leased and released again: the record does not decode. `detail` says why. */
   Undecodable: { readonly detail: string }
 }>
 export const Acquired = Data.taggedEnum<Acquired>()

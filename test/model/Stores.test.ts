@@ -67,7 +67,7 @@ const leaseOf = ({ granted }: Stores, number: number) => granted.at(-1 - (number
 const acquire = (by: number, gameId: string) =>
   new Step(`acquire(${by}, ${gameId})`, (stores) =>
     Effect.map(stores.leases[by]?.acquire(gameId) ?? Effect.die("no such process"), (acquired) => {
-      if (acquired._tag !== "Held") return acquired._tag
+      if (acquired._tag !== "Leased") return acquired._tag
       stores.granted.push({ by, lease: acquired.lease })
       return [acquired.record, acquired.leftBy]
     })

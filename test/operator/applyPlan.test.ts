@@ -13,6 +13,7 @@ import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { testIn } from "../support/testIn.ts"
 import {
+  actRows,
   atEngine,
   cutoff,
   layerWorld,
@@ -23,10 +24,9 @@ import {
   settings,
   unreachable
 } from "../support/world.ts"
-import { ActRows, layerActs } from "./acts.ts"
 
 const inService = (options?: Parameters<typeof layerWorld>[0]) =>
-  testIn(Layer.mergeAll(layerWorld(options), layerActs, Layer.succeed(CurrentSettings, settings)))
+  testIn(Layer.merge(layerWorld(options), Layer.succeed(CurrentSettings, settings)))
 
 const asked = { author: Author.make("ann@desk"), reason: Reason.make("reviewed") }
 
@@ -60,7 +60,7 @@ const planned = Effect.gen(function* () {
 
 const apply = (plan: PlanFile) => applyPlan({ ...asked, plan })
 
-const rows = Effect.map(ActRows, (rows) => rows.map(({ message, result }) => [result, message]))
+const rows = Effect.map(actRows, (rows) => rows.map(({ message, result }) => [result, message]))
 const left = Effect.flatMap(MemoryEngine, ({ containers }) =>
   Effect.map(containers, (all) => all.map(({ gameId }) => gameId).sort())
 )
@@ -108,7 +108,7 @@ describe("applying a plan", () => {
     const { notDone, report } = yield* apply(plan)
     assert.deepStrictEqual([report.outcomes.removed, notDone], [3, []])
     assert.deepStrictEqual(yield* left, ["later"])
-    assert.deepStrictEqual(yield* ActRows, [
+    assert.deepStrictEqual(yield* actRows, [
       { act: "plan_apply", target: plan.id, ...asked, result: "done", message: "3 of 3 games done" }
     ])
   })

@@ -1,28 +1,27 @@
 import { assert, describe } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import { Author, Reason } from "../../src/domain/Act.ts"
 import { clean } from "../../src/operator/clean.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { micros } from "../support/records.ts"
 import { testIn } from "../support/testIn.ts"
-import { atEngine, layerWorld, now, seed, unreachable } from "../support/world.ts"
-import { ActRows, layerActs } from "./acts.ts"
+import { actRows, atEngine, layerWorld, now, seed, unreachable } from "../support/world.ts"
 
-const inService = (options?: Parameters<typeof layerWorld>[0]) => testIn(Layer.merge(layerWorld(options), layerActs))
+const inService = (options?: Parameters<typeof layerWorld>[0]) => testIn(layerWorld(options))
 
 const young = { record: { lastOpAt: micros(now - 1000) }, container: { finishedAt: now - 1000 } } as const
 
 const asked = { author: Author.make("ann@desk"), reason: Reason.make("the disk is full") }
 
-const rows = Effect.map(ActRows, (rows) => rows.map(({ message, result }) => [result, message]))
+const rows = Effect.map(actRows, (rows) => rows.map(({ message, result }) => [result, message]))
 
 describe("cleaning one game by hand", () => {
   inService()("removes a young game, and its act says so", function* () {
     yield* seed("game", 1, young)
     const { game } = yield* clean({ ...asked, gameId: "game" })
     assert.deepInclude(game, { gameId: "game", dryRun: false, outcome: "removed", errorCode: null })
-    assert.deepStrictEqual(yield* ActRows, [
+    assert.deepStrictEqual(yield* actRows, [
       {
         ...asked,
         act: "clean",

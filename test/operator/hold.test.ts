@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Ref, Stream } from "effect"
+import { Duration, Effect, Fiber, Ref, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import { CleanupPass } from "../../src/cleanup/pass/CleanupPass.ts"
@@ -11,9 +11,9 @@ import { GameLeases } from "../../src/ports/GameLeases.ts"
 import { type HoldEnd, Holds } from "../../src/ports/Holds.ts"
 import { KnownEngine } from "../../src/ports/KnownEngine.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
-import { layerActs, RecordedActs } from "../support/recordedActs.ts"
 import { testIn } from "../support/testIn.ts"
 import {
+  actRows,
   atEngine,
   containerId,
   garbage,
@@ -27,7 +27,7 @@ import {
   unreachable
 } from "../support/world.ts"
 
-const inWorld = testIn(Layer.merge(layerWorld(), layerActs))
+const inWorld = testIn(layerWorld())
 
 const ann = Author.make("ann")
 const reason = Reason.make("the players complain")
@@ -48,7 +48,7 @@ const recordOf = Effect.fnUntraced(function* (gameId: string) {
   return row
 })
 
-const lastAct = Effect.map(RecordedActs, (rows) => rows.at(-1))
+const lastAct = Effect.map(actRows, (rows) => rows.at(-1))
 
 /** A pass whose call to the engine about the game has no answer yet. */
 const passHeldAt = Effect.fnUntraced(function* (operation: "inspect" | "remove") {
@@ -308,7 +308,7 @@ describe("a hold", () => {
     yield* holding()
     yield* TestClock.adjust(leaseTtl)
     const acquired = yield* (yield* GameLeases).acquire("game")
-    assert(acquired._tag === "Held")
+    assert(acquired._tag === "Leased")
     assert.strictEqual(acquired.leftBy, "us")
     assert.strictEqual(acquired.record?.containerId, containerId(1))
   })

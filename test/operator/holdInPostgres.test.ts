@@ -69,7 +69,7 @@ it.layer(layer, { excludeTestServices: true })("a hold in PostgreSQL", (it) => {
       yield* given
       const theirs = yield* otherProcess(schema)
       const acquired = yield* theirs.acquire("game")
-      assert(acquired._tag === "Held")
+      assert(acquired._tag === "Leased")
       const unlock = yield* lockRecord
       const committing = yield* Effect.forkChild(theirs.commit(acquired.lease, stopped("game"), auditRow()))
       yield* untilOtherWaits
@@ -94,7 +94,7 @@ it.layer(layer, { excludeTestServices: true })("a hold in PostgreSQL", (it) => {
       yield* given
       const theirs = yield* otherProcess(schema)
       const acquired = yield* theirs.acquire("game")
-      assert(acquired._tag === "Held" && acquired.record?.hold === null)
+      assert(acquired._tag === "Leased" && acquired.record?.hold === null)
       const { fiber, waits } = yield* holding
       yield* waits
       assert.isUndefined(fiber.pollUnsafe())
@@ -103,7 +103,7 @@ it.layer(layer, { excludeTestServices: true })("a hold in PostgreSQL", (it) => {
       assert(result._tag === "Success")
       assert.isUndefined(yield* (yield* StoreFixture).lease("game"))
       const next = yield* theirs.acquire("game")
-      assert(next._tag === "Held")
+      assert(next._tag === "Leased")
       assert.deepStrictEqual(next.record?.hold, { author: "ann", reason: "the players complain", until: null })
     })
   )

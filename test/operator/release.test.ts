@@ -1,13 +1,12 @@
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Layer } from "effect"
+import { Duration, Effect } from "effect"
 import { Author, Reason } from "../../src/domain/Act.ts"
 import { release } from "../../src/operator/release.ts"
 import { Holds } from "../../src/ports/Holds.ts"
-import { layerActs, RecordedActs } from "../support/recordedActs.ts"
 import { testIn } from "../support/testIn.ts"
-import { layerPorts } from "../support/world.ts"
+import { actRows, layerPorts } from "../support/world.ts"
 
-const inWorld = testIn(Layer.merge(layerPorts, layerActs))
+const inWorld = testIn(layerPorts)
 
 const [ann, bob] = [Author.make("ann"), Author.make("bob")]
 const reason = Reason.make("it is solved")
@@ -38,7 +37,7 @@ describe("a release", () => {
       [ann, day],
       [bob, null]
     ])
-    assert.deepInclude((yield* RecordedActs).at(-1), { act: "release", target: "game", result: "done", message })
+    assert.deepInclude((yield* actRows).at(-1), { act: "release", target: "game", result: "done", message })
   })
 
   inWorld("ends it at once if it is told to", function* () {
@@ -66,7 +65,7 @@ describe("a release", () => {
       _tag: "ActRefused",
       message: 'ann does not hold game; it is held by bob until released: "it is solved"'
     })
-    assert.deepInclude((yield* RecordedActs).at(-1), { result: "refused", message: refused.message })
+    assert.deepInclude((yield* actRows).at(-1), { result: "refused", message: refused.message })
     assert.deepStrictEqual(yield* left, [[bob, null]])
   })
 

@@ -18,7 +18,7 @@ const given = Effect.fnUntraced(function* (record: RuntimeRecord = stopped("game
 const held = Effect.fnUntraced(function* (gameId = "game") {
   const { acquire } = yield* GameLeases
   const acquired = yield* acquire(gameId)
-  assert(acquired._tag === "Held", `the lease is ${acquired._tag}`)
+  assert(acquired._tag === "Leased", `the lease is ${acquired._tag}`)
   return acquired
 })
 
@@ -101,7 +101,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         yield* given()
         const { acquire } = yield* GameLeases
         const answers = yield* Effect.replicateEffect(acquire("game"), 64, { concurrency: "unbounded" })
-        assert.strictEqual(answers.filter((answer) => answer._tag === "Held").length, 1)
+        assert.strictEqual(answers.filter((answer) => answer._tag === "Leased").length, 1)
         assert.strictEqual(answers.filter((answer) => answer._tag === "Busy").length, 63)
       })
     )

@@ -39,7 +39,7 @@ const seenOn = Effect.fnUntraced(function* (gameId: string) {
   const { acquire, settle } = yield* GameLeases
   const { listDue, listStopped } = yield* RuntimeRecords
   const acquired = yield* acquire(gameId)
-  assert(acquired._tag === "Held")
+  assert(acquired._tag === "Leased")
   yield* settle(acquired.lease, { failure: undefined, backoff: undefined, keep: false })
   const page = { after: undefined, limit: 100 }
   const [shown] = (yield* listStopped(page)).records
@@ -197,14 +197,14 @@ export const suite = <E>(
           const record = stopped("game", { containerId: digit.repeat(64) })
           yield* put(record)
           const acquired = yield* acquire("game")
-          assert(acquired._tag === "Held")
+          assert(acquired._tag === "Leased")
           assert(isContainerId(record.containerId))
           const row = auditRow({ containerId: record.containerId, finishedAt: longAgo + 1000 * i })
           assert.strictEqual(yield* commit(acquired.lease, record, row), "committed")
         }
         yield* put(stopped("game"))
         const acquired = yield* acquire("game")
-        assert(acquired._tag === "Held")
+        assert(acquired._tag === "Leased")
         const failure = auditRow({ errorCode: "engine_error", traceId: null })
         yield* settle(acquired.lease, { failure, backoff: undefined, keep: false })
         const removal = yield* removedBy("game")

@@ -16,7 +16,7 @@ const ended = Effect.fnUntraced(function* (gameId: string, seconds: number, erro
   })
   yield* (yield* StoreFixture).put(stopped(gameId))
   const acquired = yield* leases.acquire(gameId)
-  assert(acquired._tag === "Held")
+  assert(acquired._tag === "Leased")
   if (errorCode === null) yield* leases.commit(acquired.lease, { containerId: containerId("a") }, row)
   else yield* leases.settle(acquired.lease, { failure: row, backoff: undefined, keep: false })
 })

@@ -84,8 +84,8 @@ const forgedReread = (change: (record: RuntimeRecord) => Partial<RuntimeRecord>)
   leases(({ acquire }) => ({
     acquire: (gameId) =>
       Effect.map(acquire(gameId), (acquired) =>
-        acquired._tag === "Held" && acquired.record !== undefined
-          ? Acquired.Held({ ...acquired, record: { ...acquired.record, ...change(acquired.record) } })
+        acquired._tag === "Leased" && acquired.record !== undefined
+          ? Acquired.Leased({ ...acquired, record: { ...acquired.record, ...change(acquired.record) } })
           : acquired
       )
   }))
@@ -149,7 +149,7 @@ export const breaches: ReadonlyArray<Breach> = [
           acquire: (gameId) =>
             Effect.tap(known.acquire(gameId), (acquired) =>
               Effect.sync(() => {
-                const id = acquired._tag === "Held" ? acquired.record?.containerId : undefined
+                const id = acquired._tag === "Leased" ? acquired.record?.containerId : undefined
                 if (id != null) games.set(id, gameId)
               })
             )
@@ -303,7 +303,7 @@ export const breaches: ReadonlyArray<Breach> = [
     sabotage: leases(({ acquire }) => ({
       acquire: (gameId) =>
         Effect.map(acquire(gameId), (acquired) =>
-          acquired._tag === "Held" ? Acquired.Held({ ...acquired, leftBy: "another" }) : acquired
+          acquired._tag === "Leased" ? Acquired.Leased({ ...acquired, leftBy: "another" }) : acquired
         )
     })),
     faults: ["most_containers_lost"],

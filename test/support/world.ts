@@ -133,3 +133,8 @@ export const seedOnEngine = Effect.fnUntraced(function* (gameId: string, number:
     ...changes
   })
 })
+
+/** The acts as the tables have them, oldest first, without what the database adds. */
+export const actRows = Effect.map(StoreState, ({ acts }) =>
+  [...acts.values()].map(({ askedAt: _, endedAt: __, id: ___, ...row }) => row)
+)

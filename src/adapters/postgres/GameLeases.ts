@@ -74,7 +74,7 @@ export const makeLeases = ({ commits, leases, owner, rehearsals, run, share }: P
     const record = row === undefined ? Result.succeed(undefined) : decodeRecord(row)
     if (Result.isSuccess(record) && rows.length < 2) {
       underWay.add(lease.token)
-      return Acquired.Held({ lease, record: record.success, leftBy: taken.leftBy ?? undefined })
+      return Acquired.Leased({ lease, record: record.success, leftBy: taken.leftBy ?? undefined })
     }
     yield* release(lease)
     return Acquired.Undecodable({

@@ -1,7 +1,7 @@
 import { Clock, Context, Duration, Effect, Exit, Layer, Metric, Option, Result } from "effect"
 import { isContainerId } from "../../domain/ContainerId.ts"
 import type { Refused } from "../../domain/Outcome.ts"
-import { gameBegan, gameEnded, gameHeld, gameSpan } from "../../observability/gameTelemetry.ts"
+import { gameBegan, gameEnded, gameLeased, gameSpan } from "../../observability/gameTelemetry.ts"
 import * as Metrics from "../../observability/Metrics.ts"
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
@@ -20,7 +20,7 @@ import {
   type GameFailed
 } from "./Cleaned.ts"
 import { defect, record } from "./record.ts"
-import { type Gone, type HeldGame, margin, type Unresolved, underLease } from "./remove.ts"
+import { type Gone, type LeasedGame, margin, type Unresolved, underLease } from "./remove.ts"
 import * as Trust from "./Trust.ts"
 import * as UnresolvedRemovals from "./UnresolvedRemovals.ts"
 
@@ -96,8 +96,8 @@ const make = Effect.fnUntraced(function* (options: CleanerOptions) {
     if (acquired._tag === "Undecodable") return concluded(nothing, { code: "record_moved", message: acquired.detail })
     const { lease, leftBy } = acquired
     if (leftBy === "another") yield* Metric.update(Metrics.leaseTakeovers, 1)
-    if (acquired.record !== undefined) yield* gameHeld(acquired.record, request)
-    const game: HeldGame = {
+    if (acquired.record !== undefined) yield* gameLeased(acquired.record, request)
+    const game: LeasedGame = {
       ...request,
       lease,
       startedAt,

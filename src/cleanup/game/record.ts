@@ -7,7 +7,7 @@ import { printable } from "../../domain/printable.ts"
 import type { CommitResult, GameLeases, SettledEnd } from "../../ports/GameLeases.ts"
 import { type PassError, passError, type StoreError } from "../../ports/StoreError.ts"
 import { attemptOf, type Conclusion, cleaned, concluded, cutShort, type GameFacts } from "./Cleaned.ts"
-import type { Gone, HeldGame } from "./remove.ts"
+import type { Gone, LeasedGame } from "./remove.ts"
 
 interface Dependencies {
   readonly leases: GameLeases["Service"]
@@ -21,7 +21,7 @@ interface Dependencies {
  */
 export const record = Effect.fnUntraced(function* (
   { awayBy, leases }: Dependencies,
-  game: HeldGame,
+  game: LeasedGame,
   facts: GameFacts,
   exit: Exit.Exit<Gone, Refused | PassError>
 ): Effect.fn.Return<Conclusion> {

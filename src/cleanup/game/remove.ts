@@ -34,7 +34,7 @@ export class Unresolved extends Data.TaggedError("Unresolved")<{
 }> {}
 
 /** A game whose lease we hold. */
-export interface HeldGame extends CleanupRequest {
+export interface LeasedGame extends CleanupRequest {
   readonly lease: Lease
   /** When the attempt began, in Unix milliseconds. */
   readonly startedAt: number
@@ -58,7 +58,7 @@ type Engine = ContainerEngine["Service"]
 export const underLease = (
   engine: Engine,
   engineTimeout: Duration.Duration,
-  game: HeldGame
+  game: LeasedGame
 ): Effect.Effect<Gone, Refused | PassError | Unresolved> =>
   Effect.catchTag(steps(engine, engineTimeout, game), "ContainerEngineError", blameByPing(engine))
 
@@ -66,7 +66,7 @@ export const underLease = (
 const steps: (
   engine: Engine,
   engineTimeout: Duration.Duration,
-  game: HeldGame,
+  game: LeasedGame,
   again?: "again"
 ) => Effect.Effect<Gone, ContainerEngineError | Refused | PassError | Unresolved> = Effect.fnUntraced(
   function* (engine, engineTimeout, game, again) {
@@ -89,7 +89,7 @@ const steps: (
 )
 
 /** The last questions before a removal that takes so long: whether the lease covers it, and whether a person has paused. */
-const mayRemove: (removal: Duration.Duration, game: HeldGame) => Effect.Effect<void, Refused | PassRefused> =
+const mayRemove: (removal: Duration.Duration, game: LeasedGame) => Effect.Effect<void, Refused | PassRefused> =
   Effect.fnUntraced(function* (removal, game) {
     if (!(yield* game.trust.ensure(Duration.sum(PauseGate.patience, removal), game.renew))) return yield* tooLittleLeft
     yield* Effect.interruptible(game.pause.ensure).pipe(
@@ -103,7 +103,7 @@ const mayRemove: (removal: Duration.Duration, game: HeldGame) => Effect.Effect<v
 const tooLittleLeft = new Refused({ code: "lease_lost", message: "too little of the lease is left for a removal" })
 
 /** If the database does not say what else the engine should have, that is this game's trouble alone. */
-const sighted = ({ brake }: HeldGame, sighting: Sighting) =>
+const sighted = ({ brake }: LeasedGame, sighting: Sighting) =>
   brake.count(sighting).pipe(
     Effect.interruptible,
     Effect.catchTag("StoreError", ({ message }) => new Refused({ code: "store_unavailable", message }))
@@ -113,7 +113,7 @@ const sighted = ({ brake }: HeldGame, sighting: Sighting) =>
 const remove = (
   engine: Engine,
   engineTimeout: Duration.Duration,
-  game: HeldGame,
+  game: LeasedGame,
   { anonymousVolumes, containerId }: Extract<Found, { readonly _tag: "Removable" }>
 ): Effect.Effect<Gone, ContainerEngineError | Refused | PassError | Unresolved> =>
   engine.remove(containerId).pipe(
@@ -169,7 +169,7 @@ const isKept = (cause: Cause.Cause<Refused | PassError>) => {
  */
 const alreadyAbsent = Effect.fnUntraced(function* (
   engine: Engine,
-  game: HeldGame,
+  game: LeasedGame,
   containerId: ContainerId | null,
   { byUs } = { byUs: false }
 ): Effect.fn.Return<Gone, ContainerEngineError | Refused | PassRefused> {

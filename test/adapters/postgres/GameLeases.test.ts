@@ -23,7 +23,7 @@ const backoff: Backoff = { attempts: 1, nextAttemptAt: longAgo + 60_001, lastErr
 
 const hold = Effect.fnUntraced(function* (leases: GameLeases["Service"]) {
   const acquired = yield* leases.acquire("game")
-  assert(acquired._tag === "Held")
+  assert(acquired._tag === "Leased")
   return acquired.lease
 })
 
@@ -51,7 +51,7 @@ it.layer(layer, { excludeTestServices: true })("GameLeases in PostgreSQL", (it) 
       const theirs = yield* otherProcess(schema)
       const attempt = Effect.fnUntraced(function* (leases: GameLeases["Service"]) {
         const acquired = yield* leases.acquire("game")
-        if (acquired._tag !== "Held") return acquired._tag
+        if (acquired._tag !== "Leased") return acquired._tag
         return yield* leases.commit(acquired.lease, stopped("game"), auditRow())
       })
       const both = Array.from({ length: 32 }, (_, i) => attempt(i % 2 === 0 ? mine : theirs))
@@ -198,7 +198,7 @@ it.layer(layer, { excludeTestServices: true })("GameLeases in PostgreSQL", (it) 
         })
       )
       const acquired = yield* Fiber.join(acquiring)
-      assert(acquired._tag === "Held")
+      assert(acquired._tag === "Leased")
       assert.isUndefined(acquired.leftBy)
     })
   )
@@ -219,7 +219,7 @@ it.layer(layer, { excludeTestServices: true })("GameLeases in PostgreSQL", (it) 
         })
       )
       const acquired = yield* Fiber.join(acquiring)
-      assert(acquired._tag === "Held")
+      assert(acquired._tag === "Leased")
       assert.strictEqual(acquired.record?.containerId, containerId("b"))
     })
   )

@@ -112,7 +112,7 @@ it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", 
         assert.include(yield* backlog(moment), { due: 6, stuck: 6 })
         for (const gameId of [...names, "last"]) {
           const acquired = yield* acquire(gameId)
-          assert(acquired._tag === "Held")
+          assert(acquired._tag === "Leased")
           const end = { containerId: "a".repeat(64) }
           assert.strictEqual(yield* commit(acquired.lease, end, auditRow()), "committed")
         }
@@ -142,7 +142,7 @@ it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", 
         ["gü"]
       )
       const acquired = yield* acquire("gü")
-      assert(acquired._tag === "Held")
+      assert(acquired._tag === "Leased")
       const failure = auditRow({ errorCode: "identity_mismatch", message: "ü belongs to 漢 🎲…" })
       const backoff = { attempts: 1, nextAttemptAt: longAgo, lastError: "identity_mismatch" }
       yield* settle(acquired.lease, { failure, backoff, keep: false })
@@ -175,7 +175,7 @@ it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", 
         odd,
         Effect.fnUntraced(function* (gameId) {
           const acquired = yield* acquire(gameId)
-          assert(acquired._tag === "Held")
+          assert(acquired._tag === "Leased")
           return yield* commit(acquired.lease, { containerId: "a".repeat(64) }, auditRow())
         }),
         { concurrency: odd.length }

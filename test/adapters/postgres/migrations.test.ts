@@ -382,7 +382,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         const page = yield* listDue({ moment: momentAt(yield* clock), after: undefined, limit: 10 })
         assert.strictEqual(page.records[0]?.gameId, "chess")
         const acquired = yield* acquire("chess")
-        assert(acquired._tag === "Held")
+        assert(acquired._tag === "Leased")
         assert.strictEqual(yield* commit(acquired.lease, { containerId: null }, auditRow()), "committed")
       })
     )

@@ -166,7 +166,7 @@ for (const { analyzed, due } of cases) {
             const taken = yield* plansOf(Effect.forEach(ids, (i) => leases.acquire(`game-${i}`), atOnce))
             assert.lengthOf(taken.plans, 2)
             const held = taken.answer.map((acquired) => {
-              assert(acquired._tag === "Held" && acquired.record !== undefined)
+              assert(acquired._tag === "Leased" && acquired.record !== undefined)
               return { lease: acquired.lease, record: acquired.record }
             })
             const committed = yield* plansOf(

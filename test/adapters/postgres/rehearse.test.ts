@@ -287,12 +287,12 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
       assert.isTrue(yield* rehearse(record, asked))
       // Removed once, and stopped again in the same container.
       const first = yield* acquire("chess")
-      assert(first._tag === "Held")
+      assert(first._tag === "Leased")
       assert.strictEqual(yield* commit(first.lease, record, auditRow()), "committed")
       yield* fixture.put(record)
       assert.isTrue(yield* rehearse(record, asked))
       const second = yield* acquire("chess")
-      assert(second._tag === "Held")
+      assert(second._tag === "Leased")
       const failure = auditRow({ errorCode: "removed_not_committed" })
       yield* settle(second.lease, { failure, backoff: undefined, keep: true })
       assert.isTrue(yield* rehearse(record, asked))
@@ -335,7 +335,7 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
       Effect.forEach(
         held.slice(0, count),
         (acquired) =>
-          acquired._tag === "Held"
+          acquired._tag === "Leased"
             ? Effect.result(commit(acquired.lease, stopped(""), auditRow()))
             : Effect.die("busy"),
         { concurrency: "unbounded" }

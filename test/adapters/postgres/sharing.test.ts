@@ -55,7 +55,7 @@ const holdAll = Effect.fnUntraced(function* (leases: GameLeases["Service"], game
   const acquired = yield* Effect.forEach(games, ({ gameId }) => leases.acquire(gameId), atOnce)
   return games.map((game, i) => {
     const answer = acquired[i]
-    assert(answer?._tag === "Held")
+    assert(answer?._tag === "Leased")
     assert.deepStrictEqual(answer.record, game.record)
     return { ...game, lease: answer.lease }
   })
@@ -341,7 +341,7 @@ it.layer(layer, { excludeTestServices: true })("games that share a statement", (
       const clean = (leases: GameLeases["Service"], game: Game) =>
         Effect.gen(function* () {
           const acquired = yield* leases.acquire(game.gameId)
-          if (acquired._tag !== "Held") return acquired._tag
+          if (acquired._tag !== "Leased") return acquired._tag
           return yield* commit(leases, { ...game, lease: acquired.lease })
         })
       const ends = yield* Effect.forEach(
@@ -382,11 +382,11 @@ it.layer(layer, { excludeTestServices: true })("games that share a statement", (
       const answers = yield* Effect.forEach(asked, (gameId) => leases.acquire(gameId), atOnce)
       assert.strictEqual(count(leaseTaken), sent + 1)
       assert.deepStrictEqual(
-        answers.map((answer) => (answer._tag === "Held" ? (answer.leftBy ?? "Held") : answer._tag)),
-        ["Busy", "Busy", "another", "us", "Held", "Held", "Held", "Held", "Undecodable"]
+        answers.map((answer) => (answer._tag === "Leased" ? (answer.leftBy ?? "Leased") : answer._tag)),
+        ["Busy", "Busy", "another", "us", "Leased", "Leased", "Leased", "Leased", "Undecodable"]
       )
       for (const [i, answer] of answers.entries()) {
-        if (answer._tag !== "Held") continue
+        if (answer._tag !== "Leased") continue
         assert.deepStrictEqual(yield* lease(asked[i] ?? ""), answer.lease)
         assert.deepStrictEqual(answer.record, i === 4 ? undefined : games[i]?.record)
       }
@@ -419,7 +419,7 @@ it.layer(layer, { excludeTestServices: true })("games that share a statement", (
             return fiber
           })
         )
-        const seen = (yield* Fiber.join(acquiring)).map((answer) => answer._tag === "Held" && answer.leftBy)
+        const seen = (yield* Fiber.join(acquiring)).map((answer) => answer._tag === "Leased" && answer.leftBy)
         assert.deepStrictEqual(seen, ["another", "another", "another"])
       })
   )
@@ -430,7 +430,7 @@ it.layer(layer, { excludeTestServices: true })("games that share a statement", (
       const leases = yield* GameLeases
       const asked = ["game-00", "game-01", "game-02", "game-01", "game-03"]
       const answers = yield* Effect.forEach(asked, (gameId) => leases.acquire(gameId), atOnce)
-      const held = answers.filter((answer) => answer._tag === "Held").map(({ lease }) => lease.gameId)
+      const held = answers.filter((answer) => answer._tag === "Leased").map(({ lease }) => lease.gameId)
       assert.deepStrictEqual(
         held.toSorted(),
         games.map(({ gameId }) => gameId)
@@ -446,7 +446,7 @@ it.layer(layer, { excludeTestServices: true })("games that share a statement", (
       yield* refuseWrites("game_leases", "insert", "game-02")
       const answers = yield* Effect.forEach(games, ({ gameId }) => Effect.result(leases.acquire(gameId)), atOnce)
       const tags = answers.map((answer) => (answer._tag === "Success" ? answer.success._tag : answer.failure.operation))
-      assert.deepStrictEqual(tags, ["Held", "Held", "acquire", "Held"])
+      assert.deepStrictEqual(tags, ["Leased", "Leased", "acquire", "Leased"])
       assert.strictEqual(count(leaseTaken), 5)
       assert.isUndefined(yield* (yield* StoreFixture).lease("game-02"))
     })
@@ -463,7 +463,7 @@ it.layer(layer, { excludeTestServices: true })("games that share a statement", (
       for (const answer of yield* all) assert.isTrue(answer._tag === "Success" && answer.success._tag === "Busy")
       yield* (yield* StoreFixture).expireLeases
       for (const answer of yield* all) {
-        assert.isTrue(answer._tag === "Success" && answer.success._tag === "Held" && answer.success.leftBy === "us")
+        assert.isTrue(answer._tag === "Success" && answer.success._tag === "Leased" && answer.success.leftBy === "us")
       }
     })
   )

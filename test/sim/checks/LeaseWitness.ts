@@ -3,7 +3,7 @@ import type { Acquired } from "../../../src/ports/GameLeases.ts"
 import type { Process } from "../kernel/Process.ts"
 import type { Asked, ClockAnswer, Evidence } from "./Evidence.ts"
 
-type Held = Extract<Acquired, { readonly _tag: "Held" }>
+type Leased = Extract<Acquired, { readonly _tag: "Leased" }>
 
 /** Sees what a pass goes by: the clocks and its moment, and each game's lease and record. */
 export class LeaseWitness {
@@ -41,7 +41,7 @@ export class LeaseWitness {
     this.evidence.known(process).asked.set(gameId, asked)
   }
 
-  holds(process: Process, { lease, record, leftBy }: Held) {
+  holds(process: Process, { lease, record, leftBy }: Leased) {
     const known = this.evidence.known(process)
     const { gameId } = lease
     const wish = known.errand?.wish

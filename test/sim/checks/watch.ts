@@ -22,7 +22,7 @@ export const leases = (witness: Witness, process: Process, port: GameLeases["Ser
       return port.acquire(gameId)
     }).pipe(
       Effect.tap((acquired) =>
-        acquired._tag === "Held" ? tell(() => witness.leases.holds(process, acquired)) : Effect.void
+        acquired._tag === "Leased" ? tell(() => witness.leases.holds(process, acquired)) : Effect.void
       )
     ),
   renew: (lease) =>
