@@ -4,11 +4,16 @@ import type { OpSource } from "../domain/Outcome.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import type { StoreError } from "./StoreError.ts"
 
-/** The lease of one game, which is ours. The fence is all three fields, because a token alone can repeat after a failover. */
+/**
+ * The lease of one game, which is ours. The fence is all four fields: after a failover that lost commits even the same owner can get
+ * the same token again, but not at the same time.
+ */
 export interface Lease {
   readonly gameId: string
   readonly owner: string
   readonly token: bigint
+  /** Microseconds since 1970 by the database's clock. */
+  readonly acquiredAt: bigint
 }
 
 export type Acquired = Data.TaggedEnum<{

@@ -136,7 +136,7 @@ describe("the database's circuit", () => {
   inPorts("still tries to record what was done: a commit and a settlement are always sent", function* () {
     const sent = yield* opened
     const leases = yield* GameLeases
-    const lease = { gameId: "game", owner: "owner", token: 1n }
+    const lease = { gameId: "game", owner: "owner", token: 1n, acquiredAt: 0n }
     yield* leases.commit(lease, { containerId: null }, auditRow())
     yield* leases.settle(lease, { failure: undefined, backoff: undefined, keep: false })
     assert.deepStrictEqual(sent, ["commit", "readBack", "release"])

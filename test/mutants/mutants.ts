@@ -61,15 +61,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "lease and re-read in one snapshot: the record is read before the lease is taken",
     file: "src/adapters/postgres/GameLeases.ts",
-    from: '    const taken = yield* takeLease(gameId)\n    if (taken === "busy") return Acquired.Busy()\n    const lease: Lease = { gameId, owner, token: taken.token }\n    const rows = yield* readRecord(gameId).pipe(Effect.onError(() => Effect.ignore(release(lease))))\n',
-    to: '    const rows = yield* readRecord(gameId)\n    const taken = yield* takeLease(gameId)\n    if (taken === "busy") return Acquired.Busy()\n    const lease: Lease = { gameId, owner, token: taken.token }\n',
+    from: '    const taken = yield* takeLease(gameId)\n    if (taken === "busy") return Acquired.Busy()\n    const lease = leaseOf(owner, taken)\n    const rows = yield* readRecord(gameId).pipe(Effect.onError(() => Effect.ignore(release(lease))))\n',
+    to: '    const rows = yield* readRecord(gameId)\n    const taken = yield* takeLease(gameId)\n    if (taken === "busy") return Acquired.Busy()\n    const lease = leaseOf(owner, taken)\n',
     tests: leases
   },
   {
     name: "lease checked by exists in place of a lock",
     file: "src/adapters/postgres/commit.ts",
-    from: "      delete from ${schema}.game_leases\n      where game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}\n      returning game_id\n",
-    to: "      select game_id from ${schema}.game_leases\n      where game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}\n",
+    from: "      delete from ${schema}.game_leases\n      where ${fence(sql, lease)}\n      returning game_id\n",
+    to: "      select game_id from ${schema}.game_leases\n      where ${fence(sql, lease)}\n",
     tests: leases
   },
   {
@@ -82,7 +82,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "no fence in the statement for many",
     file: "src/adapters/postgres/commit.ts",
-    from: '        join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id\n      where ${stopped} and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n',
+    from: '        join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token and w.acquired_at = l.acquired_at\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id\n      where ${stopped} and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n',
     to: '        join wanted as w on w.game_id = l.game_id\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id\n      where ${stopped} and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id\n',
     tests: leases
   },
@@ -132,14 +132,28 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "token not in the commit",
     file: "src/adapters/postgres/leaseStatements.ts",
-    from: "::uuid and token = ${lease.token}",
+    from: "::uuid and token = ${token}",
     to: "::uuid",
+    tests: leases
+  },
+  {
+    name: "a lease whose token has come again after a failover is taken for the lost one",
+    file: "src/adapters/postgres/leaseStatements.ts",
+    from: " and acquired_at = ${timestamp(sql, acquiredAt)}",
+    to: "",
+    tests: leases
+  },
+  {
+    name: "a lease whose token has come again after a failover is taken for the lost one, in the statement for many",
+    file: "src/adapters/postgres/commit.ts",
+    from: " and w.acquired_at = l.acquired_at",
+    to: "",
     tests: leases
   },
   {
     name: "release without the token",
     file: "src/adapters/postgres/leaseStatements.ts",
-    from: "sql`delete from ${schema}.game_leases where ${fence(lease)}`",
+    from: "sql`delete from ${schema}.game_leases where ${fence(sql, lease)}`",
     to: "sql`delete from ${schema}.game_leases where game_id = ${lease.gameId}`",
     tests: leases
   },

@@ -68,7 +68,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         yield* given()
         const { acquire } = yield* GameLeases
         const { lease, putLease } = yield* StoreFixture
-        const foreign = { gameId: "game", owner: other, token: 7n }
+        const foreign = { gameId: "game", owner: other, token: 7n, acquiredAt: 7000n }
         yield* putLease(foreign, false)
         assert.strictEqual((yield* acquire("game"))._tag, "Busy")
         assert.deepStrictEqual(yield* lease("game"), foreign)
@@ -153,7 +153,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
     it.effect("event 26: rehearses with a game whose lease is somebody's, who keeps it", () =>
       Effect.gen(function* () {
         yield* given()
-        const foreign = { gameId: "game", owner: other, token: 7n }
+        const foreign = { gameId: "game", owner: other, token: 7n, acquiredAt: 7000n }
         const fixture = yield* StoreFixture
         yield* fixture.putLease(foreign, false)
         assert.isTrue(yield* (yield* GameLeases).rehearse(stopped("game"), asked))
@@ -235,6 +235,24 @@ export const suite = <E>(name: string, layer: Layer.Layer<GameLeases | StoreFixt
         yield* fixture.putLease({ ...lease, owner: other }, false)
         assert.strictEqual(yield* commit(lease, stopped("game"), auditRow()), "record_moved")
         assert.deepStrictEqual(yield* fixture.record("game"), stopped("game"))
+      })
+    )
+
+    it.effect("touches nothing by a lease whose owner has got the same token again, as after a failover", () =>
+      Effect.gen(function* () {
+        yield* given()
+        const { commit, renew, settle } = yield* GameLeases
+        const fixture = yield* StoreFixture
+        const { lease: lost } = yield* held()
+        const again = { ...lost, acquiredAt: lost.acquiredAt + 1000n }
+        yield* fixture.putLease(again, false)
+        assert.isFalse(yield* renew(lost))
+        yield* settle(lost, { failure: undefined, backoff: undefined, keep: false })
+        yield* settle(lost, { failure: failed(), backoff, keep: false })
+        assert.strictEqual(yield* commit(lost, stopped("game"), auditRow()), "record_moved")
+        assert.deepStrictEqual(yield* fixture.lease("game"), again)
+        assert.deepStrictEqual(yield* fixture.record("game"), stopped("game"))
+        assert.deepStrictEqual(yield* fixture.log("game"), [])
       })
     )
 

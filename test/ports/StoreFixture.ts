@@ -14,7 +14,11 @@ export class StoreFixture extends Context.Service<
     /** Under any name; no person has accepted it, and it has seen no pass. */
     readonly putEngine: (name: string, id: EngineId) => Effect.Effect<void>
     /** A lease in anyone's hands, expired or not. */
-    readonly putLease: (lease: Lease, expired: boolean) => Effect.Effect<void>
+    /** Acquired in 1970 where it does not matter when. */
+    readonly putLease: (
+      lease: Omit<Lease, "acquiredAt"> & Partial<Pick<Lease, "acquiredAt">>,
+      expired: boolean
+    ) => Effect.Effect<void>
     /** As time would: every lease that is held now has run out. */
     readonly expireLeases: Effect.Effect<void>
     readonly lease: (gameId: string) => Effect.Effect<Lease | undefined>

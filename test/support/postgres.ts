@@ -11,6 +11,7 @@ import * as Database from "../../src/adapters/postgres/Database.ts"
 import * as GameLeases from "../../src/adapters/postgres/GameLeases.ts"
 import * as Holds from "../../src/adapters/postgres/Holds.ts"
 import * as KnownEngine from "../../src/adapters/postgres/KnownEngine.ts"
+import { leaseOf, type Taken } from "../../src/adapters/postgres/leaseStatements.ts"
 import { migrate } from "../../src/adapters/postgres/migrations.ts"
 import * as OperationLog from "../../src/adapters/postgres/OperationLog.ts"
 import * as Overview from "../../src/adapters/postgres/Overview.ts"
@@ -19,6 +20,7 @@ import * as Pauses from "../../src/adapters/postgres/Pauses.ts"
 import * as RuntimeRecords from "../../src/adapters/postgres/RuntimeRecords.ts"
 import {
   decodeRecord,
+  microsOf,
   type RecordRow,
   recordColumns,
   recordTables,
@@ -133,17 +135,19 @@ export const layerFixture = Layer.effect(
         ),
       putEngine: (name, id) =>
         done(sql`insert into cleanup_engines (name, identity, accepted_at) values (${name}, ${id}, '-infinity')`),
-      putLease: ({ gameId, owner, token }, expired) =>
+      putLease: ({ acquiredAt = 0n, gameId, owner, token }, expired) =>
         done(sql`
           insert into game_leases (game_id, owner, token, acquired_at, expires_at)
-          values (${gameId}, ${owner}::uuid, ${token}, now(), now() + ${expired ? "-1 s" : "1 h"}::text::interval)
+          values (${gameId}, ${owner}::uuid, ${token}, ${timestamp(sql, acquiredAt)}, now() + ${expired ? "-1 s" : "1 h"}::text::interval)
           on conflict (game_id) do update set owner = excluded.owner, token = excluded.token,
-            expires_at = excluded.expires_at`),
+            acquired_at = excluded.acquired_at, expires_at = excluded.expires_at`),
       expireLeases: done(sql`update game_leases set expires_at = now() - interval '1 second'`),
       lease: (gameId) =>
-        sql<Lease>`select game_id as "gameId", owner, token from game_leases where game_id = ${gameId}`.pipe(
+        sql<
+          Taken & Pick<Lease, "owner">
+        >`select game_id as "gameId", owner, token, ${sql.literal(microsOf("acquired_at"))} as "acquiredAt" from game_leases where game_id = ${gameId}`.pipe(
           Effect.orDie,
-          Effect.map(([lease]) => lease)
+          Effect.map(([row]) => row && leaseOf(row.owner, row))
         ),
       leaseLeft: (gameId) =>
         sql<{ left: number }>`

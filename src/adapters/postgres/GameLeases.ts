@@ -4,7 +4,7 @@ import type { EngineName } from "../../domain/EngineName.ts"
 import { Acquired, GameLeases, type Lease, type SettledEnd } from "../../ports/GameLeases.ts"
 import { type CommitStatements, commitStatements, makeCommit } from "./commit.ts"
 import { Database } from "./Database.ts"
-import { type LeaseStatements, leaseStatements, type Taken } from "./leaseStatements.ts"
+import { type LeaseStatements, leaseOf, leaseStatements, type Taken } from "./leaseStatements.ts"
 import { makeRehearse, type RehearsalStatements, rehearsalStatements } from "./rehearse.ts"
 import { ascii, decodeRecord, type RecordRow } from "./rows.ts"
 import { question, type Run } from "./run.ts"
@@ -68,7 +68,7 @@ export const makeLeases = ({ commits, leases, owner, rehearsals, run, share }: P
   const acquire = Effect.fnUntraced(function* (gameId: string) {
     const taken = yield* takeLease(gameId)
     if (taken === "busy") return Acquired.Busy()
-    const lease: Lease = { gameId, owner, token: taken.token }
+    const lease = leaseOf(owner, taken)
     const rows = yield* readRecord(gameId).pipe(Effect.onError(() => Effect.ignore(release(lease))))
     const [row] = rows
     const record = row === undefined ? Result.succeed(undefined) : decodeRecord(row)

@@ -1,9 +1,11 @@
 import { Effect } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { microsText } from "../../domain/Micros.ts"
 import type { AuditRow, CommitResult, Lease } from "../../ports/GameLeases.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
 import { auditColumns, auditValues, millis } from "./audit.ts"
+import { fence } from "./leaseStatements.ts"
 import { isOfEngine } from "./rows.ts"
 import { question, type Run } from "./run.ts"
 import type { Share } from "./shared.ts"
@@ -57,7 +59,7 @@ export const commitStatements = (
   const one = ({ containerId, lease, row }: Commit) => sql<{ held: boolean; moved: boolean }>`
     with lease as (
       delete from ${schema}.game_leases
-      where game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}
+      where ${fence(sql, lease)}
       returning game_id
     ), moved as (
       update ${schema}.runtime_records as r
@@ -90,12 +92,12 @@ export const commitStatements = (
   const many = (commits: ReadonlyArray<Commit>) => sql<{ gameId: string; token: bigint; moved: boolean }>`
     with wanted as materialized (
       select * from json_to_recordset(${JSON.stringify(commits.map(toRow))}::json) as wanted (
-        game_id text, owner uuid, token bigint, current_container_id text, op_source text, source_ref text,
+        game_id text, owner uuid, token bigint, acquired_at timestamptz, current_container_id text, op_source text, source_ref text,
         container_id text, image_ref text, message text, trace_id text, started_at timestamptz, finished_at timestamptz
       )
     ), held as materialized (
       select w.* from ${schema}.game_leases as l
-        join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token
+        join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token and w.acquired_at = l.acquired_at
       order by l.game_id collate "C" for update of l skip locked
     ), stopped as materialized (
       select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id
@@ -163,6 +165,7 @@ const toRow = ({ containerId, lease, row }: Commit) => ({
   game_id: lease.gameId,
   owner: lease.owner,
   token: String(lease.token),
+  acquired_at: microsText(lease.acquiredAt),
   current_container_id: containerId,
   op_source: row.opSource,
   source_ref: row.sourceRef,

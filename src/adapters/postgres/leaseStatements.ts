@@ -1,9 +1,10 @@
 import { Duration, type Effect } from "effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import type { Fragment } from "effect/sql/Statement"
 import type { AuditRow, Lease, SettledEnd } from "../../ports/GameLeases.ts"
 import { auditColumns, auditValues, millis } from "./audit.ts"
-import { type RecordRow, recordColumns, recordTables } from "./rows.ts"
+import { microsOf, type RecordRow, recordColumns, recordTables, timestamp } from "./rows.ts"
 
 interface Options {
   /** One UUID per process. */
@@ -12,11 +13,25 @@ interface Options {
   readonly quotedSchema: string
 }
 
+/** A lease that has just been taken, as it arrives. */
 export interface Taken {
   readonly gameId: string
   readonly token: bigint
+  /** Microseconds since 1970. */
+  readonly acquiredAt: string
   readonly leftBy: "us" | "another" | null
 }
+
+export const leaseOf = (owner: string, { acquiredAt, gameId, token }: Taken): Lease => ({
+  gameId,
+  owner,
+  token,
+  acquiredAt: BigInt(acquiredAt)
+})
+
+/** The condition on `game_leases` that this lease is still ours. */
+export const fence = (sql: SqlClient, { acquiredAt, gameId, owner, token }: Lease): Fragment =>
+  sql`game_id = ${gameId} and owner = ${owner}::uuid and token = ${token} and acquired_at = ${timestamp(sql, acquiredAt)}`
 
 /** How an attempt that failed ends. */
 export type FailedEnd = SettledEnd & { readonly failure: AuditRow }
@@ -39,10 +54,6 @@ export const leaseStatements = (sql: SqlClient, { leaseTtl, owner, quotedSchema 
   const columns = sql.literal(auditColumns)
   const ttl = sql`${Duration.toMillis(leaseTtl)}::float8 * interval '1 millisecond'`
 
-  /** The lease's row, if the lease is still ours. */
-  const fence = (lease: Lease) =>
-    sql`game_id = ${lease.gameId} and owner = ${lease.owner}::uuid and token = ${lease.token}`
-
   /** In the order of the games, as every statement that may wait for more than one row. */
   const take = (gameIds: ReadonlyArray<string>) =>
     sql<Taken>`
@@ -57,8 +68,8 @@ export const leaseStatements = (sql: SqlClient, { leaseTtl, owner, quotedSchema 
         on conflict (game_id) do update set owner = excluded.owner, token = excluded.token,
           acquired_at = excluded.acquired_at, expires_at = excluded.expires_at
         where game_leases.expires_at <= clock_timestamp()
-        returning game_id, token
-      ) select game_id as "gameId", token,
+        returning game_id, token, acquired_at
+      ) select game_id as "gameId", token, ${sql.literal(microsOf("acquired_at"))} as "acquiredAt",
           (select case when owner = ${owner}::uuid then 'us' else 'another' end from expired
             where expired.game_id = taken.game_id) as "leftBy"
         from taken`
@@ -70,15 +81,15 @@ export const leaseStatements = (sql: SqlClient, { leaseTtl, owner, quotedSchema 
 
   const renew = (lease: Lease) => sql`
     update ${schema}.game_leases set expires_at = clock_timestamp() + ${ttl}
-    where ${fence(lease)} and expires_at > clock_timestamp() returning token`
+    where ${fence(sql, lease)} and expires_at > clock_timestamp() returning token`
 
-  const release = (lease: Lease) => sql`delete from ${schema}.game_leases where ${fence(lease)}`
+  const release = (lease: Lease) => sql`delete from ${schema}.game_leases where ${fence(sql, lease)}`
 
   /** A failure row, unless the game's last one is the same and not a day old; the backoff and the lease with it. */
   const settle = (lease: Lease, { afterCommit = false, backoff, failure, keep }: FailedEnd) => {
     const held = keep
-      ? sql`select game_id from ${schema}.game_leases where ${fence(lease)} for update`
-      : sql`delete from ${schema}.game_leases where ${fence(lease)} returning game_id`
+      ? sql`select game_id from ${schema}.game_leases where ${fence(sql, lease)} for update`
+      : sql`delete from ${schema}.game_leases where ${fence(sql, lease)} returning game_id`
     const backedOff =
       backoff === undefined
         ? sql``

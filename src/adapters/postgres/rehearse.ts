@@ -3,10 +3,10 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { isContainerId } from "../../domain/ContainerId.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
-import type { Asked, AuditRow, Lease } from "../../ports/GameLeases.ts"
+import type { Asked, AuditRow } from "../../ports/GameLeases.ts"
 import { CannotRecord, StoreError } from "../../ports/StoreError.ts"
 import type { commitStatements } from "./commit.ts"
-import type { leaseStatements } from "./leaseStatements.ts"
+import { leaseOf, type leaseStatements } from "./leaseStatements.ts"
 import { isOfEngine } from "./rows.ts"
 import { question, type Run } from "./run.ts"
 import { explain, isMissing, isPassing, migrateHint, sqlStateOf } from "./storeError.ts"
@@ -71,7 +71,7 @@ export const rehearsal = Effect.fnUntraced(function* (
   yield* sql`delete from ${schema}.game_leases where game_id = ${gameId}`.unprepared
   const [taken] = yield* leases.take([gameId]).unprepared
   if (taken === undefined) return Outcome.Swallowed({ what: "the lease in game_leases" })
-  const lease: Lease = { gameId, owner, token: taken.token }
+  const lease = leaseOf(owner, taken)
   const now = yield* Clock.currentTimeMillis
   const { failure, success } = rows(record, asked, now)
   for (const [i, errorCode] of errorCodes.entries()) {

@@ -28,15 +28,24 @@ export const makeFixture = (
         return record && recordOf(tables, now, record)
       }),
     putEngine: (name, id) => Effect.sync(() => tables.setKnown(name, { id, braked: false })),
-    putLease: ({ gameId, owner, token }, expired) =>
-      Effect.sync(() => tables.setLease(gameId, { owner, token, expiresAt: expired ? 0 : Infinity })),
+    putLease: ({ acquiredAt = 0n, gameId, owner, token }, expired) =>
+      Effect.sync(() =>
+        tables.setLease(gameId, {
+          owner,
+          token,
+          acquiredAt: Number(acquiredAt) / 1000,
+          expiresAt: expired ? 0 : Infinity
+        })
+      ),
     expireLeases: Effect.sync(() => {
       for (const [gameId, lease] of tables.leases) tables.setLease(gameId, { ...lease, expiresAt: 0 })
     }),
     lease: (gameId) =>
       Effect.sync(() => {
         const lease = tables.leases.get(gameId)
-        return lease && { gameId, owner: lease.owner, token: lease.token }
+        return (
+          lease && { gameId, owner: lease.owner, token: lease.token, acquiredAt: BigInt(lease.acquiredAt ?? 0) * 1000n }
+        )
       }),
     leaseLeft: (gameId) => Effect.map(now, (now) => Math.max(0, (tables.leases.get(gameId)?.expiresAt ?? 0) - now)),
     log: (gameId) => Effect.sync(() => tables.log.filter((row) => row.gameId === gameId)),

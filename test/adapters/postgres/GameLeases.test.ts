@@ -102,7 +102,7 @@ it.layer(layer, { excludeTestServices: true })("GameLeases in PostgreSQL", (it) 
         const sql = yield* SqlClient
         const leases = yield* otherProcess(schema)
         const lease = yield* hold(leases)
-        const newer = { gameId: "game", owner: randomUUID(), token: lease.token + 1n }
+        const newer = { ...lease, owner: randomUUID(), token: lease.token + 1n }
         const fixture = yield* StoreFixture
         const settling = yield* sql.withTransaction(
           Effect.gen(function* () {

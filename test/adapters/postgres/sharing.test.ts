@@ -196,17 +196,24 @@ it.layer(layer, { excludeTestServices: true })("games that share a statement", (
       yield* sql`update runtime_records set status = 'removed' where game_id = 'game-03'`
       yield* sql`update runtime_records set current_container_id = ${containerId("e")} where game_id = 'game-05'`
       yield* sql`update runtime_records set current_container_id = null where game_id = 'game-06'`
-      const newer = { gameId: "game-07", owner: randomUUID(), token: (held[7]?.lease.token ?? 0n) + 1n }
-      yield* fixture.putLease(newer, false)
-      const older = { gameId: "game-08", owner: held[8]?.lease.owner ?? "", token: (held[8]?.lease.token ?? 0n) - 1n }
-      yield* fixture.putLease(older, false)
+      const [another, older, again] = [7, 8, 11].map((i) => {
+        assert(held[i] !== undefined)
+        return held[i].lease
+      })
+      assert(another !== undefined && older !== undefined && again !== undefined)
+      const others = new Map([
+        ["game-07", { ...another, owner: randomUUID(), token: another.token + 1n }],
+        ["game-08", { ...older, token: older.token - 1n }],
+        ["game-11", { ...again, acquiredAt: again.acquiredAt + 1n }]
+      ])
+      yield* Effect.forEach(others.values(), (lease) => fixture.putLease(lease, false))
       yield* sql`delete from runtime_records where game_id = 'game-09'`
       yield* sql`delete from game_leases where game_id = 'game-10'`
       const before = yield* Effect.forEach(games, ({ gameId }) => fixture.record(gameId))
 
       const results = yield* Effect.forEach(held, (game) => commit(leases, game), atOnce)
       const ends = { 1: "record_moved", 3: "already_removed", 5: "record_moved", 6: "record_moved" }
-      const lost = { 7: "record_moved", 8: "record_moved", 9: "record_moved", 10: "record_moved" }
+      const lost = { 7: "record_moved", 8: "record_moved", 9: "record_moved", 10: "record_moved", 11: "record_moved" }
       const expected = Object.assign(
         games.map(() => "committed"),
         ends,
@@ -220,8 +227,7 @@ it.layer(layer, { excludeTestServices: true })("games that share a statement", (
         }
         assert.deepStrictEqual(yield* fixture.record(game.gameId), before[i])
         assert.deepStrictEqual(yield* fixture.log(game.gameId), [])
-        const lease = i === 7 ? newer : i === 8 ? older : undefined
-        assert.deepStrictEqual(yield* fixture.lease(game.gameId), lease)
+        assert.deepStrictEqual(yield* fixture.lease(game.gameId), others.get(game.gameId))
       }
     })
   )

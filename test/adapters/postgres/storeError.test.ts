@@ -36,7 +36,7 @@ describe("a server that cannot be reached", () => {
   it.live("event 17: is away, and not one that refuses to record", () =>
     Effect.gen(function* () {
       const leases = yield* GameLeases
-      const lease = { gameId: "game", owner: "00000000-0000-0000-0000-000000000000", token: 1n }
+      const lease = { gameId: "game", owner: "00000000-0000-0000-0000-000000000000", token: 1n, acquiredAt: 0n }
       const record = stopped("game", { containerId: containerId("a") })
       for (const call of [
         Effect.asVoid(leases.commit(lease, record, auditRow())),

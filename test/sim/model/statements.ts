@@ -202,7 +202,14 @@ export const take = (
     const token = tables.nextToken()
     if (before !== undefined && before.expiresAt > now) return []
     tables.setLease(gameId, { owner, token, expiresAt: now + ttl, acquiredAt: now })
-    return [{ gameId, token, leftBy: before === undefined ? null : before.owner === owner ? "us" : "another" }]
+    return [
+      {
+        gameId,
+        token,
+        acquiredAt: String(toMicros(now)),
+        leftBy: before === undefined ? null : before.owner === owner ? "us" : "another"
+      }
+    ]
   })
 
 export const readRecords = (tables: Tables, now: number, gameIds: ReadonlyArray<string>): ReadonlyArray<SentRow> =>
@@ -225,9 +232,10 @@ export const readRecords = (tables: Tables, now: number, gameIds: ReadonlyArray<
     ]
   })
 
-const held = (tables: Tables, { gameId, owner, token }: Lease) => {
+const held = (tables: Tables, { acquiredAt, gameId, owner, token }: Lease) => {
   const row = tables.leases.get(gameId)
-  return row !== undefined && row.owner === owner && row.token === token ? row : undefined
+  const isOurs = row?.owner === owner && row.token === token && toMicros(row.acquiredAt ?? 0) === acquiredAt
+  return isOurs ? row : undefined
 }
 
 export const release = (tables: Tables, lease: Lease) => {
