@@ -39,7 +39,7 @@ export type NextGame = typeof NextGame.Type
 const Time = Schema.NullOr(Schema.DateFromString)
 
 /** An engine that a service has cleaned: as `ListedEngine`, but its games are not counted. */
-const StatusEngine = Schema.Struct({
+export const StatusEngine = Schema.Struct({
   name: Schema.String,
   engineId: Schema.String,
   braked: Schema.Boolean,

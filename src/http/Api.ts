@@ -1,0 +1,218 @@
+import { Context, Schema } from "effect"
+import {
+  HttpApi,
+  HttpApiEndpoint,
+  HttpApiGroup,
+  HttpApiMiddleware,
+  HttpApiSchema,
+  HttpApiSecurity,
+  OpenApi
+} from "effect/http-api"
+import { Reason, RecordedAct } from "../domain/Act.ts"
+import { Caller } from "../domain/Caller.ts"
+import { GamePage, gameStates } from "../domain/GamePage.ts"
+import { GameStory } from "../domain/GameStory.ts"
+import { PlacedHold } from "../domain/Hold.ts"
+import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
+import { RecordedPass } from "../domain/RecordedPass.ts"
+import { Stats } from "../domain/Stats.ts"
+import { Status, StatusEngine } from "../domain/Status.ts"
+import * as Problems from "./problems.ts"
+
+/** Whoever asks, by the token of the request. */
+export class CurrentCaller extends Context.Service<CurrentCaller, Caller>()("rtmanager/http/CurrentCaller") {}
+
+/** `Authorization: Bearer`, and no other way: no cookie, nothing in the URL. */
+export class Authorized extends HttpApiMiddleware.Service<Authorized, { provides: CurrentCaller }>()(
+  "rtmanager/http/Authorized",
+  {
+    requiredForClient: true,
+    security: { bearer: HttpApiSecurity.bearer },
+    error: [Problems.Unauthorized, Problems.TooManyRequests]
+  }
+) {}
+
+/** Only for tokens of the role `act`. */
+export class MayAct extends HttpApiMiddleware.Service<MayAct, { requires: CurrentCaller }>()("rtmanager/http/MayAct", {
+  error: Problems.Forbidden
+}) {}
+
+const described = (description: string) => OpenApi.annotations({ description })
+
+const GameId = Schema.NonEmptyString.check(Schema.isMaxLength(1000))
+/** Where a page goes on: `next` of the one before. Its content is nobody's business but the server's. */
+const Cursor = Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4000)))
+const limitOf = (most: number) => Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: most })))
+const page = { cursor: Cursor, limit: limitOf(500) }
+const Next = Schema.NullOr(Schema.String)
+
+const LogPage = Schema.Struct({ operations: Schema.Array(LoggedOperation), next: Next })
+
+/** What is told as it happens. `status` comes first, and again whenever it has changed; `operations`: those that were logged since. */
+export const ServiceEvent = Schema.Union([
+  Schema.Struct({ id: Schema.String, event: Schema.Literal("status"), data: Schema.fromJsonString(Status) }),
+  Schema.Struct({
+    id: Schema.String,
+    event: Schema.Literal("operations"),
+    data: Schema.fromJsonString(Schema.Array(LoggedOperation))
+  })
+])
+export type ServiceEvent = typeof ServiceEvent.Type
+
+/** What people and programs look at. */
+const readings = HttpApiGroup.make("readings")
+  .add(
+    HttpApiEndpoint.get("me", "/me", { success: Caller }).annotateMerge(described("Whose token this is")),
+    HttpApiEndpoint.get("status", "/status", { success: Status, error: Problems.Unavailable }).annotateMerge(
+      described("Where the cleaning stands: mode, pause, backlog, what goes next, engines, passes")
+    ),
+    HttpApiEndpoint.get("engines", "/engines", {
+      success: Schema.Struct({ engines: Schema.Array(StatusEngine) }),
+      error: Problems.Unavailable
+    }).annotateMerge(described("The engines that services have cleaned, by name")),
+    HttpApiEndpoint.get("passes", "/passes", {
+      query: { limit: limitOf(100) },
+      success: Schema.Struct({ passes: Schema.Array(RecordedPass) }),
+      error: Problems.Unavailable
+    }).annotateMerge(described("The last passes of all engines, newest first")),
+    HttpApiEndpoint.get("pass", "/passes/:id", {
+      params: { id: Schema.String },
+      success: RecordedPass,
+      error: [Problems.NotFound, Problems.Unavailable]
+    }).annotateMerge(described("One pass")),
+    HttpApiEndpoint.get("games", "/games", {
+      query: { state: Schema.Literals(gameStates), engine: Schema.optionalKey(Schema.String), ...page },
+      success: GamePage,
+      error: Problems.Unavailable
+    }).annotateMerge(
+      described(
+        "Stopped games by what they wait for. A page can have fewer games than its limit, although another follows"
+      )
+    ),
+    HttpApiEndpoint.get("game", "/games/:id", {
+      params: { id: GameId },
+      success: HttpApiSchema.WithHeaders(GameStory, { etag: Schema.optionalKey(Schema.String) }),
+      error: [Problems.NotFound, Problems.Unavailable]
+    }).annotateMerge(described("All that is known of one game. `ETag`: the version of its record, for `If-Match`")),
+    HttpApiEndpoint.get("gameLog", "/games/:id/log", {
+      params: { id: GameId },
+      query: page,
+      success: LogPage,
+      error: Problems.Unavailable
+    }).annotateMerge(described("What became of one game's containers, newest first")),
+    HttpApiEndpoint.get("log", "/log", {
+      query: {
+        game: Schema.optionalKey(GameId),
+        outcome: Schema.optionalKey(Schema.Literals(loggedOutcomes)),
+        since: Schema.optionalKey(Schema.String),
+        ...page
+      },
+      success: LogPage,
+      error: Problems.Unavailable
+    }).annotateMerge(
+      described("What became of all games' containers, newest first. `since`: RFC 3339, or `36h` or `30d` before now")
+    ),
+    HttpApiEndpoint.get("holds", "/holds", {
+      query: page,
+      success: Schema.Struct({ holds: Schema.Array(PlacedHold), next: Next }),
+      error: Problems.Unavailable
+    }).annotateMerge(described("The holds that have not ended, by game and author")),
+    HttpApiEndpoint.get("acts", "/acts", {
+      query: { target: Schema.optionalKey(GameId), ...page },
+      success: Schema.Struct({ acts: Schema.Array(RecordedAct), next: Next }),
+      error: Problems.Unavailable
+    }).annotateMerge(described("What people asked for, newest first")),
+    HttpApiEndpoint.get("stats", "/stats", {
+      query: { hours: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2160 }))) },
+      success: Stats,
+      error: Problems.Unavailable
+    }).annotateMerge(described("What the passes of each hour came to, oldest first; 168 hours by default")),
+    HttpApiEndpoint.get("events", "/events", {
+      success: HttpApiSchema.StreamSse({ events: ServiceEvent }),
+      error: Problems.Unavailable
+    }).annotateMerge(described("Server-sent events: a status first, then what changes. A comment every 15 seconds"))
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Readings" }))
+
+const headers = {
+  /** The same key and payload get the same answer, and the act is done once. */
+  "idempotency-key": Schema.optionalKey(Schema.String.check(Schema.isPattern(/^[\x21-\x7e]{1,100}$/)))
+}
+const gameHeaders = { ...headers, "if-match": Schema.optionalKey(Schema.String) }
+
+const actErrors = [Problems.Refused, Problems.InFlight, Problems.KeyReused, Problems.Unavailable] as const
+const gameErrors = [...actErrors, Problems.PreconditionFailed] as const
+
+const asked = { reason: Reason }
+/** A time in RFC 3339, or how long from now: `90s`, `36h`, `30d`. */
+const End = Schema.optionalKey(Schema.NullOr(Schema.String.check(Schema.isMaxLength(100))))
+
+/** What people do. Each answers with its row, once it has ended. Who lets go of the connection does not end it. */
+const acts = HttpApiGroup.make("acts")
+  .add(
+    HttpApiEndpoint.post("clean", "/games/:id/clean", {
+      params: { id: GameId },
+      headers: gameHeaders,
+      payload: Schema.Struct(asked),
+      success: RecordedAct,
+      error: gameErrors
+    }).annotateMerge(described("Cleans one game now, by every guard but the retention")),
+    HttpApiEndpoint.post("hold", "/games/:id/hold", {
+      params: { id: GameId },
+      headers: gameHeaders,
+      payload: Schema.Struct({ ...asked, until: End }),
+      success: RecordedAct,
+      error: gameErrors
+    }).annotateMerge(described("Keeps a game until a time, or until it is released")),
+    HttpApiEndpoint.post("release", "/games/:id/release", {
+      params: { id: GameId },
+      headers: gameHeaders,
+      payload: Schema.Struct({
+        ...asked,
+        now: Schema.optionalKey(Schema.Boolean),
+        all: Schema.optionalKey(Schema.Boolean)
+      }),
+      success: RecordedAct,
+      error: gameErrors
+    }).annotateMerge(described("Ends the caller's hold, or `all`, in 24 hours or `now`")),
+    HttpApiEndpoint.post("pause", "/pause", {
+      headers,
+      payload: Schema.Struct({ ...asked, for: Schema.optionalKey(Schema.NullOr(Schema.String)) }),
+      success: RecordedAct,
+      error: actErrors
+    }).annotateMerge(described("Pauses all cleaning over this database, `for` so long or until somebody resumes")),
+    HttpApiEndpoint.post("resume", "/resume", {
+      headers,
+      payload: Schema.Struct(asked),
+      success: RecordedAct,
+      error: actErrors
+    }).annotateMerge(described("Ends the pause")),
+    HttpApiEndpoint.post("run", "/passes", {
+      headers,
+      payload: Schema.Struct(asked),
+      success: RecordedAct.pipe(HttpApiSchema.status(202)),
+      error: actErrors
+    }).annotateMerge(described("Begins a pass over what is due, and does not wait for its end")),
+    HttpApiEndpoint.post("acceptEngine", "/engines/:name/accept", {
+      params: { name: Schema.String },
+      headers,
+      payload: Schema.Struct(asked),
+      success: RecordedAct,
+      error: [...actErrors, Problems.NotFound]
+    }).annotateMerge(described("Makes the engine that answers now the known one of this name, and releases its brake"))
+  )
+  .middleware(MayAct)
+  .annotateMerge(OpenApi.annotations({ title: "Acts" }))
+
+/** The HTTP API: one contract for the server, the clients, the tests and the OpenAPI document. Names are as in `--json`. */
+export class Api extends HttpApi.make("rtmanager-cleanup")
+  .add(readings, acts)
+  .prefix("/api/v1")
+  .middleware(Authorized)
+  .middleware(HttpApiMiddleware.ProblemDetails)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "RTManager container cleanup",
+      description: "Look at the cleaning, and steer it. Every error is a problem of RFC 9457."
+    })
+  ) {}

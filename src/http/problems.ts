@@ -1,0 +1,66 @@
+import { Schema } from "effect"
+import { HttpApiError } from "effect/http-api"
+
+const blank = "about:blank"
+
+/** No token, or one that does not count. */
+export class Unauthorized extends HttpApiError.Problem<Unauthorized>()("Unauthorized", {
+  type: blank,
+  status: 401,
+  title: "Unauthorized"
+}) {}
+
+/** The token's role does not allow it. */
+export class Forbidden extends HttpApiError.Problem<Forbidden>()("Forbidden", {
+  type: blank,
+  status: 403,
+  title: "Forbidden"
+}) {}
+
+export class NotFound extends HttpApiError.Problem<NotFound>()("NotFound", {
+  type: blank,
+  status: 404,
+  title: "Not Found"
+}) {}
+
+/** The game is no longer as it was seen. */
+export class PreconditionFailed extends HttpApiError.Problem<PreconditionFailed>()("PreconditionFailed", {
+  type: blank,
+  status: 412,
+  title: "Precondition Failed"
+}) {}
+
+/** A rule or a guard refuses the act; nothing was changed. `reason`: the code of a pass that could not be done. */
+export class Refused extends HttpApiError.Problem<Refused>()(
+  "Refused",
+  { type: "urn:rtmanager:refused", status: 409, title: "Refused" },
+  { reason: Schema.optionalKey(Schema.String) }
+) {}
+
+/** The first request with this key has not ended, or was killed before it could say how it ended. */
+export class InFlight extends HttpApiError.Problem<InFlight>()("InFlight", {
+  type: "urn:rtmanager:in-flight",
+  status: 409,
+  title: "Not Ended"
+}) {}
+
+/** The key belongs to another request. */
+export class KeyReused extends HttpApiError.Problem<KeyReused>()("KeyReused", {
+  type: "urn:rtmanager:key-reused",
+  status: 422,
+  title: "Idempotency Key Reused"
+}) {}
+
+/** `retry_after`: seconds, as in the header. */
+export class TooManyRequests extends HttpApiError.Problem<TooManyRequests>()(
+  "TooManyRequests",
+  { type: blank, status: 429, title: "Too Many Requests" },
+  { retry_after: Schema.Int }
+) {}
+
+/** The database or the engine is away, or broke off: part of an act may have been done. */
+export class Unavailable extends HttpApiError.Problem<Unavailable>()("Unavailable", {
+  type: blank,
+  status: 503,
+  title: "Service Unavailable"
+}) {}
