@@ -23,7 +23,7 @@ const isDone = ({ outcome }: CleanedGame) =>
 export const clean = Command.make("clean", { json, yes, game, ...asked }, ({ author, json, game, reason, yes }) =>
   Effect.gen(function* () {
     yield* confirm(`Remove the container of game ${printable(game)} now, whatever its age?`, yes)
-    const request = { author: yield* authorOf(author), gameId: game, reason }
+    const request = { author: yield* authorOf(author), gameId: game, reason, opSource: "admin_cli" as const }
     const cleaned = yield* Effect.mapError(Operator.clean(request), actFailed)
     yield* print(json ? toJson(cleaned.game) : toText(cleaned.game))
     const failure = endedEarly(cleaned.report) ?? (isDone(cleaned.game) ? undefined : someGameFailed)

@@ -59,6 +59,8 @@ const StoryBackoff = Schema.Struct({
 /** All that is known of one game. Its encoding is the JSON that people and programs get. */
 export const GameStory = Schema.Struct({
   gameId: Schema.String,
+  /** Changes with the record's time and container; `null` without a record. */
+  version: Schema.NullOr(Schema.String),
   /** `null` if there is none, or if it does not decode. */
   record: Schema.NullOr(StoryRecord),
   /** What is wrong with a record that does not decode. */

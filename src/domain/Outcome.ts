@@ -8,7 +8,7 @@ export const outcomes = ["removed", "already_absent", "replay_no_op", "conflict"
 export type Outcome = (typeof outcomes)[number]
 
 /** Who asked for an attempt, the retention or a person: `operation_log.op_source`. */
-export const opSources = ["auto_ttl", "admin_cli"] as const
+export const opSources = ["auto_ttl", "admin_cli", "admin_rest"] as const
 export type OpSource = (typeof opSources)[number]
 
 interface Rule {

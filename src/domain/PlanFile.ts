@@ -15,10 +15,10 @@ export interface Shown extends Pick<RuntimeRecord, "containerId" | "lastOpAt"> {
 /** How a record differs from what was shown of it; `undefined` if it does not. */
 export const changeSince = ({ containerId, lastOpAt }: Shown, shown: Shown): string | undefined => {
   if (containerId !== shown.containerId) {
-    return `it changed since the plan: its container is no longer ${shown.containerId ?? "none"}`
+    return `it changed since it was shown: its container is no longer ${shown.containerId ?? "none"}`
   }
   const time = shown.lastOpAt === null ? "missing" : microsText(shown.lastOpAt)
-  return lastOpAt === shown.lastOpAt ? undefined : `it changed since the plan: its last_op_at is no longer ${time}`
+  return lastOpAt === shown.lastOpAt ? undefined : `it changed since it was shown: its last_op_at is no longer ${time}`
 }
 
 const rowKeys = { gameId: "game_id", containerId: "container_id", lastOpAt: "last_op_at" } as const

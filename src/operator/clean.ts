@@ -30,23 +30,23 @@ export interface Cleaned {
  * Cleans one game now, whatever its age and its backoff; every other guard of a pass and of a game stands. Fails with `ActRefused` if
  * the game has no record that can be used, or if the pass could not begin. A dry run touches nothing and leaves no act.
  */
-export const clean = ({ author, gameId, reason }: Asked & { readonly gameId: string }) =>
+export const clean = ({ author, reason, ...game }: Asked & Omit<Parameters<typeof Selection.Game>[0], "author">) =>
   performUnlessDry(
-    { act: "clean", target: gameId, author, reason },
+    { act: "clean", target: game.gameId, author, reason },
     Effect.gen(function* () {
       const told = yield* Ref.make<GameEnd | undefined>(undefined)
       const report = yield* passOf({
-        selection: Selection.Game({ gameId, author }),
+        selection: Selection.Game({ ...game, author }),
         onGame: (end) => Ref.set(told, end)
       })
       const end = yield* Ref.get(told)
       if (end === undefined || "why" in end) {
-        return yield* new ActRefused({ message: end?.message ?? `nothing was told of game ${printable(gameId)}` })
+        return yield* new ActRefused({ message: end?.message ?? `nothing was told of game ${printable(game.gameId)}` })
       }
       const { errorCode, message, outcome } = end
-      const game = { gameId, dryRun: report.dryRun, outcome, errorCode, message }
+      const cleaned = { gameId: game.gameId, dryRun: report.dryRun, outcome, errorCode, message }
       return {
-        value: { game, report } satisfies Cleaned,
+        value: { game: cleaned, report } satisfies Cleaned,
         message: toldOf(report, `${outcome}: ${message}`),
         result: resultOf(end, report)
       }

@@ -5,6 +5,7 @@ import type { Container } from "../domain/Container.ts"
 import { isContainerId } from "../domain/ContainerId.ts"
 import { type Due, whenDue } from "../domain/Due.ts"
 import type { GameStory, StoryContainer } from "../domain/GameStory.ts"
+import { versionOf } from "../domain/GameVersion.ts"
 import type { PlacedHold } from "../domain/Hold.ts"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
@@ -92,7 +93,15 @@ export const show = Effect.fnUntraced(function* (
   if ((record ?? problem ?? lease ?? holds[0] ?? operations[0] ?? acts[0]) === undefined) {
     return yield* new GameUnknown({ gameId })
   }
-  const story = { gameId, problem: problem ?? null, lease: lease ?? null, holds, operations, acts }
+  const story = {
+    gameId,
+    version: record === undefined ? null : versionOf(record),
+    problem: problem ?? null,
+    lease: lease ?? null,
+    holds,
+    operations,
+    acts
+  }
   if (record === undefined) return { ...story, record: null, container: null, due: null, backoff: null }
   const container = yield* containerOf(record)
   const { backoff, containerId, engine, imageRef, lastOpAt, status } = record

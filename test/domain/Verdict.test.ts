@@ -128,7 +128,7 @@ describe("judgeRecord, after a plan", () => {
       codeOf(verdict, ({ containerId }) => containerId ?? "no container"),
       expected
     )
-    if (Result.isFailure(verdict)) assert.match(verdict.failure.message, /^it changed since the plan: its /)
+    if (Result.isFailure(verdict)) assert.match(verdict.failure.message, /^it changed since it was shown: its /)
   })
 })
 

@@ -19,7 +19,7 @@ const rows = Effect.map(actRows, (rows) => rows.map(({ message, result }) => [re
 describe("cleaning one game by hand", () => {
   inService()("removes a young game, and its act says so", function* () {
     yield* seed("game", 1, young)
-    const { game } = yield* clean({ ...asked, gameId: "game" })
+    const { game } = yield* clean({ ...asked, gameId: "game", opSource: "admin_cli" })
     assert.deepInclude(game, { gameId: "game", dryRun: false, outcome: "removed", errorCode: null })
     assert.deepStrictEqual(yield* actRows, [
       {
@@ -41,21 +41,21 @@ describe("cleaning one game by hand", () => {
     "event 51: answers how the attempt ended on a game that %s",
     function* ([, changes, outcome, errorCode, result]) {
       yield* seed("game", 1, changes)
-      const { game } = yield* clean({ ...asked, gameId: "game" })
+      const { game } = yield* clean({ ...asked, gameId: "game", opSource: "admin_cli" })
       assert.deepInclude(game, { outcome, errorCode })
       assert.deepStrictEqual(yield* rows, [[result, `${outcome}: ${game.message}`]])
     }
   )
 
   inService()("refuses a game that has no record, and names it", function* () {
-    const error = yield* Effect.flip(clean({ ...asked, gameId: "nobody" }))
+    const error = yield* Effect.flip(clean({ ...asked, gameId: "nobody", opSource: "admin_cli" }))
     assert.deepInclude(error, { _tag: "ActRefused", message: "there is no record of game nobody" })
     assert.deepStrictEqual(yield* rows, [["refused", "there is no record of game nobody"]])
   })
 
   inService({ mode: "paused" })("is refused while this service is paused", function* () {
     yield* seed("game", 1, young)
-    const error = yield* Effect.flip(clean({ ...asked, gameId: "game" }))
+    const error = yield* Effect.flip(clean({ ...asked, gameId: "game", opSource: "admin_cli" }))
     assert.deepInclude(error, { _tag: "ActRefused", reason: "paused" })
     assert.lengthOf(yield* (yield* MemoryEngine).containers, 1)
     assert.deepStrictEqual(yield* rows, [["refused", "RTMANAGER_CLEANUP_MODE is paused"]])
@@ -63,7 +63,7 @@ describe("cleaning one game by hand", () => {
 
   inService({ mode: "dry_run" })("says in a dry run what would happen, and leaves no trace", function* () {
     yield* seed("game", 1, young)
-    const { game } = yield* clean({ ...asked, gameId: "game" })
+    const { game } = yield* clean({ ...asked, gameId: "game", opSource: "admin_cli" })
     assert.deepInclude(game, { dryRun: true, outcome: "removed" })
     assert.lengthOf(yield* (yield* MemoryEngine).containers, 1)
     assert.deepStrictEqual([yield* rows, (yield* StoreState).log], [[], []])
@@ -72,7 +72,9 @@ describe("cleaning one game by hand", () => {
   inService()("is refused if the engine is away from the beginning", function* () {
     yield* seed("game", 1, young)
     yield* atEngine("identity", unreachable)
-    assert.deepInclude(yield* Effect.flip(clean({ ...asked, gameId: "game" })), { reason: "engine_down" })
+    assert.deepInclude(yield* Effect.flip(clean({ ...asked, gameId: "game", opSource: "admin_cli" })), {
+      reason: "engine_down"
+    })
     assert.deepStrictEqual(
       (yield* rows).map(([result]) => result),
       ["refused"]
@@ -82,7 +84,7 @@ describe("cleaning one game by hand", () => {
   inService()("has failed if the engine goes away meanwhile, and says why the pass ended", function* () {
     yield* seed("game", 1, young)
     yield* (yield* MemoryEngine).setIntercept((operation) => (operation === "identity" ? Effect.void : unreachable))
-    const { game, report } = yield* clean({ ...asked, gameId: "game" })
+    const { game, report } = yield* clean({ ...asked, gameId: "game", opSource: "admin_cli" })
     assert.deepStrictEqual([game.outcome, report.reason], ["interrupted", "engine_down"])
     const [[result, message] = []] = yield* rows
     assert.strictEqual(result, "failed")

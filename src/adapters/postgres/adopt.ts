@@ -33,7 +33,8 @@ const loggedCodes = [...new Set(Object.values(rules).flatMap(({ logged }) => log
 /** A pass of the service's own, and a person whose name is as long as one can be. */
 const askedBy: ReadonlyArray<Asked> = [
   { opSource: "auto_ttl", sourceRef: "schedule" },
-  { opSource: "admin_cli", sourceRef: "x".repeat(100) }
+  { opSource: "admin_cli", sourceRef: "x".repeat(100) },
+  { opSource: "admin_rest", sourceRef: "x".repeat(100) }
 ]
 
 /** Printable ASCII, because other bytes can be invalid text. */

@@ -95,7 +95,7 @@ export const blameByPing =
 
 const isThereAfterAll = new Refused({
   code: "record_moved",
-  message: "it changed since the plan: its container is on the engine, and was shown as gone"
+  message: "it changed since it was shown: its container is on the engine, and was shown as gone"
 })
 
 const unknown = (message: string) => new Refused({ code: "outcome_unknown", message })

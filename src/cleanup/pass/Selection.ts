@@ -1,7 +1,8 @@
 import { Data, type Effect, type Stream } from "effect"
 import type { Author } from "../../domain/Act.ts"
 import type { GameEnd } from "../../domain/NotDone.ts"
-import type { PlanRow } from "../../domain/PlanFile.ts"
+import type { OpSource } from "../../domain/Outcome.ts"
+import type { PlanRow, Shown } from "../../domain/PlanFile.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
 import type { Asked } from "../../ports/GameLeases.ts"
 import type { Page } from "../../ports/RuntimeRecords.ts"
@@ -14,8 +15,13 @@ import type { OpenedPass } from "./openPass.ts"
 export type Selection = Data.TaggedEnum<{
   /** Everything that is due. */
   Due: object
-  /** One game, whatever its age and backoff. */
-  Game: { readonly gameId: string; readonly author: Author }
+  /** One game, whatever its age and backoff; if `shown` is given, only while its record is like that. */
+  Game: {
+    readonly gameId: string
+    readonly author: Author
+    readonly opSource: OpSource
+    readonly shown?: Shown | undefined
+  }
   /** Of these games those that are due and still as they were shown. Nothing else is touched. */
   Plan: {
     readonly rows: ReadonlyArray<PlanRow>
@@ -51,7 +57,7 @@ export type Games = Stream.Stream<RuntimeRecord, PassError>
 export const askedOf = (selection: Selection, trigger: string): Asked =>
   selection._tag === "Due"
     ? { opSource: "auto_ttl", sourceRef: trigger }
-    : { opSource: "admin_cli", sourceRef: selection.author }
+    : { opSource: selection._tag === "Game" ? selection.opSource : "admin_cli", sourceRef: selection.author }
 
 /** What an attempt on a game is asked with besides, by how the game was selected. */
 export const requestOf = (selection: Selection, record: RuntimeRecord): Pick<CleanupRequest, "byHand" | "shown"> => {
@@ -59,7 +65,7 @@ export const requestOf = (selection: Selection, record: RuntimeRecord): Pick<Cle
     case "Due":
       return {}
     case "Game":
-      return { byHand: true }
+      return { byHand: true, ...(selection.shown && { shown: selection.shown }) }
     case "Plan":
       // It is drawn only while its record is as shown, so that record is what was shown.
       return {

@@ -40,7 +40,7 @@ const pass = Effect.fnUntraced(function* (selection: Selection) {
   return { report, ends }
 })
 
-const clean = (gameId: string) => pass(Selection.Game({ gameId, author }))
+const clean = (gameId: string) => pass(Selection.Game({ gameId, author, opSource: "admin_cli" }))
 
 /** What is left, of all records and containers. */
 const left = Effect.gen(function* () {
@@ -224,7 +224,7 @@ describe("a pass over a plan's games", () => {
       operation === "acquire" ? Effect.provideService(change("game", changes), StoreState, state) : Effect.void
     const { ends } = yield* apply(rows)
     assert.deepInclude(ends[0], { outcome: "conflict", errorCode: "record_moved" })
-    assert.match(ends[0]?.message ?? "", /changed since the plan/)
+    assert.match(ends[0]?.message ?? "", /changed since it was shown/)
     assert.deepStrictEqual(whyNot(ends), [["game", "changed"]])
     assert.lengthOf((yield* left).containers, 1)
   })

@@ -75,7 +75,7 @@ export const carryOut = (
     case "resume":
       return Effect.as(resume(asked), undefined)
     case "clean":
-      return Effect.map(clean({ ...asked, ...wish }), ({ game }: Cleaned) => {
+      return Effect.map(clean({ ...asked, ...wish, opSource: "admin_cli" }), ({ game }: Cleaned) => {
         if (game.outcome === "removed") told("removed")
         return undefined
       })
