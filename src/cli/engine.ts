@@ -5,6 +5,7 @@ import { AcceptedEngine } from "../domain/EngineId.ts"
 import { momentOf } from "../domain/Expiry.ts"
 import { ListedEngine } from "../domain/ListedEngine.ts"
 import { printable, printableEnds } from "../domain/printable.ts"
+import { timeText } from "../domain/time.ts"
 import { acceptEngine } from "../operator/acceptEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
@@ -14,7 +15,6 @@ import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
 import { table, terminalWidth } from "./table.ts"
-import { timeText } from "./timeText.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(AcceptedEngine))
 

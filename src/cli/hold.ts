@@ -10,7 +10,7 @@ import { actFailed, asked, authorOf } from "./act.ts"
 import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
-import { parseUntil } from "./until.ts"
+import { parseUntil } from "./time.ts"
 
 const game = Argument.String("game").pipe(
   Argument.withSchema(Schema.NonEmptyString),

@@ -2,13 +2,13 @@ import { Clock, Effect, Option, Ref, Schema, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
 import { printable, printableEnds } from "../domain/printable.ts"
+import { timeText } from "../domain/time.ts"
 import * as Operator from "../operator/log.ts"
 import { commandFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
-import { parseSince, since } from "./since.ts"
 import { table, terminalWidth } from "./table.ts"
-import { timeText } from "./timeText.ts"
+import { parseSince } from "./time.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(LoggedOperation))
 
@@ -27,6 +27,18 @@ export const operationRow = (operation: LoggedOperation) => ({
 
 /** Those that a person would look up elsewhere. */
 export const operationIds = ["game", "container"]
+
+const since = Flag.String("since").pipe(
+  Flag.withSchema(
+    Schema.String.check(
+      Schema.makeFilter(
+        (text) => parseSince(text, 0) !== undefined || "expected a time like 2026-01-31T12:00:00Z, or 90s, 36h or 30d"
+      )
+    )
+  ),
+  Flag.withDescription("Only what ended since then: a time in RFC 3339, or 90s, 36h, 30d before now"),
+  Flag.optional
+)
 
 const flags = {
   json,

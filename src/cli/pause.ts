@@ -1,12 +1,13 @@
 import { Duration, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import { isBetweenDurations, PersonsDuration } from "../config/GoDuration.ts"
+import { isBetweenDurations } from "../config/GoDuration.ts"
 import { Pause } from "../domain/Pause.ts"
 import * as PauseAct from "../operator/pause.ts"
 import * as ResumeAct from "../operator/resume.ts"
 import { actFailed, asked, authorOf } from "./act.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
+import { PersonsDuration } from "./time.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(Pause))
 

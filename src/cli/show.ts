@@ -4,13 +4,13 @@ import { CurrentSettings } from "../config/CurrentSettings.ts"
 import type { RecordedAct } from "../domain/Act.ts"
 import { GameStory } from "../domain/GameStory.ts"
 import { printable, printableEnds } from "../domain/printable.ts"
+import { timeText } from "../domain/time.ts"
 import * as Operator from "../operator/show.ts"
 import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
 import { operationIds, operationRow } from "./log.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
 import { table, terminalWidth } from "./table.ts"
-import { timeText } from "./timeText.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(GameStory))
 

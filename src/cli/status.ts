@@ -5,12 +5,12 @@ import { printable, printableEnds } from "../domain/printable.ts"
 import type { RecordedPass } from "../domain/RecordedPass.ts"
 import { isUnderWay } from "../domain/RecordedPass.ts"
 import { type Count, type NextGame, type PassUnderWay, Status, type StatusEngine } from "../domain/Status.ts"
+import { timeText } from "../domain/time.ts"
 import * as Operator from "../operator/status.ts"
 import { commandFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
 import { table, terminalWidth } from "./table.ts"
-import { timeText } from "./timeText.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(Status))
 

@@ -55,19 +55,5 @@ export const GoDuration = Schema.String.pipe(
   })
 )
 
-const days = /^(\d{1,5})d$/
-
-/** How people say how long: the same, or whole days such as `30d`. */
-export const PersonsDuration = Schema.String.pipe(
-  Schema.decodeTo(Schema.Duration, {
-    decode: SchemaGetter.transformEffect((text) => {
-      const [, count] = days.exec(text) ?? []
-      const duration = count === undefined ? parseGoDuration(text) : Duration.days(Number(count))
-      return duration === undefined ? Effect.fail(new SchemaIssue.InvalidValue()) : Effect.succeed(duration)
-    }),
-    encode: SchemaGetter.transform(formatGoDuration)
-  })
-)
-
 /** Both bounds are allowed values. */
 export const isBetweenDurations = Schema.makeIsBetween({ order: Duration.Order, formatter: formatGoDuration })

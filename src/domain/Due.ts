@@ -1,8 +1,8 @@
 import { Duration, Schema } from "effect"
-import { isoTime } from "./Expiry.ts"
 import type { Hold } from "./Hold.ts"
 import { printable } from "./printable.ts"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
+import { dateOf, isoTime } from "./time.ts"
 
 /** When a game's container may go, and the rule that says so, for people. */
 export const Due = Schema.Struct({
@@ -15,10 +15,7 @@ export type Due = typeof Due.Type
 const never = (rule: string): Due => ({ at: null, rule })
 
 /** A time that a `Date` cannot hold is as far away as never. */
-const at = (millis: number, rule: string): Due => {
-  const date = new Date(millis)
-  return { at: Number.isNaN(date.getTime()) ? null : date, rule }
-}
+const at = (millis: number, rule: string): Due => ({ at: dateOf(millis), rule })
 
 const heldBy = ({ author, reason, until }: Hold) =>
   `held by ${printable(author)} ${until === null ? "until released" : `until ${until.toISOString()}`}: "${printable(reason)}"`

@@ -1,5 +1,6 @@
 import { Duration } from "effect"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
+import { isoTime } from "./time.ts"
 
 /** The one moment that a pass goes by, in Unix milliseconds. */
 export interface Moment {
@@ -35,12 +36,6 @@ export const lagSeconds = (lastOpAt: bigint, { now, cutoff }: Moment, at: number
 /** When a due record could first be cleaned, because its retention and its backoff were over: Unix milliseconds. */
 export const dueSince = ({ backoff, lastOpAt }: RuntimeRecord, { now, cutoff }: Moment): number | null =>
   lastOpAt === null ? null : Math.max(Number(lastOpAt) / 1000 + now - cutoff, backoff?.nextAttemptAt ?? -Infinity)
-
-/** Unix milliseconds as text for people; `never` if a `Date` cannot hold the year. */
-export const isoTime = (millis: number): string => {
-  const at = new Date(millis)
-  return Number.isNaN(at.getTime()) ? "never" : at.toISOString()
-}
 
 /** When a record with this `lastOpAt` becomes due, as text for people. */
 export const dueAt = (lastOpAt: bigint, retention: Duration.Duration): string =>

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
-import { isoTime } from "./Expiry.ts"
 import { printable } from "./printable.ts"
+import { isoTime } from "./time.ts"
 
 /** A person's word that a game's container stays: nothing removes it until then, or until the hold is released. */
 export const Hold = Schema.Struct({
@@ -20,8 +20,7 @@ export const PlacedHold = Schema.Struct({
 export type PlacedHold = typeof PlacedHold.Type
 
 /** When the hold ends, as text for people. */
-export const holdEnd = ({ until }: Pick<Hold, "until">): string =>
-  until === null ? "released" : isoTime(until.getTime())
+export const holdEnd = ({ until }: Pick<Hold, "until">): string => (until === null ? "released" : isoTime(until))
 
 /** Who keeps the game, until when and why, as text for people. */
 export const heldBy = (hold: Hold): string =>

@@ -3,6 +3,7 @@ import { difference, type EngineId } from "./EngineId.ts"
 import type { EngineName } from "./EngineName.ts"
 import type { Pause } from "./Pause.ts"
 import { printable, printableEnds } from "./printable.ts"
+import { timeText } from "./time.ts"
 
 /** Why a guard refuses a pass: the closed set, also the attribute `reason` of `rtmanager.cleanup.pass.refused`. */
 export const refusals = [
@@ -25,8 +26,6 @@ export type PassReason = (typeof passReasons)[number]
 
 export const isRefusal = Schema.is(Schema.Literals(refusals))
 
-const time = (at: Date) => at.toISOString().replace(/\.\d+/, "")
-
 /** As long as a reason can be. */
 const whole = printableEnds(250)
 
@@ -41,7 +40,7 @@ export class PassRefused extends Schema.TaggedError<PassRefused>()("PassRefused"
   static pausedBy = ({ author, pausedAt, reason, until }: Pause) =>
     new PassRefused({
       reason: "paused",
-      message: `${printable(author)} has paused cleaning since ${time(pausedAt)}, ${until === null ? "until somebody resumes it" : `until ${time(until)}`}: "${whole(reason)}". To end that, run: resume --reason REASON`
+      message: `${printable(author)} has paused cleaning since ${timeText(pausedAt)}, ${until === null ? "until somebody resumes it" : `until ${timeText(until)}`}: "${whole(reason)}". To end that, run: resume --reason REASON`
     })
 
   static engineChanged = (known: EngineId, present: EngineId) =>

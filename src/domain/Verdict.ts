@@ -8,6 +8,7 @@ import { type ErrorCode, Refused } from "./Outcome.ts"
 import { changeSince, type Shown } from "./PlanFile.ts"
 import { printable } from "./printable.ts"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
+import { isoTime } from "./time.ts"
 
 /** A record that is stopped and due, and names either no container or a full container id. */
 export interface DueRecord extends RuntimeRecord {
@@ -78,10 +79,10 @@ export const judgeContainer = (
   }
   const changed = Math.max(container.createdAt, container.startedAt ?? 0, container.finishedAt ?? 0)
   if (changed > game.now + Duration.toMillis(game.maxClockSkew)) {
-    return refuse("engine_clock", `the container changed in the future: ${new Date(changed).toISOString()}`)
+    return refuse("engine_clock", `the container changed in the future: ${isoTime(changed)}`)
   }
   if (changed >= game.cutoff && game.byHand !== true) {
-    return refuse("too_recent", `the container changed at ${new Date(changed).toISOString()}, after the cutoff`)
+    return refuse("too_recent", `the container changed at ${isoTime(changed)}, after the cutoff`)
   }
   return Result.succeed(state === "removing" ? "removing" : "removable")
 }

@@ -1,8 +1,9 @@
 import { Duration } from "effect"
-import { dueAt, isBackedOff, isExpired, isoTime, type Moment } from "./Expiry.ts"
+import { dueAt, isBackedOff, isExpired, type Moment } from "./Expiry.ts"
 import { heldBy } from "./Hold.ts"
 import { printable } from "./printable.ts"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
+import { isoTime } from "./time.ts"
 
 const lengthOf = ({ now, cutoff }: Moment) => Duration.millis(now - cutoff)
 

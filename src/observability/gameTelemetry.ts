@@ -1,9 +1,10 @@
 import { Clock, Context, Effect, type LogLevel, Metric, Ref } from "effect"
-import { dueSince, isoTime } from "../domain/Expiry.ts"
+import { dueSince } from "../domain/Expiry.ts"
 import { type EndedAttempt, type OpSource, rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
 import { retentionOf } from "../domain/rule.ts"
+import { isoTime } from "../domain/time.ts"
 import type { Question } from "../domain/Verdict.ts"
 import * as Metrics from "./Metrics.ts"
 

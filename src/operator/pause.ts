@@ -1,6 +1,6 @@
 import { type Duration, Effect } from "effect"
 import type { Asked } from "../domain/Act.ts"
-import { isoTime } from "../domain/Expiry.ts"
+import { isoTime } from "../domain/time.ts"
 import { Pauses } from "../ports/Pauses.ts"
 import { passError } from "../ports/StoreError.ts"
 import { perform } from "./act.ts"
@@ -20,7 +20,7 @@ export const pause = Effect.fnUntraced(function* ({
     pauses.pause({ author, reason, duration }).pipe(
       Effect.mapError(passError),
       Effect.map((value) => {
-        const end = value.until === null ? "somebody resumes" : isoTime(value.until.getTime())
+        const end = value.until === null ? "somebody resumes" : isoTime(value.until)
         const whose = value.author === author ? "" : ` by ${value.author}, which lasts longer`
         return { value, message: `paused until ${end}${whose}: no removal begins after 2 s from now` }
       })

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { Asked } from "../domain/Act.ts"
-import { isoTime } from "../domain/Expiry.ts"
 import { printable, printableEnds } from "../domain/printable.ts"
+import { isoTime } from "../domain/time.ts"
 import { Pauses } from "../ports/Pauses.ts"
 import { passError } from "../ports/StoreError.ts"
 import { ActRefused, perform } from "./act.ts"
@@ -18,8 +18,7 @@ export const resume = Effect.fnUntraced(function* ({ author, reason }: Asked) {
       const value = yield* Effect.mapError(pauses.resume, passError)
       if (value === undefined)
         return yield* new ActRefused({ message: "nothing to resume: nobody has paused cleaning" })
-      const since = isoTime(value.pausedAt.getTime())
-      const message = `resumed: ${printable(value.author)} had paused since ${since}: "${whole(value.reason)}". The next passes remove again`
+      const message = `resumed: ${printable(value.author)} had paused since ${isoTime(value.pausedAt)}: "${whole(value.reason)}". The next passes remove again`
       return { value, message }
     })
   )

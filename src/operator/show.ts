@@ -9,6 +9,7 @@ import { versionOf } from "../domain/GameVersion.ts"
 import type { PlacedHold } from "../domain/Hold.ts"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
+import { dateOf } from "../domain/time.ts"
 import { Acts } from "../ports/Acts.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { Holds } from "../ports/Holds.ts"
@@ -107,19 +108,19 @@ export const show = Effect.fnUntraced(function* (
   const { backoff, containerId, engine, imageRef, lastOpAt, status } = record
   return {
     ...story,
-    record: { status, engine, containerId, imageRef, lastOpAt: dateOf(lastOpAt) },
+    record: {
+      status,
+      engine,
+      containerId,
+      imageRef,
+      lastOpAt: lastOpAt === null ? null : dateOf(Number(lastOpAt) / 1000)
+    },
     container,
     due: dueOf(record, holds, retention, container),
     backoff: backoff && {
       ...backoff,
-      nextAttemptAt: dateOf(BigInt(backoff.nextAttemptAt) * 1000n),
+      nextAttemptAt: dateOf(backoff.nextAttemptAt),
       stuck: isStuck(backoff)
     }
   } satisfies GameStory
 })
-
-/** `null` if a `Date` cannot hold it. */
-const dateOf = (micros: bigint | null) => {
-  const at = new Date(Number(micros) / 1000)
-  return micros === null || Number.isNaN(at.getTime()) ? null : at
-}

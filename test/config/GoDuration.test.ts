@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Schema } from "effect"
-import { formatGoDuration, PersonsDuration, parseGoDuration } from "../../src/config/GoDuration.ts"
+import { formatGoDuration, parseGoDuration } from "../../src/config/GoDuration.ts"
 
 describe("GoDuration", () => {
   it.each([
@@ -63,19 +63,5 @@ describe("GoDuration", () => {
   it.prop("never reads anything but a finite duration of at least zero", [Schema.String], ([text]) => {
     const duration = parseGoDuration(text)
     assert.isTrue(duration === undefined || (Duration.isFinite(duration) && Duration.toMillis(duration) >= 0))
-  })
-})
-
-describe("how long a person says", () => {
-  it.each([
-    ["30d", Duration.days(30)],
-    ["2h", Duration.hours(2)],
-    ["1h30m", Duration.minutes(90)]
-  ] as const)("%s is read", (text, expected) => {
-    assert.deepStrictEqual(Schema.decodeSync(PersonsDuration)(text), expected)
-  })
-
-  it.each(["d", "1.5d", "-1d", "1d12h", "100000d", "tomorrow"])("%s is not", (text) => {
-    assert.throws(() => Schema.decodeSync(PersonsDuration)(text))
   })
 })

@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
 import { type LoggedOperation, loggedOutcomes } from "../../domain/LoggedOperation.ts"
+import { dateOf } from "../../domain/time.ts"
 import { OperationLog } from "../../ports/OperationLog.ts"
 import { millis } from "./audit.ts"
 import { Database } from "./Database.ts"
@@ -26,15 +27,12 @@ const columns = [
   `${finite("finished_at")} as "finishedAt"`
 ].join(", ")
 
-const dateOf = (micros: string | null) => {
-  const at = new Date(Number(micros) / 1000)
-  return micros === null || Number.isNaN(at.getTime()) ? null : at
-}
+const timeOf = (micros: string | null) => (micros === null ? null : dateOf(Number(micros) / 1000))
 
 const operationOf = ({ finishedAt, startedAt, ...row }: LogRow): LoggedOperation => ({
   ...row,
-  startedAt: dateOf(startedAt),
-  finishedAt: dateOf(finishedAt)
+  startedAt: timeOf(startedAt),
+  finishedAt: timeOf(finishedAt)
 })
 
 const make = Effect.gen(function* () {

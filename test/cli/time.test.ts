@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Result, Schema } from "effect"
-import { parseUntil } from "../../src/cli/until.ts"
+import { PersonsDuration, parseSince, parseUntil } from "../../src/cli/time.ts"
 
 const now = Date.UTC(2026, 10, 1)
 const minute = 60_000
@@ -85,5 +85,52 @@ describe("--until", () => {
       const local = new Date(time + sign * offset * minute).toISOString().slice(0, -1)
       assert.strictEqual(endOf(`${local}${sign > 0 ? "+" : "-"}${hours}:${minutes}`), new Date(time).toISOString())
     }
+  })
+})
+
+describe("--since", () => {
+  it.each([
+    ["90s", "2026-10-31T23:58:30Z"],
+    ["36h", "2026-10-30T12:00:00Z"],
+    ["30d", "2026-10-02T00:00:00Z"],
+    ["1h30m", "2026-10-31T22:30:00Z"],
+    ["1d12h", "2026-10-30T12:00:00Z"],
+    ["0s", "2026-11-01T00:00:00Z"],
+    ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"],
+    ["2026-01-31T12:00:00.5+02:00", "2026-01-31T10:00:00.500Z"],
+    ["2127-01-01T00:00:00Z", "2127-01-01T00:00:00Z"]
+  ])("takes %s as %s", (text, expected) => {
+    assert.strictEqual(parseSince(text, now), Date.parse(expected))
+  })
+
+  it.each([
+    "",
+    "yesterday",
+    "30",
+    "-1h",
+    "12h1d",
+    "2026-01-31",
+    "2026-01-31T12:00:00",
+    "2026-13-31T12:00:00Z",
+    "2026-02-30T12:00:00Z",
+    "2026-01-31T24:00:00Z",
+    "9999999d"
+  ])("refuses %j", (text) => {
+    assert.isUndefined(parseSince(text, now))
+  })
+})
+
+describe("how long a person says", () => {
+  it.each([
+    ["30d", Duration.days(30)],
+    ["2h", Duration.hours(2)],
+    ["1h30m", Duration.minutes(90)],
+    ["1d12h", Duration.hours(36)]
+  ] as const)("%s is read", (text, expected) => {
+    assert.deepStrictEqual(Schema.decodeSync(PersonsDuration)(text), expected)
+  })
+
+  it.each(["d", "1.5d", "-1d", "12h1d", "1000000d", "tomorrow", "2027-01-31T12:00:00Z"])("%s is not", (text) => {
+    assert.throws(() => Schema.decodeSync(PersonsDuration)(text))
   })
 })

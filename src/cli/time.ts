@@ -1,0 +1,61 @@
+import { Duration, Effect, Result, Schema, SchemaGetter, SchemaIssue } from "effect"
+import { formatGoDuration, parseGoDuration } from "../config/GoDuration.ts"
+import { printable } from "../domain/printable.ts"
+
+const rfc3339 =
+  /^(\d{4})-(\d{2})-(\d{2})T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i
+
+/** `Date` would take 30 February for 2 March. */
+const parseTime = (text: string): Date | undefined => {
+  const [, year, month, day] = rfc3339.exec(text) ?? []
+  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
+  return date.getUTCMonth() + 1 === Number(month) && date.getUTCDate() === Number(day) ? new Date(text) : undefined
+}
+
+const days = /^(?:(\d{1,6})d)?(.*)$/
+
+const parseDuration = (text: string): Duration.Duration | undefined => {
+  const [, count, rest = ""] = days.exec(text) ?? []
+  const more = rest === "" && count !== undefined ? Duration.zero : parseGoDuration(rest)
+  return more && Duration.sum(Duration.days(Number(count ?? 0)), more)
+}
+
+/** How long, as people write it: `90s`, `36h`, `30d` or `1d12h`. */
+export const PersonsDuration = Schema.String.pipe(
+  Schema.decodeTo(Schema.Duration, {
+    decode: SchemaGetter.transformEffect((text) => {
+      const duration = parseDuration(text)
+      return duration === undefined ? Effect.fail(new SchemaIssue.InvalidValue()) : Effect.succeed(duration)
+    }),
+    encode: SchemaGetter.transform(formatGoDuration)
+  })
+)
+
+/** A time by RFC 3339, such as `2027-01-31T12:00:00Z`, or how long it is from now or ago; `undefined` for any other text. */
+const parse = (text: string): Date | Duration.Duration | undefined => parseTime(text) ?? parseDuration(text)
+
+/** The time, or the one so long before `now`: Unix milliseconds. `undefined` if the text is neither. */
+export const parseSince = (text: string, now: number): number | undefined => {
+  const start = parse(text)
+  return start instanceof Date ? start.getTime() : start && now - Duration.toMillis(start)
+}
+
+const longest = Duration.days(36_525)
+
+/**
+ * A time, or how long it is from now. It lies after `now` (Unix milliseconds) and within a century; else a sentence says
+ * what is wrong.
+ */
+export const parseUntil = (text: string, now: number): Result.Result<Date | Duration.Duration, string> => {
+  const end = parse(text)
+  if (end === undefined) {
+    return Result.fail(
+      `neither a time such as 2027-01-31T12:00:00Z nor how long from now, such as 90s, 36h or 30d: ${printable(text)}`
+    )
+  }
+  const left = end instanceof Date ? end.getTime() - now : Duration.toMillis(end)
+  if (left <= 0) return Result.fail(`in the past: ${printable(text)}`)
+  return left > Duration.toMillis(longest)
+    ? Result.fail(`more than 100 years away: ${printable(text)}`)
+    : Result.succeed(end)
+}
