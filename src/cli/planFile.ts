@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto"
 import { basename, dirname, join } from "node:path"
-import { Effect, FileSystem, Ref, Schema, Stream } from "effect"
+import { Duration, Effect, FileSystem, Ref, Schema, Stream } from "effect"
 import type { PlatformError } from "effect/PlatformError"
 import type { Planned } from "../cleanup/pass/CleanupPlan.ts"
 import type { OpenedPass } from "../cleanup/pass/openPass.ts"
 import { isContainerId } from "../domain/ContainerId.ts"
+import { retentionOf } from "../domain/Expiry.ts"
 import { PlanHead, PlanRow, readPlan } from "../domain/PlanFile.ts"
-import { retentionOf } from "../domain/rule.ts"
 import { CommandFailed, exitCode } from "./CommandFailed.ts"
 
 const unusable = (message: string) => new CommandFailed({ code: exitCode.unusable, message })
@@ -33,7 +33,7 @@ export const headOf = ({ engineId, engineName, moment }: Omit<OpenedPass, "would
   engine: engineName,
   engineId,
   cutoff: new Date(moment.cutoff),
-  retention: retentionOf(moment)
+  retention: Duration.format(retentionOf(moment))
 })
 
 /** The row of a game that a pass would touch. */

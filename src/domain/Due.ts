@@ -1,5 +1,6 @@
 import { Duration, Schema } from "effect"
-import type { Hold } from "./Hold.ts"
+import { dueAt, isBackedOff, isExpired, type Moment, retentionOf } from "./Expiry.ts"
+import { type Hold, heldBy } from "./Hold.ts"
 import { printable } from "./printable.ts"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
 import { dateOf, isoTime } from "./time.ts"
@@ -12,13 +13,17 @@ export const Due = Schema.Struct({
 })
 export type Due = typeof Due.Type
 
+const noTime = "its last_op_at is NULL or infinite"
+
+const byBackoff = (until: number) => `backing off until ${isoTime(until)}`
+
+/** The rule that a game goes once its retention is over, for people. */
+export const byRetention = (retention: Duration.Duration): string => `retention ${Duration.format(retention)}`
+
 const never = (rule: string): Due => ({ at: null, rule })
 
 /** A time that a `Date` cannot hold is as far away as never. */
 const at = (millis: number, rule: string): Due => ({ at: dateOf(millis), rule })
-
-const heldBy = ({ author, reason, until }: Hold) =>
-  `held by ${printable(author)} ${until === null ? "until released" : `until ${until.toISOString()}`}: "${printable(reason)}"`
 
 const endOf = ({ until }: Hold) => until?.getTime() ?? Infinity
 
@@ -35,14 +40,32 @@ export const whenDue = (
   retention: Duration.Duration
 ): Due => {
   if (status !== "stopped") return never(`only stopped games are cleaned, and this one is ${printable(status)}`)
-  if (lastOpAt === null) return never("its last_op_at is NULL or infinite")
-  const expires = Number(lastOpAt) / 1000 + Duration.toMillis(retention)
+  if (lastOpAt === null) return never(noTime)
+  const expires = dueAt(lastOpAt, retention)
   const [hold] = holds.toSorted((a, b) => endOf(b) - endOf(a))
   const retry = backoff?.nextAttemptAt ?? -Infinity
-  if (hold !== undefined && endOf(hold) > Math.max(expires, retry)) {
-    return hold.until === null ? never(heldBy(hold)) : at(endOf(hold), heldBy(hold))
-  }
-  return retry > expires
-    ? at(retry, `backing off until ${isoTime(retry)}`)
-    : at(expires, `retention ${Duration.format(retention)}`)
+  if (hold !== undefined && endOf(hold) > Math.max(expires, retry)) return at(endOf(hold), heldBy(hold))
+  return retry > expires ? at(retry, byBackoff(retry)) : at(expires, byRetention(retention))
+}
+
+/** The backoff that an expired record waits for; `null` if it waits for none. */
+const awaitedBackoff = (record: RuntimeRecord, moment: Moment) =>
+  isExpired(record, moment) && isBackedOff(record, moment) ? record.backoff : null
+
+/** The rule that decides now about a stopped record, for people: a hold does, however soon it ends. */
+export const ruleOf = (record: RuntimeRecord, moment: Moment): string => {
+  if (record.hold !== null) return heldBy(record.hold)
+  const backoff = awaitedBackoff(record, moment)
+  return backoff === null ? byRetention(retentionOf(moment)) : byBackoff(backoff.nextAttemptAt)
+}
+
+/** Why a stopped record that is not due is not, for people. */
+export const whyNotDue = (record: RuntimeRecord, moment: Moment): string => {
+  const { hold, lastOpAt } = record
+  if (hold !== null) return heldBy(hold)
+  if (lastOpAt === null) return noTime
+  const backoff = awaitedBackoff(record, moment)
+  if (backoff === null) return `due at ${isoTime(dueAt(lastOpAt, retentionOf(moment)))}`
+  const { attempts, lastError, nextAttemptAt } = backoff
+  return `failed ${attempts} times, last by ${printable(lastError)}; next attempt from ${isoTime(nextAttemptAt)}`
 }

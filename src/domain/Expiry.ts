@@ -1,6 +1,5 @@
 import { Duration } from "effect"
 import type { RuntimeRecord } from "./RuntimeRecord.ts"
-import { isoTime } from "./time.ts"
 
 /** The one moment that a pass goes by, in Unix milliseconds. */
 export interface Moment {
@@ -18,6 +17,9 @@ export const momentOf = (
   return { now, cutoff: Math.floor(now - Duration.toMillis(retention)) }
 }
 
+/** The retention that a moment goes by. */
+export const retentionOf = ({ now, cutoff }: Moment): Duration.Duration => Duration.millis(now - cutoff)
+
 /** Stopped, with a finite `lastOpAt` strictly before the cutoff: its retention is over. */
 export const isExpired = (record: RuntimeRecord, { cutoff }: Moment): boolean =>
   record.status === "stopped" && record.lastOpAt !== null && record.lastOpAt < BigInt(cutoff) * 1000n
@@ -33,10 +35,10 @@ export const isDue = (record: RuntimeRecord, moment: Moment): boolean =>
 export const lagSeconds = (lastOpAt: bigint, { now, cutoff }: Moment, at: number): number =>
   (at - now + cutoff) / 1000 - Number(lastOpAt) / 1_000_000
 
-/** When a due record could first be cleaned, because its retention and its backoff were over: Unix milliseconds. */
-export const dueSince = ({ backoff, lastOpAt }: RuntimeRecord, { now, cutoff }: Moment): number | null =>
-  lastOpAt === null ? null : Math.max(Number(lastOpAt) / 1000 + now - cutoff, backoff?.nextAttemptAt ?? -Infinity)
+/** When the retention of a record with this `lastOpAt` is over: Unix milliseconds. */
+export const dueAt = (lastOpAt: bigint, retention: Duration.Duration): number =>
+  Number(lastOpAt) / 1000 + Duration.toMillis(retention)
 
-/** When a record with this `lastOpAt` becomes due, as text for people. */
-export const dueAt = (lastOpAt: bigint, retention: Duration.Duration): string =>
-  isoTime(Number(lastOpAt / 1000n) + Duration.toMillis(retention))
+/** When a due record could first be cleaned, because its retention and its backoff were over: Unix milliseconds. */
+export const dueSince = ({ backoff, lastOpAt }: RuntimeRecord, moment: Moment): number | null =>
+  lastOpAt === null ? null : Math.max(dueAt(lastOpAt, retentionOf(moment)), backoff?.nextAttemptAt ?? -Infinity)

@@ -1,9 +1,9 @@
 import { Clock, Context, Effect, type LogLevel, Metric, Ref } from "effect"
-import { dueSince } from "../domain/Expiry.ts"
+import { byRetention } from "../domain/Due.ts"
+import { dueSince, retentionOf } from "../domain/Expiry.ts"
 import { type EndedAttempt, type OpSource, rules } from "../domain/Outcome.ts"
 import { printable } from "../domain/printable.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
-import { retentionOf } from "../domain/rule.ts"
 import { isoTime } from "../domain/time.ts"
 import type { Question } from "../domain/Verdict.ts"
 import * as Metrics from "./Metrics.ts"
@@ -61,7 +61,7 @@ export const gameLeased = (record: RuntimeRecord, { byHand = false, moment }: Qu
   const since = byHand ? null : dueSince(record, moment)
   return Effect.annotateCurrentSpan({
     "rtmanager.cleanup.attempt": (record.backoff?.attempts ?? 0) + 1,
-    "rtmanager.cleanup.rule": byHand ? "by hand" : `retention ${retentionOf(moment)}`,
+    "rtmanager.cleanup.rule": byHand ? "by hand" : byRetention(retentionOf(moment)),
     ...(since !== null && { "rtmanager.cleanup.due_since": isoTime(since) })
   })
 }

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration } from "effect"
-import { whenDue } from "../../src/domain/Due.ts"
-import { longAgo, micros, stopped } from "../support/records.ts"
+import { ruleOf, whenDue, whyNotDue } from "../../src/domain/Due.ts"
+import { longAgo, micros, momentAt, stopped } from "../support/records.ts"
 
 const day = Duration.toMillis("1 day")
 const on = (days: number) => new Date(longAgo + days * day)
@@ -33,5 +33,34 @@ describe("when a game is due", () => {
     ["a time beyond all years is never", { lastOpAt: micros(9e15) }, [], null, "retention 30d"]
   ] as const)("%s", (_, changes, holds, at, rule) => {
     assert.deepStrictEqual(whenDue(stopped("game", changes), holds, Duration.days(30)), { at, rule })
+  })
+})
+
+describe("the rule of a stopped record, and why it is not due", () => {
+  const moment = momentAt(longAgo + 1)
+  const until = "2026-02-01T00:00:00.000Z"
+  const held = `held by ann until ${until}: "a dispute"`
+  it.each([
+    ["its retention is over", {}, "retention 30d", null],
+    [
+      "it backs off",
+      { backoff: backoff(31) },
+      `backing off until ${until}`,
+      `failed 1 times, last by engine_error; next attempt from ${until}`
+    ],
+    ["it is held", { backoff: backoff(31), hold: hold(on(31)) }, held, held],
+    ["it has no time", { lastOpAt: null, backoff: backoff(31) }, "retention 30d", "its last_op_at is NULL or infinite"],
+    [
+      "its retention is not over, whatever its backoff",
+      { lastOpAt: micros(longAgo + day), backoff: backoff(32) },
+      "retention 30d",
+      `due at ${until}`
+    ],
+    ["it is held longer than its retention", { lastOpAt: micros(longAgo + day), hold: hold(on(31)) }, held, held],
+    ["its retention ends beyond all years", { lastOpAt: micros(9e15) }, "retention 30d", "due at never"]
+  ] as const)("%s", (_, changes, rule, why) => {
+    const record = stopped("game", changes)
+    assert.strictEqual(ruleOf(record, moment), rule)
+    if (why !== null) assert.strictEqual(whyNotDue(record, moment), why)
   })
 })
