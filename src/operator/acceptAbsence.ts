@@ -3,7 +3,7 @@ import { CleanupPass, type RunOptions } from "../cleanup/pass/CleanupPass.ts"
 import type { Asked } from "../domain/Act.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { perform } from "./act.ts"
-import { passDone } from "./passDone.ts"
+import { passDone } from "./passOf.ts"
 
 /**
  * Releases the brake, and makes one pass that takes the engine's word for containers that are gone: their records become

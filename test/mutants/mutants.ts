@@ -1203,8 +1203,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a refused plan that cannot be applied later",
     file: "src/operator/passOf.ts",
-    from: "if (reason !== null && !hasBegun(report)) return",
-    to: "if (reason === undefined) return",
+    from: "if (end !== undefined && !hasBegun(report)) return",
+    to: "if (end === null) return",
     tests: operator
   }
 ]
