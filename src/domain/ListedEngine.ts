@@ -1,5 +1,13 @@
 import { Schema } from "effect"
 
+/** The fields of an engine that have another name in JSON. */
+export const engineKeys = {
+  engineId: "engine_id",
+  acceptedAt: "accepted_at",
+  lastPassAt: "last_pass_at",
+  lastSeenAt: "last_seen_at"
+} as const
+
 /**
  * An engine that the records or the services know by this name. Its encoding is the JSON that people and programs get.
  */
@@ -18,12 +26,5 @@ export const ListedEngine = Schema.Struct({
   /** By the retention of the service that is asked; `null` if no service cleans them. */
   due: Schema.NullOr(Schema.Int),
   stopped: Schema.Int
-}).pipe(
-  Schema.encodeKeys({
-    engineId: "engine_id",
-    acceptedAt: "accepted_at",
-    lastPassAt: "last_pass_at",
-    lastSeenAt: "last_seen_at"
-  })
-)
+}).pipe(Schema.encodeKeys(engineKeys))
 export type ListedEngine = typeof ListedEngine.Type

@@ -1,5 +1,6 @@
-import { Schema } from "effect"
+import { Schema, Struct } from "effect"
 import { Due } from "./Due.ts"
+import { engineKeys, ListedEngine } from "./ListedEngine.ts"
 import { modes } from "./Mode.ts"
 import { Pause } from "./Pause.ts"
 import { RecordedPass } from "./RecordedPass.ts"
@@ -36,24 +37,11 @@ const NextGame = Schema.Struct({
 }).pipe(Schema.encodeKeys({ gameId: "game_id", at: "due_at" }))
 export type NextGame = typeof NextGame.Type
 
-const Time = Schema.NullOr(Schema.DateFromString)
-
 /** An engine that a service has cleaned: as `ListedEngine`, but its games are not counted. */
 export const StatusEngine = Schema.Struct({
-  name: Schema.String,
-  engineId: Schema.String,
-  braked: Schema.Boolean,
-  acceptedAt: Time,
-  lastPassAt: Time,
-  lastSeenAt: Time
-}).pipe(
-  Schema.encodeKeys({
-    engineId: "engine_id",
-    acceptedAt: "accepted_at",
-    lastPassAt: "last_pass_at",
-    lastSeenAt: "last_seen_at"
-  })
-)
+  ...Struct.omit(ListedEngine.to.fields, ["due", "stopped"]),
+  engineId: Schema.String
+}).pipe(Schema.encodeKeys(engineKeys))
 export type StatusEngine = typeof StatusEngine.Type
 
 const PassUnderWay = Schema.Struct({
