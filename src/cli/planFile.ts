@@ -36,11 +36,13 @@ export const headOf = ({ engineId, engineName, moment }: Omit<OpenedPass, "would
   retention: Duration.format(retentionOf(moment))
 })
 
-/** The row of a game that a pass would touch. */
-const rowOf = ({ action, containerId, gameId, lastOpAt, rule }: Planned): PlanRow | undefined =>
-  action === "keep" || gameId === null || lastOpAt === null || (containerId !== null && !isContainerId(containerId))
-    ? undefined
-    : { gameId, containerId, lastOpAt, action, rule: rule ?? "" }
+/** The rows of a plan: of those games that a pass would touch. */
+export const rowsOf = (games: ReadonlyArray<Planned>): ReadonlyArray<PlanRow> =>
+  games.flatMap(({ action, containerId, gameId, lastOpAt, rule }) =>
+    action === "keep" || gameId === null || lastOpAt === null || (containerId !== null && !isContainerId(containerId))
+      ? []
+      : [{ gameId, containerId, lastOpAt, action, rule: rule ?? "" }]
+  )
 
 const bytes = new TextEncoder()
 
@@ -64,7 +66,7 @@ export const writePlanFile = Effect.fnUntraced(function* <E, R>(
   const isFirst = yield* Ref.make(true)
   yield* write(`${JSON.stringify(encodeHead(head)).slice(0, -1)},"games":[`)
   yield* Stream.runForEachArray(games, (some) => {
-    const rows = some.map(rowOf).filter((row) => row !== undefined)
+    const rows = rowsOf(some)
     if (rows.length === 0) return Effect.void
     const text = `\n${rows.map((row) => encodeRow(row)).join(",\n")}`
     return Effect.flatMap(Ref.getAndSet(isFirst, false), (first) => write(first ? text : `,${text}`))

@@ -1,16 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Stream } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
-import { plan } from "../../src/cleanup/pass/CleanupPlan.ts"
 import { CurrentSettings } from "../../src/config/CurrentSettings.ts"
 import { Author, Reason } from "../../src/domain/Act.ts"
-import { ContainerId } from "../../src/domain/ContainerId.ts"
 import { EngineName } from "../../src/domain/EngineName.ts"
 import type { PlanFile } from "../../src/domain/PlanFile.ts"
 import { applyPlan, whyRefused } from "../../src/operator/applyPlan.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
+import { planFile } from "../support/planFile.ts"
 import { testIn } from "../support/testIn.ts"
 import {
   actRows,
@@ -30,33 +29,7 @@ const inService = (options?: Parameters<typeof layerWorld>[0]) =>
 
 const asked = { author: Author.make("ann@desk"), reason: Reason.make("reviewed") }
 
-/** What `plan` shows now, as a file. */
-const planned = Effect.gen(function* () {
-  const { games, opened } = yield* plan(settings)
-  const shown = yield* Stream.runCollect(games)
-  return {
-    id: crypto.randomUUID(),
-    version: 1,
-    madeAt: new Date(opened.moment.now),
-    engine: opened.engineName,
-    engineId: opened.engineId,
-    cutoff: new Date(opened.moment.cutoff),
-    retention: "30d",
-    games: shown.flatMap(({ action, containerId, gameId, lastOpAt }) =>
-      action === "keep" || gameId === null || lastOpAt === null
-        ? []
-        : [
-            {
-              gameId,
-              containerId: containerId === null ? null : ContainerId.make(containerId),
-              lastOpAt,
-              action,
-              rule: ""
-            }
-          ]
-    )
-  } satisfies PlanFile
-})
+const planned = planFile(settings)
 
 const apply = (plan: PlanFile) => applyPlan({ ...asked, plan })
 

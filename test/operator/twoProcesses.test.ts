@@ -1,21 +1,19 @@
-import { randomUUID } from "node:crypto"
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Layer, Result, Stream } from "effect"
+import { Context, Effect, Layer, Result } from "effect"
 import * as Memory from "../../src/adapters/memory/ContainerEngine.ts"
 import * as PostgresActs from "../../src/adapters/postgres/Acts.ts"
 import { migrate } from "../../src/adapters/postgres/migrations.ts"
 import * as Circuits from "../../src/cleanup/circuits.ts"
 import { Cleaner } from "../../src/cleanup/game/Cleaner.ts"
 import { CleanupPass } from "../../src/cleanup/pass/CleanupPass.ts"
-import { plan } from "../../src/cleanup/pass/CleanupPlan.ts"
 import { CurrentSettings } from "../../src/config/CurrentSettings.ts"
 import { Author, Reason } from "../../src/domain/Act.ts"
-import { ContainerId } from "../../src/domain/ContainerId.ts"
 import type { PlanFile } from "../../src/domain/PlanFile.ts"
 import { applyPlan } from "../../src/operator/applyPlan.ts"
 import { Acts } from "../../src/ports/Acts.ts"
 import { ContainerEngine } from "../../src/ports/ContainerEngine.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
+import { planFile } from "../support/planFile.ts"
 import { freshSchema, layerDatabase, layerFixture, layerPorts, postgresServer } from "../support/postgres.ts"
 import { containerId, longAgo, stopped } from "../support/records.ts"
 import { layerHeartbeat, settings } from "../support/world.ts"
@@ -50,26 +48,7 @@ const twoProcesses = Effect.gen(function* () {
   return { one, two, memory }
 })
 
-const planned = Effect.gen(function* () {
-  const { games, opened } = yield* plan(settings)
-  const shown = yield* Stream.runCollect(games)
-  return {
-    id: randomUUID(),
-    version: 1,
-    madeAt: new Date(opened.moment.now),
-    engine: opened.engineName,
-    engineId: opened.engineId,
-    cutoff: new Date(opened.moment.cutoff),
-    retention: "30d",
-    games: shown.map(({ containerId, gameId, lastOpAt }) => ({
-      gameId: gameId ?? "",
-      containerId: ContainerId.make(containerId ?? ""),
-      lastOpAt: lastOpAt ?? 0n,
-      action: "remove",
-      rule: ""
-    }))
-  } satisfies PlanFile
-})
+const planned = planFile(settings)
 
 const apply = (plan: PlanFile, name: string) =>
   applyPlan({ author: Author.make(name), reason: Reason.make("reviewed"), plan })

@@ -1,10 +1,8 @@
-import { Duration, Effect, Stream } from "effect"
+import { Duration, Effect } from "effect"
 import type { CleanupPass } from "../../../src/cleanup/pass/CleanupPass.ts"
-import * as CleanupPlan from "../../../src/cleanup/pass/CleanupPlan.ts"
 import type { CurrentSettings } from "../../../src/config/CurrentSettings.ts"
 import type { Asked } from "../../../src/domain/Act.ts"
-import { isContainerId } from "../../../src/domain/ContainerId.ts"
-import type { PlanFile, PlanRow } from "../../../src/domain/PlanFile.ts"
+import type { PlanFile } from "../../../src/domain/PlanFile.ts"
 import type { ActError } from "../../../src/operator/act.ts"
 import { type Applied, applyPlan } from "../../../src/operator/applyPlan.ts"
 import { type Cleaned, clean } from "../../../src/operator/clean.ts"
@@ -12,6 +10,7 @@ import { type HoldRequest, hold } from "../../../src/operator/hold.ts"
 import { pause } from "../../../src/operator/pause.ts"
 import { type ReleaseRequest, release } from "../../../src/operator/release.ts"
 import { resume } from "../../../src/operator/resume.ts"
+import { planFile } from "../../support/planFile.ts"
 import type { Plan } from "./Plan.ts"
 import type { Ports } from "./Replica.ts"
 
@@ -33,24 +32,6 @@ export interface Errand extends Asked {
   /** When its process was gone; what it had sent by then can still arrive. */
   ended: number | undefined
 }
-
-const rowOf = ({ action, containerId, gameId, lastOpAt, rule }: CleanupPlan.Planned): ReadonlyArray<PlanRow> =>
-  action === "keep" || gameId === null || lastOpAt === null || (containerId !== null && !isContainerId(containerId))
-    ? []
-    : [{ gameId, containerId, lastOpAt, action, rule: rule ?? "" }]
-
-/** Like `plan --out`, where the file is kept in mind. */
-const makePlan = Effect.fnUntraced(function* (id: string, options: CleanupPlan.PlanOptions) {
-  const { games, opened } = yield* CleanupPlan.plan(options)
-  const { engineId, engineName, moment } = opened
-  const planned = yield* Stream.runCollect(games)
-  return {
-    ...{ id, version: 1, engine: engineName, engineId, retention: "" },
-    madeAt: new Date(moment.now),
-    cutoff: new Date(moment.cutoff),
-    games: planned.flatMap(rowOf)
-  } satisfies PlanFile
-})
 
 /** What is worth counting besides that an act was done. */
 export type Told = (what: "waited" | "removed" | "rows_changed") => void
@@ -80,11 +61,14 @@ export const carryOut = (
         return undefined
       })
     case "plan":
-      return makePlan(wish.id, {
-        ...plan,
-        retention: Duration.millis(plan.retention),
-        maxClockSkew: Duration.millis(plan.maxClockSkew)
-      })
+      return Effect.map(
+        planFile({
+          ...plan,
+          retention: Duration.millis(plan.retention),
+          maxClockSkew: Duration.millis(plan.maxClockSkew)
+        }),
+        (made) => ({ ...made, id: wish.id })
+      )
     case "plan_apply":
       return Effect.map(applyPlan({ ...asked, ...wish }), ({ notDone, report }: Applied) => {
         if (report.outcomes.removed > 0) told("removed")
