@@ -82,8 +82,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "no fence in the statement for many",
     file: "src/adapters/postgres/commit.ts",
-    from: '        join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token and w.acquired_at = l.acquired_at\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id\n      where ${stopped} and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n',
-    to: '        join wanted as w on w.game_id = l.game_id\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id\n      where ${stopped} and r.current_container_id is not distinct from held.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id\n',
+    from: '        join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token and w.acquired_at = l.acquired_at\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select leased.* from ${schema}.runtime_records as r join leased on leased.game_id = r.game_id\n      where ${stopped} and r.current_container_id is not distinct from leased.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id and l.owner = w.owner and l.token = w.token\n',
+    to: '        join wanted as w on w.game_id = l.game_id\n      order by l.game_id collate "C" for update of l skip locked\n    ), stopped as materialized (\n      select leased.* from ${schema}.runtime_records as r join leased on leased.game_id = r.game_id\n      where ${stopped} and r.current_container_id is not distinct from leased.current_container_id\n      order by r.game_id collate "C" for update of r skip locked\n    ), lease as (\n      delete from ${schema}.game_leases as l using stopped as w\n      where l.game_id = w.game_id\n',
     tests: leases
   },
   {
@@ -104,7 +104,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     name: "a commit that has moved nothing is called one that has",
     file: "src/adapters/postgres/commit.ts",
     from: 'if (result?.moved) return "committed"\n',
-    to: 'if (result?.held) return "committed"\n',
+    to: 'if (result?.leased) return "committed"\n',
     tests: simulation
   },
   {
@@ -580,7 +580,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a swallowed commit is called a record that moved on",
     file: "src/adapters/postgres/commit.ts",
-    from: "result?.held && found?.unchanged",
+    from: "result?.leased && found?.unchanged",
     to: "false",
     tests: ["test/adapters/postgres/rehearse.test.ts"]
   },

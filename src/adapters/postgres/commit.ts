@@ -18,7 +18,7 @@ export interface Commit {
 
 /** The statements of a commit. Each is a single step in the database. */
 export interface CommitStatements {
-  readonly one: (commit: Commit) => Effect.Effect<ReadonlyArray<{ held: boolean; moved: boolean }>, SqlError>
+  readonly one: (commit: Commit) => Effect.Effect<ReadonlyArray<{ leased: boolean; moved: boolean }>, SqlError>
   /** Says nothing of a game whose rows are locked or not as expected, and leaves it as it is. */
   readonly many: (
     commits: ReadonlyArray<Commit>
@@ -56,7 +56,7 @@ export const commitStatements = (
   const columns = sql.literal(auditColumns)
 
   /** The delete is the fence and the release. Only its row lets the update through, and only the update's the log. */
-  const one = ({ containerId, lease, row }: Commit) => sql<{ held: boolean; moved: boolean }>`
+  const one = ({ containerId, lease, row }: Commit) => sql<{ leased: boolean; moved: boolean }>`
     with lease as (
       delete from ${schema}.game_leases
       where ${fence(sql, lease)}
@@ -73,7 +73,7 @@ export const commitStatements = (
       insert into ${schema}.operation_log (${columns})
       select ${auditValues(sql, lease, "success", row)} from moved
       on conflict do nothing returning game_id
-    ) select exists (select from lease) as held, coalesce((
+    ) select exists (select from lease) as leased, coalesce((
         select ${sql.literal(isLogged(quotedSchema, "exists (select from logged)", "moved.game_id", "moved.container_id"))} from moved
       ), false) as moved`
 
@@ -95,13 +95,13 @@ export const commitStatements = (
         game_id text, owner uuid, token bigint, acquired_at timestamptz, current_container_id text, op_source text, source_ref text,
         container_id text, image_ref text, message text, trace_id text, started_at timestamptz, finished_at timestamptz
       )
-    ), held as materialized (
+    ), leased as materialized (
       select w.* from ${schema}.game_leases as l
         join wanted as w on w.game_id = l.game_id and w.owner = l.owner and w.token = l.token and w.acquired_at = l.acquired_at
       order by l.game_id collate "C" for update of l skip locked
     ), stopped as materialized (
-      select held.* from ${schema}.runtime_records as r join held on held.game_id = r.game_id
-      where ${stopped} and r.current_container_id is not distinct from held.current_container_id
+      select leased.* from ${schema}.runtime_records as r join leased on leased.game_id = r.game_id
+      where ${stopped} and r.current_container_id is not distinct from leased.current_container_id
       order by r.game_id collate "C" for update of r skip locked
     ), lease as (
       delete from ${schema}.game_leases as l using stopped as w
@@ -143,7 +143,7 @@ export const makeCommit = ({ run, share, statements, wait }: Options) => {
     // Nothing moved now; but an earlier sending whose answer was lost may have done it.
     const [found] = yield* run("readBack", question, readBack(commit))
     if (found?.ours) return "committed"
-    if (result?.held && found?.unchanged) return "not_recorded"
+    if (result?.leased && found?.unchanged) return "not_recorded"
     return found?.removed ? "already_removed" : "record_moved"
   })
 

@@ -87,7 +87,7 @@ export const leaseStatements = (sql: SqlClient, { leaseTtl, owner, quotedSchema 
 
   /** A failure row, unless the game's last one is the same and not a day old; the backoff and the lease with it. */
   const settle = (lease: Lease, { afterCommit = false, backoff, failure, keep }: FailedEnd) => {
-    const held = keep
+    const leased = keep
       ? sql`select game_id from ${schema}.game_leases where ${fence(sql, lease)} for update`
       : sql`delete from ${schema}.game_leases where ${fence(sql, lease)} returning game_id`
     const backedOff =
@@ -96,18 +96,18 @@ export const leaseStatements = (sql: SqlClient, { leaseTtl, owner, quotedSchema 
         : sql`, backed_off as (
             insert into ${schema}.cleanup_backoff (game_id, attempts, next_attempt_at, last_error)
             select game_id, ${backoff.attempts}::integer, ${millis(sql, backoff.nextAttemptAt)}, ${backoff.lastError}::text
-            from held
+            from leased
             on conflict (game_id) do update set attempts = excluded.attempts,
               next_attempt_at = excluded.next_attempt_at, last_error = excluded.last_error
           )`
     return sql`
-      with held as (${held})${backedOff}, last as (
+      with leased as (${leased})${backedOff}, last as (
         select container_id, error_code, finished_at from ${schema}.operation_log
         where game_id = ${lease.gameId} and op_kind = 'cleanup_container' order by id desc limit 1
       )
       insert into ${schema}.operation_log (${columns})
       select ${auditValues(sql, lease, "failure", failure)}
-      where (exists (select from held) or ${afterCommit}::boolean) and not exists (
+      where (exists (select from leased) or ${afterCommit}::boolean) and not exists (
         select from last where container_id is not distinct from ${failure.containerId}::text
           and error_code is not distinct from ${failure.errorCode}::text
           and finished_at > ${millis(sql, failure.finishedAt)} - interval '24 hours'

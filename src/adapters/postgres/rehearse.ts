@@ -82,7 +82,7 @@ export const rehearsal = Effect.fnUntraced(function* (
     yield* leases.settle(lease, { failure: row, backoff, keep: true }).unprepared
   }
   const [committed] = yield* commits.one({ lease, containerId, row: success }).unprepared
-  if (!committed?.held) return Outcome.Swallowed({ what: "the lease in game_leases" })
+  if (!committed?.leased) return Outcome.Swallowed({ what: "the lease in game_leases" })
   const [seen] = yield* sql<{ stopped: boolean; removed: boolean; logged: boolean; failures: number }>`
     select exists (
         select from ${schema}.runtime_records as r where r.game_id = ${gameId} and status = 'stopped'

@@ -232,18 +232,18 @@ export const readRecords = (tables: Tables, now: number, gameIds: ReadonlyArray<
     ]
   })
 
-const held = (tables: Tables, { acquiredAt, gameId, owner, token }: Lease) => {
+const leased = (tables: Tables, { acquiredAt, gameId, owner, token }: Lease) => {
   const row = tables.leases.get(gameId)
   const isOurs = row?.owner === owner && row.token === token && toMicros(row.acquiredAt ?? 0) === acquiredAt
   return isOurs ? row : undefined
 }
 
 export const release = (tables: Tables, lease: Lease) => {
-  if (held(tables, lease)) tables.setLease(lease.gameId, undefined)
+  if (leased(tables, lease)) tables.setLease(lease.gameId, undefined)
 }
 
 export const renew = (tables: Tables, now: number, lease: Lease, ttl: number): ReadonlyArray<Lease> => {
-  const row = held(tables, lease)
+  const row = leased(tables, lease)
   if (row === undefined || row.expiresAt <= now) return []
   tables.setLease(lease.gameId, { ...row, expiresAt: now + ttl })
   return [lease]
@@ -276,16 +276,16 @@ const isExpected = (
 /** Whether the lease was ours, and the record moved. */
 export const commit = (tables: Tables, engineName: string, { containerId, lease, row }: Commit) => {
   const { gameId } = lease
-  if (held(tables, lease) === undefined) return { held: false, moved: false }
+  if (leased(tables, lease) === undefined) return { leased: false, moved: false }
   release(tables, lease)
   const record = tables.records.get(gameId)
   if (record === undefined || !isExpected(record, { engineName, containerId }) || tables.swallows) {
-    return { held: true, moved: false }
+    return { leased: true, moved: false }
   }
   tables.setRecord(gameId, { ...record, status: "removed", lastOpAt: toMicros(row.finishedAt) })
   if (tables.backoffs.has(gameId)) tables.setBackoff(gameId, undefined)
   if (!isLogged(tables, gameId, row)) tables.addLog(logRow(lease, "success", row))
-  return { held: true, moved: true }
+  return { leased: true, moved: true }
 }
 
 /** Passes over every game whose rows are not just as its commit expects them. */
@@ -295,7 +295,7 @@ export const commitMany = (tables: Tables, engineName: string, commits: Readonly
     .filter(({ containerId, lease }) => {
       const record = tables.records.get(lease.gameId)
       return (
-        held(tables, lease) !== undefined && record !== undefined && isExpected(record, { engineName, containerId })
+        leased(tables, lease) !== undefined && record !== undefined && isExpected(record, { engineName, containerId })
       )
     })
     .map((one) => ({ ...one.lease, moved: commit(tables, engineName, one).moved }))
@@ -344,9 +344,9 @@ const isNews = (tables: Tables, gameId: string, row: AuditRow) => {
 
 export const settle = (tables: Tables, lease: Lease, { afterCommit = false, backoff, failure, keep }: FailedEnd) => {
   const { gameId } = lease
-  const isHeld = held(tables, lease) !== undefined
-  if (isHeld && backoff !== undefined) tables.setBackoff(gameId, backoff)
-  if ((isHeld || afterCommit) && isNews(tables, gameId, failure)) {
+  const isLeased = leased(tables, lease) !== undefined
+  if (isLeased && backoff !== undefined) tables.setBackoff(gameId, backoff)
+  if ((isLeased || afterCommit) && isNews(tables, gameId, failure)) {
     tables.addLog(logRow(lease, "failure", failure))
   }
   if (!keep) release(tables, lease)
