@@ -15,6 +15,7 @@ import { Pauses } from "../../ports/Pauses.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { earlyEnd, type PassError } from "../../ports/StoreError.ts"
 import * as Brake from "../engine/Brake.ts"
+import * as StoredBrake from "../engine/StoredBrake.ts"
 import { testimony } from "../engine/testimony.ts"
 import { attemptOf } from "../game/Cleaned.ts"
 import { Cleaner } from "../game/Cleaner.ts"
@@ -25,7 +26,7 @@ import { dueGames } from "./dueGames.ts"
 import * as Grace from "./Grace.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { namedGames } from "./namedGames.ts"
-import { brakeIsOn, type OpenedPass, openPass } from "./openPass.ts"
+import { openPass } from "./openPass.ts"
 import * as PassRow from "./PassRow.ts"
 import { askedOf, type Drawing, type Games, requestOf, Selection } from "./Selection.ts"
 import { measure } from "./ServiceGauges.ts"
@@ -103,13 +104,13 @@ const isPaused = (error: PassError) => error._tag === "PassRefused" && error.rea
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
   const engine = yield* ContainerEngine
-  const known = yield* KnownEngine
   const leases = yield* GameLeases
   const pauses = yield* Pauses
   const passLog = yield* PassLog
   const cleaner = yield* Cleaner
   const heartbeat = yield* Heartbeat
   const open = yield* openPass
+  const stored = yield* StoredBrake.make(yield* KnownEngine)
   const due = yield* dueGames(options)
   const { oneGame, plannedGames } = yield* namedGames(options)
   const drawn = (selection: Selection, drawing: Drawing): Games =>
@@ -154,14 +155,6 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     yield* logGame({ gameId, ...judged, event: "cleanup.game.dry_run", level: "Info", more })
   })
 
-  /** A brake that could not be stored holds this process all the same, and is stored by its next pass. */
-  const isUnstored = yield* Ref.make(false)
-  const storeBrake = Effect.fnUntraced(function* ({ engineId }: OpenedPass) {
-    yield* Ref.set(isUnstored, true)
-    yield* known.brake(engineId)
-    yield* Ref.set(isUnstored, false)
-  })
-
   const work = Effect.fnUntraced(function* (
     tally: Ref.Ref<Report.Tally>,
     row: PassRow.PassRow,
@@ -174,13 +167,10 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     }: RunOptions
   ) {
     const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent, retentionIs: retentionIs[selection._tag] })
-    const { moment } = opened
+    const { engineId, moment } = opened
     yield* Ref.update(tally, (now) => ({ ...now, cutoff: new Date(moment.cutoff) }))
-    if (acceptAbsent) yield* Ref.set(isUnstored, false)
-    if ((yield* Ref.get(isUnstored)) && !dryRun) {
-      yield* storeBrake(opened)
-      return yield* brakeIsOn
-    }
+    if (acceptAbsent) yield* stored.release
+    if (!dryRun) yield* stored.refuseIfUnstored(engineId)
     yield* heartbeat.beat
     // Counting a large backlog can time out. The pass goes on without the count.
     const backlog = Option.getOrUndefined(yield* Effect.option(measure(records, moment)))
@@ -230,13 +220,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
         { concurrency: 2 }
       ),
       Stream.runDrain,
-      Effect.onExit(() =>
-        Effect.flatMap(brake.refused, (refused) => (refused ? storeBrake(opened) : Effect.void)).pipe(
-          Effect.catch(({ message }) =>
-            Effect.annotateLogs(Effect.logError("cleanup.pass.brake_not_stored"), { message })
-          )
-        )
-      )
+      Effect.onExit(() => Effect.andThen(brake.refused, (refused) => (refused ? stored.putOn(engineId) : Effect.void)))
     )
     yield* recording.conclude
     // The work is done: gauges that cannot be set now are set within a minute.

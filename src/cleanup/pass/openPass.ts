@@ -10,6 +10,7 @@ import { Pauses } from "../../ports/Pauses.ts"
 import { RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { passError } from "../../ports/StoreError.ts"
 import { accepted, expectedEngine } from "../engine/expectedEngine.ts"
+import { brakeIsOn } from "../engine/StoredBrake.ts"
 import { retentionRefusal } from "./retentionGuard.ts"
 
 /** What a pass may rely on: its one moment and the engine that its records' containers live on. */
@@ -45,11 +46,6 @@ export const believableClocks = Effect.fnUntraced(function* (
   if (Math.abs(ahead) > Duration.toMillis(maxClockSkew)) return yield* PassRefused.clockSkew(ahead, maxClockSkew)
   return { service: Math.min(before, after), database }
 })
-
-/** What refuses every pass over a braked engine. */
-export const brakeIsOn = PassRefused.absentBrake(
-  "in an earlier pass containers that should be on the engine were not there"
-)
 
 /**
  * Asks the database for its clock and whether a person has paused cleaning, and the engine for its identity. Refused if the
