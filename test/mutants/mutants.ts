@@ -243,9 +243,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "paging that stops at a failing page",
-    file: "src/cleanup/pass/CleanupPass.ts",
+    file: "src/cleanup/pass/attempts.ts",
     from: "() => Effect.void)",
-    to: "() => Effect.fail(PassRefused.paused))",
+    to: '() => Effect.fail({ _tag: "PassRefused", reason: "paused", message: "a game failed" }))',
     tests: pass
   },
   {
@@ -389,6 +389,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: ["test/cleanup/engine/Brake.test.ts"]
   },
   {
+    name: "a brake that is forgotten if it could not be stored",
+    file: "src/cleanup/engine/StoredBrake.ts",
+    from: "yield* Ref.set(isUnstored, true)",
+    to: "",
+    tests: ["test/cleanup/engine/StoredBrake.test.ts"]
+  },
+  {
     name: "clocks believed whatever they say",
     file: "src/cleanup/pass/openPass.ts",
     from: "Duration.toMillis(maxClockSkew)",
@@ -446,7 +453,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a pause that cuts off the removals that were sent before it",
-    file: "src/cleanup/pass/CleanupPass.ts",
+    file: "src/cleanup/pass/attempts.ts",
     from: "isPaused(error) ? Effect.void : grace.forfeit",
     to: "grace.forfeit",
     tests: pauses
@@ -943,10 +950,10 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a dry run that asks the engine for as many games at once as there is room for",
-    file: "src/cleanup/pass/CleanupPass.ts",
+    file: "src/cleanup/pass/attempts.ts",
     from: "withRoom: tries.withPermit",
-    to: "withRoom: cleaner.withRoom",
-    tests: pass
+    to: "withRoom: (work) => work",
+    tests: ["test/cleanup/pass/attempts.test.ts"]
   },
   {
     name: "a socket's error is taken for the server's word",

@@ -1,11 +1,11 @@
-import { Clock, Context, Duration, Effect, Exit, Layer, Option, Ref, Semaphore, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Option, Ref, Stream } from "effect"
 import type { Mode } from "../../domain/Mode.ts"
-import type { AttemptEnd, GameEnd } from "../../domain/NotDone.ts"
+import type { GameEnd } from "../../domain/NotDone.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import * as Report from "../../domain/PassReport.ts"
 import type { Progress } from "../../domain/Progress.ts"
 import type { RuntimeRecord } from "../../domain/RuntimeRecord.ts"
-import { LinesLogged, logGame } from "../../observability/gameTelemetry.ts"
+import { LinesLogged } from "../../observability/gameTelemetry.ts"
 import { passBegan, passEnded, passGoesOn, passWorks } from "../../observability/passTelemetry.ts"
 import { ContainerEngine } from "../../ports/ContainerEngine.ts"
 import { GameLeases } from "../../ports/GameLeases.ts"
@@ -17,18 +17,16 @@ import { earlyEnd, type PassError } from "../../ports/StoreError.ts"
 import * as Brake from "../engine/Brake.ts"
 import * as StoredBrake from "../engine/StoredBrake.ts"
 import { testimony } from "../engine/testimony.ts"
-import { attemptOf } from "../game/Cleaned.ts"
-import { Cleaner } from "../game/Cleaner.ts"
 import * as PauseGate from "../game/PauseGate.ts"
 import * as Recording from "../game/Recording.ts"
-import { judge } from "./CleanupPlan.ts"
+import { type Attempts, cleaning, tryingOut } from "./attempts.ts"
 import { dueGames } from "./dueGames.ts"
 import * as Grace from "./Grace.ts"
 import { Heartbeat } from "./Heartbeat.ts"
 import { namedGames } from "./namedGames.ts"
 import { openPass } from "./openPass.ts"
 import * as PassRow from "./PassRow.ts"
-import { askedOf, type Drawing, type Games, requestOf, Selection } from "./Selection.ts"
+import { askedOf, countOf, type Drawing, type Games, retentionIs, Selection } from "./Selection.ts"
 import { measure } from "./ServiceGauges.ts"
 
 /** How often a long pass logs its progress. */
@@ -80,34 +78,12 @@ export class CleanupPass extends Context.Service<
   static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
 }
 
-/** By hand no age counts, and a plan is no reason for others to use its retention. */
-const retentionIs = { Due: "last", Plan: "used", Game: "nothing" } as const
-
-/** What the games of one pass share. */
-interface Shared extends Pick<Drawing, "opened" | "recording" | "onGame"> {
-  readonly selection: Selection
-  readonly trigger: Report.Trigger
-  readonly brake: Brake.Brake
-  readonly pause: PauseGate.PauseGate
-  readonly grace: Grace.Grace
-  readonly tally: Ref.Ref<Report.Tally>
-}
-
-const counted = ({ onGame, tally }: Shared, ended: Report.Counted & AttemptEnd) =>
-  Effect.andThen(
-    Ref.update(tally, (now) => Report.withGame(now, ended)),
-    onGame(ended)
-  )
-
-const isPaused = (error: PassError) => error._tag === "PassRefused" && error.reason === "paused"
-
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
   const engine = yield* ContainerEngine
   const leases = yield* GameLeases
   const pauses = yield* Pauses
   const passLog = yield* PassLog
-  const cleaner = yield* Cleaner
   const heartbeat = yield* Heartbeat
   const open = yield* openPass
   const stored = yield* StoredBrake.make(yield* KnownEngine)
@@ -120,40 +96,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       Plan: ({ rows }) => plannedGames(rows, drawing)
     })
   const dryRun = options.mode === "dry_run"
-  const tries = yield* Semaphore.make(options.concurrency)
-  const { atOnce, withRoom }: Pick<Cleaner["Service"], "atOnce" | "withRoom"> = dryRun
-    ? { atOnce: Effect.succeed(options.concurrency), withRoom: tries.withPermit }
-    : cleaner
+  const { atOnce, attempt, withRoom }: Attempts = yield* dryRun ? tryingOut(options) : cleaning
   const cannotRecord = yield* Ref.make<string | undefined>(undefined)
-
-  /** A game's failure is counted and the pass goes on; only what concerns every game ends it. */
-  const clean = (record: RuntimeRecord, shared: Shared): Effect.Effect<void, PassError> => {
-    const { brake, grace, opened, pause, recording, selection, trigger } = shared
-    const { gameId } = record
-    const asked = askedOf(selection, trigger)
-    const request = { gameId, ...opened, brake, recording, pause, ...asked, ...requestOf(selection, record) }
-    return cleaner.cleanup(request).pipe(
-      Effect.tapError((error) => counted(shared, attemptOf(error))),
-      Effect.flatMap((cleaned) => counted(shared, cleaned)),
-      Effect.catchReason("GameFailed", "StoreTrouble", ({ away }) =>
-        away === undefined ? Effect.void : Effect.fail(away)
-      ),
-      Effect.catchTag("GameFailed", () => Effect.void),
-      Effect.unwrapReason("CutShort"),
-      // A pause leaves the removals that were sent before it time to end.
-      Effect.tapError((error) => (isPaused(error) ? Effect.void : grace.forfeit)),
-      grace.allow
-    )
-  }
-
-  const tryOut = Effect.fnUntraced(function* (record: RuntimeRecord, shared: Shared) {
-    const { gameId } = record
-    const request = requestOf(shared.selection, record)
-    const judged = yield* judge(engine, shared.recording, record, { ...options, ...shared.opened, ...request })
-    yield* counted(shared, { gameId, ...judged, unresolved: false, anonymousVolumes: 0 })
-    const more = { outcome: judged.outcome }
-    yield* logGame({ gameId, ...judged, event: "cleanup.game.dry_run", level: "Info", more })
-  })
 
   const work = Effect.fnUntraced(function* (
     tally: Ref.Ref<Report.Tally>,
@@ -166,7 +110,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       trigger
     }: RunOptions
   ) {
-    const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent, retentionIs: retentionIs[selection._tag] })
+    const opened = yield* open({ ...options, touch: !dryRun, acceptAbsent, retentionIs: retentionIs(selection) })
     const { engineId, moment } = opened
     yield* Ref.update(tally, (now) => ({ ...now, cutoff: new Date(moment.cutoff) }))
     if (acceptAbsent) yield* stored.release
@@ -181,14 +125,10 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const recording = yield* Recording.make(leases, records, { asked: askedOf(selection, trigger), isProbing })
     const pause = yield* PauseGate.make(pauses.current)
     const grace = yield* Grace.make
-    const shared: Shared = { selection, trigger, opened, brake, recording, pause, grace, tally, onGame }
+    const shared = { selection, trigger, opened, brake, recording, pause, grace, tally, onGame }
 
     const started = yield* Clock.monotonicTimeNanos
-    const selected = Selection.$match(selection, {
-      Due: () => backlog?.due,
-      Game: () => 1,
-      Plan: ({ rows }) => rows.length
-    })
+    const selected = countOf(selection, backlog?.due)
     const toDo = selected && Math.min(selected, options.maxRemovals ?? Infinity)
     const progress = Effect.gen(function* (): Effect.fn.Return<Progress> {
       const seconds = Number((yield* Clock.monotonicTimeNanos) - started) / 1e9
@@ -199,9 +139,8 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       Effect.forever,
       Effect.forkScoped
     )
-    const act: (record: RuntimeRecord, shared: Shared) => Effect.Effect<void, PassError> = dryRun ? tryOut : clean
     const game = (record: RuntimeRecord) =>
-      act(record, shared).pipe(
+      attempt(record, shared).pipe(
         Effect.tap(() => Effect.andThen(heartbeat.beat, Effect.flatMap(progress, onProgress))),
         withRoom
       )

@@ -53,6 +53,14 @@ export interface Drawing {
  */
 export type Games = Stream.Stream<RuntimeRecord, PassError>
 
+/** What the retention is to the pass: by hand no age counts, and a plan is no reason for others to use its retention. */
+export const retentionIs = (selection: Selection) =>
+  (({ Due: "last", Plan: "used", Game: "nothing" }) as const)[selection._tag]
+
+/** How many games are selected; `undefined` if it is not known how many are due. */
+export const countOf = (selection: Selection, due: number | undefined) =>
+  Selection.$match(selection, { Due: () => due, Game: () => 1, Plan: ({ rows }) => rows.length })
+
 /** For whom the selected games are cleaned. */
 export const askedOf = (selection: Selection, trigger: string): Asked =>
   selection._tag === "Due"

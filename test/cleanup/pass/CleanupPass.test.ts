@@ -201,33 +201,6 @@ describe("CleanupPass", () => {
     assert.deepStrictEqual([report.result, report.listed], ["failure", 0])
   })
 
-  inWorld.with({ mode: "dry_run", concurrency: 3 })(
-    "asks the engine for as many games at once in a dry run as the setting says, and logs each with its outcome",
-    function* () {
-      yield* seedMany(40)
-      const engine = yield* MemoryEngine
-      const lines: Array<unknown> = []
-      const logger = Logger.make<unknown, void>(({ fiber }) => {
-        const { game_id, outcome } = fiber.getRef(References.CurrentLogAnnotations)
-        if (game_id !== undefined) lines.push(outcome)
-      })
-      let asked = 0
-      let most = 0
-      yield* engine.setIntercept(() =>
-        Effect.gen(function* () {
-          asked += 1
-          most = Math.max(most, asked)
-          yield* Effect.sleep("5 millis")
-          asked -= 1
-        })
-      )
-      const report = yield* whileTimePasses(Effect.provide(runOnce, Logger.layer([logger])), "100 millis")
-      assert.strictEqual(report.outcomes.removed, 40)
-      assert.strictEqual(most, 3)
-      assert.deepStrictEqual([lines.length, new Set(lines)], [40, new Set(["removed"])])
-    }
-  )
-
   inWorld.with({ mode: "dry_run" })(
     "decides but touches nothing in a dry run, not even what it knows of the engine",
     function* () {
