@@ -208,14 +208,14 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "< for <= in the listing",
-    file: "src/adapters/postgres/RuntimeRecords.ts",
+    file: "src/adapters/postgres/conditions.ts",
     from: "r.last_op_at < ${timestamp(sql, toMicros(cutoff))}",
     to: "r.last_op_at <= ${timestamp(sql, toMicros(cutoff))}",
     tests: records
   },
   {
     name: "NULL as oldest, in the listing",
-    file: "src/adapters/postgres/RuntimeRecords.ts",
+    file: "src/adapters/postgres/conditions.ts",
     from: "sql`${timed(cursor)} and r.last_op_at <",
     to: "sql`r.status = 'stopped' and coalesce(r.last_op_at, timestamptz 'epoch') <",
     tests: records
@@ -992,21 +992,21 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a game that failed counts as overdue since its retention",
-    file: "src/adapters/postgres/RuntimeRecords.ts",
+    file: "src/adapters/postgres/backlog.ts",
     from: "interval '1 millisecond', b.next_attempt_at, h.ended)`",
     to: "interval '1 millisecond', h.ended)`",
     tests: stores
   },
   {
     name: "a game that was held counts as overdue since its retention",
-    file: "src/adapters/postgres/RuntimeRecords.ts",
+    file: "src/adapters/postgres/backlog.ts",
     from: "b.next_attempt_at, h.ended)`",
     to: "b.next_attempt_at)`",
     tests: stores
   },
   {
     name: "a held game is listed as due",
-    file: "src/adapters/postgres/RuntimeRecords.ts",
+    file: "src/adapters/postgres/conditions.ts",
     from: "const free = sql`h.game_id is null`",
     to: "const free = sql`true`",
     tests: stores
@@ -1076,7 +1076,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "games of every engine listed",
-    file: "src/adapters/postgres/RuntimeRecords.ts",
+    file: "src/adapters/postgres/conditions.ts",
     from: "const stopped = sql`r.status = 'stopped' and ${ours}`",
     to: "const stopped = sql`r.status = 'stopped'`",
     tests: stores

@@ -1,43 +1,20 @@
 import { Effect, Layer, Ref } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
-import { stuckAfter } from "../../domain/Backoff.ts"
 import { isContainerId } from "../../domain/ContainerId.ts"
 import type { EngineName } from "../../domain/EngineName.ts"
-import type { Moment } from "../../domain/Expiry.ts"
 import { type Cursor, RuntimeRecords } from "../../ports/RuntimeRecords.ts"
 import { CannotRecord, StoreError, Unavailable, UnsafeSession } from "../../ports/StoreError.ts"
+import { backlog } from "./backlog.ts"
+import { conditions, toMicros } from "./conditions.ts"
 import { Database } from "./Database.ts"
 import { idOf, keyColumns, makeListing } from "./listing.ts"
 import { recordedVersion, requireVersion } from "./migrations.ts"
 import { hiddenTables } from "./rowSecurity.ts"
-import {
-  engineColumn,
-  inForce,
-  lastOpAt,
-  microsOf,
-  type RecordRow,
-  recordColumns,
-  recordEngine,
-  recordTables,
-  sendable,
-  timestamp
-} from "./rows.ts"
+import { engineColumn, lastOpAt, type RecordRow, recordColumns, recordTables, timestamp } from "./rows.ts"
 import { question } from "./run.ts"
 import { judge, type Session, sessionColumns } from "./session.ts"
 import { unknownEngines } from "./unknownEngines.ts"
-
-const toMicros = (millis: number) => BigInt(Math.floor(millis)) * 1000n
-
-interface BacklogRow extends Record<"due" | "leased" | "held" | "backingOff" | "stuck" | "noTime" | "future", bigint> {
-  readonly oldest: string | null
-  readonly oldestLeased: string | null
-  readonly stuckGames: ReadonlyArray<string>
-}
-
-/** Seconds from a time in microseconds until now. */
-const ageOf = (micros: string | null | undefined, { now }: Moment) =>
-  typeof micros === "string" ? Number(toMicros(now) - BigInt(micros)) / 1e6 : 0
 
 /** A standby answers reads like any server, and would then fail game by game. */
 const readOnly = new StoreError({
@@ -71,30 +48,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
   const keys = sql.literal(`${keyColumns}, ${lastOpAt}`)
   const list = makeListing(database.run, sql)
   const engine = sql.literal(engineColumn)
-  const ours = sql`${sql.literal(recordEngine)} = ${engineName}`
-  const stopped = sql`r.status = 'stopped' and ${ours}`
-
-  /**
-   * Stopped, with a finite time, after the cursor. This is a range of the partial index with only one lower bound,
-   * because an index scan begins at the first bound that it is given. A row without a game id is no game's record.
-   */
-  const timed = (cursor?: Cursor) => sql`${stopped} and r.last_op_at < 'infinity' and r.game_id is not null
-    and ${cursor === undefined ? sql`r.last_op_at > '-infinity'` : after(cursor)}`
-
-  const after = (cursor: Cursor) =>
-    cursor.lastOpAt === null
-      ? sql`false`
-      : sql`(r.last_op_at, r.game_id) > (${timestamp(sql, cursor.lastOpAt)}, ${idOf(sql, cursor)})`
-
-  const expired = ({ cutoff }: Moment, cursor?: Cursor) =>
-    sql`${timed(cursor)} and r.last_op_at < ${timestamp(sql, toMicros(cutoff))}`
-  const ready = ({ now }: Moment) =>
-    sql`(b.next_attempt_at is null or b.next_attempt_at <= ${timestamp(sql, toMicros(now))})`
-  const free = sql`h.game_id is null`
-
-  /** When an expired record that nobody holds any more could first be tried: `dueSince` in SQL, or the end of the last hold. */
-  const since = ({ cutoff, now }: Moment) =>
-    sql`greatest(r.last_op_at + ${now - cutoff}::float8 * interval '1 millisecond', b.next_attempt_at, h.ended)`
+  const { expired, free, ready, stopped, timed } = conditions(sql, engineName)
 
   const afterUntimed = (cursor: Cursor | undefined) =>
     cursor === undefined || cursor.lastOpAt !== null ? sql`` : sql`and r.game_id > ${idOf(sql, cursor)}`
@@ -176,59 +130,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
     },
 
     backlog: (moment) =>
-      database
-        .run(
-          "backlog",
-          question,
-          // Each count reads a range of the partial index, or one of our small tables.
-          sql<BacklogRow>`
-            with holds as (
-              select game_id, bool_or(${sql.literal(inForce("h"))}) as held, max(until) as ended
-              from ${schema}.cleanup_holds as h group by game_id
-            ), due as (
-              select count(*) as count, count(l.game_id) as leased,
-                min(${since(moment)}) filter (where l.game_id is null) as oldest,
-                min(${since(moment)}) filter (where l.game_id is not null) as "oldestLeased"
-              from ${schema}.runtime_records as r left join ${schema}.cleanup_backoff as b on b.game_id = r.game_id
-                left join ${schema}.game_leases as l
-                  on l.game_id = r.game_id and l.expires_at > (select clock_timestamp() offset 0)
-                left join holds as h on h.game_id = r.game_id
-              where ${expired(moment)} and ${ready(moment)} and h.held is not true
-            ), failing as (
-              select r.game_id, b.attempts, b.attempts >= ${stuckAfter} as stuck, not ${ready(moment)} and h.held is not true as waiting
-              from ${schema}.cleanup_backoff as b left join holds as h on h.game_id = b.game_id
-                cross join lateral (select * from ${schema}.runtime_records where game_id = b.game_id offset 0) as r
-              where ${expired(moment)}
-            )
-            select due.count as due, due.leased as leased, ${sql.literal(microsOf("due.oldest"))} as oldest,
-              ${sql.literal(microsOf('due."oldestLeased"'))} as "oldestLeased",
-              (select count(*) from holds
-                cross join lateral (select * from ${schema}.runtime_records where game_id = holds.game_id offset 0) as r
-                where held and ${expired(moment)}) as held,
-              (select count(*) from failing where waiting and not stuck) as "backingOff",
-              (select count(*) from failing where stuck) as stuck,
-              array(select ${sql.literal(sendable("game_id"))} from failing where stuck order by attempts desc, game_id limit 5) as "stuckGames",
-              (select count(*) from ${schema}.runtime_records as r where ${stopped} and r.last_op_at is null)
-                + (select count(*) from ${schema}.runtime_records as r where ${stopped} and r.last_op_at = '-infinity')
-                + (select count(*) from ${schema}.runtime_records as r where ${stopped} and r.last_op_at = 'infinity') as "noTime",
-              (select count(*) from ${schema}.runtime_records as r
-                where ${timed()} and r.last_op_at > (select clock_timestamp() offset 0)) as future
-            from due`
-        )
-        .pipe(
-          Effect.map(([row]) => ({
-            due: Number(row?.due),
-            leased: Number(row?.leased),
-            held: Number(row?.held),
-            backingOff: Number(row?.backingOff),
-            stuck: Number(row?.stuck),
-            stuckGames: row?.stuckGames ?? [],
-            oldestDueAge: ageOf(row?.oldest, moment),
-            oldestLeasedAge: ageOf(row?.oldestLeased, moment),
-            noTime: Number(row?.noTime),
-            future: Number(row?.future)
-          }))
-        ),
+      database.run("backlog", question, backlog(sql, { engineName, quotedSchema: database.quotedSchema }, moment)),
 
     countStopped: ({ from, until }) =>
       database
