@@ -6,7 +6,7 @@ import { clean } from "../../src/operator/clean.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { micros } from "../support/records.ts"
 import { testIn } from "../support/testIn.ts"
-import { actRows, atEngine, layerWorld, now, seed, unreachable } from "../support/world.ts"
+import { actRows, atEngine, layerWorld, now, runOnce, seed, unreachable } from "../support/world.ts"
 
 const inService = (options?: Parameters<typeof layerWorld>[0]) => testIn(layerWorld(options))
 
@@ -30,6 +30,17 @@ describe("cleaning one game by hand", () => {
         message: "removed: the container was removed"
       }
     ])
+  })
+
+  inService()("records what a killed clean has removed, and no pass does so while the game is young", function* () {
+    yield* seed("game", 1, { ...young, container: null })
+    const state = yield* StoreState
+    state.leases.set("game", { owner: "killed", token: 1n, expiresAt: 0 })
+    assert.strictEqual((yield* runOnce).listed, 0)
+    assert.strictEqual(state.records.get("game")?.status, "stopped")
+    const { game } = yield* clean({ ...asked, gameId: "game" })
+    assert.strictEqual(game.outcome, "already_absent")
+    assert.strictEqual(state.records.get("game")?.status, "removed")
   })
 
   inService().each([
