@@ -38,7 +38,7 @@ describe("cleaning one game by hand", () => {
     state.leases.set("game", { owner: "killed", token: 1n, expiresAt: 0 })
     assert.strictEqual((yield* runOnce).listed, 0)
     assert.strictEqual(state.records.get("game")?.status, "stopped")
-    const { game } = yield* clean({ ...asked, gameId: "game" })
+    const { game } = yield* clean({ ...asked, gameId: "game", opSource: "admin_cli" })
     assert.strictEqual(game.outcome, "already_absent")
     assert.strictEqual(state.records.get("game")?.status, "removed")
   })

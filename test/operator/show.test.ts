@@ -46,6 +46,7 @@ describe("show", () => {
     const ended = now - Duration.toMillis(retention) - Duration.toMillis("1 day")
     assert.deepStrictEqual(found, {
       gameId: "game",
+      version: `${ended}000.${containerId(1)}`,
       problem: null,
       record: {
         ...{ status: "stopped", engine: "default", containerId: containerId(1) },
