@@ -1,13 +1,10 @@
 import { Schema } from "effect"
 import { Author } from "./Act.ts"
 
-/** What a token allows: only to look, or also to act. */
+/** What a caller of the HTTP API may do: look, or also act. */
 export const roles = ["read", "act"] as const
+export const Role = Schema.Literals(roles)
 
-/** Whoever a token names. */
-export const Caller = Schema.Struct({
-  /** The author of what the token's holder asks for. */
-  name: Author,
-  role: Schema.Literals(roles)
-})
+/** Who asks over HTTP: a token's name, which is the author of the acts, and its role. */
+export const Caller = Schema.Struct({ name: Author, role: Role })
 export type Caller = typeof Caller.Type
