@@ -33,6 +33,12 @@ export interface Settings {
   readonly engineName: EngineName
   readonly gameLabel: string
   readonly http: { readonly host: string; readonly port: number }
+  readonly api: {
+    /** `undefined`: there is no API. */
+    readonly tokensFile: string | undefined
+    /** Further hosts that requests may name, in lower case and without port. */
+    readonly hosts: ReadonlyArray<string>
+  }
   readonly log: { readonly level: LogLevel.Severity; readonly format: "json" | "pretty" }
   readonly engine: EngineAddress
   readonly otel: OtelSettings
@@ -103,6 +109,7 @@ export const decode = Effect.fnUntraced(function* (
     engineName: own.RTMANAGER_ENGINE_NAME,
     gameLabel: own.RTMANAGER_GAME_LABEL,
     http: own.RTMANAGER_HTTP_ADDR,
+    api: { tokensFile: own.RTMANAGER_API_TOKENS_FILE, hosts: own.RTMANAGER_HTTP_HOSTS ?? [] },
     log: {
       level: own.RTMANAGER_LOG_LEVEL,
       format: own.RTMANAGER_LOG_FORMAT ?? (options?.isTerminal === true ? "pretty" : "json")

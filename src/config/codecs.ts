@@ -79,6 +79,28 @@ export const ListenAddress = parsed(parseAddress, Schema.Struct({ host: Schema.S
   accepting("host:port, such as 127.0.0.1:8080 or [::1]:8080")
 )
 
+const hostLabel = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+const hostShape = new RegExp(`^(?:${hostLabel}(?:\\.${hostLabel})*|\\[[0-9a-f:.]+\\])$`)
+
+/** A host as the URL of a request has it: in lower case, a number's short forms and an IPv6 address' long ones refused. */
+const parseHost = (text: string) => {
+  const host = text.trim().toLowerCase()
+  const isHost = host.length <= 253 && hostShape.test(host) && URL.parse(`http://${host}`)?.hostname === host
+  return isHost ? host : undefined
+}
+
+const parseHosts = (text: string) => {
+  const hosts = text.split(",").map(parseHost)
+  return hosts.every((host) => host !== undefined) ? hosts : undefined
+}
+
+/** Names of hosts, in lower case. No wildcard, because any name can be made to lead to this machine. */
+export const HostNames = parsed(parseHosts, Schema.Array(Schema.String)).pipe(
+  accepting(
+    "names of hosts or IP addresses, separated by commas, without port or wildcard: cleanup.example.org,[fd00::1]"
+  )
+)
+
 /** The text of the file that a variable names, without the newline at its end. */
 export const FileText = Schema.String.pipe(
   Schema.decodeTo(Schema.String, {

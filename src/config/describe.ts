@@ -18,5 +18,7 @@ export const describe = (settings: Settings): Readonly<Record<string, string | n
   lease_ttl: formatGoDuration(settings.leaseTtl),
   engine_timeout: formatGoDuration(settings.engineTimeout),
   game_label: settings.gameLabel,
-  http: `${settings.http.host}:${settings.http.port}`
+  http: `${settings.http.host}:${settings.http.port}`,
+  http_hosts: settings.api.hosts.join(",") || "none",
+  api_tokens_file: settings.api.tokensFile ?? "none"
 })

@@ -63,6 +63,7 @@ describe("Settings", () => {
       assert.deepStrictEqual(settings.engineTimeout, Duration.seconds(15))
       assert.deepStrictEqual(settings.gameLabel, "com.galaxy.game_id")
       assert.deepStrictEqual(settings.http, { host: "127.0.0.1", port: 8080 })
+      assert.deepStrictEqual(settings.api, { tokensFile: undefined, hosts: [] })
       assert.deepStrictEqual(settings.log, { level: "Info", format: "json" })
       assert.deepStrictEqual(settings.engine, { socketPath: "/var/run/docker.sock" })
       assert.deepStrictEqual(settings.otel.traces, undefined)
@@ -124,6 +125,18 @@ describe("Settings", () => {
     ["RTMANAGER_ENGINE_TIMEOUT", "6m"],
     ["RTMANAGER_GAME_LABEL", "a b"],
     ["RTMANAGER_HTTP_ADDR", ":8080"],
+    ["RTMANAGER_HTTP_HOSTS", "*"],
+    ["RTMANAGER_HTTP_HOSTS", "*.example.org"],
+    ["RTMANAGER_HTTP_HOSTS", "example.org:8080"],
+    ["RTMANAGER_HTTP_HOSTS", "https://example.org"],
+    ["RTMANAGER_HTTP_HOSTS", "example.org,"],
+    ["RTMANAGER_HTTP_HOSTS", "example.org example.com"],
+    ["RTMANAGER_HTTP_HOSTS", "-a.example.org"],
+    ["RTMANAGER_HTTP_HOSTS", "ann@example.org"],
+    ["RTMANAGER_HTTP_HOSTS", "fd00::1"],
+    ["RTMANAGER_HTTP_HOSTS", "[fd00:0::1]"],
+    ["RTMANAGER_HTTP_HOSTS", "0x7f.1"],
+    ["RTMANAGER_HTTP_HOSTS", "127.1"],
     ["RTMANAGER_LOG_LEVEL", "verbose"],
     ["RTMANAGER_LOG_FORMAT", "xml"],
     ["DOCKER_HOST", "npipe:////./pipe/docker_engine"],
@@ -177,6 +190,19 @@ describe("Settings", () => {
         ]
         for (const [least, value, most] of bounds) assert.isTrue(value >= least && value <= most, `${variable}=${text}`)
       }
+    })
+  )
+
+  it.effect("takes the hosts that requests may name in any case, and the token file as it is", () =>
+    Effect.gen(function* () {
+      const { api } = yield* settingsOf({
+        RTMANAGER_HTTP_HOSTS: "Cleanup.Example.ORG, localhost,10.0.0.7,[FD00::1],xn--bcher-kva.example",
+        RTMANAGER_API_TOKENS_FILE: "/run/secrets/api tokens"
+      })
+      assert.deepStrictEqual(api, {
+        tokensFile: "/run/secrets/api tokens",
+        hosts: ["cleanup.example.org", "localhost", "10.0.0.7", "[fd00::1]", "xn--bcher-kva.example"]
+      })
     })
   )
 
