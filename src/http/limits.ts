@@ -1,0 +1,71 @@
+import { Clock, Duration, Effect, HashMap, Option, Ref } from "effect"
+
+/** Most often within a window that slides, by key. */
+interface Bound {
+  readonly times: number
+  readonly window: Duration.Duration
+}
+
+/** By key, when it was counted within the last window: monotonic nanoseconds, oldest first, and never more than `times`. */
+type Counted = HashMap.HashMap<string, ReadonlyArray<bigint>>
+
+const recent = (counted: Counted, key: string, { window }: Bound, now: bigint) =>
+  Option.getOrElse(HashMap.get(counted, key), (): ReadonlyArray<bigint> => []).filter(
+    (at) => now - at < Duration.toNanosUnsafe(window)
+  )
+
+/** Whole seconds until the key is under its bound; `undefined` if it is. */
+const secondsLeft = (times: ReadonlyArray<bigint>, bound: Bound, now: bigint): number | undefined => {
+  const [oldest] = times
+  if (oldest === undefined || times.length < bound.times) return undefined
+  return Math.ceil(Number(oldest + Duration.toNanosUnsafe(bound.window) - now) / 1e9)
+}
+
+/** What a limit remembers at most, whatever the number of keys that come: some megabytes. */
+export const mostKeys = 10_000
+
+/**
+ * If there is no room for another key, those whose window is over are forgotten, or else the half that was counted longest ago. So
+ * whoever wants a count forgotten has to have thousands of other keys counted first.
+ */
+const withRoom = (counted: Counted, { window }: Bound, now: bigint): Counted => {
+  if (HashMap.size(counted) < mostKeys) return counted
+  const last = (times: ReadonlyArray<bigint>) => times.at(-1) ?? 0n
+  const live = HashMap.filter(counted, (times) => now - last(times) < Duration.toNanosUnsafe(window))
+  if (HashMap.size(live) < mostKeys) return live
+  const byAge = HashMap.toEntries(live).toSorted(([, a], [, b]) => (last(a) < last(b) ? 1 : last(a) > last(b) ? -1 : 0))
+  return HashMap.fromIterable(byAge.slice(0, mostKeys / 2))
+}
+
+/** What `count` answers, and what is remembered then. */
+export const counting =
+  (key: string, bound: Bound, now: bigint) =>
+  (counted: Counted): [number | undefined, Counted] => {
+    const times = recent(counted, key, bound, now)
+    const left = secondsLeft(times, bound, now)
+    if (left !== undefined) return [left, counted]
+    return [undefined, HashMap.set(withRoom(counted, bound, now), key, [...times, now])]
+  }
+
+/** How often something may happen, by key. Elapsed time is monotonic: a clock that is set back blocks nobody. */
+export interface Limit {
+  /** Whole seconds to wait, for `Retry-After`; `undefined` if the key is under its limit. Counts nothing. */
+  readonly wait: (key: string) => Effect.Effect<number | undefined>
+  /** The same, and counts it unless the key has to wait. */
+  readonly count: (key: string) => Effect.Effect<number | undefined>
+}
+
+const make = (bound: Bound): Effect.Effect<Limit> =>
+  Effect.map(Ref.make<Counted>(HashMap.empty()), (counted) => ({
+    wait: (key) =>
+      Effect.zipWith(Ref.get(counted), Clock.monotonicTimeNanos, (counted, now) =>
+        secondsLeft(recent(counted, key, bound, now), bound, now)
+      ),
+    count: (key) => Effect.flatMap(Clock.monotonicTimeNanos, (now) => Ref.modify(counted, counting(key, bound, now)))
+  }))
+
+/** By address: tokens that were nobody's. Ask `wait` before a token is checked, and `count` once it has failed. */
+export const failedTokens = make({ times: 5, window: Duration.minutes(1) })
+
+/** By the token's name: requests. */
+export const tokenRequests = make({ times: 20, window: Duration.seconds(1) })
