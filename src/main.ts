@@ -18,6 +18,7 @@ import { run } from "./cli/run.ts"
 import { serve } from "./cli/serve.ts"
 import { show } from "./cli/show.ts"
 import { status } from "./cli/status.ts"
+import { token } from "./cli/token.ts"
 import { version } from "./config/version.ts"
 import * as layers from "./layers.ts"
 
@@ -40,7 +41,8 @@ const cleanup = Command.make("rtmanager-cleanup").pipe(
     log.pipe(Command.provide(layers.ports)),
     pause.pipe(Command.provide(layers.ports)),
     resume.pipe(Command.provide(layers.ports)),
-    retention.pipe(Command.provide(layers.ports))
+    retention.pipe(Command.provide(layers.ports)),
+    token
   ])
 )
 

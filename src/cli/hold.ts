@@ -1,4 +1,4 @@
-import { Clock, Console, Duration, Effect, Option, Result, Schema, Stream } from "effect"
+import { Console, Duration, Effect, Option, Schema, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
 import { heldBy, PlacedHold } from "../domain/Hold.ts"
@@ -7,10 +7,11 @@ import * as Operator from "../operator/hold.ts"
 import { release as end } from "../operator/release.ts"
 import { Holds } from "../ports/Holds.ts"
 import { actFailed, asked, authorOf } from "./act.ts"
-import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
+import { commandFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
-import { parseUntil } from "./time.ts"
+
+import { endOf } from "./until.ts"
 
 const game = Argument.String("game").pipe(
   Argument.withSchema(Schema.NonEmptyString),
@@ -22,13 +23,6 @@ const until = Flag.String("until").pipe(
   Flag.optional
 )
 
-const endOf = Effect.fnUntraced(function* (until: Option.Option<string>) {
-  if (Option.isNone(until)) return null
-  const end = parseUntil(until.value, yield* Clock.currentTimeMillis)
-  if (Result.isSuccess(end)) return end.success
-  return yield* new CommandFailed({ code: exitCode.unusable, message: `--until is ${end.failure}` })
-})
-
 const toJson = Schema.encodeSync(Schema.fromJsonString(PlacedHold))
 const allToJson = Schema.encodeSync(Schema.fromJsonString(Schema.Array(PlacedHold)))
 
@@ -36,7 +30,7 @@ const allToJson = Schema.encodeSync(Schema.fromJsonString(Schema.Array(PlacedHol
 export const hold = Command.make("hold", { ...asked, game, json, until }, ({ author, game, json, reason, until }) =>
   Effect.gen(function* () {
     const { leaseTtl } = yield* CurrentSettings
-    const end = yield* endOf(until)
+    const end = yield* endOf("--until", until)
     const request = { author: yield* authorOf(author), reason, gameId: game, end, leaseTtl }
     const onWait = Console.error(
       `somebody has the lease of ${printable(game)}, perhaps an attempt to remove its container: waiting for its end, at most ${Duration.format(leaseTtl)} or so; the hold is placed`

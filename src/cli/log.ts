@@ -4,11 +4,11 @@ import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
 import { printable, printableEnds } from "../domain/printable.ts"
 import { timeText } from "../domain/time.ts"
 import * as Operator from "../operator/log.ts"
+import { parseSince } from "../operator/time.ts"
 import { commandFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
 import { table, terminalWidth } from "./table.ts"
-import { parseSince } from "./time.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(LoggedOperation))
 

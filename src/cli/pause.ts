@@ -4,10 +4,10 @@ import { isBetweenDurations } from "../config/GoDuration.ts"
 import { Pause } from "../domain/Pause.ts"
 import * as PauseAct from "../operator/pause.ts"
 import * as ResumeAct from "../operator/resume.ts"
+import { PersonsDuration } from "../operator/time.ts"
 import { actFailed, asked, authorOf } from "./act.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
-import { PersonsDuration } from "./time.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(Pause))
 

@@ -8,7 +8,9 @@ import { parseTime } from "../domain/rfc3339.ts"
 const prefix = "rtm_"
 
 /** The author of the acts that a token asks for. Its line is no comment, and it is not the token itself by mistake. */
-export const TokenName = Author.check(Schema.isPattern(/^(?!#|rtm_)/))
+export const TokenName = Author.check(
+  Schema.isPattern(/^(?!#|rtm_)/, { expected: `a name that begins with neither # nor ${prefix}` })
+)
 
 /** A line of the token file. `expiresAt` is in Unix milliseconds; `Infinity` if it does not expire. */
 export interface Token extends Caller {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Result, Schema } from "effect"
-import { PersonsDuration, parseSince, parseUntil } from "../../src/cli/time.ts"
+import { PersonsDuration, parseSince, parseUntil } from "../../src/operator/time.ts"
 
 const now = Date.UTC(2026, 10, 1)
 const minute = 60_000

@@ -1,16 +1,7 @@
 import { Duration, Effect, Result, Schema, SchemaGetter, SchemaIssue } from "effect"
 import { formatGoDuration, parseGoDuration } from "../config/GoDuration.ts"
 import { printable } from "../domain/printable.ts"
-
-const rfc3339 =
-  /^(\d{4})-(\d{2})-(\d{2})T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i
-
-/** `Date` would take 30 February for 2 March. */
-const parseTime = (text: string): Date | undefined => {
-  const [, year, month, day] = rfc3339.exec(text) ?? []
-  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
-  return date.getUTCMonth() + 1 === Number(month) && date.getUTCDate() === Number(day) ? new Date(text) : undefined
-}
+import { parseTime } from "../domain/rfc3339.ts"
 
 const days = /^(?:(\d{1,6})d)?(.*)$/
 
