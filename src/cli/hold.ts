@@ -9,6 +9,7 @@ import { Holds } from "../ports/Holds.ts"
 import { actFailed, asked, authorOf } from "./act.ts"
 import { commandFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
+import { printPages } from "./printPages.ts"
 import { json } from "./run.ts"
 
 import { endOf } from "./until.ts"
@@ -88,20 +89,13 @@ const everyHold = (most: number) =>
 
 const toText = (placed: PlacedHold) => `${printable(placed.gameId).padEnd(24)}  ${heldBy(placed)}`
 
-/** Prints holds page by page, as they come. The JSON is one array all the same. */
 export const holds = Command.make("holds", { json, limit }, ({ json, limit }) =>
-  Effect.gen(function* () {
-    let count = 0
-    const line = (placed: PlacedHold) => {
-      count += 1
-      return json ? `${count === 1 ? "[" : ","}${toJson(placed)}` : toText(placed)
-    }
-    yield* everyHold(Option.getOrElse(limit, () => Number.POSITIVE_INFINITY)).pipe(
-      Stream.mapError(commandFailed),
-      Stream.runForEachWhile((placed) => print(line(placed)))
-    )
-    if (json) yield* print(count === 0 ? "[]" : "]")
-  })
+  everyHold(Option.getOrElse(limit, () => Number.POSITIVE_INFINITY)).pipe(
+    Stream.mapError(commandFailed),
+    Stream.chunks,
+    (pages) => printPages(pages, { json, toJson, toText: (page) => page.map(toText).join("\n") }),
+    Effect.asVoid
+  )
 ).pipe(
   Command.withDescription("All games that people hold: who, until when and why"),
   Command.withExamples([{ command: "rtmanager-cleanup holds --json", description: "As JSON" }])

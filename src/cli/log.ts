@@ -1,4 +1,4 @@
-import { Clock, Effect, Option, Ref, Schema, Stream } from "effect"
+import { Clock, Effect, Option, Schema, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
 import { printable, printableEnds } from "../domain/printable.ts"
@@ -7,6 +7,7 @@ import * as Operator from "../operator/log.ts"
 import { parseSince } from "../operator/time.ts"
 import { commandFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
+import { printPages } from "./printPages.ts"
 import { json } from "./run.ts"
 import { table, terminalWidth } from "./table.ts"
 
@@ -52,35 +53,22 @@ const flags = {
   )
 }
 
-/** Prints page by page as it reads, and stops reading when nobody reads on. The JSON is one array all the same. */
 export const log = Command.make("log", flags, ({ game, json, limit, outcome, since }) =>
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const width = yield* terminalWidth
-    const printed = yield* Ref.make(0)
-    const page = (operations: ReadonlyArray<LoggedOperation>, before: number) => {
-      if (json) return operations.map((one, i) => `${before + i === 0 ? "[" : ","}${toJson(one)}`).join("\n")
+    const toText = (operations: ReadonlyArray<LoggedOperation>, before: number) => {
       const text = table(operations.map(operationRow), { width, ids: operationIds })
       return before === 0 ? text : text.slice(text.indexOf("\n") + 1)
     }
-    yield* Operator.log({
+    const pages = Operator.log({
       gameId: Option.getOrUndefined(game),
       outcome: Option.getOrUndefined(outcome),
       since: Option.getOrUndefined(Option.map(since, (text) => parseSince(text, now) ?? now)),
       limit
-    }).pipe(
-      Stream.mapError(commandFailed),
-      Stream.filter((operations) => operations.length > 0),
-      Stream.runForEachWhile((operations) =>
-        Effect.flatMap(
-          Ref.getAndUpdate(printed, (before) => before + operations.length),
-          (before) => print(page(operations, before))
-        )
-      )
-    )
-    const count = yield* Ref.get(printed)
-    if (json) yield* print(count === 0 ? "[]" : "]")
-    else if (count === 0) yield* print("no operation is logged")
+    })
+    const count = yield* printPages(Stream.mapError(pages, commandFailed), { json, toJson, toText })
+    if (!json && count === 0) yield* print("no operation is logged")
   })
 ).pipe(
   Command.withDescription("What became of containers, newest first: each removal and each refusal, and why"),

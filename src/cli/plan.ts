@@ -7,6 +7,7 @@ import { printable } from "../domain/printable.ts"
 import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
 import { headOf, writePlanFile } from "./planFile.ts"
 import { print } from "./print.ts"
+import { printPages } from "./printPages.ts"
 import { json } from "./run.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(PlannedGame))
@@ -53,10 +54,7 @@ const out = Flag.File("out").pipe(
   Flag.optional
 )
 
-/**
- * Prints games as they are judged, so that a large backlog needs no memory, and stops judging when nobody reads on. The
- * JSON is one array all the same.
- */
+/** Prints games as they are judged, so that a large backlog needs no memory, and stops judging when nobody reads on. */
 export const plan = Command.make("plan", { json, game, limit, out }, ({ json, ...flags }) =>
   Effect.gen(function* () {
     const settings = yield* CurrentSettings
@@ -82,24 +80,20 @@ export const plan = Command.make("plan", { json, game, limit, out }, ({ json, ..
         })
     )
 
+    const all = Stream.concat(Stream.tap(limited, count), Stream.fromEffectDrain(counted))
     if (Option.isSome(flags.out)) {
       const head = headOf(opened)
       const file = flags.out.value
-      yield* writePlanFile(file, head, Stream.concat(Stream.tap(limited, count), Stream.fromEffectDrain(counted)))
+      yield* writePlanFile(file, head, all)
       const { entries, ...actions } = yield* counted
       const text = `${countsText({ entries, ...actions }, limit)}\nplan ${head.id} is in ${file}`
       yield* print(json ? JSON.stringify({ id: head.id, file, ...actions }) : text)
       return
     }
 
-    const isRead = yield* Ref.make(true)
-    yield* Stream.runForEachWhile(limited, (game) =>
-      Effect.flatMap(count(game), ({ entries }) =>
-        print(json ? `${entries === 1 ? "[" : ","}${toJson(game)}` : toText(game))
-      ).pipe(Effect.tap((goesOn) => Ref.set(isRead, goesOn)))
-    )
-    const total = yield* counted
-    if (yield* Ref.get(isRead)) yield* print(json ? (total.entries === 0 ? "[]" : "]") : countsText(total, limit))
+    const pages = Stream.map(all, (game) => [game])
+    const printed = yield* printPages(pages, { json, toJson, toText: (page) => page.map(toText).join("\n") })
+    if (!json && printed !== undefined) yield* print(countsText(yield* counted, limit))
   }).pipe(Effect.mapError((error) => (error._tag === "CommandFailed" ? error : commandFailed(error))))
 ).pipe(
   Command.withDescription("Say what a pass would do now with each stopped game, and why; touches nothing"),
