@@ -37,6 +37,7 @@ export const authorOf = Option.match({ onNone: () => shellUser, onSome: (author:
 /** How a command ends whose act failed or was refused. */
 export const actFailed = (error: ActError | CommandFailed) => {
   if (error._tag === "CommandFailed") return error
+  if (error._tag === "ActRepeated") return new CommandFailed({ code: exitCode.refused, message: error.message })
   if (error._tag !== "ActRefused") return commandFailed(error)
   const { message, reason } = error
   return reason === undefined ? new CommandFailed({ code: exitCode.refused, message }) : passFailed({ reason, message })

@@ -5,6 +5,7 @@ export const acts = [
   "hold",
   "release",
   "clean",
+  "run",
   "pause",
   "resume",
   "plan_apply",
@@ -42,6 +43,15 @@ export interface Act extends Asked {
   readonly act: ActName
   /** The game, engine or plan; `null` if it concerns all. */
   readonly target: string | null
+}
+
+/**
+ * What a request is known by that may arrive twice: a key that its author never uses for another one, in printable ASCII, and a hash of
+ * everything that it asks.
+ */
+export interface RequestKey {
+  readonly key: string
+  readonly requestHash: string
 }
 
 /** A row of `cleanup_acts`. `result` is `null` while it goes on, and for good if it was killed. */

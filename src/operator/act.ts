@@ -1,5 +1,5 @@
-import { Cause, Effect, Exit, Option, Schema } from "effect"
-import type { Act, ActResult } from "../domain/Act.ts"
+import { Cause, Context, Effect, Exit, Option, Schema } from "effect"
+import type { Act, ActResult, RequestKey } from "../domain/Act.ts"
 import { passReasons } from "../domain/PassRefused.ts"
 import { isAway } from "../domain/PassReport.ts"
 import { actEnded, actSpan } from "../observability/actTelemetry.ts"
@@ -12,7 +12,15 @@ export class ActRefused extends Schema.TaggedError<ActRefused>()("ActRefused", {
   reason: Schema.optionalKey(Schema.Literals(passReasons))
 }) {}
 
-export type ActError = ActRefused | PassError
+/** The author has asked with this key before, so nothing was done: that request's act has the answer. */
+export class ActRepeated extends Schema.TaggedError<ActRepeated>()("ActRepeated", { message: Schema.String }) {}
+
+export type ActError = ActRefused | ActRepeated | PassError
+
+/** The key of the request that an act is for, if it came with one. */
+export const ActKey = Context.Reference<RequestKey | undefined>("rtmanager/operator/ActKey", {
+  defaultValue: () => undefined
+})
 
 /** What an act came to, and the same in a sentence for its row. */
 export interface Done<A> {
@@ -28,7 +36,7 @@ const resultOf = (
   if (Exit.isSuccess(exit)) return { result: exit.value.result ?? "done", message: exit.value.message }
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   if (error !== undefined) {
-    const broke = error._tag !== "ActRefused" && isAway(earlyEnd(error))
+    const broke = error._tag !== "ActRefused" && error._tag !== "ActRepeated" && isAway(earlyEnd(error))
     return { result: broke ? "failed" : "refused", message: error.message }
   }
   return Cause.hasInterruptsOnly(exit.cause)
@@ -36,22 +44,34 @@ const resultOf = (
     : { result: "failed", message: String(Cause.squash(exit.cause)) }
 }
 
+const isRepeated = (exit: Exit.Exit<unknown, ActError>) =>
+  Option.exists(Exit.findErrorOption(exit), ({ _tag }) => _tag === "ActRepeated")
+
 /**
  * Every act goes through here: its row is written before the work begins, and its result after. So an act without a row is
  * impossible, and one that was killed has a row without a result. If the result cannot be written, the work's own still stands.
+ * A request that comes again with its key is no act: it fails with `ActRepeated`, without a row and without telemetry.
  */
 export const perform = <A, R>(act: Act, work: Effect.Effect<Done<A>, ActError, R>) =>
   Effect.gen(function* () {
     const acts = yield* Acts
-    const id = yield* Effect.mapError(acts.begin(act), passError)
-    if (id === undefined)
+    const begun = yield* Effect.mapError(acts.begin(act, yield* ActKey), passError)
+    if (begun._tag === "KeyTaken") {
+      return yield* new ActRepeated({ message: `${act.author} has made a request with this key before` })
+    }
+    if (begun._tag === "PlanTaken") {
       return yield* new ActRefused({ message: `plan ${act.target} was applied before, or is being applied` })
+    }
     return yield* Effect.onExit(work, (exit) =>
-      Effect.catch(acts.end(id, resultOf(exit)), ({ message }) =>
-        Effect.annotateLogs(Effect.logWarning("act.result_not_recorded"), { act: act.act, id: String(id), message })
+      Effect.catch(acts.end(begun, resultOf(exit)), ({ message }) =>
+        Effect.annotateLogs(Effect.logWarning("act.result_not_recorded"), {
+          act: act.act,
+          id: String(begun.id),
+          message
+        })
       )
     )
   }).pipe(
-    Effect.onExit((exit) => actEnded(act, resultOf(exit))),
+    Effect.onExit((exit) => (isRepeated(exit) ? Effect.void : actEnded(act, resultOf(exit)))),
     actSpan(act)
   )

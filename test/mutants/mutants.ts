@@ -1213,5 +1213,19 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "if (end !== undefined && !hasBegun(report)) return",
     to: "if (end === null) return",
     tests: operator
+  },
+  {
+    name: "an act whose id has come again after a failover given the result of the lost one",
+    file: "src/adapters/postgres/Acts.ts",
+    from: " and asked_at = ${timestamp(sql, askedAt)}",
+    to: "",
+    tests: stores
+  },
+  {
+    name: "a request that comes twice with its key done twice",
+    file: "src/adapters/postgres/Acts.ts",
+    from: "${key?.key ?? null}::text",
+    to: "null::text",
+    tests: stores
   }
 ]

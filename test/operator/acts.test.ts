@@ -4,6 +4,7 @@ import { Author, Reason } from "../../src/domain/Act.ts"
 import { acceptAbsence } from "../../src/operator/acceptAbsence.ts"
 import { acceptEngine } from "../../src/operator/acceptEngine.ts"
 import { acceptRetention } from "../../src/operator/acceptRetention.ts"
+import { ActKey } from "../../src/operator/act.ts"
 import { pause } from "../../src/operator/pause.ts"
 import { resume } from "../../src/operator/resume.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
@@ -56,6 +57,21 @@ describe("an act", () => {
       ["retention_accept", "default", "refused"],
       ["pause", null, "failed"],
       ["engine_accept", "default", "failed"]
+    ])
+  })
+
+  inWorld("whose request comes again with its key is done once, and has one row", function* () {
+    const state = yield* StoreState
+    const key = { key: "k1", requestHash: "hash" }
+    const paused = Effect.provideService(pause({ ...asked, duration: undefined }), ActKey, key)
+    yield* paused
+    yield* resume(asked)
+    const { _tag, message } = yield* Effect.flip(paused)
+    assert.deepStrictEqual([_tag, message], ["ActRepeated", "anna@host has made a request with this key before"])
+    assert.isUndefined(state.pause)
+    assert.deepStrictEqual(yield* ends, [
+      ["pause", null, "done"],
+      ["resume", null, "done"]
     ])
   })
 

@@ -2,7 +2,7 @@ import { Context, Duration, Effect } from "effect"
 import { ContainerId } from "../../src/domain/ContainerId.ts"
 import { defaultEngine } from "../../src/domain/EngineName.ts"
 import type { RuntimeRecord } from "../../src/domain/RuntimeRecord.ts"
-import { Acts } from "../../src/ports/Acts.ts"
+import { Acts, Begun } from "../../src/ports/Acts.ts"
 import { ContainerEngine, EngineId } from "../../src/ports/ContainerEngine.ts"
 import { Acquired, type AuditRow, GameLeases, type Lease } from "../../src/ports/GameLeases.ts"
 import { KnownEngine } from "../../src/ports/KnownEngine.ts"
@@ -447,7 +447,7 @@ export const breaches: ReadonlyArray<Breach> = [
   {
     what: "an act without its row",
     invariant: "S19",
-    sabotage: actsOf(() => ({ begin: () => Effect.succeed(1n) })),
+    sabotage: actsOf(() => ({ begin: () => Effect.succeed(Begun.Begun({ id: 1n, askedAt: 0n })) })),
     plan: { wishes: 10 }
   },
   {
@@ -455,7 +455,9 @@ export const breaches: ReadonlyArray<Breach> = [
     invariant: "S19",
     sabotage: actsOf(({ begin, end }) => ({
       begin: (act) =>
-        Effect.tap(begin(act), (id) => (id === undefined ? Effect.void : end(id, { result: "done", message: null }))),
+        Effect.tap(begin(act), (begun) =>
+          begun._tag === "Begun" ? end(begun, { result: "done", message: null }) : Effect.void
+        ),
       end: () => Effect.void
     })),
     plan: { wishes: 20 }

@@ -136,5 +136,5 @@ export const seedOnEngine = Effect.fnUntraced(function* (gameId: string, number:
 
 /** The acts as the tables have them, oldest first, without what the database adds. */
 export const actRows = Effect.map(StoreState, ({ acts }) =>
-  [...acts.values()].map(({ askedAt: _, endedAt: __, id: ___, ...row }) => row)
+  [...acts.values()].map(({ askedAt: _, endedAt: __, id: ___, key: ____, ...row }) => row)
 )

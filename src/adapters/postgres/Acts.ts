@@ -1,10 +1,10 @@
 import { Effect, identity, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { type Act, type ActResult, Reason, type RecordedAct } from "../../domain/Act.ts"
-import { Acts } from "../../ports/Acts.ts"
+import { type Act, type ActResult, Reason, type RecordedAct, type RequestKey } from "../../domain/Act.ts"
+import { Acts, Begun, type BegunAct } from "../../ports/Acts.ts"
 import { Database } from "./Database.ts"
-import { ascii } from "./rows.ts"
+import { ascii, microsOf, timestamp } from "./rows.ts"
 import { question, type Run } from "./run.ts"
 import { isNoText } from "./storeError.ts"
 
@@ -21,13 +21,30 @@ export interface ActsPage {
   readonly limit: number
 }
 
+/** A row that was just added, as it arrives. */
+export interface AddedAct {
+  readonly id: bigint
+  /** Microseconds since 1970. */
+  readonly askedAt: string
+}
+
+/** An act that was asked for with a key. */
+export interface KeyedAct extends RecordedAct {
+  readonly requestHash: string | null
+}
+
 /** The statements about `cleanup_acts`. Each is a single step in the database. */
 export interface ActStatements {
-  /** Gives the new row's id; no row if it is of a plan that another row has. */
-  readonly begin: (act: Act) => Effect.Effect<ReadonlyArray<{ readonly id: bigint }>, SqlError>
-  /** Adds the row of an act that ends without having begun. */
-  readonly addEnded: (act: Act, end: ActEnd) => Effect.Effect<unknown, SqlError>
-  readonly end: (id: bigint, end: ActEnd) => Effect.Effect<unknown, SqlError>
+  /** Gives the new row; none if another has the plan or the key. */
+  readonly begin: (act: Act, key: RequestKey | undefined) => Effect.Effect<ReadonlyArray<AddedAct>, SqlError>
+  /** Gives the new row of an act that ends without having begun; none if another has the key. */
+  readonly addEnded: (
+    act: Act,
+    key: RequestKey | undefined,
+    end: ActEnd
+  ) => Effect.Effect<ReadonlyArray<AddedAct>, SqlError>
+  readonly end: (begun: BegunAct, end: ActEnd) => Effect.Effect<unknown, SqlError>
+  readonly keyed: (author: string, key: string) => Effect.Effect<ReadonlyArray<KeyedAct>, SqlError>
   readonly list: (page: ActsPage) => Effect.Effect<ReadonlyArray<RecordedAct>, SqlError>
 }
 
@@ -37,41 +54,53 @@ export const makeActs = (run: Run, statements: ActStatements) => {
   const inWords = <A>(statement: (words: (text: string) => string) => Effect.Effect<A, SqlError>) =>
     Effect.catchIf(statement(identity), isNoText, () => statement(ascii))
   return Acts.of({
-    begin: Effect.fnUntraced(function* (act) {
+    begin: Effect.fnUntraced(function* (act, key) {
       const begin = inWords((words) =>
-        statements.begin({ ...act, reason: Reason.make(words(act.reason).slice(0, 500)) })
+        statements.begin({ ...act, reason: Reason.make(words(act.reason).slice(0, 500)) }, key)
       )
       // An answer that was lost may leave a row without a result, never an act without a row.
       const [row] = yield* run("beginAct", "rolled_back", begin)
-      if (row !== undefined) return row.id
+      if (row !== undefined) return Begun.Begun({ id: row.id, askedAt: BigInt(row.askedAt) })
+      if (act.act !== "plan_apply") return Begun.KeyTaken()
       const end = { result: "refused", message: "the plan was applied before, or is being applied" } as const
-      yield* run("beginAct", "rolled_back", statements.addEnded(act, end))
-      return undefined
+      const [refused] = yield* run("beginAct", "rolled_back", statements.addEnded(act, key, end))
+      return refused === undefined ? Begun.KeyTaken() : Begun.PlanTaken()
     }),
-    end: (id, { message, result }) => {
-      const end = inWords((words) => statements.end(id, { result, message: message && words(message) }))
+    end: (begun, { message, result }) => {
+      const end = inWords((words) => statements.end(begun, { result, message: message && words(message) }))
       return Effect.asVoid(run("endAct", "unanswered", end))
     },
+    keyed: Effect.fnUntraced(function* (author, key) {
+      const [row] = yield* run("findAct", question, statements.keyed(author, key))
+      if (row === undefined) return undefined
+      const { requestHash, ...act } = row
+      return { act, requestHash: requestHash ?? "" }
+    }),
     list: (page) => run("listActs", question, statements.list(page))
   })
 }
 
 const actStatements = (sql: SqlClient, quotedSchema: string): ActStatements => {
   const table = sql.literal(`${quotedSchema}.cleanup_acts`)
-  const asked = ({ act, author, reason, target }: Act) =>
-    sql`${act}::text, ${target}::text, ${author}::text, ${reason}::text, clock_timestamp()`
+  const askedColumns = sql`act, target, author, reason, asked_at, idempotency_key, request_hash`
+  const asked = ({ act, author, reason, target }: Act, key: RequestKey | undefined) =>
+    sql`${act}::text, ${target}::text, ${author}::text, ${reason}::text, clock_timestamp(),
+      ${key?.key ?? null}::text, ${key?.requestHash ?? null}::text`
+  const added = sql`on conflict do nothing returning id, ${sql.literal(microsOf("asked_at"))} as "askedAt"`
+  const columns = sql`id, act, target, author, reason, asked_at as "askedAt", ended_at as "endedAt", result, message`
   return {
-    begin: (act) => sql<{ id: bigint }>`
-      insert into ${table} (act, target, author, reason, asked_at) values (${asked(act)})
-      on conflict do nothing returning id`,
-    addEnded: (act, { message, result }) => sql`
-      insert into ${table} (act, target, author, reason, asked_at, ended_at, result, message)
-      values (${asked(act)}, clock_timestamp(), ${result}, ${message})`,
-    end: (id, { message, result }) => sql`
+    begin: (act, key) => sql<AddedAct>`insert into ${table} (${askedColumns}) values (${asked(act, key)}) ${added}`,
+    addEnded: (act, key, { message, result }) => sql<AddedAct>`
+      insert into ${table} (${askedColumns}, ended_at, result, message)
+      values (${asked(act, key)}, clock_timestamp(), ${result}, ${message}) ${added}`,
+    end: ({ askedAt, id }, { message, result }) => sql`
       update ${table} set result = ${result}, message = ${message}, ended_at = clock_timestamp()
-      where id = ${id} and result is null`,
+      where id = ${id} and asked_at = ${timestamp(sql, askedAt)} and result is null`,
+    keyed: (author, key) => sql<KeyedAct>`
+      select ${columns}, request_hash as "requestHash" from ${table}
+      where author = ${author} and idempotency_key = ${key} limit 1`,
     list: ({ before, limit, target }) => sql<RecordedAct>`
-      select id, act, target, author, reason, asked_at as "askedAt", ended_at as "endedAt", result, message from ${table}
+      select ${columns} from ${table}
       where ${target === undefined ? sql`true` : sql`target = ${target}`} and ${before === undefined ? sql`true` : sql`id < ${before}`}
       order by id desc limit ${limit}`
   }

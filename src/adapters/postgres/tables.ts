@@ -151,7 +151,9 @@ export const tables: ReadonlyArray<Table> = [
       asked_at: essential(requiredTimestamp),
       ended_at: essential(nullableTimestamp),
       result: essential(nullableText),
-      message: essential(nullableText)
+      message: essential(nullableText),
+      idempotency_key: nullableText,
+      request_hash: nullableText
     }
   },
   {
@@ -242,9 +244,19 @@ export const indexes: ReadonlyArray<Index> = [
     keys: ["target"],
     where: "act = 'plan_apply' and coalesce(result, '') <> 'refused'"
   },
+  // A request that comes twice is one act.
+  {
+    name: "cleanup_acts_key",
+    table: "cleanup_acts",
+    unique: true,
+    keys: ["author", "idempotency_key"],
+    where: "idempotency_key is not null"
+  },
   { name: "cleanup_acts_target", table: "cleanup_acts", unique: false, keys: ["target", "id"] },
   { name: "cleanup_passes_id", table: "cleanup_passes", unique: true, keys: ["id"] },
   { name: "cleanup_passes_started", table: "cleanup_passes", unique: false, keys: ["started_at"] },
+  // What passes came to, hour by hour.
+  { name: "cleanup_passes_updated", table: "cleanup_passes", unique: false, keys: ["updated_at"] },
   // Those under way, however long ago they began, and those that were killed.
   {
     name: "cleanup_passes_unended",

@@ -341,7 +341,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         const first = yield* migrate
         assert.include(first.changes, "created table runtime_records")
         assert.include(first.changes, "created unique index operation_log_cleanup_success")
-        assert.strictEqual(first.changes.length, 21)
+        assert.strictEqual(first.changes.length, 23)
         assert.deepStrictEqual((yield* migrate).changes, [])
         yield* checkVersion
       })
@@ -521,7 +521,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         yield* sql`alter table cleanup_engine drop column braked_at`
         yield* sql`insert into cleanup_engine (id, accepted_at) values ('engine', now())`
         yield* sql`delete from cleanup_migrations where migration_id > 1`
-        assert.include((yield* Effect.flip(checkVersion)).message, "at version 1, not 4")
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 1, not 5")
         const { changes } = yield* migrate
         assert.deepStrictEqual(changes, [
           "added column runtime_records.engine",
@@ -533,6 +533,31 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         yield* checkVersion
         assert.deepStrictEqual(yield* sql`select name, identity, braked_at from cleanup_engines`, [
           { name: "default", identity: "engine", braked_at: null }
+        ])
+      })
+    )
+  )
+
+  it.effect("give the acts of version 4 a place for the keys of requests, and keep them", () =>
+    inSchema(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* migrate
+        yield* sql`alter table cleanup_acts drop column idempotency_key, drop column request_hash`
+        yield* sql`drop index cleanup_passes_updated`
+        yield* sql`delete from cleanup_migrations where migration_id > 4`
+        yield* sql`insert into cleanup_acts (act, author, reason, asked_at) values ('pause', 'anna', 'a test', now())`
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 4, not 5")
+        const { changes } = yield* migrate
+        assert.deepStrictEqual(changes, [
+          "added column cleanup_acts.idempotency_key",
+          "added column cleanup_acts.request_hash",
+          "created unique index cleanup_acts_key",
+          "created index cleanup_passes_updated"
+        ])
+        yield* checkVersion
+        assert.deepStrictEqual(yield* sql`select author, idempotency_key from cleanup_acts`, [
+          { author: "anna", idempotency_key: null }
         ])
       })
     )
@@ -709,7 +734,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         assert.include((yield* Effect.flip(checkVersion)).message, "rtmanager-cleanup migrate")
         yield* migrate
         yield* (yield* SqlClient)`delete from cleanup_migrations`
-        assert.include((yield* Effect.flip(checkVersion)).message, "at version 0, not 4")
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 0, not 5")
       })
     )
   )

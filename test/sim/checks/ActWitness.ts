@@ -27,8 +27,6 @@ export class ActWitness {
   private readonly written = new Set<Errand>()
   /** Errands whose result was sent. */
   private readonly ending = new Set<Errand>()
-  /** Ids of rows that went with a server, which can come again. */
-  private readonly lostIds = new Set<bigint>()
   private readonly lostRows = new Set<string>()
 
   constructor(evidence: Evidence) {
@@ -60,10 +58,7 @@ export class ActWitness {
   private rowChanged(process: Process, errand: Errand | undefined, { before, id }: ActChange) {
     const { evidence } = this
     const row = evidence.tables.acts.get(id)
-    if (row === undefined || this.lostIds.has(id)) {
-      if (errand !== undefined && before === undefined) this.written.add(errand)
-      return
-    }
+    if (row === undefined) return
     if (row.reason !== errand?.reason) {
       return evidence.violated("S19", `${process.name} writes the act ${id} of ${row.author}: ${row.reason}`)
     }
@@ -136,7 +131,6 @@ export class ActWitness {
     const { acts } = this.evidence.tables
     for (const change of changes) {
       if (change.table !== "acts") continue
-      this.lostIds.add(change.id)
       for (const { reason } of this.written) {
         if (![...acts.values()].some((row) => row.reason === reason)) this.lostRows.add(reason)
       }

@@ -1,4 +1,4 @@
-import type { Act, ActResult } from "../../../src/domain/Act.ts"
+import type { Act, ActResult, RequestKey } from "../../../src/domain/Act.ts"
 import type { Backoff } from "../../../src/domain/Backoff.ts"
 import type { RecordedPass } from "../../../src/domain/RecordedPass.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
@@ -65,6 +65,7 @@ export interface ActRow extends Act {
   readonly endedAt: number | null
   readonly result: ActResult | null
   readonly message: string | null
+  readonly key: RequestKey | undefined
 }
 
 /** The row of `cleanup_pause`; times are Unix milliseconds. */

@@ -1,5 +1,5 @@
 import { Duration } from "effect"
-import type { ActEnd, ActsPage } from "../../../src/adapters/postgres/Acts.ts"
+import type { ActEnd, ActsPage, AddedAct, KeyedAct } from "../../../src/adapters/postgres/Acts.ts"
 import type { Commit } from "../../../src/adapters/postgres/commit.ts"
 import type { EngineRow } from "../../../src/adapters/postgres/KnownEngine.ts"
 import type { FailedEnd, Taken } from "../../../src/adapters/postgres/leaseStatements.ts"
@@ -7,7 +7,7 @@ import type { PassRow } from "../../../src/adapters/postgres/PassLog.ts"
 import type { NewPause } from "../../../src/adapters/postgres/Pauses.ts"
 import { Outcome } from "../../../src/adapters/postgres/rehearse.ts"
 import type { RecordRow as SentRow } from "../../../src/adapters/postgres/rows.ts"
-import type { Act, RecordedAct } from "../../../src/domain/Act.ts"
+import type { Act, RecordedAct, RequestKey } from "../../../src/domain/Act.ts"
 import type { Backlog } from "../../../src/domain/Backlog.ts"
 import { isStuck } from "../../../src/domain/Backoff.ts"
 import { isContainerId } from "../../../src/domain/ContainerId.ts"
@@ -20,6 +20,7 @@ import { printable } from "../../../src/domain/printable.ts"
 import type { RecordedPass } from "../../../src/domain/RecordedPass.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
 import { type Count, countLimit } from "../../../src/domain/Status.ts"
+import type { BegunAct } from "../../../src/ports/Acts.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow, Lease } from "../../../src/ports/GameLeases.ts"
 import type { Holds, Removal } from "../../../src/ports/Holds.ts"
@@ -536,33 +537,49 @@ const isPlanTaken = (tables: Tables, { act, target }: Act) =>
   act === "plan_apply" &&
   [...tables.acts.values()].some((row) => row.act === act && row.target === target && row.result !== "refused")
 
-const addAct = (tables: Tables, now: number, act: Act, end: Pick<ActRow, "endedAt" | "result" | "message">) => {
+const isKeyTaken = (tables: Tables, author: string, key: RequestKey | undefined) =>
+  key !== undefined && [...tables.acts.values()].some((row) => row.author === author && row.key?.key === key.key)
+
+const addAct = (
+  tables: Tables,
+  now: number,
+  act: Act & Pick<ActRow, "key" | "endedAt" | "result" | "message">
+): ReadonlyArray<AddedAct> => {
+  if (isKeyTaken(tables, act.author, act.key)) return []
   const id = BigInt(tables.acts.size + 1)
-  tables.setAct({ ...act, id, askedAt: now, ...end })
-  return [{ id }]
+  tables.setAct({ ...act, id, askedAt: now })
+  return [{ id, askedAt: String(toMicros(now)) }]
 }
 
-export const beginAct = (tables: Tables, now: number, act: Act): ReadonlyArray<{ readonly id: bigint }> =>
-  isPlanTaken(tables, act) ? [] : addAct(tables, now, act, { endedAt: null, result: null, message: null })
+export const beginAct = (tables: Tables, now: number, act: Act, key: RequestKey | undefined) =>
+  isPlanTaken(tables, act) ? [] : addAct(tables, now, { ...act, key, endedAt: null, result: null, message: null })
 
-export const addEndedAct = (tables: Tables, now: number, act: Act, end: ActEnd) =>
-  addAct(tables, now, act, { endedAt: now, ...end })
+export const addEndedAct = (tables: Tables, now: number, act: Act & Pick<ActRow, "key">, end: ActEnd) =>
+  addAct(tables, now, { ...act, endedAt: now, ...end })
 
-export const endAct = (tables: Tables, now: number, id: bigint, end: ActEnd) => {
+export const endAct = (tables: Tables, now: number, { askedAt, id }: BegunAct, end: ActEnd) => {
   const row = tables.acts.get(id)
-  if (row?.result === null) tables.setAct({ ...row, ...end, endedAt: now })
+  if (row?.result === null && toMicros(row.askedAt) === askedAt) tables.setAct({ ...row, ...end, endedAt: now })
 }
+
+const recordedAct = ({ askedAt, endedAt, key: _, ...row }: ActRow): RecordedAct => ({
+  ...row,
+  askedAt: new Date(askedAt),
+  endedAt: dateOf(endedAt)
+})
+
+export const keyedAct = (tables: Tables, author: string, key: string): ReadonlyArray<KeyedAct> =>
+  [...tables.acts.values()]
+    .filter((row) => row.author === author && row.key?.key === key)
+    .map((row) => ({ ...recordedAct(row), requestHash: row.key?.requestHash ?? null }))
 
 export const listActs = (tables: Tables, { before, limit, target }: ActsPage): ReadonlyArray<RecordedAct> =>
   [...tables.acts.values()]
     .filter((row) => (target === undefined || row.target === target) && (before === undefined || row.id < before))
     .toReversed()
     .slice(0, limit)
-    .map(({ askedAt, endedAt, ...row }) => ({
-      ...row,
-      askedAt: new Date(askedAt),
-      endedAt: endedAt === null ? null : new Date(endedAt)
-    }))
+    .map(recordedAct)
+
 const passesAreKeptFor = Duration.toMillis("90 days")
 
 export const writePass = (

@@ -142,9 +142,10 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
   })
 
   const acts = makeActs(run, {
-    begin: (act) => write([], (tables, now) => Statements.beginAct(tables, now, act)),
-    addEnded: (act, end) => write([], (tables, now) => Statements.addEndedAct(tables, now, act, end)),
-    end: (id, end) => write([], (tables, now) => Statements.endAct(tables, now, id, end)),
+    begin: (act, key) => write([], (tables, now) => Statements.beginAct(tables, now, act, key)),
+    addEnded: (act, key, end) => write([], (tables, now) => Statements.addEndedAct(tables, now, { ...act, key }, end)),
+    end: (begun, end) => write([], (tables, now) => Statements.endAct(tables, now, begun, end)),
+    keyed: (author, key) => read([], (tables) => Statements.keyedAct(tables, author, key)),
     list: (page) => read([], (tables) => Statements.listActs(tables, page))
   })
 
