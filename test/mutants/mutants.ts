@@ -587,9 +587,16 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a swallowed commit is called a record that moved on",
     file: "src/adapters/postgres/commit.ts",
-    from: "result?.leased && found?.unchanged",
+    from: "result?.leased && result.seen && found?.unchanged",
     to: "false",
     tests: ["test/adapters/postgres/rehearse.test.ts"]
+  },
+  {
+    name: "a record that was changed and changed back is called a swallowed commit",
+    file: "src/adapters/postgres/commit.ts",
+    from: "result?.leased && result.seen && found?.unchanged",
+    to: "result?.leased && found?.unchanged",
+    tests: ["test/adapters/postgres/commit.test.ts"]
   },
   {
     name: "records that a policy hides are no backlog",

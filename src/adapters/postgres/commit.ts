@@ -16,9 +16,18 @@ export interface Commit {
   readonly row: AuditRow
 }
 
+/** What the statement for one game found and did. */
+export interface Committed {
+  /** The lease was ours; now it is used up. */
+  readonly leased: boolean
+  /** The record was as expected when the statement began. */
+  readonly seen: boolean
+  readonly moved: boolean
+}
+
 /** The statements of a commit. Each is a single step in the database. */
 export interface CommitStatements {
-  readonly one: (commit: Commit) => Effect.Effect<ReadonlyArray<{ leased: boolean; moved: boolean }>, SqlError>
+  readonly one: (commit: Commit) => Effect.Effect<ReadonlyArray<Committed>, SqlError>
   /** Says nothing of a game whose rows are locked or not as expected, and leaves it as it is. */
   readonly many: (
     commits: ReadonlyArray<Commit>
@@ -55,8 +64,13 @@ export const commitStatements = (
   const stopped = sql`r.status = 'stopped' and ${isOfEngine(sql, engineName)}`
   const columns = sql.literal(auditColumns)
 
+  const isAsExpected = (gameId: string, containerId: string | null) => sql`exists (
+        select from ${schema}.runtime_records as r where r.game_id = ${gameId} and ${stopped}
+          and r.current_container_id is not distinct from ${containerId}::text
+      )`
+
   /** The delete is the fence and the release. Only its row lets the update through, and only the update's the log. */
-  const one = ({ containerId, lease, row }: Commit) => sql<{ leased: boolean; moved: boolean }>`
+  const one = ({ containerId, lease, row }: Commit) => sql<Committed>`
     with lease as (
       delete from ${schema}.game_leases
       where ${fence(sql, lease)}
@@ -73,7 +87,7 @@ export const commitStatements = (
       insert into ${schema}.operation_log (${columns})
       select ${auditValues(sql, lease, "success", row)} from moved
       on conflict do nothing returning game_id
-    ) select exists (select from lease) as leased, coalesce((
+    ) select exists (select from lease) as leased, ${isAsExpected(lease.gameId, containerId)} as seen, coalesce((
         select ${sql.literal(isLogged(quotedSchema, "exists (select from logged)", "moved.game_id", "moved.container_id"))} from moved
       ), false) as moved`
 
@@ -83,10 +97,7 @@ export const commitStatements = (
           and outcome = 'success' and lease_owner = ${lease.owner}::uuid and lease_token = ${lease.token}
       ) as ours,
       exists (select from ${schema}.runtime_records where game_id = ${lease.gameId} and status = 'removed') as removed,
-      exists (
-        select from ${schema}.runtime_records as r where r.game_id = ${lease.gameId} and ${stopped}
-          and r.current_container_id is not distinct from ${containerId}::text
-      ) as unchanged`
+      ${isAsExpected(lease.gameId, containerId)} as unchanged`
 
   /** The same, with both rows of each game locked first, in the order of the games and without waiting for anyone. */
   const many = (commits: ReadonlyArray<Commit>) => sql<{ gameId: string; token: bigint; moved: boolean }>`
@@ -143,7 +154,8 @@ export const makeCommit = ({ run, share, statements, wait }: Options) => {
     // Nothing moved now; but an earlier sending whose answer was lost may have done it.
     const [found] = yield* run("readBack", question, readBack(commit))
     if (found?.ours) return "committed"
-    if (result?.leased && found?.unchanged) return "not_recorded"
+    // As expected before and after, so nobody has changed it: the database did not write, without a word.
+    if (result?.leased && result.seen && found?.unchanged) return "not_recorded"
     return found?.removed ? "already_removed" : "record_moved"
   })
 

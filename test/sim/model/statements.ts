@@ -277,16 +277,15 @@ const isExpected = (
 /** Whether the lease was ours, and the record moved. */
 export const commit = (tables: Tables, engineName: string, { containerId, lease, row }: Commit) => {
   const { gameId } = lease
-  if (leased(tables, lease) === undefined) return { leased: false, moved: false }
-  release(tables, lease)
   const record = tables.records.get(gameId)
-  if (record === undefined || !isExpected(record, { engineName, containerId }) || tables.swallows) {
-    return { leased: true, moved: false }
-  }
+  const seen = record !== undefined && isExpected(record, { engineName, containerId })
+  if (leased(tables, lease) === undefined) return { leased: false, seen, moved: false }
+  release(tables, lease)
+  if (!seen || tables.swallows) return { leased: true, seen, moved: false }
   tables.setRecord(gameId, { ...record, status: "removed", lastOpAt: toMicros(row.finishedAt) })
   if (tables.backoffs.has(gameId)) tables.setBackoff(gameId, undefined)
   if (!isLogged(tables, gameId, row)) tables.addLog(logRow(lease, "success", row))
-  return { leased: true, moved: true }
+  return { leased: true, seen, moved: true }
 }
 
 /** Passes over every game whose rows are not just as its commit expects them. */
