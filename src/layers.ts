@@ -140,12 +140,17 @@ export const doctor = Layer.provideMerge(
 export const pass = (engine?: Layer.Layer<ContainerEngine>) =>
   withSettings((settings) => layerCleanup(settings).pipe(Layer.provideMerge(layerPorts(settings, engine))))
 
+/** Whoever sends slowly gets 10 seconds for a request, of which 5 for its headers. */
+const patientServer = () =>
+  createServer({ requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 })
+
 /** For `serve`. */
 export const service = withSettings((settings) =>
   layerCleanup(settings).pipe(
     Layer.provideMerge(layerPorts(settings)),
+    Layer.provideMerge(NodeHttpServer.layerHttpServices),
     Layer.provideMerge(
-      NodeHttpServer.layer(createServer, { ...settings.http, gracefulShutdownTimeout: "1 second" }).pipe(
+      NodeHttpServer.layerServer(patientServer, { ...settings.http, gracefulShutdownTimeout: "1 second" }).pipe(
         Layer.catch(({ cause }) =>
           Layer.effect(
             HttpServer,

@@ -5,8 +5,7 @@ import * as CleanupWorker from "../cleanup/CleanupWorker.ts"
 import { Cleaner } from "../cleanup/game/Cleaner.ts"
 import * as ServiceGauges from "../cleanup/pass/ServiceGauges.ts"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
-import * as Health from "../http/health.ts"
-import { Readiness } from "../http/Readiness.ts"
+import * as Server from "../http/server.ts"
 import { announce } from "./announce.ts"
 
 /**
@@ -23,8 +22,7 @@ export const serve = Command.make("serve", {}, () =>
     const { address } = yield* HttpServer.HttpServer
     const started = announce("service.started", { http: HttpServer.formatAddress(address) })
     const loop = Layer.unwrap(Effect.as(started, CleanupWorker.layer(settings)))
-    const health = Health.layer(settings).pipe(Layer.provide(Readiness.layer(settings)))
-    yield* Layer.launch(Layer.mergeAll(health, loop, ServiceGauges.layer(settings))).pipe(
+    yield* Layer.launch(Layer.mergeAll(Server.layer(settings), loop, ServiceGauges.layer(settings))).pipe(
       Effect.ensuring(
         Effect.flatMap(cleaner.unresolved, (unresolved) =>
           Effect.annotateLogs(Effect.logInfo("service.stopped"), { unresolved_removals: unresolved })

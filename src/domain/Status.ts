@@ -44,7 +44,7 @@ export const StatusEngine = Schema.Struct({
 }).pipe(Schema.encodeKeys(engineKeys))
 export type StatusEngine = typeof StatusEngine.Type
 
-const PassUnderWay = Schema.Struct({
+export const PassUnderWay = Schema.Struct({
   pass: RecordedPass,
   /** Games that have ended, with whatever outcome. */
   done: Schema.Int,

@@ -1,4 +1,4 @@
-import { Context, Schema } from "effect"
+import { Context, Duration, Schema } from "effect"
 import {
   HttpApi,
   HttpApiEndpoint,
@@ -8,6 +8,7 @@ import {
   HttpApiSecurity,
   OpenApi
 } from "effect/http-api"
+import { isBetweenDurations } from "../config/GoDuration.ts"
 import { Reason, RecordedAct } from "../domain/Act.ts"
 import { Caller } from "../domain/Caller.ts"
 import { GamePage, gameStates } from "../domain/GamePage.ts"
@@ -16,7 +17,8 @@ import { PlacedHold } from "../domain/Hold.ts"
 import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
 import { RecordedPass } from "../domain/RecordedPass.ts"
 import { Stats } from "../domain/Stats.ts"
-import { Status, StatusEngine } from "../domain/Status.ts"
+import { PassUnderWay, Status, StatusEngine } from "../domain/Status.ts"
+import { PersonsDuration } from "../operator/time.ts"
 import * as Problems from "./problems.ts"
 
 /** Whoever asks, by the token of the request. */
@@ -40,40 +42,53 @@ export class MayAct extends HttpApiMiddleware.Service<MayAct, { requires: Curren
 const described = (description: string) => OpenApi.annotations({ description })
 
 const GameId = Schema.NonEmptyString.check(Schema.isMaxLength(1000))
-/** Where a page goes on: `next` of the one before. Its content is nobody's business but the server's. */
-const Cursor = Schema.optionalKey(Schema.String.check(Schema.isMaxLength(4000)))
+/** Where a page goes on: `next` of the one before. What it holds is nobody's business but the server's. */
+const cursorOf = <S extends Schema.Top>(place: S) =>
+  Schema.StringFromBase64Url.pipe(Schema.decodeTo(Schema.fromJsonString(place)))
+const LogPlace = cursorOf(
+  Schema.Struct({ finishedAt: Schema.NullOr(Schema.BigIntFromString), id: Schema.BigIntFromString })
+)
+const HoldPlace = cursorOf(Schema.Struct({ gameId: Schema.String, author: Schema.String }))
+const ActPlace = cursorOf(Schema.BigIntFromString)
+
 const limitOf = (most: number) => Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: most })))
-const page = { cursor: Cursor, limit: limitOf(500) }
-const Next = Schema.NullOr(Schema.String)
+const pageOf = <S extends Schema.Top>(place: S) => ({ cursor: Schema.optionalKey(place), limit: limitOf(500) })
 
-const LogPage = Schema.Struct({ operations: Schema.Array(LoggedOperation), next: Next })
+/** `next` is the `cursor` of the page that follows; `null` on the last one. */
+const LogPage = Schema.Struct({ operations: Schema.Array(LoggedOperation), next: Schema.NullOr(LogPlace) })
 
-/** What is told as it happens. `status` comes first, and again whenever it has changed; `operations`: those that were logged since. */
+const eventOf = <const Event extends string, S extends Schema.Top>(event: Event, data: S) =>
+  Schema.Struct({ id: Schema.String, event: Schema.Literal(event), data: Schema.fromJsonString(data) })
+
+/**
+ * What is told as it happens. `status` comes first, and again when it has changed; `progress`: the passes under way; `operations`:
+ * what was logged since, newest first, at most 50; `unavailable`: why nothing can be said for now.
+ */
 export const ServiceEvent = Schema.Union([
-  Schema.Struct({ id: Schema.String, event: Schema.Literal("status"), data: Schema.fromJsonString(Status) }),
-  Schema.Struct({
-    id: Schema.String,
-    event: Schema.Literal("operations"),
-    data: Schema.fromJsonString(Schema.Array(LoggedOperation))
-  })
+  eventOf("status", Status),
+  eventOf("progress", Schema.Struct({ under_way: Schema.Array(PassUnderWay) })),
+  eventOf("operations", Schema.Struct({ operations: Schema.Array(LoggedOperation) })),
+  eventOf("unavailable", Schema.Struct({ detail: Schema.String }))
 ])
 export type ServiceEvent = typeof ServiceEvent.Type
+
+const away = { error: Problems.Unavailable }
 
 /** What people and programs look at. */
 const readings = HttpApiGroup.make("readings")
   .add(
     HttpApiEndpoint.get("me", "/me", { success: Caller }).annotateMerge(described("Whose token this is")),
-    HttpApiEndpoint.get("status", "/status", { success: Status, error: Problems.Unavailable }).annotateMerge(
+    HttpApiEndpoint.get("status", "/status", { success: Status, ...away }).annotateMerge(
       described("Where the cleaning stands: mode, pause, backlog, what goes next, engines, passes")
     ),
     HttpApiEndpoint.get("engines", "/engines", {
       success: Schema.Struct({ engines: Schema.Array(StatusEngine) }),
-      error: Problems.Unavailable
+      ...away
     }).annotateMerge(described("The engines that services have cleaned, by name")),
     HttpApiEndpoint.get("passes", "/passes", {
       query: { limit: limitOf(100) },
       success: Schema.Struct({ passes: Schema.Array(RecordedPass) }),
-      error: Problems.Unavailable
+      ...away
     }).annotateMerge(described("The last passes of all engines, newest first")),
     HttpApiEndpoint.get("pass", "/passes/:id", {
       params: { id: Schema.String },
@@ -81,12 +96,16 @@ const readings = HttpApiGroup.make("readings")
       error: [Problems.NotFound, Problems.Unavailable]
     }).annotateMerge(described("One pass")),
     HttpApiEndpoint.get("games", "/games", {
-      query: { state: Schema.Literals(gameStates), engine: Schema.optionalKey(Schema.String), ...page },
+      query: {
+        state: Schema.Literals(gameStates),
+        engine: Schema.optionalKey(Schema.String),
+        ...pageOf(Schema.String)
+      },
       success: GamePage,
-      error: Problems.Unavailable
+      ...away
     }).annotateMerge(
       described(
-        "Stopped games by what they wait for. A page can have fewer games than its limit, although another follows"
+        "Stopped games by what they wait for. A page can have fewer games than its limit although another follows"
       )
     ),
     HttpApiEndpoint.get("game", "/games/:id", {
@@ -96,40 +115,40 @@ const readings = HttpApiGroup.make("readings")
     }).annotateMerge(described("All that is known of one game. `ETag`: the version of its record, for `If-Match`")),
     HttpApiEndpoint.get("gameLog", "/games/:id/log", {
       params: { id: GameId },
-      query: page,
+      query: pageOf(LogPlace),
       success: LogPage,
-      error: Problems.Unavailable
+      ...away
     }).annotateMerge(described("What became of one game's containers, newest first")),
     HttpApiEndpoint.get("log", "/log", {
       query: {
         game: Schema.optionalKey(GameId),
         outcome: Schema.optionalKey(Schema.Literals(loggedOutcomes)),
         since: Schema.optionalKey(Schema.String),
-        ...page
+        ...pageOf(LogPlace)
       },
       success: LogPage,
-      error: Problems.Unavailable
+      ...away
     }).annotateMerge(
       described("What became of all games' containers, newest first. `since`: RFC 3339, or `36h` or `30d` before now")
     ),
     HttpApiEndpoint.get("holds", "/holds", {
-      query: page,
-      success: Schema.Struct({ holds: Schema.Array(PlacedHold), next: Next }),
-      error: Problems.Unavailable
+      query: pageOf(HoldPlace),
+      success: Schema.Struct({ holds: Schema.Array(PlacedHold), next: Schema.NullOr(HoldPlace) }),
+      ...away
     }).annotateMerge(described("The holds that have not ended, by game and author")),
     HttpApiEndpoint.get("acts", "/acts", {
-      query: { target: Schema.optionalKey(GameId), ...page },
-      success: Schema.Struct({ acts: Schema.Array(RecordedAct), next: Next }),
-      error: Problems.Unavailable
+      query: { target: Schema.optionalKey(GameId), ...pageOf(ActPlace) },
+      success: Schema.Struct({ acts: Schema.Array(RecordedAct), next: Schema.NullOr(ActPlace) }),
+      ...away
     }).annotateMerge(described("What people asked for, newest first")),
     HttpApiEndpoint.get("stats", "/stats", {
       query: { hours: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2160 }))) },
       success: Stats,
-      error: Problems.Unavailable
+      ...away
     }).annotateMerge(described("What the passes of each hour came to, oldest first; 168 hours by default")),
     HttpApiEndpoint.get("events", "/events", {
       success: HttpApiSchema.StreamSse({ events: ServiceEvent }),
-      error: Problems.Unavailable
+      error: [Problems.TooManyRequests, Problems.Unavailable]
     }).annotateMerge(described("Server-sent events: a status first, then what changes. A comment every 15 seconds"))
   )
   .annotateMerge(OpenApi.annotations({ title: "Readings" }))
@@ -144,6 +163,10 @@ const actErrors = [Problems.Refused, Problems.InFlight, Problems.KeyReused, Prob
 const gameErrors = [...actErrors, Problems.PreconditionFailed] as const
 
 const asked = { reason: Reason }
+/** How long: `90s`, `2h`, `30d`. */
+const PauseLength = PersonsDuration.check(
+  isBetweenDurations({ minimum: Duration.seconds(1), maximum: Duration.days(3650) })
+)
 /** A time in RFC 3339, or how long from now: `90s`, `36h`, `30d`. */
 const End = Schema.optionalKey(Schema.NullOr(Schema.String.check(Schema.isMaxLength(100))))
 
@@ -177,7 +200,7 @@ const acts = HttpApiGroup.make("acts")
     }).annotateMerge(described("Ends the caller's hold, or `all`, in 24 hours or `now`")),
     HttpApiEndpoint.post("pause", "/pause", {
       headers,
-      payload: Schema.Struct({ ...asked, for: Schema.optionalKey(Schema.NullOr(Schema.String)) }),
+      payload: Schema.Struct({ ...asked, for: Schema.optionalKey(Schema.NullOr(PauseLength)) }),
       success: RecordedAct,
       error: actErrors
     }).annotateMerge(described("Pauses all cleaning over this database, `for` so long or until somebody resumes")),

@@ -1,5 +1,5 @@
 import { Effect, Layer } from "effect"
-import { HttpMiddleware, HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerResponse } from "effect/http"
 import { Heartbeat } from "../cleanup/pass/Heartbeat.ts"
 import type { EngineName } from "../domain/EngineName.ts"
 import { Readiness } from "./Readiness.ts"
@@ -34,8 +34,5 @@ const readyz = ({ engineName, mode }: Options) =>
     })
   )
 
-/** `/healthz` and `/readyz`, without a log line or a span for each request. */
-export const layer = (options: Options) =>
-  HttpRouter.serve(Layer.merge(healthz, readyz(options)), { disableLogger: true, disableListenLog: true }).pipe(
-    Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(["/healthz", "/readyz"]))
-  )
+/** The pages that orchestrators ask for, open to everybody. */
+export const routes = (options: Options) => Layer.merge(healthz, readyz(options))

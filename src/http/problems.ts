@@ -30,12 +30,12 @@ export class PreconditionFailed extends HttpApiError.Problem<PreconditionFailed>
   title: "Precondition Failed"
 }) {}
 
-/** A rule or a guard refuses the act; nothing was changed. `reason`: the code of a pass that could not be done. */
-export class Refused extends HttpApiError.Problem<Refused>()(
-  "Refused",
-  { type: "urn:rtmanager:refused", status: 409, title: "Refused" },
-  { reason: Schema.optionalKey(Schema.String) }
-) {}
+/** A rule or a guard refuses the act; nothing was changed. */
+export class Refused extends HttpApiError.Problem<Refused>()("Refused", {
+  type: "urn:rtmanager:refused",
+  status: 409,
+  title: "Refused"
+}) {}
 
 /** The first request with this key has not ended, or was killed before it could say how it ended. */
 export class InFlight extends HttpApiError.Problem<InFlight>()("InFlight", {

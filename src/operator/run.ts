@@ -3,8 +3,7 @@ import type { RunOptions } from "../cleanup/pass/CleanupPass.ts"
 import { Selection } from "../cleanup/pass/Selection.ts"
 import type { Asked } from "../domain/Act.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
-import { passDone } from "./passDone.ts"
-import { passOf, performUnlessDry } from "./passOf.ts"
+import { passDone, passOf, performUnlessDry } from "./passOf.ts"
 
 /**
  * One pass over everything that is due, now, as an act. Gives its report. Fails with `ActRefused` if the pass ended before it had begun

@@ -34,6 +34,12 @@ const nextGame = ({ gameId, hold, lastOpAt, nextAttemptAt }: Waiting, retention:
   return at === null ? [] : [{ gameId, at, rule } satisfies NextGame]
 }
 
+/** The passes under way, of all engines. `now`: Unix milliseconds by the database's clock. */
+export const underWay = Effect.fnUntraced(function* (now: number) {
+  const unended = yield* (yield* PassLog).unended(unendedLimit)
+  return unended.filter((pass) => isUnderWay(pass, now)).map(progressOf)
+})
+
 /**
  * Where the cleaning stands: half a dozen statements to the database, none to the engine, whose cost is the same however many
  * games there are.
@@ -46,14 +52,12 @@ export const status = Effect.fnUntraced(function* ({
   readonly retention: Duration.Duration
 }) {
   const overview = yield* Overview
-  const passes = yield* PassLog
   const database = yield* Effect.mapError((yield* RuntimeRecords).clock, passError)
   const moment = momentOf({ service: yield* Clock.currentTimeMillis, database }, retention)
   const pause = yield* (yield* Pauses).current
   const { counts, next } = yield* overview.backlog(moment, { next: shown })
   const engines = yield* overview.engines
-  const unended = yield* passes.unended(unendedLimit)
-  const recent = yield* passes.recent(shown)
+  const recent = yield* (yield* PassLog).recent(shown)
   return {
     now: new Date(database),
     mode,
@@ -63,7 +67,7 @@ export const status = Effect.fnUntraced(function* ({
     next: next.flatMap((game) => nextGame(game, retention)),
     pause: pause ?? null,
     engines,
-    underWay: unended.filter((pass) => isUnderWay(pass, database)).map(progressOf),
+    underWay: yield* underWay(database),
     passes: recent
   } satisfies Status
 })

@@ -1,0 +1,147 @@
+import { Clock, Context, Effect, Layer, Option, Ref, Schema, Stream } from "effect"
+import { Sse } from "effect/encoding"
+import type { Settings } from "../config/Settings.ts"
+import type { LoggedOperation } from "../domain/LoggedOperation.ts"
+import type { PassUnderWay, Status } from "../domain/Status.ts"
+import { status, underWay } from "../operator/status.ts"
+import type { KnownEngine } from "../ports/KnownEngine.ts"
+import { OperationLog } from "../ports/OperationLog.ts"
+import type { Overview } from "../ports/Overview.ts"
+import type { PassLog } from "../ports/PassLog.ts"
+import { Pauses } from "../ports/Pauses.ts"
+import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
+import type { PassError } from "../ports/StoreError.ts"
+import { ServiceEvent } from "./Api.ts"
+
+/** What is cheap to ask for, and tells whether something has happened. */
+export interface Glance {
+  readonly pause: Status["pause"]
+  readonly underWay: ReadonlyArray<PassUnderWay>
+  /** Newest first. */
+  readonly operations: ReadonlyArray<LoggedOperation>
+}
+
+/** What the readers have been told. */
+export interface Told extends Glance {
+  /** When they were last told the whole status: Unix milliseconds; `undefined`: not since something was unavailable. */
+  readonly statusAt: number | undefined
+}
+
+/** How often is looked, while somebody reads. */
+const betweenGlances = "2 seconds"
+
+/** For how long a status stands in which nothing seems to have changed: it counts the backlog, which costs more than a glance. */
+const statusLasts = 15_000
+
+/** How many operations are looked at, and told at most. */
+const mostOperations = 50
+
+const sinceOf = (pause: Status["pause"]) => pause?.pausedAt.getTime()
+const idsOf = (passes: ReadonlyArray<PassUnderWay>) => passes.map(({ pass }) => pass.id).join()
+
+/** What the readers have to be told after a glance. `now`: Unix milliseconds. */
+export const newsOf = (told: Told | undefined, { operations, pause, underWay }: Glance, now: number) => {
+  const seen = new Set(told?.operations.map(({ id }) => id))
+  const isStatusOver =
+    told?.statusAt === undefined ||
+    now - told.statusAt >= statusLasts ||
+    sinceOf(told.pause) !== sinceOf(pause) ||
+    idsOf(told.underWay) !== idsOf(underWay)
+  return {
+    status: isStatusOver,
+    progress: !isStatusOver && underWay.some(({ done }, i) => done !== told.underWay[i]?.done),
+    operations: told === undefined ? [] : operations.filter(({ id }) => !seen.has(id))
+  }
+}
+
+const encode = Schema.encodeSync(ServiceEvent)
+
+const textOf = (event: ServiceEvent): string => Sse.encoder.write({ _tag: "Event", ...encode(event) })
+
+/** How many may read at once: a page has one stream. */
+const mostReaders = 256
+
+export class TooManyReaders extends Schema.TaggedError<TooManyReaders>()("TooManyReaders", {}) {
+  override get message() {
+    return `${mostReaders} read already`
+  }
+}
+
+/** What is told to whoever reads along. One look serves all readers, and nobody looks while nobody reads. */
+export class Events extends Context.Service<
+  Events,
+  {
+    /** Server-sent events as text, the whole status first. Fails if there is none to begin with. */
+    readonly open: Effect.Effect<Stream.Stream<string>, PassError | TooManyReaders>
+  }
+>()("rtmanager/http/Events") {
+  static readonly layer = (settings: Settings) =>
+    Layer.effect(
+      Events,
+      Effect.gen(function* () {
+        const context = yield* Effect.context<
+          KnownEngine | OperationLog | Overview | PassLog | Pauses | RuntimeRecords
+        >()
+        const records = yield* RuntimeRecords
+        const pauses = yield* Pauses
+        const log = yield* OperationLog
+        // Many pages that are opened at once ask once.
+        const statusNow = yield* Effect.cachedWithTTL(Effect.provideContext(status(settings), context), "1 second")
+
+        const glance = Effect.gen(function* () {
+          const now = yield* records.clock
+          const pause = (yield* pauses.current) ?? null
+          const { operations } = yield* log.list({ limit: mostOperations })
+          return { pause, underWay: yield* underWay(now), operations } satisfies Glance
+        }).pipe(Effect.provideContext(context))
+
+        const look = Effect.fnUntraced(function* (told: Told | undefined) {
+          const seen = yield* glance
+          const now = yield* Clock.currentTimeMillis
+          const id = String(now)
+          const news = newsOf(told, seen, now)
+          const events: ReadonlyArray<ServiceEvent> = [
+            ...(news.status ? [{ id, event: "status" as const, data: yield* statusNow }] : []),
+            ...(news.progress ? [{ id, event: "progress" as const, data: { under_way: seen.underWay } }] : []),
+            ...(news.operations.length > 0
+              ? [{ id, event: "operations" as const, data: { operations: news.operations } }]
+              : [])
+          ]
+          return [events, { ...seen, statusAt: news.status ? now : told?.statusAt } satisfies Told] as const
+        })
+
+        /** What happens goes on being told once the database answers again, with a status first. */
+        const lookAgain = (told: Told | undefined) =>
+          look(told).pipe(
+            Effect.catch((error) =>
+              Effect.map(Clock.currentTimeMillis, (now) => {
+                const event: ServiceEvent = { id: String(now), event: "unavailable", data: { detail: error.message } }
+                return [[event], told && { ...told, statusAt: undefined }] as const
+              })
+            ),
+            Effect.map(([events, next]) => [events.map(textOf), Option.some(next)] as const),
+            Effect.delay(betweenGlances)
+          )
+
+        const shared = yield* Stream.share(Stream.paginate(undefined as Told | undefined, lookAgain), {
+          capacity: 64,
+          strategy: "sliding"
+        })
+        const readers = yield* Ref.make(0)
+        const counted = Effect.acquireRelease(
+          Ref.update(readers, (count) => count + 1),
+          () => Ref.update(readers, (count) => count - 1)
+        )
+        const comments = Stream.as(Stream.tick("15 seconds"), ":\n\n")
+        return Events.of({
+          open: Effect.gen(function* () {
+            if ((yield* Ref.get(readers)) >= mostReaders) return yield* new TooManyReaders()
+            const data = yield* statusNow
+            const first = textOf({ id: String(yield* Clock.currentTimeMillis), event: "status", data })
+            const rest = Stream.merge(shared, comments)
+            return Stream.unwrap(Effect.as(counted, Stream.concat(Stream.make(first), rest)))
+          })
+        })
+      })
+    )
+}

@@ -1,0 +1,49 @@
+import { Effect, Layer } from "effect"
+import { HttpServerRequest } from "effect/http"
+import { Authorized, CurrentCaller, MayAct } from "./Api.ts"
+import { failedTokens, tokenRequests } from "./limits.ts"
+import { Forbidden, TooManyRequests, Unauthorized } from "./problems.ts"
+import { Tokens } from "./tokens.ts"
+
+const tooMany = (retryAfter: number) =>
+  new TooManyRequests({ retry_after: retryAfter, detail: `try again in ${retryAfter} s` })
+
+/** Lets only bearers of a token in, each at a bounded rate, and gives their name and role. */
+const layerAuthorized = Layer.effect(
+  Authorized,
+  Effect.gen(function* () {
+    const tokens = yield* Tokens
+    const [failed, requests] = [yield* failedTokens, yield* tokenRequests]
+    return Authorized.of({
+      bearer: Effect.fnUntraced(function* (handler, { credential }) {
+        const { remoteAddress } = yield* HttpServerRequest.HttpServerRequest
+        const address = String(remoteAddress)
+        const blocked = yield* failed.wait(address)
+        if (blocked !== undefined) return yield* tooMany(blocked)
+        const caller = yield* tokens.check(credential)
+        if (caller === undefined) {
+          yield* failed.count(address)
+          return yield* new Unauthorized({
+            detail: "no token, or one that does not count: Authorization: Bearer TOKEN"
+          })
+        }
+        const busy = yield* requests.count(caller.name)
+        if (busy !== undefined) return yield* tooMany(busy)
+        return yield* Effect.provideService(handler, CurrentCaller, caller)
+      })
+    })
+  })
+)
+
+const layerMayAct = Layer.succeed(
+  MayAct,
+  MayAct.of(
+    Effect.fnUntraced(function* (handler) {
+      const { role } = yield* CurrentCaller
+      if (role !== "act") return yield* new Forbidden({ detail: "this token may look, but not act" })
+      return yield* handler
+    })
+  )
+)
+
+export const layer = Layer.merge(layerAuthorized, layerMayAct)

@@ -1,0 +1,40 @@
+import { Layer } from "effect"
+import { HttpMiddleware, HttpRouter } from "effect/http"
+import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
+import type { Settings } from "../config/Settings.ts"
+import { Api } from "./Api.ts"
+import * as Acts from "./acts.ts"
+import * as Authorized from "./authorized.ts"
+import { Events } from "./Events.ts"
+import * as Guard from "./guard.ts"
+import * as Health from "./health.ts"
+import { Readiness } from "./Readiness.ts"
+import * as Readings from "./readings.ts"
+import { Tokens } from "./tokens.ts"
+
+/** The API, for bearers of the tokens in this file. */
+const api = (settings: Settings, tokensFile: string) =>
+  HttpApiBuilder.layer(Api, { openapiPath: "/api/v1/openapi.json" }).pipe(
+    Layer.provide([Readings.layer(settings), Acts.layer(settings)]),
+    Layer.provide([
+      Authorized.layer,
+      Events.layer(settings),
+      HttpApiMiddleware.layerProblemDetails({ includeDetails: true })
+    ]),
+    Layer.provide(Tokens.layer(tokensFile)),
+    Layer.merge(Guard.layer(Guard.hostsOf(settings)))
+  )
+
+/** Requests without a span: they come every few seconds, or last as long as a page is open. */
+const untraced = ["/healthz", "/readyz", "/api/v1/events"]
+
+/** Everything that is served over HTTP: health always, the API only if there is a token file. */
+export const layer = (settings: Settings) => {
+  const { tokensFile } = settings.api
+  const health = Health.routes(settings)
+  const routes = tokensFile === undefined ? health : Layer.merge(health, api(settings, tokensFile))
+  return HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(untraced)),
+    Layer.provide(Readiness.layer(settings))
+  )
+}
