@@ -1,6 +1,7 @@
 import { Context, type Effect } from "effect"
 import type { PassReport } from "../domain/PassReport.ts"
 import type { RecordedPass } from "../domain/RecordedPass.ts"
+import type { Hour } from "../domain/Stats.ts"
 import type { StoreError } from "./StoreError.ts"
 
 /** What a pass under way has come to. */
@@ -22,6 +23,13 @@ export class PassLog extends Context.Service<
     readonly progress: (id: string, pass: PassProgress) => Effect.Effect<void, StoreError>
     /** The row of a pass that has ended, whether it had one before or not. */
     readonly end: (id: string, pass: PassReport & { readonly seconds: number }) => Effect.Effect<void, StoreError>
+    /** `undefined` if there is none; an id that is no UUID finds nothing. */
+    readonly find: (id: string) => Effect.Effect<RecordedPass | undefined, StoreError>
+    /** The present hour and those before it, `hours` in all, of one engine or of all: oldest first, also without passes. */
+    readonly hours: (range: {
+      readonly hours: number
+      readonly engine?: string | undefined
+    }) => Effect.Effect<ReadonlyArray<Hour>, StoreError>
     /** The newest, newest first. */
     readonly recent: (limit: number) => Effect.Effect<ReadonlyArray<RecordedPass>, StoreError>
     /** The same of those without a result: under way, or killed. */

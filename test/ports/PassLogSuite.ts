@@ -103,6 +103,64 @@ export const suite = <E>(name: string, layer: Layer.Layer<PassLog | StoreFixture
       })
     )
 
+    it.effect("finds a pass by its id, and nothing by another one or by what is no id", () =>
+      Effect.gen(function* () {
+        const passes = yield* emptied
+        const id = randomUUID()
+        yield* passes.end(id, ended())
+        assert.deepStrictEqual(yield* passes.find(id), (yield* passes.recent(1))[0])
+        assert.strictEqual((yield* passes.find(id.toUpperCase()))?.id, id)
+        for (const other of [randomUUID(), "", "latest", `${id}'`, `{${id}}`, `${id}\0`]) {
+          assert.isUndefined(yield* passes.find(other), other)
+        }
+      })
+    )
+
+    it.effect("sums up the passes of each hour, also of those without one", () =>
+      Effect.gen(function* () {
+        const passes = yield* emptied
+        const { agePasses } = yield* StoreFixture
+        const outcomes = { ...tally.outcomes, removed: 4, already_absent: 3, conflict: 2, failed: 1 }
+        yield* passes.end(randomUUID(), ended({ outcomes, seconds: 86_400 }))
+        yield* passes.progress(randomUUID(), progress({ outcomes: removed(5) }))
+        yield* agePasses("3 hours")
+        yield* passes.end(randomUUID(), ended({ outcomes: removed(7) }))
+        const before = yield* passes.recent(1)
+        const hours = yield* passes.hours({ hours: 24 })
+        assert.lengthOf(hours, 24)
+        for (const [i, { at }] of hours.entries()) {
+          assert.strictEqual(at.getTime() % 3_600_000, 0)
+          if (i > 0) assert.strictEqual(at.getTime() - (hours[i - 1]?.at.getTime() ?? 0), 3_600_000)
+        }
+        const of = (back: number) => {
+          const at = Math.floor((before[0]?.updatedAt.getTime() ?? 0) / 3_600_000) - back
+          return hours.find((hour) => hour.at.getTime() === at * 3_600_000)
+        }
+        assert.deepInclude(of(0), { passes: 1, removed: 7, alreadyAbsent: 0, conflict: 0, failed: 0 })
+        assert.strictEqual(
+          hours.reduce((sum, { passes }) => sum + passes, 0),
+          3
+        )
+        assert.deepInclude(of(3), { passes: 2, removed: 9, alreadyAbsent: 3, conflict: 2, failed: 1 })
+        assert.deepInclude(of(1), { passes: 0, removed: 0, alreadyAbsent: 0, conflict: 0, failed: 0 })
+      })
+    )
+
+    it.effect("sums up no more hours than asked, and one engine's passes if asked", () =>
+      Effect.gen(function* () {
+        const passes = yield* emptied
+        yield* passes.end(randomUUID(), ended({ outcomes: removed(7) }))
+        const sumOf = (hours: ReadonlyArray<{ readonly removed: number }>) =>
+          hours.reduce((sum, { removed }) => sum + removed, 0)
+        assert.strictEqual(sumOf(yield* passes.hours({ hours: 2, engine: "default" })), 7)
+        assert.strictEqual(sumOf(yield* passes.hours({ hours: 2, engine: "host-2" })), 0)
+        yield* (yield* StoreFixture).agePasses("2 hours")
+        assert.strictEqual(sumOf(yield* passes.hours({ hours: 2 })), 0)
+        assert.lengthOf(yield* passes.hours({ hours: 1 }), 1)
+        assert.lengthOf(yield* passes.hours({ hours: 2160 }), 2160)
+      })
+    )
+
     it.effect("deletes those that nobody has heard of for 90 days, when it writes another", () =>
       Effect.gen(function* () {
         const passes = yield* emptied

@@ -1,9 +1,10 @@
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { EngineName } from "../../domain/EngineName.ts"
 import type { PassReport } from "../../domain/PassReport.ts"
 import type { RecordedPass } from "../../domain/RecordedPass.ts"
+import type { Hour } from "../../domain/Stats.ts"
 import { PassLog } from "../../ports/PassLog.ts"
 import { Database } from "./Database.ts"
 import { question, type Run } from "./run.ts"
@@ -27,9 +28,13 @@ export interface PassStatements {
    * nobody has written to for 90 days are deleted.
    */
   readonly write: (row: PassRow) => Effect.Effect<unknown, SqlError>
+  readonly find: (id: string) => Effect.Effect<ReadonlyArray<RecordedPass>, SqlError>
+  readonly hours: (hours: number, engine: string | undefined) => Effect.Effect<ReadonlyArray<Hour>, SqlError>
   readonly recent: (limit: number) => Effect.Effect<ReadonlyArray<RecordedPass>, SqlError>
   readonly unended: (limit: number) => Effect.Effect<ReadonlyArray<RecordedPass>, SqlError>
 }
+
+const isUuid = Schema.is(Schema.String.check(Schema.isGUID()))
 
 /** The port, over any implementation of the statements. */
 export const makePassLog = (run: Run, statements: PassStatements) => {
@@ -58,6 +63,12 @@ export const makePassLog = (run: Run, statements: PassStatements) => {
           statements.write({ id, seconds, due: null, end: { result, reason, message }, ...counts(pass) })
         )
       ),
+    find: Effect.fnUntraced(function* (id) {
+      if (!isUuid(id)) return undefined
+      const [pass] = yield* run("findPass", question, statements.find(id.toLowerCase()))
+      return pass
+    }),
+    hours: ({ engine, hours }) => run("passHours", question, statements.hours(hours, engine)),
     recent: (limit) => run("listPasses", question, statements.recent(limit)),
     unended: (limit) => run("listPasses", question, statements.unended(limit))
   })
@@ -75,6 +86,8 @@ const passStatements = (
 ): PassStatements => {
   const table = sql.literal(`${quotedSchema}.cleanup_passes`)
   const longAgo = sql`(select clock_timestamp() - interval '90 days' offset 0)`
+  /** Not the clock's time, so that an index can serve a condition. */
+  const thisHour = sql`date_trunc('hour', statement_timestamp(), 'UTC')`
   const columns = sql`select id, engine, trigger, owner, started_at as "startedAt", updated_at as "updatedAt",
     ended_at as "endedAt", result, reason, message, due, listed, removed, already_absent as "alreadyAbsent", conflict, failed`
   return {
@@ -92,6 +105,22 @@ const passStatements = (
         reason = excluded.reason, message = excluded.message, due = coalesce(excluded.due, pass.due), listed = excluded.listed,
         removed = excluded.removed, already_absent = excluded.already_absent, conflict = excluded.conflict, failed = excluded.failed
       where pass.ended_at is null`,
+    find: (id) => sql<RecordedPass>`${columns} from ${table} where id = ${id}::uuid limit 1`,
+    // No pass is updated after its end.
+    hours: (hours, engine) => sql<Hour>`
+      with hours as (
+        select generate_series(${thisHour} - ${hours - 1}::integer * interval '1 hour', ${thisHour}, interval '1 hour') as at
+      ), passes as (
+        select date_trunc('hour', updated_at, 'UTC') as at, count(*) as passes, sum(removed) as removed,
+          sum(already_absent) as already_absent, sum(conflict) as conflict, sum(failed) as failed
+        from ${table} where updated_at >= ${thisHour} - ${hours - 1}::integer * interval '1 hour'
+          and ${engine === undefined ? sql`true` : sql`engine = ${engine}`}
+        group by 1
+      )
+      select at, coalesce(passes, 0)::float8 as passes, coalesce(removed, 0)::float8 as removed,
+        coalesce(already_absent, 0)::float8 as "alreadyAbsent", coalesce(conflict, 0)::float8 as conflict,
+        coalesce(failed, 0)::float8 as failed
+      from hours left join passes using (at) order by at`,
     recent: (limit) => sql<RecordedPass>`${columns} from ${table} order by started_at desc limit ${limit}`,
     unended: (limit) =>
       sql<RecordedPass>`${columns} from ${table} where ended_at is null order by started_at desc limit ${limit}`

@@ -119,12 +119,30 @@ for (const { analyzed, state } of cases) {
       it.effect("one game, the engines and the last passes are found by their keys", () =>
         Effect.gen(function* () {
           const { engines, game } = yield* Overview
-          const { recent, unended } = yield* PassLog
-          const asked = yield* plansOf(Effect.all([game("game-7"), engines, recent(5), unended(5)]))
+          const { find, recent, unended } = yield* PassLog
+          const [pass] = yield* recent(1)
+          assert(pass !== undefined)
+          const asked = yield* plansOf(Effect.all([game("game-7"), engines, recent(5), unended(5), find(pass.id)]))
+          assert.deepStrictEqual(asked.answer[4], pass)
           assert.strictEqual(asked.answer[0].record?.gameId, "game-7")
           assert.lengthOf(asked.answer[2], 5)
           for (const scan of scans(asked.plans)) assert.isAtMost(touched(scan), 9, named(scans(asked.plans)).join(", "))
         })
+      )
+
+      it.effect.each([1, 24, 168] as const)(
+        "what passes came to in %s hours reads the passes of these hours",
+        (count) =>
+          Effect.gen(function* () {
+            const { hours } = yield* PassLog
+            const { answer, plans } = yield* plansOf(hours({ hours: count }))
+            assert.lengthOf(answer, count)
+            const read = answer.reduce((sum, { passes }) => sum + passes, 0)
+            assert.isAbove(read, (count - 1) * 60 - few)
+            const found = scans(plans).filter((node) => node["Relation Name"] ?? node["Index Name"])
+            assert.isAtMost(found.length, 2, named(found).join(", "))
+            for (const scan of found) assert.isAtMost(touched(scan), read + few, named(found).join(", "))
+          })
       )
     }
   )

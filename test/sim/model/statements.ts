@@ -19,6 +19,7 @@ import type { Pause } from "../../../src/domain/Pause.ts"
 import { printable } from "../../../src/domain/printable.ts"
 import type { RecordedPass } from "../../../src/domain/RecordedPass.ts"
 import type { RuntimeRecord } from "../../../src/domain/RuntimeRecord.ts"
+import type { Hour } from "../../../src/domain/Stats.ts"
 import { type Count, countLimit } from "../../../src/domain/Status.ts"
 import type { BegunAct } from "../../../src/ports/Acts.ts"
 import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
@@ -615,6 +616,37 @@ export const listPasses = (
     .filter(isWanted)
     .sort((a, b) => b.startedAt.getTime() - a.startedAt.getTime())
     .slice(0, limit)
+
+export const findPass = (tables: Tables, id: string): ReadonlyArray<RecordedPass> => {
+  const pass = tables.passes.get(id)
+  return pass === undefined ? [] : [pass]
+}
+
+const hour = Duration.toMillis("1 hour")
+
+export const passHours = (
+  tables: Tables,
+  now: number,
+  hours: number,
+  engine: string | undefined
+): ReadonlyArray<Hour> => {
+  const hourOf = (millis: number) => Math.floor(millis / hour) * hour
+  const passes = [...tables.passes.values()].filter((pass) => engine === undefined || pass.engine === engine)
+  return Array.from({ length: hours }, (_, i) => {
+    const at = hourOf(now) - (hours - 1 - i) * hour
+    const within = passes.filter(({ updatedAt }) => hourOf(updatedAt.getTime()) === at)
+    const sum = (count: "removed" | "alreadyAbsent" | "conflict" | "failed") =>
+      within.reduce((total, pass) => total + pass[count], 0)
+    return {
+      at: new Date(at),
+      passes: within.length,
+      removed: sum("removed"),
+      alreadyAbsent: sum("alreadyAbsent"),
+      conflict: sum("conflict"),
+      failed: sum("failed")
+    }
+  })
+}
 
 export const listOperations = (
   tables: Tables,
