@@ -1,0 +1,290 @@
+import { chmodSync, writeFileSync } from "node:fs"
+import { connect } from "node:net"
+import { assert, describe } from "@effect/vitest"
+import { Duration, Effect, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { StoreState } from "../adapters/memory/StoreState.ts"
+import { ApiServer, type Asked, layerApiServer } from "../support/apiServer.ts"
+import { testIn } from "../support/testIn.ts"
+import { actRows, containerId, now, retention, seed } from "../support/world.ts"
+
+const inApi = testIn(layerApiServer)
+
+const Problem = Schema.fromJsonString(
+  Schema.Struct({ status: Schema.Int, title: Schema.String, detail: Schema.optionalKey(Schema.String) })
+)
+const Body = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
+
+type Who = "ann" | "bob"
+
+const as = Effect.fnUntraced(function* (who: Who, { headers, ...asked }: Asked) {
+  const { ask, tokens } = yield* ApiServer
+  return yield* ask({ ...asked, headers: { authorization: `Bearer ${tokens[who]}`, ...headers } })
+})
+
+const get = Effect.fnUntraced(function* (path: string, who: Who = "bob") {
+  const answer = yield* as(who, { path: `/api/v1${path}` })
+  assert.strictEqual(answer.status, 200, answer.body)
+  return yield* Schema.decodeEffect(Body)(answer.body)
+})
+
+const post = (path: string, body: object, { who = "ann", ...headers }: { who?: Who; [header: string]: string } = {}) =>
+  as(who, {
+    method: "POST",
+    path: `/api/v1${path}`,
+    body: JSON.stringify(body),
+    headers: { "content-type": "application/json", ...headers }
+  })
+
+const problemOf = ({ body, headers }: { body: string; headers: Record<string, unknown> }) => {
+  assert.strictEqual(headers["content-type"], "application/problem+json")
+  return Schema.decodeSync(Problem)(body)
+}
+
+const reason = "a player complains"
+
+describe("the API", () => {
+  describe("lets nobody in", () => {
+    const refused: ReadonlyArray<readonly [string, (tokens: Record<Who, string>) => Record<string, string>]> = [
+      ["without a token", () => ({})],
+      ["with another's token", () => ({ authorization: "Bearer rtm_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" })],
+      ["with an empty one", () => ({ authorization: "Bearer " })],
+      ["with part of one", ({ ann }) => ({ authorization: `Bearer ${ann.slice(0, -1)}` })],
+      ["by another scheme", ({ ann }) => ({ authorization: `Basic ${Buffer.from(`ann:${ann}`).toString("base64")}` })],
+      ["by a cookie", ({ ann }) => ({ cookie: `token=${ann}; authorization=Bearer ${ann}` })]
+    ]
+    inApi.each(refused)("%s", function* ([, headersOf]) {
+      const { ask, tokens } = yield* ApiServer
+      const answer = yield* ask({
+        path: `/api/v1/status?token=${tokens.ann}&access_token=${tokens.ann}`,
+        headers: headersOf(tokens)
+      })
+      assert.strictEqual(problemOf(answer).status, 401)
+      assert.strictEqual(answer.status, 401)
+      assert.strictEqual(answer.headers["www-authenticate"], "Bearer")
+      assert.notInclude(answer.body, tokens.ann)
+    })
+
+    inApi("once an address has failed five times in a minute, not even with the right token", function* () {
+      const { ask } = yield* ApiServer
+      for (let i = 0; i < 5; i++) assert.strictEqual((yield* ask({ path: "/api/v1/status" })).status, 401)
+      const blocked = yield* as("ann", { path: "/api/v1/status" })
+      assert.strictEqual(problemOf(blocked).status, 429)
+      assert.strictEqual(blocked.headers["retry-after"], "60")
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* as("ann", { path: "/api/v1/status" })).status, 200)
+    })
+
+    inApi("once the token's line is gone, or others may read the file", function* () {
+      const { tokensFile } = yield* ApiServer
+      yield* get("/me")
+      chmodSync(tokensFile, 0o644)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* as("bob", { path: "/api/v1/me" })).status, 401)
+      chmodSync(tokensFile, 0o600)
+      yield* TestClock.adjust("1 second")
+      yield* get("/me")
+      writeFileSync(tokensFile, "")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* as("bob", { path: "/api/v1/me" })).status, 401)
+    })
+  })
+
+  inApi("takes no more than 20 requests a second of one token, and of others all the same", function* () {
+    for (let i = 0; i < 20; i++) yield* get("/me")
+    const busy = yield* as("bob", { path: "/api/v1/me" })
+    assert.strictEqual(busy.status, 429)
+    assert.strictEqual(busy.headers["retry-after"], "1")
+    yield* get("/me", "ann")
+    yield* TestClock.adjust("1 second")
+    yield* get("/me")
+  })
+
+  describe("answers only to its own names", () => {
+    inApi.each(["localhost", "127.0.0.1:8080", "[::1]:80", "cleanup.example", "CLEANUP.example:8080"])(
+      "such as %s",
+      function* (host) {
+        assert.strictEqual((yield* as("bob", { path: "/api/v1/me", headers: { host } })).status, 200)
+      }
+    )
+
+    inApi.each([
+      "evil.example",
+      "localhost.evil.example",
+      "cleanup.example.",
+      "127.0.0.2",
+      "localhost@evil.example",
+      "localhost:99999999",
+      "localhost, evil.example",
+      ""
+    ])("not to %j", function* (host) {
+      const answer = yield* as("bob", { path: "/api/v1/me", headers: { host } })
+      assert.include([400, 421], answer.status)
+      if (answer.status === 421) problemOf(answer)
+    })
+
+    inApi("but says to everybody whether it is alive and ready", function* () {
+      const { ask } = yield* ApiServer
+      assert.strictEqual((yield* ask({ path: "/healthz", headers: { host: "10.0.0.7" } })).status, 200)
+    })
+  })
+
+  describe("does nothing for a page of another site", () => {
+    const foreign = [
+      { origin: "https://evil.example" },
+      { origin: "null" },
+      { origin: "http://localhost:1" },
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" }
+    ]
+    inApi.each(foreign)("%j", function* (headers) {
+      const answer = yield* post("/pause", { reason }, headers)
+      assert.strictEqual(problemOf(answer).status, 403)
+      assert.deepStrictEqual(yield* actRows, [])
+    })
+
+    inApi("but for its own", function* () {
+      const { port } = yield* ApiServer
+      const answer = yield* post(
+        "/pause",
+        { reason },
+        { origin: `http://127.0.0.1:${port}`, "sec-fetch-site": "same-origin" }
+      )
+      assert.strictEqual(answer.status, 200, answer.body)
+    })
+
+    inApi("and lets none read an answer", function* () {
+      const answer = yield* as("bob", { path: "/api/v1/me", headers: { origin: "https://evil.example" } })
+      assert.isEmpty(Object.keys(answer.headers).filter((name) => name.startsWith("access-control-")))
+      const asked = yield* as("bob", {
+        method: "OPTIONS",
+        path: "/api/v1/pause",
+        headers: { origin: "https://evil.example", "access-control-request-method": "POST" }
+      })
+      assert.isAtLeast(asked.status, 400)
+    })
+  })
+
+  const wrong: ReadonlyArray<readonly [string, number, Asked]> = [
+    ["an unknown path", 404, { path: "/api/v1/nothing" }],
+    ["an unknown path with a method that changes", 404, { method: "DELETE", path: "/api/v1/nothing" }],
+    ["another method of a path", 405, { method: "PUT", path: "/api/v1/pause" }],
+    [
+      "a reading that is posted to",
+      405,
+      { method: "POST", path: "/api/v1/status", body: "{}", headers: { "content-type": "application/json" } }
+    ],
+    ["an act that is only got", 405, { path: "/api/v1/pause" }],
+    [
+      "a form",
+      415,
+      {
+        method: "POST",
+        path: "/api/v1/pause",
+        body: "reason=x",
+        headers: { "content-type": "application/x-www-form-urlencoded" }
+      }
+    ],
+    [
+      "text that a page of any site may send",
+      415,
+      { method: "POST", path: "/api/v1/pause", body: '{"reason":"x"}', headers: { "content-type": "text/plain" } }
+    ],
+    ["a body of no type", 415, { method: "POST", path: "/api/v1/pause", body: '{"reason":"x"}' }],
+    [
+      "half of JSON",
+      400,
+      { method: "POST", path: "/api/v1/pause", body: '{"reason":', headers: { "content-type": "application/json" } }
+    ],
+    [
+      "no reason",
+      400,
+      { method: "POST", path: "/api/v1/pause", body: "{}", headers: { "content-type": "application/json" } }
+    ],
+    [
+      "a reason of two lines",
+      400,
+      {
+        method: "POST",
+        path: "/api/v1/pause",
+        body: '{"reason":"a\\nb"}',
+        headers: { "content-type": "application/json" }
+      }
+    ],
+    [
+      "a key with a space",
+      400,
+      {
+        method: "POST",
+        path: "/api/v1/pause",
+        body: '{"reason":"a"}',
+        headers: { "content-type": "application/json", "idempotency-key": "a b" }
+      }
+    ],
+    [
+      "a pause in no unit",
+      400,
+      {
+        method: "POST",
+        path: "/api/v1/pause",
+        body: '{"reason":"a","for":"5"}',
+        headers: { "content-type": "application/json" }
+      }
+    ],
+    [
+      "a hold until yesterday",
+      400,
+      {
+        method: "POST",
+        path: "/api/v1/games/g/hold",
+        body: '{"reason":"a","until":"2020-01-01T00:00:00Z"}',
+        headers: { "content-type": "application/json" }
+      }
+    ],
+    [
+      "a body that is too large",
+      413,
+      {
+        method: "POST",
+        path: "/api/v1/pause",
+        body: JSON.stringify({ reason: "x".repeat(70_000) }),
+        headers: { "content-type": "application/json" }
+      }
+    ],
+    ["a state that is none", 400, { path: "/api/v1/games?state=gone" }],
+    ["a limit beyond the most", 400, { path: "/api/v1/holds?limit=501" }],
+    ["a cursor that is forged", 400, { path: "/api/v1/log?cursor=eyJpZCI6IngifQ" }],
+    ["a cursor that is no base64", 400, { path: "/api/v1/acts?cursor=%00%ff" }],
+    ["a time that is none", 400, { path: "/api/v1/log?since=2026-02-30T00:00:00Z" }],
+    ["a pass that is not there", 404, { path: "/api/v1/passes/00000000-0000-4000-8000-000000000000" }],
+    ["a game that is not there", 404, { path: "/api/v1/games/nobody" }],
+    [
+      "an engine of another service",
+      404,
+      {
+        method: "POST",
+        path: "/api/v1/engines/other/accept",
+        body: '{"reason":"a"}',
+        headers: { "content-type": "application/json" }
+      }
+    ]
+  ]
+  inApi.each(wrong)("says what is wrong with %s: %i", function* ([, status, asked]) {
+    const answer = yield* as("ann", asked)
+    assert.strictEqual(answer.status, status, answer.body)
+    const problem = problemOf(answer)
+    assert.strictEqual(problem.status, status)
+    assert.strictEqual(answer.headers["allow"] === undefined, status !== 405)
+    assert.deepStrictEqual(yield* actRows, [])
+  })
+
+  inApi("keeps browsers in bounds, whatever it answers", function* () {
+    for (const path of ["/api/v1/me", "/api/v1/nothing", "/", "/api/v1/openapi.json"]) {
+      const { headers } = yield* as("bob", { path })
+      assert.include(headers["content-security-policy"], "default-src 'none'")
+      assert.include(headers["content-security-policy"], "frame-ancestors 'none'")
+      assert.deepInclude(headers, { "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" })
+    }
+    assert.strictEqual((yield* as("bob", { path: "/api/v1/me" })).headers["cache-control"], "no-store")
+  })
+})

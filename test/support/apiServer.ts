@@ -1,0 +1,88 @@
+import { writeFileSync } from "node:fs"
+import { type ClientRequestArgs, createServer, type IncomingHttpHeaders, request as send } from "node:http"
+import { join } from "node:path"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Context, Effect, Layer, Redacted } from "effect"
+import { HttpServer } from "effect/http"
+import { Author } from "../../src/domain/Act.ts"
+import type { Caller } from "../../src/domain/Caller.ts"
+import * as Server from "../../src/http/server.ts"
+import { newToken } from "../../src/http/tokenFile.ts"
+import { temporaryFolder } from "./postgres.ts"
+import { layerWorld, settings } from "./world.ts"
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+/** A request as it goes over the socket: nothing is added but what Node needs. */
+export interface Asked extends Pick<ClientRequestArgs, "method" | "headers"> {
+  readonly path: string
+  readonly body?: string
+}
+
+/** The whole service on in-memory ports behind a real server on a port of its own. */
+export class ApiServer extends Context.Service<
+  ApiServer,
+  {
+    readonly port: number
+    readonly tokensFile: string
+    /** The token of `ann`, who may act, and of `bob`, who may only look. */
+    readonly tokens: Record<"ann" | "bob", string>
+    readonly ask: (asked: Asked) => Effect.Effect<Answer>
+  }
+>()("test/ApiServer") {}
+
+const tokenOf = (name: string, role: Caller["role"]) =>
+  Effect.map(newToken({ name: Author.make(name), role }, undefined), ({ line, token }) => ({
+    line,
+    token: Redacted.value(token)
+  }))
+
+const askAt =
+  (port: number) =>
+  ({ body, headers, method = "GET", path }: Asked) =>
+    Effect.callback<Answer>((resume) => {
+      const request = send(
+        { host: "127.0.0.1", port, path, method, headers: headers ?? {}, agent: false },
+        (response) => {
+          const chunks: Array<Buffer> = []
+          response.on("data", (chunk) => chunks.push(chunk))
+          response.on("end", () =>
+            resume(
+              Effect.succeed({
+                status: response.statusCode ?? 0,
+                headers: response.headers,
+                body: Buffer.concat(chunks).toString()
+              })
+            )
+          )
+        }
+      )
+      request.on("error", (error) => resume(Effect.die(error)))
+      request.end(body)
+    })
+
+export const layerApiServer = Layer.unwrap(
+  Effect.gen(function* () {
+    const folder = yield* temporaryFolder
+    const tokensFile = join(folder, "tokens")
+    const [ann, bob] = [yield* tokenOf("ann", "act"), yield* tokenOf("bob", "read")]
+    writeFileSync(tokensFile, `${ann.line}\n${bob.line}\n`, { mode: 0o600 })
+    const http = Layer.merge(
+      NodeHttpServer.layerHttpServices,
+      NodeHttpServer.layerServer(createServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 })
+    )
+    const server = Server.layer({ ...settings, api: { tokensFile, hosts: ["cleanup.example"] } })
+    const address = Layer.effect(
+      ApiServer,
+      Effect.map(HttpServer.HttpServer, ({ address }) => {
+        const port = address._tag === "InetAddressV4" ? address.port : 0
+        return ApiServer.of({ port, tokensFile, tokens: { ann: ann.token, bob: bob.token }, ask: askAt(port) })
+      })
+    )
+    return Layer.merge(server, address).pipe(Layer.provide(http), Layer.orDie, Layer.provideMerge(layerWorld()))
+  })
+)
