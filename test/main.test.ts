@@ -13,6 +13,7 @@ describe("the command line", () => {
     { args: ["engine", "accept", "--help"], shows: /engine accept.*--reason/s },
     { args: ["pause", "--help"], shows: /--for.*pause --for 2h --reason/s },
     { args: ["resume", "--help"], shows: /resume --reason/ },
+    { args: ["token", "--help"], shows: /--expires.*--role.*token ann --role act/s },
     { args: ["retention", "accept", "--help"], shows: /retention accept --reason/ },
     { args: ["--version"], shows: /\d+\.\d+\.\d+/ }
   ])("needs no settings for $args", ({ args, shows }) =>

@@ -2,11 +2,8 @@ import { Effect, Layer } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { Authorized, CurrentCaller, MayAct } from "./Api.ts"
 import { failedTokens, tokenRequests } from "./limits.ts"
-import { Forbidden, TooManyRequests, Unauthorized } from "./problems.ts"
+import { Forbidden, tooManyRequests, Unauthorized } from "./problems.ts"
 import { Tokens } from "./tokens.ts"
-
-const tooMany = (retryAfter: number) =>
-  new TooManyRequests({ retry_after: retryAfter, detail: `try again in ${retryAfter} s` })
 
 /** Lets only bearers of a token in, each at a bounded rate, and gives their name and role. */
 const layerAuthorized = Layer.effect(
@@ -19,7 +16,7 @@ const layerAuthorized = Layer.effect(
         const { remoteAddress } = yield* HttpServerRequest.HttpServerRequest
         const address = String(remoteAddress)
         const blocked = yield* failed.wait(address)
-        if (blocked !== undefined) return yield* tooMany(blocked)
+        if (blocked !== undefined) return yield* tooManyRequests(blocked)
         const caller = yield* tokens.check(credential)
         if (caller === undefined) {
           yield* failed.count(address)
@@ -28,7 +25,7 @@ const layerAuthorized = Layer.effect(
           })
         }
         const busy = yield* requests.count(caller.name)
-        if (busy !== undefined) return yield* tooMany(busy)
+        if (busy !== undefined) return yield* tooManyRequests(busy)
         return yield* Effect.provideService(handler, CurrentCaller, caller)
       })
     })

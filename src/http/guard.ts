@@ -61,40 +61,48 @@ const headers = {
 }
 
 /** Why a request is not let through to its handler, if it is not. */
-const refused = (hosts: ReadonlySet<string>, { headers, method }: HttpServerRequest.HttpServerRequest) => {
+const refused = (
+  hosts: ReadonlySet<string>,
+  { headers, method }: HttpServerRequest.HttpServerRequest,
+  methods: ReadonlyArray<string>
+) => {
   const name = hostName(headers["host"])
   if (name === undefined || !hosts.has(name))
     return problem(421, "this service does not go by that name: see RTMANAGER_HTTP_HOSTS")
   if (isReading(method)) return undefined
   if (isForeign(headers)) return problem(403, "a page of another site may not ask for that")
-  return isJson(headers["content-type"]) ? undefined : problem(415, "the body must be application/json")
+  if (!methods.includes(method) || isJson(headers["content-type"])) return undefined
+  return problem(415, "the body must be application/json")
 }
 
-/** A path that has other methods is there. */
-const unknown = (path: string) => {
-  const methods = endpoints.filter((endpoint) => endpoint.path.test(path)).map(({ method }) => method)
-  return methods.length === 0
+/** The methods of a path of the API; none if there is no such path. */
+const methodsOf = (path: string) => endpoints.filter((endpoint) => endpoint.path.test(path)).map(({ method }) => method)
+
+const unknown = (methods: ReadonlyArray<string>) =>
+  methods.length === 0
     ? problem(404, "there is nothing here")
     : HttpServerResponse.setHeader(problem(405), "allow", methods.join(", "))
-}
 
 const isProblem = ({ headers }: HttpServerResponse.HttpServerResponse) =>
   headers["content-type"]?.startsWith(ProblemDetails.contentType) === true
 
-const asProblem = (path: string, response: HttpServerResponse.HttpServerResponse) => {
+const asProblem = (methods: ReadonlyArray<string>, response: HttpServerResponse.HttpServerResponse) => {
   const { status } = response
-  const found = status < 400 || isProblem(response) ? response : status === 404 ? unknown(path) : problem(status)
+  const found = status < 400 || isProblem(response) ? response : status === 404 ? unknown(methods) : problem(status)
   return status === 401 ? HttpServerResponse.setHeader(found, "www-authenticate", "Bearer") : found
 }
 
-const answered = <E, R>(path: string, handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+const answered = <E, R>(
+  methods: ReadonlyArray<string>,
+  handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+) =>
   Effect.catchCause(handler, (cause) =>
     Effect.gen(function* () {
       const [response] = yield* HttpServerError.causeResponse(cause)
       if (response.status === 500) yield* Effect.logError("http.failed", Cause.pretty(cause))
       return response
     })
-  ).pipe(Effect.map((response) => asProblem(path, response)))
+  ).pipe(Effect.map((response) => asProblem(methods, response)))
 
 /**
  * Stands before everything but the health pages: the name that is asked for, pages of other sites, media types and the size of bodies.
@@ -107,7 +115,8 @@ export const layer = (hosts: ReadonlySet<string>) =>
         const request = yield* HttpServerRequest.HttpServerRequest
         const [path = ""] = request.url.split("?")
         if (path === "/healthz" || path === "/readyz") return yield* handler
-        const response = refused(hosts, request) ?? (yield* answered(path, handler))
+        const methods = methodsOf(path)
+        const response = refused(hosts, request, methods) ?? (yield* answered(methods, handler))
         return HttpServerResponse.setHeaders(response, { ...headers, ...response.headers })
       }).pipe(Effect.provideService(HttpIncomingMessage.MaxBodySize, largestBody)),
     { global: true }

@@ -1,4 +1,5 @@
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
+import { HttpEffect, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
 
 const blank = "about:blank"
@@ -57,6 +58,15 @@ export class TooManyRequests extends HttpApiError.Problem<TooManyRequests>()(
   { type: blank, status: 429, title: "Too Many Requests" },
   { retry_after: Schema.Int }
 ) {}
+
+/** Fails with `TooManyRequests`, and with its header. */
+export const tooManyRequests = (seconds: number) =>
+  Effect.andThen(
+    HttpEffect.appendPreResponseHandler((_, response) =>
+      Effect.succeed(HttpServerResponse.setHeader(response, "retry-after", String(seconds)))
+    ),
+    Effect.fail(new TooManyRequests({ retry_after: seconds, detail: `try again in ${seconds} s` }))
+  )
 
 /** The database or the engine is away, or broke off: part of an act may have been done. */
 export class Unavailable extends HttpApiError.Problem<Unavailable>()("Unavailable", {

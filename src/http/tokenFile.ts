@@ -14,7 +14,7 @@ export const TokenName = Author.check(
 
 /** A line of the token file. `expiresAt` is in Unix milliseconds; `Infinity` if it does not expire. */
 export interface Token extends Caller {
-  readonly sha256: Uint8Array
+  readonly sha256: Buffer
   readonly expiresAt: number
 }
 
@@ -72,7 +72,7 @@ export const parseTokens = (text: string): Result.Result<ReadonlyArray<Token>, R
   const problems = [
     ...lines.flatMap(({ number, value }) => (Result.isFailure(value) ? [{ number, value: value.failure }] : [])),
     ...repeats(tokens, "name", ({ name }) => name),
-    ...repeats(tokens, "token", ({ sha256 }) => sha256.toString())
+    ...repeats(tokens, "token", ({ sha256 }) => sha256.toString("hex"))
   ]
   return problems.length === 0
     ? Result.succeed(tokens.map(({ value }) => value))

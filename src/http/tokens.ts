@@ -15,6 +15,9 @@ import type { Caller } from "../domain/Caller.ts"
 import { printable } from "../domain/printable.ts"
 import { callerOf, parseTokens, type Token } from "./tokenFile.ts"
 
+/** How many problems a message names. */
+const shown = 20
+
 /** The token file cannot be used, and why. Ends the process with exit code 2 if it is so at start. Quotes nothing of the file. */
 export class TokensUnusable extends Schema.TaggedError<TokensUnusable>()("TokensUnusable", {
   path: Schema.String,
@@ -24,7 +27,8 @@ export class TokensUnusable extends Schema.TaggedError<TokensUnusable>()("Tokens
 
   override get message() {
     const file = `RTMANAGER_API_TOKENS_FILE=${JSON.stringify(printable(this.path))} cannot be used:`
-    return [file, ...this.problems.slice(0, 20)].join("\n  ")
+    const more = this.problems.length - shown
+    return [file, ...this.problems.slice(0, shown), ...(more > 0 ? [`and ${more} more`] : [])].join("\n  ")
   }
 }
 

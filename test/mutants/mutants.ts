@@ -35,6 +35,8 @@ const settings = ["test/config"]
 
 const named = ["test/cleanup/pass/namedGames.test.ts"]
 const operator = ["test/operator/applyPlan.test.ts"]
+const tokens = ["test/http/tokenFile.test.ts", "test/http/tokens.test.ts"]
+const limits = ["test/http/limits.test.ts"]
 
 export const mutants: ReadonlyArray<Mutant> = [
   {
@@ -1234,5 +1236,61 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "${key?.key ?? null}::text",
     to: "null::text",
     tests: stores
+  },
+  {
+    name: "a token taken after its expiry",
+    file: "src/http/tokenFile.ts",
+    from: "now >= found.expiresAt",
+    to: "now >= Infinity",
+    tests: tokens
+  },
+  {
+    name: "a token taken after its line is gone",
+    file: "src/http/tokens.ts",
+    from: "Result.getOrElse(tokens, () => [])",
+    to: "Result.getOrElse(first.tokens, () => [])",
+    tests: tokens
+  },
+  {
+    name: "a token of a name that is there twice",
+    file: "src/http/tokenFile.ts",
+    from: '...repeats(tokens, "name", ({ name }) => name),',
+    to: "",
+    tests: tokens
+  },
+  {
+    name: "a token file that others may read",
+    file: "src/http/tokens.ts",
+    from: "(mode & 0o077) === 0",
+    to: "(mode & 0o007) === 0",
+    tests: tokens
+  },
+  {
+    name: "a token file of another user",
+    file: "src/http/tokens.ts",
+    from: "owner === ours || owner === 0",
+    to: "owner !== undefined",
+    tests: tokens
+  },
+  {
+    name: "a token file kept for a clock that was set back",
+    file: "src/http/tokens.ts",
+    from: "Effect.flatMap(Clock.monotonicTimeNanos, (now) =>",
+    to: "Effect.flatMap(Clock.currentTimeNanos, (now) =>",
+    tests: tokens
+  },
+  {
+    name: "one failed token more",
+    file: "src/http/limits.ts",
+    from: "times.length < bound.times",
+    to: "times.length <= bound.times",
+    tests: limits
+  },
+  {
+    name: "a limit that remembers every address",
+    file: "src/http/limits.ts",
+    from: "if (HashMap.size(counted) < mostKeys) return counted",
+    to: "if (HashMap.size(counted) < Infinity) return counted",
+    tests: limits
   }
 ]
