@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, HashMap, Option, Ref } from "effect"
+import { Clock, Duration, Effect, HashMap, Option, Order, Ref } from "effect"
 
 /** Most often within a window that slides, by key. */
 interface Bound {
@@ -24,18 +24,23 @@ const secondsLeft = (times: ReadonlyArray<bigint>, bound: Bound, now: bigint): n
 /** What a limit remembers at most, whatever the number of keys that come: some megabytes. */
 export const mostKeys = 10_000
 
+const newestFirst = Order.mapInput(
+  Order.flip(Order.BigInt),
+  ([, times]: readonly [string, ReadonlyArray<bigint>]) => times.at(-1) ?? 0n
+)
+
 /**
- * If there is no room for another key, those whose window is over are forgotten, or else the half that was counted longest ago. So
- * whoever wants a count forgotten has to have thousands of other keys counted first.
+ * If there is no room for another key, the half that was counted last is kept. So room is made once in thousands of keys, and whoever
+ * wants a count forgotten has to have thousands of other keys counted first.
  */
-const withRoom = (counted: Counted, { window }: Bound, now: bigint): Counted => {
-  if (HashMap.size(counted) < mostKeys) return counted
-  const last = (times: ReadonlyArray<bigint>) => times.at(-1) ?? 0n
-  const live = HashMap.filter(counted, (times) => now - last(times) < Duration.toNanosUnsafe(window))
-  if (HashMap.size(live) < mostKeys) return live
-  const byAge = HashMap.toEntries(live).toSorted(([, a], [, b]) => (last(a) < last(b) ? 1 : last(a) > last(b) ? -1 : 0))
-  return HashMap.fromIterable(byAge.slice(0, mostKeys / 2))
-}
+const withRoom = (counted: Counted): Counted =>
+  HashMap.size(counted) < mostKeys
+    ? counted
+    : HashMap.fromIterable(
+        HashMap.toEntries(counted)
+          .toSorted(newestFirst)
+          .slice(0, mostKeys / 2)
+      )
 
 /** What `count` answers, and what is remembered then. */
 export const counting =
@@ -44,7 +49,7 @@ export const counting =
     const times = recent(counted, key, bound, now)
     const left = secondsLeft(times, bound, now)
     if (left !== undefined) return [left, counted]
-    return [undefined, HashMap.set(withRoom(counted, bound, now), key, [...times, now])]
+    return [undefined, HashMap.set(withRoom(counted), key, [...times, now])]
   }
 
 /** How often something may happen, by key. Elapsed time is monotonic: a clock that is set back blocks nobody. */

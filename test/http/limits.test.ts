@@ -92,7 +92,7 @@ describe("what a limit remembers", () => {
     assert.isTrue(HashMap.has(counted, `address ${3 * mostKeys - 1}`))
   })
 
-  it("forgets first whoever's window is over", () => {
+  it("forgets first whoever was counted longest ago", () => {
     const blocked = Array.from({ length: 5 }).reduce<HashMap.HashMap<string, ReadonlyArray<bigint>>>(
       (counted) => counting("late", bound, 100n * secondNanos)(counted)[1],
       HashMap.empty()

@@ -1289,8 +1289,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a limit that remembers every address",
     file: "src/http/limits.ts",
-    from: "if (HashMap.size(counted) < mostKeys) return counted",
-    to: "if (HashMap.size(counted) < Infinity) return counted",
+    from: "HashMap.size(counted) < mostKeys",
+    to: "HashMap.size(counted) < Infinity",
     tests: limits
   }
 ]
