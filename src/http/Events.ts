@@ -58,6 +58,9 @@ const encode = Schema.encodeSync(ServiceEvent)
 
 const textOf = (event: ServiceEvent): string => Sse.encoder.write({ _tag: "Event", ...encode(event) })
 
+/** After that a reader has to come again, with a token that still counts. */
+const readingLasts = "5 minutes"
+
 /** How many may read at once: a page has one stream. */
 const mostReaders = 256
 
@@ -138,7 +141,7 @@ export class Events extends Context.Service<
             if ((yield* Ref.get(readers)) >= mostReaders) return yield* new TooManyReaders()
             const data = yield* statusNow
             const first = textOf({ id: String(yield* Clock.currentTimeMillis), event: "status", data })
-            const rest = Stream.merge(shared, comments)
+            const rest = Stream.haltWhen(Stream.merge(shared, comments), Effect.sleep(readingLasts))
             return Stream.unwrap(Effect.as(counted, Stream.concat(Stream.make(first), rest)))
           })
         })

@@ -1,58 +1,25 @@
 import { chmodSync, writeFileSync } from "node:fs"
-import { connect } from "node:net"
 import { assert, describe } from "@effect/vitest"
-import { Duration, Effect, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { StoreState } from "../adapters/memory/StoreState.ts"
-import { ApiServer, type Asked, layerApiServer } from "../support/apiServer.ts"
-import { testIn } from "../support/testIn.ts"
-import { actRows, containerId, now, retention, seed } from "../support/world.ts"
-
-const inApi = testIn(layerApiServer)
-
-const Problem = Schema.fromJsonString(
-  Schema.Struct({ status: Schema.Int, title: Schema.String, detail: Schema.optionalKey(Schema.String) })
-)
-const Body = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
-
-type Who = "ann" | "bob"
-
-const as = Effect.fnUntraced(function* (who: Who, { headers, ...asked }: Asked) {
-  const { ask, tokens } = yield* ApiServer
-  return yield* ask({ ...asked, headers: { authorization: `Bearer ${tokens[who]}`, ...headers } })
-})
-
-const get = Effect.fnUntraced(function* (path: string, who: Who = "bob") {
-  const answer = yield* as(who, { path: `/api/v1${path}` })
-  assert.strictEqual(answer.status, 200, answer.body)
-  return yield* Schema.decodeEffect(Body)(answer.body)
-})
-
-const post = (path: string, body: object, { who = "ann", ...headers }: { who?: Who; [header: string]: string } = {}) =>
-  as(who, {
-    method: "POST",
-    path: `/api/v1${path}`,
-    body: JSON.stringify(body),
-    headers: { "content-type": "application/json", ...headers }
-  })
-
-const problemOf = ({ body, headers }: { body: string; headers: Record<string, unknown> }) => {
-  assert.strictEqual(headers["content-type"], "application/problem+json")
-  return Schema.decodeSync(Problem)(body)
-}
+import { ApiServer, type Asked, as, get, inApi, post, problemOf } from "../support/apiServer.ts"
+import { actRows } from "../support/world.ts"
 
 const reason = "a player complains"
 
 describe("the API", () => {
   describe("lets nobody in", () => {
-    const refused: ReadonlyArray<readonly [string, (tokens: Record<Who, string>) => Record<string, string>]> = [
-      ["without a token", () => ({})],
-      ["with another's token", () => ({ authorization: "Bearer rtm_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" })],
-      ["with an empty one", () => ({ authorization: "Bearer " })],
-      ["with part of one", ({ ann }) => ({ authorization: `Bearer ${ann.slice(0, -1)}` })],
-      ["by another scheme", ({ ann }) => ({ authorization: `Basic ${Buffer.from(`ann:${ann}`).toString("base64")}` })],
-      ["by a cookie", ({ ann }) => ({ cookie: `token=${ann}; authorization=Bearer ${ann}` })]
-    ]
+    const refused: ReadonlyArray<readonly [string, (tokens: Record<"ann" | "bob", string>) => Record<string, string>]> =
+      [
+        ["without a token", () => ({})],
+        ["with another's token", () => ({ authorization: "Bearer rtm_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" })],
+        ["with an empty one", () => ({ authorization: "Bearer " })],
+        ["with part of one", ({ ann }) => ({ authorization: `Bearer ${ann.slice(0, -1)}` })],
+        [
+          "by another scheme",
+          ({ ann }) => ({ authorization: `Basic ${Buffer.from(`ann:${ann}`).toString("base64")}` })
+        ],
+        ["by a cookie", ({ ann }) => ({ cookie: `token=${ann}; authorization=Bearer ${ann}` })]
+      ]
     inApi.each(refused)("%s", function* ([, headersOf]) {
       const { ask, tokens } = yield* ApiServer
       const answer = yield* ask({

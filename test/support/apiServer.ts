@@ -2,13 +2,16 @@ import { writeFileSync } from "node:fs"
 import { type ClientRequestArgs, createServer, type IncomingHttpHeaders, request as send } from "node:http"
 import { join } from "node:path"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Effect, Layer, Redacted } from "effect"
+import { assert } from "@effect/vitest"
+import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { HttpServer } from "effect/http"
+import type { Settings } from "../../src/config/Settings.ts"
 import { Author } from "../../src/domain/Act.ts"
 import type { Caller } from "../../src/domain/Caller.ts"
 import * as Server from "../../src/http/server.ts"
 import { newToken } from "../../src/http/tokenFile.ts"
 import { temporaryFolder } from "./postgres.ts"
+import { testIn } from "./testIn.ts"
 import { layerWorld, settings } from "./world.ts"
 
 export interface Answer {
@@ -65,24 +68,74 @@ const askAt =
       request.end(body)
     })
 
-export const layerApiServer = Layer.unwrap(
-  Effect.gen(function* () {
-    const folder = yield* temporaryFolder
-    const tokensFile = join(folder, "tokens")
-    const [ann, bob] = [yield* tokenOf("ann", "act"), yield* tokenOf("bob", "read")]
-    writeFileSync(tokensFile, `${ann.line}\n${bob.line}\n`, { mode: 0o600 })
-    const http = Layer.merge(
-      NodeHttpServer.layerHttpServices,
-      NodeHttpServer.layerServer(createServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 })
-    )
-    const server = Server.layer({ ...settings, api: { tokensFile, hosts: ["cleanup.example"] } })
-    const address = Layer.effect(
-      ApiServer,
-      Effect.map(HttpServer.HttpServer, ({ address }) => {
-        const port = address._tag === "InetAddressV4" ? address.port : 0
-        return ApiServer.of({ port, tokensFile, tokens: { ann: ann.token, bob: bob.token }, ask: askAt(port) })
-      })
-    )
-    return Layer.merge(server, address).pipe(Layer.provide(http), Layer.orDie, Layer.provideMerge(layerWorld()))
+const layerApiServer = (options: Partial<Pick<Settings, "mode">> = {}) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const folder = yield* temporaryFolder
+      const tokensFile = join(folder, "tokens")
+      const [ann, bob] = [yield* tokenOf("ann", "act"), yield* tokenOf("bob", "read")]
+      writeFileSync(tokensFile, `${ann.line}\n${bob.line}\n`, { mode: 0o600 })
+      const http = Layer.merge(
+        NodeHttpServer.layerHttpServices,
+        NodeHttpServer.layerServer(createServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 })
+      )
+      const server = Server.layer({ ...settings, ...options, api: { tokensFile, hosts: ["cleanup.example"] } })
+      const address = Layer.effect(
+        ApiServer,
+        Effect.map(HttpServer.HttpServer, ({ address }) => {
+          const port = address._tag === "InetAddressV4" ? address.port : 0
+          return ApiServer.of({ port, tokensFile, tokens: { ann: ann.token, bob: bob.token }, ask: askAt(port) })
+        })
+      )
+      return Layer.merge(server, address).pipe(
+        Layer.provide(http),
+        Layer.orDie,
+        Layer.provideMerge(layerWorld(options))
+      )
+    })
+  )
+
+/** Tests that each have such a server to themselves. */
+export const inApi = Object.assign(testIn(layerApiServer()), {
+  with: (options: Parameters<typeof layerApiServer>[0]) => testIn(layerApiServer(options))
+})
+
+const Problem = Schema.fromJsonString(
+  Schema.Struct({
+    type: Schema.String,
+    status: Schema.Int,
+    title: Schema.String,
+    detail: Schema.optionalKey(Schema.String)
   })
 )
+const Body = Schema.fromJsonString(Schema.Record(Schema.String, Schema.Any))
+
+type Who = "ann" | "bob"
+
+/** A request with somebody's token. */
+export const as = Effect.fnUntraced(function* (who: Who, { headers, ...asked }: Asked) {
+  const { ask, tokens } = yield* ApiServer
+  return yield* ask({ ...asked, headers: { authorization: `Bearer ${tokens[who]}`, ...headers } })
+})
+
+export const bodyOf = (answer: Answer, status = 200) => {
+  assert.strictEqual(answer.status, status, answer.body)
+  return Schema.decodeSync(Body)(answer.body)
+}
+
+/** What a path of the API answers to somebody who may look. */
+export const get = (path: string, who: Who = "bob") =>
+  Effect.map(as(who, { path: `/api/v1${path}` }), (answer) => bodyOf(answer))
+
+export const asJson = { "content-type": "application/json" }
+
+/** An act that `ann` asks for. */
+export const post = (path: string, body: object, headers: Record<string, string> = {}, who: Who = "ann") =>
+  as(who, { method: "POST", path: `/api/v1${path}`, body: JSON.stringify(body), headers: { ...asJson, ...headers } })
+
+export const problemOf = ({ body, headers, status }: Answer) => {
+  assert.strictEqual(headers["content-type"], "application/problem+json", body)
+  const problem = Schema.decodeSync(Problem)(body)
+  assert.strictEqual(problem.status, status)
+  return problem
+}

@@ -1,0 +1,229 @@
+import { randomUUID } from "node:crypto"
+import { connect } from "node:net"
+import { assert, describe } from "@effect/vitest"
+import { Effect, Fiber, Schedule } from "effect"
+import { StoreState } from "../adapters/memory/StoreState.ts"
+import { ApiServer, asJson, bodyOf, get, inApi, post, problemOf } from "../support/apiServer.ts"
+import { actRows, containerId, heldAtEngine, seed, seedMany, storeDown } from "../support/world.ts"
+
+const reason = "a player complains"
+
+const rowOf = (gameId: string) => Effect.map(StoreState, ({ log }) => log.find((row) => row.gameId === gameId))
+const statusOf = (gameId: string) => Effect.map(StoreState, ({ records }) => records.get(gameId)?.status)
+const versionOf = (gameId: string) => Effect.map(get(`/games/${gameId}`), ({ version }) => `"${version}"`)
+
+/** Waits for what happens at the other end of a socket. */
+const until = <A, R>(question: Effect.Effect<A | undefined, never, R>) =>
+  Effect.repeat(
+    Effect.tap(question, () => Effect.promise(() => new Promise(setImmediate))),
+    {
+      until: (answer) => answer !== undefined,
+      schedule: Schedule.forever
+    }
+  )
+
+describe("an act over HTTP", () => {
+  inApi("is done in the name of the token, and answers with its row", function* () {
+    const act = bodyOf(yield* post("/games/chess/hold", { reason, until: "30d" }))
+    assert.deepInclude(act, { act: "hold", target: "chess", author: "ann", reason, result: "done" })
+    const [hold, ...others] = (yield* get("/holds"))["holds"]
+    assert.deepStrictEqual(others, [])
+    assert.deepInclude(hold, { game_id: "chess", author: "ann", reason })
+    assert.deepStrictEqual((yield* get("/acts"))["acts"], [act])
+    assert.strictEqual(bodyOf(yield* post("/games/chess/release", { reason, now: true }))["result"], "done")
+    assert.deepStrictEqual((yield* get("/holds"))["holds"], [])
+  })
+
+  const all: ReadonlyArray<string> = [
+    "/games/g/clean",
+    "/games/g/hold",
+    "/games/g/release",
+    "/pause",
+    "/resume",
+    "/passes",
+    "/engines/default/accept"
+  ]
+  inApi.each(all)("is not for a token that may only look: %s", function* (path) {
+    assert.strictEqual(problemOf(yield* post(path, { reason }, {}, "bob")).status, 403)
+    assert.deepStrictEqual(yield* actRows, [])
+  })
+
+  inApi("removes a game's container before its time, and the log says who asked by which way", function* () {
+    yield* seed("chess", 1, { record: { lastOpAt: BigInt(Date.now()) * 1000n } })
+    const act = bodyOf(yield* post("/games/chess/clean", { reason }))
+    assert.match(act["message"], /^removed: /)
+    assert.strictEqual(yield* statusOf("chess"), "removed")
+    assert.deepInclude(yield* rowOf("chess"), { opSource: "admin_rest", sourceRef: "ann" })
+  })
+
+  inApi("that a rule refuses is a problem with the rule's words, and stays one", function* () {
+    const key = { "idempotency-key": "k" }
+    const refused = yield* post("/games/nobody/clean", { reason }, key)
+    const problem = problemOf(refused)
+    assert.deepInclude(problem, { status: 409, type: "urn:rtmanager:refused" })
+    assert.match(problem.detail ?? "", /no record of game nobody/)
+    assert.deepStrictEqual(problemOf(yield* post("/games/nobody/clean", { reason }, key)), problem)
+    assert.lengthOf(yield* actRows, 1)
+  })
+
+  inApi("that finds the database away is a problem that passes, and leaves the container", function* () {
+    yield* seed("chess", 1)
+    const state = yield* StoreState
+    state.intercept = () => storeDown
+    assert.strictEqual(problemOf(yield* post("/games/chess/clean", { reason })).status, 503)
+    state.intercept = () => Effect.void
+    assert.strictEqual(yield* statusOf("chess"), "stopped")
+  })
+
+  describe("with a key", () => {
+    inApi("is done once, and its request is answered the same each time", function* () {
+      yield* seedMany(2)
+      const key = { "idempotency-key": randomUUID() }
+      const first = yield* post("/games/game-0/clean", { reason }, key)
+      const again = yield* post("/games/game-0/clean", { reason }, key)
+      assert.deepStrictEqual(bodyOf(again), bodyOf(first))
+      assert.lengthOf(yield* actRows, 1)
+    })
+
+    inApi("of another's is another act", function* () {
+      const key = { "idempotency-key": "k" }
+      yield* post("/pause", { reason, for: "2h" }, key)
+      yield* post("/resume", { reason }, { "idempotency-key": "k2" })
+      assert.deepStrictEqual(
+        (yield* actRows).map(({ act }) => act),
+        ["pause", "resume"]
+      )
+    })
+
+    const others: ReadonlyArray<readonly [string, string, object]> = [
+      ["another reason", "/games/game-0/hold", { reason: "another" }],
+      ["another game", "/games/game-1/hold", { reason }],
+      ["another act", "/games/game-0/release", { reason }],
+      ["another end", "/games/game-0/hold", { reason, until: "1d" }]
+    ]
+    inApi.each(others)("that came with %s before is refused, and nothing is done", function* ([, path, body]) {
+      const key = { "idempotency-key": "k" }
+      bodyOf(yield* post("/games/game-0/hold", { reason }, key))
+      const problem = problemOf(yield* post(path, body, key))
+      assert.deepInclude(problem, { status: 422, type: "urn:rtmanager:key-reused" })
+      assert.lengthOf(yield* actRows, 1)
+    })
+
+    inApi("is not begun again while it goes on", function* () {
+      yield* seed("chess", 1)
+      const { letGo, reached } = yield* heldAtEngine("remove")
+      const key = { "idempotency-key": "k" }
+      const first = yield* Effect.forkChild(post("/games/chess/clean", { reason }, key))
+      yield* reached
+      assert.deepInclude(problemOf(yield* post("/games/chess/clean", { reason }, key)), {
+        status: 409,
+        type: "urn:rtmanager:in-flight"
+      })
+      yield* letGo
+      bodyOf(yield* Fiber.join(first))
+      assert.lengthOf(yield* actRows, 1)
+    })
+
+    inApi("has one winner among many that come at once", function* () {
+      yield* seed("chess", 1)
+      const key = { "idempotency-key": "k" }
+      const answers = yield* Effect.forEach(
+        Array.from({ length: 12 }),
+        () => post("/games/chess/clean", { reason }, key),
+        {
+          concurrency: "unbounded"
+        }
+      )
+      for (const answer of answers) assert.include([200, 409], answer.status, answer.body)
+      assert.include(
+        answers.map(({ status }) => status),
+        200
+      )
+      assert.lengthOf(yield* actRows, 1)
+      assert.strictEqual((yield* StoreState).log.length, 1)
+    })
+  })
+
+  describe("on a game as it was seen", () => {
+    inApi("is done while it is like that", function* () {
+      yield* seed("chess", 1)
+      bodyOf(yield* post("/games/chess/clean", { reason }, { "if-match": yield* versionOf("chess") }))
+      assert.strictEqual(yield* statusOf("chess"), "removed")
+    })
+
+    inApi.each(["clean", "hold", "release"])("is not done once it has changed: %s", function* (act) {
+      yield* seed("chess", 1)
+      const version = yield* versionOf("chess")
+      yield* seed("chess", 2)
+      for (const match of [version, '"garbage"', "garbage"]) {
+        assert.strictEqual(problemOf(yield* post(`/games/chess/${act}`, { reason }, { "if-match": match })).status, 412)
+      }
+      assert.deepStrictEqual(yield* actRows, [])
+      assert.strictEqual(yield* statusOf("chess"), "stopped")
+    })
+
+    inApi("is not done if it changes on the way to the lease", function* () {
+      yield* seed("chess", 1)
+      const state = yield* StoreState
+      state.intercept = (operation) =>
+        Effect.sync(() => {
+          const record = state.records.get("chess")
+          if (operation === "acquire" && record !== undefined)
+            state.records.set("chess", { ...record, containerId: containerId(2) })
+        })
+      const answer = yield* post("/games/chess/clean", { reason }, { "if-match": yield* versionOf("chess") })
+      assert.match(problemOf(answer).detail ?? "", /it changed since it was shown/)
+      assert.strictEqual(yield* statusOf("chess"), "stopped")
+    })
+  })
+
+  inApi("goes on when the connection is lost, and its row says how it ended", function* () {
+    yield* seed("chess", 1)
+    const { letGo, reached } = yield* heldAtEngine("remove")
+    const { port, tokens } = yield* ApiServer
+    const body = JSON.stringify({ reason })
+    const headers = {
+      ...asJson,
+      host: "localhost",
+      authorization: `Bearer ${tokens.ann}`,
+      "content-length": body.length
+    }
+    const socket = connect(port, "127.0.0.1")
+    socket.write(
+      `POST /api/v1/games/chess/clean HTTP/1.1\r\n${Object.entries(headers)
+        .map(([name, value]) => `${name}: ${value}\r\n`)
+        .join("")}\r\n${body}`
+    )
+    yield* reached
+    yield* Effect.callback<void>((resume) => {
+      socket.on("close", () => resume(Effect.void))
+      socket.destroy()
+    })
+    yield* letGo
+    const ended = yield* until(Effect.map(actRows, ([row]) => row?.result ?? undefined))
+    assert.strictEqual(ended, "done")
+    assert.strictEqual(yield* statusOf("chess"), "removed")
+  })
+
+  inApi("begins a pass, and does not wait for its end", function* () {
+    yield* seedMany(3)
+    const { letGo, reached } = yield* heldAtEngine("remove")
+    const act = bodyOf(yield* post("/passes", { reason }), 202)
+    assert.deepInclude(act, { act: "run", author: "ann", result: null, ended_at: null })
+    yield* reached
+    yield* letGo
+    yield* until(Effect.map(actRows, ([row]) => row?.result ?? undefined))
+    assert.deepStrictEqual(yield* Effect.forEach(["game-0", "game-1", "game-2"], statusOf), [
+      "removed",
+      "removed",
+      "removed"
+    ])
+  })
+
+  const inDryRun = inApi.with({ mode: "dry_run" })
+  inDryRun.each(["/games/chess/clean", "/passes"])("cleans nothing in a dry run: %s", function* (path) {
+    yield* seed("chess", 1)
+    assert.match(problemOf(yield* post(path, { reason })).detail ?? "", /dry run/)
+    assert.strictEqual(yield* statusOf("chess"), "stopped")
+  })
+})
