@@ -25,27 +25,41 @@ const never = (rule: string): Due => ({ at: null, rule })
 /** A time that a `Date` cannot hold is as far away as never. */
 const at = (millis: number, rule: string): Due => ({ at: dateOf(millis), rule })
 
+/** What can keep a stopped game. */
+export const blockers = ["hold", "backoff", "retention"] as const
+export type Blocker = (typeof blockers)[number]
+
 const endOf = ({ until }: Hold) => until?.getTime() ?? Infinity
 
+interface Waits extends Pick<RuntimeRecord, "status" | "lastOpAt"> {
+  readonly backoff: Pick<NonNullable<RuntimeRecord["backoff"]>, "nextAttemptAt"> | null
+}
+
 /** The last of its retention, its backoff and its holds decides. */
-export const whenDue = (
-  {
-    backoff,
-    lastOpAt,
-    status
-  }: Pick<RuntimeRecord, "status" | "lastOpAt"> & {
-    readonly backoff: Pick<NonNullable<RuntimeRecord["backoff"]>, "nextAttemptAt"> | null
-  },
+export const whenDue = (waits: Waits, holds: ReadonlyArray<Hold>, retention: Duration.Duration): Due =>
+  waits.status === "stopped"
+    ? whatDecides(waits, holds, retention).due
+    : never(`only stopped games are cleaned, and this one is ${printable(waits.status)}`)
+
+/** The one of these that decides when a stopped game is due. */
+export const whoDecides = (waits: Waits, holds: ReadonlyArray<Hold>, retention: Duration.Duration): Blocker =>
+  whatDecides(waits, holds, retention).by
+
+const whatDecides = (
+  { backoff, lastOpAt }: Waits,
   holds: ReadonlyArray<Hold>,
   retention: Duration.Duration
-): Due => {
-  if (status !== "stopped") return never(`only stopped games are cleaned, and this one is ${printable(status)}`)
-  if (lastOpAt === null) return never(noTime)
+): { readonly by: Blocker; readonly due: Due } => {
+  if (lastOpAt === null) return { by: "retention", due: never(noTime) }
   const expires = dueAt(lastOpAt, retention)
   const [hold] = holds.toSorted((a, b) => endOf(b) - endOf(a))
   const retry = backoff?.nextAttemptAt ?? -Infinity
-  if (hold !== undefined && endOf(hold) > Math.max(expires, retry)) return at(endOf(hold), heldBy(hold))
-  return retry > expires ? at(retry, byBackoff(retry)) : at(expires, byRetention(retention))
+  if (hold !== undefined && endOf(hold) > Math.max(expires, retry)) {
+    return { by: "hold", due: at(endOf(hold), heldBy(hold)) }
+  }
+  return retry > expires
+    ? { by: "backoff", due: at(retry, byBackoff(retry)) }
+    : { by: "retention", due: at(expires, byRetention(retention)) }
 }
 
 /** The backoff that an expired record waits for; `null` if it waits for none. */

@@ -21,15 +21,17 @@ export const momentOf = (
 export const retentionOf = ({ now, cutoff }: Moment): Duration.Duration => Duration.millis(now - cutoff)
 
 /** Stopped, with a finite `lastOpAt` strictly before the cutoff: its retention is over. */
-export const isExpired = (record: RuntimeRecord, { cutoff }: Moment): boolean =>
+export const isExpired = (record: Pick<RuntimeRecord, "status" | "lastOpAt">, { cutoff }: Moment): boolean =>
   record.status === "stopped" && record.lastOpAt !== null && record.lastOpAt < BigInt(cutoff) * 1000n
 
-export const isBackedOff = ({ backoff }: RuntimeRecord, { now }: Moment): boolean =>
+export const isBackedOff = ({ backoff }: Pick<RuntimeRecord, "backoff">, { now }: Moment): boolean =>
   backoff !== null && backoff.nextAttemptAt > now
 
 /** Expired, not backed off and not held. PostgreSQL's listing asks the same in SQL. */
-export const isDue = (record: RuntimeRecord, moment: Moment): boolean =>
-  isExpired(record, moment) && !isBackedOff(record, moment) && record.hold === null
+export const isDue = (
+  record: Pick<RuntimeRecord, "status" | "lastOpAt" | "backoff" | "hold">,
+  moment: Moment
+): boolean => isExpired(record, moment) && !isBackedOff(record, moment) && record.hold === null
 
 /** How late we are: seconds from when the record became due to `at` (Unix milliseconds). */
 export const lagSeconds = (lastOpAt: bigint, { now, cutoff }: Moment, at: number): number =>

@@ -2,6 +2,7 @@ import { Context, Duration, Schema } from "effect"
 import {
   HttpApi,
   HttpApiEndpoint,
+  HttpApiError,
   HttpApiGroup,
   HttpApiMiddleware,
   HttpApiSchema,
@@ -102,7 +103,7 @@ const readings = HttpApiGroup.make("readings")
         ...pageOf(Schema.String)
       },
       success: GamePage,
-      ...away
+      error: [HttpApiError.BadRequestProblem, Problems.Unavailable]
     }).annotateMerge(
       described(
         "Stopped games by what they wait for. A page can have fewer games than its limit although another follows"

@@ -2,6 +2,7 @@ import { Clock, Effect, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiError, HttpApiSchema } from "effect/http-api"
 import type { Settings } from "../config/Settings.ts"
+import { games } from "../operator/games.ts"
 import { show } from "../operator/show.ts"
 import { status } from "../operator/status.ts"
 import { parseSince } from "../operator/time.ts"
@@ -21,6 +22,9 @@ const hoursOfAWeek = 168
 
 /** The database or the engine is away, or does not have the schema of this version. */
 const away = ({ message }: { readonly message: string }) => Effect.fail(new Unavailable({ detail: message }))
+
+const unusable = ({ message }: { readonly message: string }) =>
+  Effect.fail(new HttpApiError.BadRequestProblem({ detail: message }))
 
 const available = <A, R>(reading: Effect.Effect<A, { readonly message: string }, R>) => Effect.catch(reading, away)
 
@@ -72,7 +76,10 @@ export const layer = (settings: Settings) =>
             (pass) => pass !== undefined,
             () => new NotFound({ detail: "no pass has this id" })
           ),
-        games: () => Effect.succeed({ games: [], next: null }),
+        games: ({ query: { cursor, engine, limit = pageSize, state } }) =>
+          games({ cursor, engine, limit, state, retention: settings.retention }).pipe(
+            Effect.catchTags({ CursorRefused: unusable, StoreError: away, PassRefused: away })
+          ),
         game: ({ params: { id } }) =>
           show(id, settings).pipe(
             Effect.catchTags({

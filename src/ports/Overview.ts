@@ -1,5 +1,7 @@
 import { Context, type Effect } from "effect"
 import type { Moment } from "../domain/Expiry.ts"
+import type { GamePlace } from "../domain/GameCursor.ts"
+import type { GameState } from "../domain/GamePage.ts"
 import type { LeaseOn } from "../domain/GameStory.ts"
 import type { Hold } from "../domain/Hold.ts"
 import type { RuntimeRecord } from "../domain/RuntimeRecord.ts"
@@ -27,6 +29,19 @@ export interface Waiting {
   readonly hold: Hold | null
 }
 
+/** A game as a page has it. A record that does not decode is here too, with what it has. */
+export type StoppedGame = Pick<RuntimeRecord, "gameId" | "engine" | "status" | "lastOpAt" | "backoff" | "hold">
+
+export interface GamesQuery {
+  readonly state: GameState
+  /** One engine's games; of all without it. */
+  readonly engine: string | undefined
+  readonly after: GamePlace | undefined
+  /** At most 500. */
+  readonly limit: number
+  readonly moment: Moment
+}
+
 /** The questions of people who look. What an answer costs is bounded, however large the tables are. */
 export class Overview extends Context.Service<
   Overview,
@@ -40,6 +55,20 @@ export class Overview extends Context.Service<
       moment: Moment,
       options: { readonly next: number }
     ) => Effect.Effect<{ readonly counts: CountedBacklog; readonly next: ReadonlyArray<Waiting> }, StoreError>
+    /**
+     * The games in a state, at most `limit` after the place: `due` and `stopped` by engine, time and id, the others by id. A page
+     * looks at 500 rows at most, so it can be short or empty and still have a `next`. `undefined`: the place has bytes that are no
+     * text in this database, so no page has given it.
+     */
+    readonly games: (query: GamesQuery) => Effect.Effect<
+      | {
+          readonly games: ReadonlyArray<StoppedGame>
+          /** Absent after the last page. */
+          readonly next: GamePlace | undefined
+        }
+      | undefined,
+      StoreError
+    >
     /** By name. */
     readonly engines: Effect.Effect<ReadonlyArray<StatusEngine>, StoreError>
   }

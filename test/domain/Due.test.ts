@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration } from "effect"
-import { ruleOf, whenDue, whyNotDue } from "../../src/domain/Due.ts"
+import { ruleOf, whenDue, whoDecides, whyNotDue } from "../../src/domain/Due.ts"
 import { longAgo, micros, momentAt, stopped } from "../support/records.ts"
 
 const day = Duration.toMillis("1 day")
@@ -62,5 +62,18 @@ describe("the rule of a stopped record, and why it is not due", () => {
     const record = stopped("game", changes)
     assert.strictEqual(ruleOf(record, moment), rule)
     if (why !== null) assert.strictEqual(whyNotDue(record, moment), why)
+  })
+})
+
+describe("what keeps a stopped game", () => {
+  it.each([
+    ["its retention", {}, [], "retention"],
+    ["its retention if it has no time", { lastOpAt: null }, [hold(null)], "retention"],
+    ["its retention if that lasts longer than the others", { backoff: backoff(29) }, [hold(on(28))], "retention"],
+    ["its backoff if that lasts longer", { backoff: backoff(33) }, [hold(on(32))], "backoff"],
+    ["a hold if that lasts longer", { backoff: backoff(31) }, [hold(on(32))], "hold"],
+    ["a hold that has no end", { backoff: backoff(99) }, [hold(null)], "hold"]
+  ] as const)("is %s", (_, changes, holds, by) => {
+    assert.strictEqual(whoDecides(stopped("game", changes), holds, Duration.days(30)), by)
   })
 })

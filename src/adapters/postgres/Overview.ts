@@ -7,6 +7,7 @@ import { type CountedBacklog, countLimit, type StatusEngine } from "../../domain
 import { Overview } from "../../ports/Overview.ts"
 import { millis } from "./audit.ts"
 import { Database } from "./Database.ts"
+import { pageOf, selectGames } from "./games.ts"
 import { decodeRecord, microsOf, type RecordRow, recordColumns, recordEngine, recordTables, sendable } from "./rows.ts"
 import { question } from "./run.ts"
 import { explain, isNoText } from "./storeError.ts"
@@ -161,6 +162,17 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
         }
       )
     },
+
+    games: (query) =>
+      run(
+        "listGames",
+        question,
+        selectGames(sql, quotedSchema, query).pipe(
+          Effect.map((rows) => pageOf(rows, query)),
+          // Every text that is read can be sent, so it is the place's.
+          Effect.catchIf(isNoText, () => Effect.succeed(undefined))
+        )
+      ),
 
     engines: run(
       "engines",

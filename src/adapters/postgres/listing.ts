@@ -4,7 +4,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import type { Cursor, Page } from "../../ports/RuntimeRecords.ts"
 import type { StoreError } from "../../ports/StoreError.ts"
-import { decodeRecord, type RecordRow } from "./rows.ts"
+import { decodeRecord, fromBytes, type RecordRow } from "./rows.ts"
 import { question, type Run } from "./run.ts"
 import { explain, isNoText } from "./storeError.ts"
 
@@ -28,7 +28,7 @@ const mark = "\0"
 
 /** The id of a cursor, as an expression. */
 export const idOf = (sql: SqlClient, { gameId }: Cursor): Fragment =>
-  gameId.startsWith(mark) ? sql`convert_from(decode(${gameId.slice(1)}, 'hex'), 'SQL_ASCII')` : sql`${gameId}`
+  gameId.startsWith(mark) ? fromBytes(sql, gameId.slice(1)) : sql`${gameId}`
 
 interface Listing {
   readonly page: Effect.Effect<ReadonlyArray<RecordRow>, SqlError>

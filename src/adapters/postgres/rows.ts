@@ -34,6 +34,13 @@ export const sendable = (expression: string): string =>
   `case when current_setting('server_encoding') = 'UTF8' then ${expression}
     else encode(convert_to(${expression}, 'SQL_ASCII'), 'escape') end`
 
+/**
+ * The text that has these bytes, given in hex, whatever the database's encoding. By way of JSON, because what `convert_from` gives
+ * has the collation of its second argument: it would not be compared as the column is, and no index could serve that.
+ */
+export const fromBytes = (sql: SqlClient, hex: string): Fragment =>
+  sql`(to_json(convert_from(decode(${hex}, 'hex'), 'SQL_ASCII')) #>> '{}')`
+
 /** When a hold ends; NULL if never, or not in a year that a `Date` and its text can hold. */
 export const holdUntil = (hold: string): string =>
   `case when ${hold}.until < timestamptz '9999-12-31' then ${hold}.until end`

@@ -4,7 +4,10 @@ import { SqlClient } from "effect/sql/SqlClient"
 import * as Database from "../../../src/adapters/postgres/Database.ts"
 import { migrate } from "../../../src/adapters/postgres/migrations.ts"
 import { serverAt } from "../../../src/config/databaseUrl.ts"
+import type { GamePlace } from "../../../src/domain/GameCursor.ts"
+import type { GameState } from "../../../src/domain/GamePage.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
+import { Overview } from "../../../src/ports/Overview.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import { freshDatabase } from "../../support/externalServer.ts"
 import { layerPorts, PostgresServer, postgresServer } from "../../support/postgres.ts"
@@ -48,13 +51,34 @@ const listed = Effect.fnUntraced(function* (list: (after: Cursor | undefined) =>
   return { ids, undecodable }
 })
 
+/** The ids on all pages of games in this state. */
+const shown = Effect.fnUntraced(function* (
+  { games }: Pick<Overview["Service"], "games">,
+  query: { readonly state: GameState; readonly engine: string | undefined; readonly limit: number }
+) {
+  const ids: Array<string> = []
+  let after: GamePlace | undefined
+  do {
+    const page = yield* games({ ...query, after, moment: momentAt(longAgo) })
+    assert(page !== undefined)
+    ids.push(...page.games.map(({ gameId }) => gameId))
+    after = page.next
+  } while (after !== undefined)
+  return ids
+})
+
 const withRecords = Effect.fnUntraced(function* (rows: Parameters<typeof records>[0]) {
   const sql = yield* SqlClient
   yield* Effect.forEach(records(rows), (statement) => sql.unsafe(statement), { discard: true })
   yield* migrate
   yield* migrate
   const context = yield* Layer.build(layerPorts())
-  return { ...Context.get(context, RuntimeRecords), ...Context.get(context, GameLeases), sql }
+  return {
+    ...Context.get(context, RuntimeRecords),
+    ...Context.get(context, GameLeases),
+    games: Context.get(context, Overview).games,
+    sql
+  }
 })
 
 const utf8 = "gut-ü"
@@ -79,7 +103,7 @@ it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", 
       Effect.gen(function* () {
         const good = encoding === "SQL_ASCII" ? [hex("one"), hex(utf8)] : [hex("one"), hex("two")]
         const names = good.map((id) => Buffer.from(id, "hex").toString())
-        const { acquire, backlog, clock, commit, find, listDue, listStopped, sql } = yield* withRecords([
+        const { acquire, backlog, clock, commit, find, games, listDue, listStopped, sql } = yield* withRecords([
           { id: bad },
           ...good.map((id) => ({ id })),
           { id: `${bad}32` },
@@ -99,6 +123,11 @@ it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", 
           const stopped = yield* listed((after) => listStopped({ after, limit }))
           assert.deepStrictEqual(stopped.ids, [...names, "last", "timeless"], `${limit}`)
           assert.lengthOf(stopped.undecodable, 5)
+          for (const engine of [undefined, "default"]) {
+            const ids = yield* shown({ games }, { state: "stopped", engine, limit })
+            assert.lengthOf(ids, 9)
+            assert.strictEqual(new Set(ids).size, 9)
+          }
         }
         const found = yield* find(["last", "three", ...names])
         assert.sameMembers(
@@ -110,6 +139,11 @@ it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", 
           insert into cleanup_backoff select game_id, 10, '2020-01-01', 'engine_error' from runtime_records
           where last_op_at is not null`
         assert.include(yield* backlog(moment), { due: 6, stuck: 6 })
+        for (const limit of [1, 2, 100]) {
+          const ids = yield* shown({ games }, { state: "stuck", engine: undefined, limit })
+          assert.strictEqual(new Set(ids).size, 6)
+          assert.lengthOf(ids, 6)
+        }
         for (const gameId of [...names, "last"]) {
           const acquired = yield* acquire(gameId)
           assert(acquired._tag === "Leased")
@@ -166,10 +200,11 @@ it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", 
         "n".repeat(2600),
         " "
       ]
-      const { acquire, commit, listDue } = yield* withRecords(odd.map((id) => ({ id: hex(id) })))
+      const { acquire, commit, games, listDue } = yield* withRecords(odd.map((id) => ({ id: hex(id) })))
       for (const limit of [1, 3, 100]) {
         const { ids } = yield* listed((after) => listDue({ moment: momentAt(longAgo), after, limit }))
         assert.deepStrictEqual(ids, odd)
+        assert.deepStrictEqual(yield* shown({ games }, { state: "due", engine: undefined, limit }), odd)
       }
       const results = yield* Effect.forEach(
         odd,

@@ -95,6 +95,15 @@ for (const { analyzed, state } of cases) {
         })
       )
 
+      it.effect("the log reads next to nothing if nothing was written since", () =>
+        Effect.gen(function* () {
+          const { list } = yield* OperationLog
+          const { answer, plans } = yield* plansOf(list({ since: longAgo + (rows + 1) * 1000, limit: 500 }))
+          assert.deepStrictEqual(answer, { operations: [], next: undefined })
+          assert.isEmpty(scans(plans), named(scans(plans)).join(", "))
+        })
+      )
+
       it.effect("the overview counts no more than ten thousand of each, and tells that there are more", () =>
         Effect.gen(function* () {
           const { backlog } = yield* Overview

@@ -12,6 +12,7 @@ import type { Backlog } from "../../../src/domain/Backlog.ts"
 import { isStuck } from "../../../src/domain/Backoff.ts"
 import { isContainerId } from "../../../src/domain/ContainerId.ts"
 import { dueSince, isBackedOff, isDue, isExpired, type Moment } from "../../../src/domain/Expiry.ts"
+import type { GameState } from "../../../src/domain/GamePage.ts"
 import type { PlacedHold } from "../../../src/domain/Hold.ts"
 import type { ListedEngine } from "../../../src/domain/ListedEngine.ts"
 import type { LoggedOperation } from "../../../src/domain/LoggedOperation.ts"
@@ -26,7 +27,7 @@ import type { EngineId } from "../../../src/ports/ContainerEngine.ts"
 import type { AuditRow, Lease } from "../../../src/ports/GameLeases.ts"
 import type { Holds, Removal } from "../../../src/ports/Holds.ts"
 import type { LogCursor, LogPage, LogQuery } from "../../../src/ports/OperationLog.ts"
-import type { FoundGame, Waiting } from "../../../src/ports/Overview.ts"
+import type { FoundGame, GamesQuery, Waiting } from "../../../src/ports/Overview.ts"
 import type { Cursor, FoundRecords, Page, UnknownEngine, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
 import type { ActRow, HoldRow, LogRow, PauseRow, RecordRow, Tables } from "./Tables.ts"
 
@@ -690,6 +691,54 @@ export const findGame = (tables: Tables, now: number, gameId: string): FoundGame
       since: new Date(lease.acquiredAt ?? 0),
       until: new Date(Math.min(lease.expiresAt, 8.64e15))
     }
+  }
+}
+
+const isInState: Record<GameState, (record: RuntimeRecord, moment: Moment) => boolean> = {
+  stopped: () => true,
+  due: isDue,
+  held: ({ hold }) => hold !== null,
+  backing_off: (record, moment) => isExpired(record, moment) && isBackedOff(record, moment) && !isStuck(record.backoff),
+  stuck: (record, moment) => isExpired(record, moment) && isStuck(record.backoff)
+}
+
+const toBytes = (text: string) => Buffer.from(text).toString("hex")
+
+/** `undefined` if these are no text's bytes. */
+const fromBytes = (hex: string) => {
+  const text = Buffer.from(hex, "hex").toString()
+  return toBytes(text) === hex && !text.includes("\0") ? text : undefined
+}
+
+/** No row here has an infinite time. */
+const timeOf = (time: string | null) => {
+  if (time === null || time === "infinity") return null
+  return time === "-infinity" ? -(2n ** 80n) : BigInt(time)
+}
+
+export const listGames = (tables: Tables, now: number, { after, engine, limit, moment, state }: GamesQuery) => {
+  const byTime = state === "due" || state === "stopped"
+  const [afterEngine, afterId] = [fromBytes(after?.engine ?? ""), fromBytes(after?.gameId ?? "")]
+  if (afterEngine === undefined || afterId === undefined) return undefined
+  const place = { engine: engine ?? afterEngine, gameId: afterId, lastOpAt: timeOf(after?.lastOpAt ?? null) }
+  const order = (a: typeof place, b: typeof place) =>
+    byTime ? compare(a.engine, b.engine) || compareCursors(a, b) : compare(a.gameId, b.gameId)
+  const page = [...tables.records.values()]
+    .filter((row) => isStopped(row) && (engine === undefined || row.engine === engine))
+    .map((row) => recordOf(tables, now, row))
+    .filter((record) => isInState[state](record, moment) && (after === undefined || order(record, place) > 0))
+    .sort(order)
+    .slice(0, limit)
+  const last = page.at(-1)
+  return {
+    games: page.map(({ containerId: _, imageRef: __, ...game }) => game),
+    next:
+      last === undefined || page.length < limit
+        ? undefined
+        : {
+            ...{ state, engine: toBytes(last.engine), gameId: toBytes(last.gameId) },
+            lastOpAt: last.lastOpAt === null ? null : String(last.lastOpAt)
+          }
   }
 }
 

@@ -170,6 +170,7 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
       ),
     backlog: (moment, { next }) =>
       ask("overview", (tables, now) => Statements.overview(tables, engineName, now, moment, next)),
+    games: (query) => ask("listGames", (tables, now) => Statements.listGames(tables, now, query)),
     engines: ask("engines", (tables) => Statements.engines(tables))
   })
 
