@@ -135,7 +135,7 @@ export class Events extends Context.Service<
           Ref.update(readers, (count) => count + 1),
           () => Ref.update(readers, (count) => count - 1)
         )
-        const comments = Stream.as(Stream.tick("15 seconds"), ":\n\n")
+        const comments = Stream.tick("15 seconds").pipe(Stream.drop(1), Stream.as(":\n\n"))
         return Events.of({
           open: Effect.gen(function* () {
             if ((yield* Ref.get(readers)) >= mostReaders) return yield* new TooManyReaders()

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto"
 import { connect } from "node:net"
 import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
+import { TestClock } from "effect/testing"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { ApiServer, asJson, bodyOf, get, inApi, post, problemOf } from "../support/apiServer.ts"
 import { actRows, containerId, heldAtEngine, seed, seedMany, storeDown } from "../support/world.ts"
@@ -208,9 +209,11 @@ describe("an act over HTTP", () => {
   inApi("begins a pass, and does not wait for its end", function* () {
     yield* seedMany(3)
     const { letGo, reached } = yield* heldAtEngine("remove")
-    const act = bodyOf(yield* post("/passes", { reason }), 202)
-    assert.deepInclude(act, { act: "run", author: "ann", result: null, ended_at: null })
+    const answer = yield* Effect.forkChild(post("/passes", { reason }))
     yield* reached
+    yield* TestClock.adjust("20 millis")
+    const act = bodyOf(yield* Fiber.join(answer), 202)
+    assert.deepInclude(act, { act: "run", author: "ann", result: null, ended_at: null })
     yield* letGo
     yield* until(Effect.map(actRows, ([row]) => row?.result ?? undefined))
     assert.deepStrictEqual(yield* Effect.forEach(["game-0", "game-1", "game-2"], statusOf), [
