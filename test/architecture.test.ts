@@ -11,6 +11,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   cleanup: ["ports", "domain", "observability"],
   operator: ["cleanup", "ports", "domain", "config", "observability"],
   http: ["cleanup", "ports", "domain", "config"],
+  page: ["http", "domain"],
   cli: ["http", "operator", "cleanup", "ports", "domain", "config"],
   adapters: ["ports", "domain"],
   ".": ["cli", "http", "operator", "cleanup", "ports", "domain", "config", "observability", "adapters"]

@@ -1,0 +1,55 @@
+import { api, Problem } from "./api.js"
+
+/** @import { Link, LiveEvent } from "./types.ts" */
+
+const longest = 30_000
+
+/**
+ * How long to wait before the next try: from one second, twice as long each time. `random` is in [0, 1).
+ *
+ * @param {number} failures
+ * @param {number} random
+ */
+export const waitFor = (failures, random) => Math.min(longest, 1000 * 2 ** Math.min(failures, 10)) * (0.5 + random / 2)
+
+/** @param {number} milliseconds @param {AbortSignal} signal */
+const sleep = (milliseconds, signal) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds)
+    signal.addEventListener("abort", () => clearTimeout(timer), { once: true })
+    // Whoever is back at a network does not wait.
+    addEventListener("online", resolve, { once: true, signal })
+  })
+
+/**
+ * Tells of everything that happens, and of the connection, until `signal` ends it. A connection that is lost is made again.
+ *
+ * @param {{ readonly signal: AbortSignal, readonly onEvent: (event: LiveEvent) => void,
+ *   readonly onLink: (link: Link) => void, readonly onRefused: (message: string) => void }} options
+ */
+export const follow = async ({ signal, onEvent, onLink, onRefused }) => {
+  let failures = 0
+  /** @type {Link} */
+  let link = { state: "connecting", since: Date.now() }
+  /** @param {Link["state"]} state */
+  const tell = (state) => {
+    if (state === link.state) return
+    link = { state, since: Date.now() }
+    onLink(link)
+  }
+  while (!signal.aborted) {
+    try {
+      for await (const event of api.events(signal)) {
+        failures = 0
+        tell("live")
+        onEvent(event)
+      }
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return onRefused(error.message)
+    }
+    if (signal.aborted) return
+    tell("lost")
+    await sleep(waitFor(failures, Math.random()), signal)
+    failures += 1
+  }
+}

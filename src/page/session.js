@@ -1,0 +1,123 @@
+import { api, Problem, token } from "./api.js"
+import { follow, waitFor } from "./live.js"
+import { parseRoute } from "./route.js"
+import { viewOf } from "./views.js"
+
+/** @import { LiveEvent, Route, State } from "./types.ts" */
+
+/** @type {State} */
+const outside = {
+  caller: null,
+  refused: null,
+  entering: false,
+  link: { state: "connecting", since: Date.now() },
+  status: null,
+  ahead: 0,
+  route: parseRoute(location.hash),
+  loading: false,
+  page: null
+}
+
+/** @param {Route} a @param {Route} b */
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b)
+
+/**
+ * The state of the page and all that changes it; `show` is told of every change.
+ *
+ * @param {(state: State) => void} show
+ */
+export const openSession = (show) => {
+  let state = outside
+  /** Ends what goes on for the present token. */
+  let over = new AbortController()
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let soon
+
+  /** @param {Partial<State>} news */
+  const change = (news) => {
+    state = { ...state, ...news }
+    show(state)
+  }
+
+  /** @param {string | null} message */
+  const leave = (message) => {
+    over.abort()
+    token.forget()
+    change({ ...outside, refused: message, route: state.route })
+  }
+
+  /** Loads what the address asks for. An answer that comes after the address has changed again is of no use. */
+  const load = async () => {
+    const { route } = state
+    change({ loading: true })
+    try {
+      const data = await viewOf(route).load(api, route)
+      if (same(route, state.route)) change({ loading: false, page: { route, data, problem: null } })
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem
+      if (problem.status === 401) leave(problem.message)
+      else if (same(route, state.route)) {
+        change({ loading: false, page: { route, data: undefined, problem: problem.message } })
+      }
+    }
+  }
+
+  /** Once for all that happens within a second. */
+  const loadSoon = () => {
+    if (soon !== undefined) return
+    soon = setTimeout(async () => {
+      soon = undefined
+      if (state.caller !== null) await load()
+    }, 1000)
+  }
+
+  /** @param {LiveEvent} event */
+  const onEvent = (event) => {
+    if (event.event === "status") change({ status: event.data, ahead: Date.parse(event.data.now) - Date.now() })
+    const { page } = state
+    if (page === null) return
+    const data = page.problem === null ? viewOf(page.route).follow(page.data, event, page.route) : undefined
+    if (data === undefined) loadSoon()
+    else if (data !== page.data) change({ page: { ...page, data } })
+  }
+
+  /** Goes on with the token that is kept. A service that is away is waited for, so that nobody is asked for it again. */
+  const enter = async (failures = 0) => {
+    change({ entering: true, refused: null })
+    try {
+      const caller = await api.me()
+      over = new AbortController()
+      const { signal } = over
+      change({ ...outside, caller, route: state.route })
+      const following = follow({ signal, onEvent, onLink: (link) => change({ link }), onRefused: leave })
+      await Promise.all([load(), following])
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem
+      if (!problem.passes) return leave(problem.message)
+      change({ refused: problem.message })
+      setTimeout(enter, waitFor(failures, Math.random()), failures + 1)
+    }
+  }
+
+  return {
+    leave,
+    load,
+    /** @param {string} given */
+    begin: async (given) => {
+      token.set(given)
+      await enter()
+    },
+    /** After the address has changed. */
+    go: async () => {
+      change({ route: parseRoute(location.hash) })
+      if (state.caller !== null) await load()
+    },
+    /** Shows what is known by now, and goes on with the token that this tab has. */
+    start: async () => {
+      show(state)
+      if (token.get() !== null) await enter()
+    },
+    /** Shows the same again, for what changes with time. */
+    tick: () => show(state)
+  }
+}

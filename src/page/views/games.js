@@ -1,0 +1,116 @@
+import { html, nothing } from "/lib/lit-html/lit-html.js"
+import { count, counted, words } from "../format.js"
+import { badge, choice, distance, filters, gameLink, pager, table, timeOf } from "../parts.js"
+import { addressOf } from "../route.js"
+
+/** @import { GamePage, ListedGame, Route, Shown, View } from "../types.ts" */
+
+const states = /** @type {const} */ (["due", "held", "backing_off", "stuck", "stopped"])
+
+/** @type {Readonly<Record<string, string>>} */
+const empty = {
+  due: "Nothing is due.",
+  held: "Nobody holds a game whose retention is over.",
+  backing_off: "No game waits for another try.",
+  stuck: "No game needs a person.",
+  stopped: "No game is stopped."
+}
+
+/** @param {Route} route */
+const stateOf = ({ id }) => id || "due"
+
+/** @param {Shown} shown */
+const tabs = ({ route, status }) => html`<nav class="tabs" aria-label="States">
+  ${states.map(
+    (state) => html`<a href=${addressOf("games", state)} aria-current=${state === stateOf(route) ? "page" : nothing}>
+      ${words(state)} ${status && html`<span class="count">${counted(status.backlog[state])}</span>`}
+    </a>`
+  )}
+</nav>`
+
+/** @param {Shown} shown */
+const finder = ({ route, status }) => {
+  const names = status?.engines.map(({ name }) => name) ?? []
+  return html`<div class="finders">
+    <form
+      class="filters"
+      role="search"
+      @submit=${(/** @type {SubmitEvent} */ event) => {
+        event.preventDefault()
+        const id = `${new FormData(/** @type {HTMLFormElement} */ (event.currentTarget)).get("id")}`.trim()
+        if (id !== "") location.hash = addressOf("game", id)
+      }}
+    >
+      <label>Game <input name="id" type="search" placeholder="its whole id" autocomplete="off" spellcheck="false" required maxlength="1000" /></label>
+      <button>Show</button>
+    </form>
+    ${
+      names.length < 2
+        ? nothing
+        : filters(
+            route,
+            choice("Engine", "engine", route.query["engine"] ?? "", [
+              ["", "all"],
+              ...names.map((name) => /** @type {const} */ ([name, name]))
+            ])
+          )
+    }
+  </div>`
+}
+
+/** @param {ListedGame} game @param {number} now */
+const goes = ({ blocked_by, due_at }, now) =>
+  blocked_by === null && due_at !== null && Date.parse(due_at) <= now
+    ? html`<strong>next pass</strong> <span class="faint">due ${distance(due_at, now)}</span>`
+    : distance(due_at, now, { never: "not by itself", exact: true })
+
+/** @type {View<GamePage>} */
+export const games = {
+  title: (route) => `Games: ${words(stateOf(route))}`,
+  load: (api, route) => api.games({ limit: "100", ...route.query, state: stateOf(route) }),
+  follow: (data, { data: operations, event }) => {
+    if (event !== "operations") return data
+    const gone = new Set(operations.filter(({ outcome }) => outcome === "success").map(({ game_id }) => game_id))
+    const games = data.games.filter(({ game_id }) => !gone.has(game_id))
+    return games.length === data.games.length
+      ? data
+      : games.length === 0 && data.next !== null
+        ? undefined
+        : { ...data, games }
+  },
+  show: ({ games, next }, shown) => html`<h1>Games</h1>
+    ${finder(shown)} ${tabs(shown)}
+    <section class="card" aria-label=${words(stateOf(shown.route))}>
+      ${table({
+        caption: `Games: ${words(stateOf(shown.route))}`,
+        rows: games,
+        key: ({ game_id }) => game_id,
+        empty:
+          next === null
+            ? (empty[stateOf(shown.route)] ?? "There is no such game.")
+            : "None on this page; the next one may have some.",
+        columns: [
+          { head: "Game", cell: ({ game_id }) => gameLink(game_id) },
+          { head: "Goes", cell: (game) => goes(game, shown.now) },
+          { head: "Rule", cell: ({ rule }) => html`<bdi>${rule}</bdi>` },
+          {
+            head: "Waits for",
+            cell: ({ blocked_by }) =>
+              blocked_by === null
+                ? html`<span class="faint">nothing</span>`
+                : badge(blocked_by === "retention" ? "quiet" : "warn", blocked_by)
+          },
+          { head: "Stopped", cell: ({ last_op_at }) => timeOf(last_op_at, shown.now, "not known") },
+          { head: "Engine", cell: ({ engine }) => html`<bdi>${engine}</bdi>` },
+          {
+            head: "Failures",
+            cell: ({ attempts, last_error }) =>
+              attempts === 0
+                ? html`<span class="faint">none</span>`
+                : html`${count(attempts)} ${last_error && html`<code>${last_error}</code>`}`
+          }
+        ]
+      })}
+      ${pager(shown.route, next)}
+    </section>`
+}
