@@ -35,7 +35,7 @@ const types: Readonly<Record<string, string>> = {
   svg: "image/svg+xml"
 }
 
-const typeOf = (path: string) => types[path.slice(path.lastIndexOf(".") + 1)]
+const typeOf = (path: string) => types[path === "/" ? "html" : path.slice(path.lastIndexOf(".") + 1)]
 
 const own = new URL("../page/", import.meta.url)
 // Node itself would get the variant for servers, which is one folder deeper.
