@@ -27,6 +27,19 @@ export const span = (seconds) => {
 }
 
 /**
+ * How long something took: `180 ms`, `1.4 s`, or as `span`.
+ *
+ * @param {string | null} from
+ * @param {string | null} to
+ */
+export const took = (from, to) => {
+  if (from === null || to === null) return ""
+  const millis = Math.max(0, Date.parse(to) - Date.parse(from))
+  if (millis < 1000) return `${millis} ms`
+  return millis < 10_000 ? `${(millis / 1000).toFixed(1)} s` : span(millis / 1000)
+}
+
+/**
  * How far a time is from now: `in 2 h 5 min`, `3 d ago`, `now`.
  *
  * @param {number} at

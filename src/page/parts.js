@@ -32,12 +32,24 @@ export const distance = (iso, now, { never = "never", exact = false } = {}) => {
   return html`<time datetime=${iso} title=${`${time(at, now)} · ${utc(at)}`}>${text}</time>`
 }
 
+/**
+ * When a game goes: `due` is when it may, and `blocked` whether anything keeps it longer.
+ *
+ * @param {string | null} due
+ * @param {number} now
+ * @param {boolean} [blocked]
+ */
+export const goes = (due, now, blocked = false) =>
+  due !== null && !blocked && Date.parse(due) <= now
+    ? html`<strong>next pass</strong> <span class="faint">due ${distance(due, now)}</span>`
+    : distance(due, now, { never: "not by itself", exact: true })
+
 /** @param {string} id */
 export const gameLink = (id) => html`<a class="id" href=${addressOf("game", id)}><bdi>${id}</bdi></a>`
 
 /** @param {string | null} id */
 export const identity = (id) =>
-  id === null ? html`<span class="faint">none</span>` : html`<code title=${id}>${short(id)}</code>`
+  id === null ? html`<span class="faint">none</span>` : html`<code class="short" title=${id}>${short(id)}</code>`
 
 /**
  * @param {"good" | "bad" | "warn" | "quiet"} kind

@@ -41,6 +41,7 @@ export const makeWorld = Effect.gen(function* () {
     [
       ...Array.from({ length: 240 }, (_, index) => game(`arena-${4200 + index}`, (index - 240) * 7 * minute)),
       game("arena-3977", -5 * hour, {
+        dueAt: null,
         blockedBy: "hold",
         rule: 'held by ann until released: "Replay is under dispute"'
       }),

@@ -30,7 +30,8 @@ const due = ({ due, record }, now) => {
           ? "Goes with the next pass"
           : `Goes ${fromNow(at, now)}`
   return html`<p class="headline">${headline}</p>
-    <p><bdi>${due.rule}</bdi>${due.at === null ? nothing : html` · ${timeOf(due.at, now)}`}</p>`
+    ${at === null ? nothing : html`<p>${at <= now ? "It was due at" : "At"} ${timeOf(due.at, now)}</p>`}
+    <p class="faint"><bdi>${due.rule}</bdi></p>`
 }
 
 /** @param {Story} story @param {number} now */
@@ -48,8 +49,8 @@ const record = ({ problem, record }, now) => {
 
 /** @type {Readonly<Record<NonNullable<Story["container"]>["found"], string>>} */
 const found = {
-  present: "There",
-  absent: "Not there",
+  present: "Present",
+  absent: "Absent",
   none: "The record names none",
   elsewhere: "On an engine that another service cleans",
   unknown: "Not known"
@@ -59,7 +60,7 @@ const found = {
 const container = ({ container, game_id }, now) => {
   if (container === null) return html`<p class="faint">None is recorded.</p>`
   const other = container.game_id !== null && container.game_id !== game_id
-  return html`<p>${found[container.found]}${container.message === null ? nothing : html`: <bdi>${container.message}</bdi>`}</p>
+  return html`<p class="headline">${found[container.found]}${container.message === null ? nothing : html`: <bdi>${container.message}</bdi>`}</p>
     ${
       container.found === "present"
         ? facts([

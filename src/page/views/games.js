@@ -1,9 +1,9 @@
 import { html, nothing } from "/lib/lit-html/lit-html.js"
 import { count, counted, words } from "../format.js"
-import { badge, choice, distance, filters, gameLink, pager, table, timeOf } from "../parts.js"
+import { badge, choice, filters, gameLink, goes, pager, table, timeOf } from "../parts.js"
 import { addressOf } from "../route.js"
 
-/** @import { GamePage, ListedGame, Route, Shown, View } from "../types.ts" */
+/** @import { GamePage, Route, Shown, View } from "../types.ts" */
 
 const states = /** @type {const} */ (["due", "held", "backing_off", "stuck", "stopped"])
 
@@ -58,12 +58,6 @@ const finder = ({ route, status }) => {
   </div>`
 }
 
-/** @param {ListedGame} game @param {number} now */
-const goes = ({ blocked_by, due_at }, now) =>
-  blocked_by === null && due_at !== null && Date.parse(due_at) <= now
-    ? html`<strong>next pass</strong> <span class="faint">due ${distance(due_at, now)}</span>`
-    : distance(due_at, now, { never: "not by itself", exact: true })
-
 /** @type {View<GamePage>} */
 export const games = {
   title: (route) => `Games: ${words(stateOf(route))}`,
@@ -91,7 +85,7 @@ export const games = {
             : "None on this page; the next one may have some.",
         columns: [
           { head: "Game", cell: ({ game_id }) => gameLink(game_id) },
-          { head: "Goes", cell: (game) => goes(game, shown.now) },
+          { head: "Goes", cell: (game) => goes(game.due_at, shown.now, game.blocked_by !== null) },
           { head: "Rule", cell: ({ rule }) => html`<bdi>${rule}</bdi>` },
           {
             head: "Waits for",

@@ -1,5 +1,5 @@
 import { html } from "/lib/lit-html/lit-html.js"
-import { span, words } from "../format.js"
+import { took, words } from "../format.js"
 import { choice, ended, filters, gameLink, identity, operationText, pager, table, timeOf } from "../parts.js"
 
 /** @import { LogPage, Operation, Route, View } from "../types.ts" */
@@ -11,10 +11,6 @@ const asksFor =
   ({ query }) =>
   (/** @type {Operation} */ { game_id, outcome }) =>
     (!query["outcome"] || outcome === query["outcome"]) && (!query["game"] || game_id === query["game"])
-
-/** @param {Operation} operation */
-const took = ({ finished_at, started_at }) =>
-  finished_at === null || started_at === null ? "" : span((Date.parse(finished_at) - Date.parse(started_at)) / 1000)
 
 /** @type {View<LogPage>} */
 export const log = {
@@ -64,7 +60,7 @@ export const log = {
           { head: "By", cell: ({ op_source }) => words(op_source ?? "") },
           { head: "Message", kind: "wide", cell: (operation) => operationText(operation, traceUrl) },
           { head: "Container", cell: ({ container_id }) => identity(container_id) },
-          { head: "Took", kind: "figure", cell: took }
+          { head: "Took", kind: "figure", cell: ({ finished_at, started_at }) => took(started_at, finished_at) }
         ]
       })}
       ${pager(route, next)}

@@ -19,7 +19,7 @@ export const login = ({ busy, enter, message }) => {
       </label>
       <p id="token-help" class="faint">It is kept in this tab alone, and gone when the tab is closed.</p>
       <div role="alert">${message === null ? nothing : html`<p class="answer bad">${message}</p>`}</div>
-      <button class="main" ?disabled=${busy}>Look</button>
+      <button class="main" ?disabled=${busy}>Open</button>
     </form>
   </main>`
 }

@@ -1,12 +1,12 @@
 import "../chart.js"
 import { html, nothing } from "/lib/lit-html/lit-html.js"
 import { acceptAsk, pauseAsk, resumeAsk, runAsk } from "../asks.js"
-import { count, counted, many, rate, span, words } from "../format.js"
-import { badge, distance, ended, facts, gameLink, identity, table, timeOf } from "../parts.js"
+import { count, counted, many, rate, span, took, words } from "../format.js"
+import { badge, distance, ended, facts, gameLink, goes, identity, table, timeOf } from "../parts.js"
 import { addressOf } from "../route.js"
 import { daily, hourly, sum } from "../series.js"
 
-/** @import { Hour, Shown, Status, UnderWay, View, Pass } from "../types.ts" */
+/** @import { Engine, Hour, Pass, Shown, Status, UnderWay, View } from "../types.ts" */
 
 const week = 168
 
@@ -27,7 +27,7 @@ const banner = (status, { ask, now }) => {
   const stopped = pause !== null || mode !== "enforce"
   return html`<section class="banner ${stopped ? "stopped" : ""}" aria-labelledby="mode">
     <div>
-      <h2 id="mode">${pause === null ? name : "Paused"}</h2>
+      <h1 id="mode">${pause === null ? name : "Paused"}</h1>
       ${
         pause === null
           ? html`<p>${meaning} Retention ${span((Date.parse(status.now) - Date.parse(status.cutoff)) / 1000)}.</p>`
@@ -105,11 +105,10 @@ const engines = ({ engine, engines, passes }, { ask, now }) => html`<section cla
       {
         head: "Engine",
         cell: ({ name }) =>
-          html`<strong><bdi>${name}</bdi></strong>${name === engine ? html` <span class="faint">this service’s</span>` : nothing}`
+          html`<strong><bdi>${name}</bdi></strong>${name === engine ? html`<small>asked here</small>` : nothing}`
       },
       { head: "Identity", cell: ({ engine_id }) => identity(engine_id) },
-      { head: "Last pass", cell: ({ last_pass_at }) => distance(last_pass_at, now) },
-      { head: "Came to", cell: ({ name }) => result(passes.find((pass) => pass.engine === name)) },
+      { head: "Last pass", cell: (one) => lastPass(one, passes, now) },
       { head: "Seen", cell: ({ last_seen_at }) => distance(last_seen_at, now) },
       {
         head: "Brake",
@@ -122,8 +121,11 @@ const engines = ({ engine, engines, passes }, { ask, now }) => html`<section cla
   })}
 </section>`
 
-/** @param {Pass | undefined} pass */
-const result = (pass) => (pass === undefined ? html`<span class="faint">not known</span>` : ended(pass.result))
+/** @param {Engine} engine @param {ReadonlyArray<Pass>} passes @param {number} now */
+const lastPass = ({ last_pass_at, name }, passes, now) => {
+  const pass = passes.find(({ engine }) => engine === name)
+  return html`${distance(last_pass_at, now)} ${pass === undefined ? nothing : ended(pass.result)}`
+}
 
 /** @param {Status} status @param {number} now */
 const next = ({ next }, now) => html`<section class="card">
@@ -141,10 +143,6 @@ const next = ({ next }, now) => html`<section class="card">
   })}
 </section>`
 
-/** @param {string} due @param {number} now */
-const goes = (due, now) =>
-  Date.parse(due) <= now ? html`<strong>next pass</strong>` : distance(due, now, { exact: true })
-
 /** @param {Status} status @param {number} now */
 const passes = ({ passes }, now) => html`<section class="card">
   <h2>Last passes</h2>
@@ -160,8 +158,7 @@ const passes = ({ passes }, now) => html`<section class="card">
       {
         head: "Took",
         kind: "figure",
-        cell: ({ ended_at, started_at }) =>
-          ended_at === null ? "" : span((Date.parse(ended_at) - Date.parse(started_at)) / 1000)
+        cell: ({ ended_at, started_at }) => took(started_at, ended_at)
       },
       { head: "Removed", kind: "figure", cell: ({ removed }) => count(removed) },
       { head: "Absent", kind: "figure", cell: ({ already_absent }) => count(already_absent) },
@@ -216,8 +213,8 @@ export const now = {
     return html`${banner(status, shown)} ${backlog(status)}
       ${status.under_way.map((one) => passUnderWay(one, shown.now))}
       <div class="columns">
-        <div>${history(hours, shown.now)} ${passes(status, shown.now)}</div>
-        <div>${next(status, shown.now)} ${engines(status, shown)}</div>
+        <div>${next(status, shown.now)} ${passes(status, shown.now)}</div>
+        <div>${history(hours, shown.now)} ${engines(status, shown)}</div>
       </div>`
   }
 }
