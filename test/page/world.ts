@@ -1,4 +1,4 @@
-import { Effect, PubSub, Stream } from "effect"
+import { Deferred, Effect, PubSub, Ref, Stream } from "effect"
 import type { Author, Reason, RecordedAct } from "../../src/domain/Act.ts"
 import type { GamePage } from "../../src/domain/GamePage.ts"
 import type { GameStory } from "../../src/domain/GameStory.ts"
@@ -21,6 +21,7 @@ export const hostile = `<img src=x onerror="document.title='run'"><script>alert(
 /** A service with something of everything, whose acts change only what the page shows. */
 export const makeWorld = Effect.gen(function* () {
   const events = yield* PubSub.unbounded<ServiceEvent>()
+  const cut = yield* Ref.make(yield* Deferred.make<void>())
   const start = Date.now()
   const at = (millis: number) => new Date(start + millis)
   const containerOf = (index: number) => index.toString(16).padStart(4, "0").repeat(16)
@@ -351,12 +352,17 @@ export const makeWorld = Effect.gen(function* () {
     status,
     story,
     tellStatus,
+    /** Ends every stream of events. */
+    disconnect: Effect.gen(function* () {
+      const ended = yield* Ref.getAndSet(cut, yield* Deferred.make<void>())
+      yield* Deferred.succeed(ended, undefined)
+    }),
     events: Stream.unwrap(
-      Effect.map(PubSub.subscribe(events), (subscription) =>
+      Effect.map(Effect.all([PubSub.subscribe(events), Ref.get(cut)]), ([subscription, ended]) =>
         Stream.concat(
           Stream.sync(() => ({ id: "0", event: "status" as const, data: status() })),
           Stream.fromSubscription(subscription)
-        )
+        ).pipe(Stream.interruptWhen(Deferred.await(ended)))
       )
     )
   }

@@ -18,7 +18,7 @@ export const acts = {
   load: (api, { query }) => api.acts({ limit: "100", ...query }),
   follow: (data) => data,
   show: ({ acts, next }, { now, route }) => html`<h1>Acts</h1>
-    ${filters(route, html`<label>Concerns <input name="target" type="search" placeholder="a game, engine or plan" .value=${route.query["target"] ?? ""} autocomplete="off" spellcheck="false" maxlength="1000" /></label>`)}
+    ${filters(route, html`<label>Concerns <input name="target" type="search" placeholder="a game, engine or plan" size="24" .value=${route.query["target"] ?? ""} autocomplete="off" spellcheck="false" maxlength="1000" /></label>`)}
     <section class="card" aria-label="Acts">
       ${table({
         caption: "What people asked for, newest first",

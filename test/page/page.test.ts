@@ -1,0 +1,234 @@
+import { assert, layer } from "@effect/vitest"
+import { describePage, go, logIn, OpenBrowser, type Options, obstacles, tokens, type Visit, visit } from "./browser.ts"
+import { hostile } from "./world.ts"
+
+const views = [
+  ["#/now", "Cleaning"],
+  ["#/games", "Games"],
+  ["#/games/held", "Games"],
+  ["#/game/arena-4011", "arena-4011"],
+  [`#/game/${encodeURIComponent(hostile)}`, hostile],
+  ["#/log", "Log"],
+  ["#/holds", "Holds"],
+  ["#/acts", "Acts"]
+] as const
+
+describePage("the page", () =>
+  layer(OpenBrowser.layer, { excludeTestServices: true })((it) => {
+    const test = (name: string, steps: (visit: Visit) => Promise<void>, options: Options = {}) =>
+      it.effect(name, () => visit(options, steps))
+
+    test(
+      "asks for a token, says that one does not count, and keeps one that does for this tab",
+      async ({ page }) => {
+        await page.getByLabel("Token").fill("mistyped")
+        await page.getByRole("button", { name: "Open" }).click()
+        await page.getByRole("alert").getByText("This token is not known.").waitFor()
+        await logIn(page)
+        await page.reload()
+        await page.getByRole("heading", { name: "What goes next" }).waitFor()
+        assert.strictEqual(await page.evaluate("document.cookie + localStorage.length"), "0")
+        await page.getByRole("button", { name: "Sign out" }).click()
+        await page.getByLabel("Token").waitFor()
+        assert.strictEqual(await page.evaluate("sessionStorage.length"), 0)
+      },
+      { expected: /status of 401/ }
+    )
+
+    for (const scheme of ["light", "dark"] as const) {
+      for (const width of [1440, 360]) {
+        test(
+          `shows every view, ${scheme} and ${width} px wide, without an obstacle or a horizontal scroll`,
+          async ({ page }) => {
+            const look = async (what: string) => {
+              assert.deepStrictEqual(await obstacles(page), [], what)
+              assert.strictEqual(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), 0, what)
+            }
+            await look("login")
+            await logIn(page)
+            for (const [hash, heading] of views) {
+              await go(page, hash, heading)
+              await look(hash)
+            }
+            await go(page, "#/game/arena-3977", "arena-3977")
+            await page.getByRole("button", { name: "Release…" }).click()
+            await look("dialog")
+          },
+          { scheme, width }
+        )
+      }
+    }
+
+    test("weighs less than 100 kB as it is sent, libraries and all", async ({ page }) => {
+      await logIn(page)
+      for (const [hash, heading] of views) await go(page, hash, heading)
+      const sizes = (await page.evaluate(
+        "performance.getEntries().filter(({ name }) => !name.includes('/api/')).map(({ encodedBodySize }) => encodedBodySize ?? 0)"
+      )) as ReadonlyArray<number>
+      const weight = sizes.reduce((sum, size) => sum + size, 0)
+      assert.isAbove(sizes.length, 20)
+      assert.isAbove(weight, 40_000)
+      assert.isBelow(weight, 100_000, "bytes")
+    })
+
+    test("shows every text of the API as text", async ({ page }) => {
+      await logIn(page)
+      await go(page, "#/holds", "Holds")
+      await page.getByRole("link", { name: hostile }).click()
+      await page.getByRole("heading", { level: 1, name: hostile }).waitFor()
+      assert.strictEqual(await page.locator("main img, main script").count(), 0)
+      assert.match(await page.title(), /^Game <img/)
+    })
+
+    test("holds a game by the keyboard alone, with the version that was seen and a key", async ({ page, world }) => {
+      await logIn(page)
+      await go(page, "#/game/arena-4300", "arena-4300")
+      const press = async (...keys: ReadonlyArray<string>) => {
+        for (const key of keys) await page.keyboard.press(key)
+      }
+      // The heading of a new view has the focus, and what can be done with the game comes first.
+      await press("Tab")
+      assert.strictEqual(await page.evaluate("document.activeElement.textContent"), "Hold…")
+      await press("Enter")
+      await page.getByRole("dialog", { name: "Hold arena-4300" }).waitFor()
+      assert.strictEqual(await page.evaluate("document.activeElement.name"), "reason")
+      await press("Enter")
+      assert.deepStrictEqual(world.acts[0]?.act, "hold")
+      assert.strictEqual(world.acts.length, 3, "nothing is asked for without a reason")
+      await page.keyboard.type("A player disputes it")
+      const asked = page.waitForRequest("**/hold")
+      await press("Enter")
+      const headers = await (await asked).allHeaders()
+      assert.strictEqual(headers["if-match"], '"1"')
+      assert.match(headers["idempotency-key"] ?? "", /^[0-9a-f]{32}$/)
+      await page.getByRole("status").getByText("done.").waitFor()
+      assert.strictEqual(await page.evaluate("document.activeElement.textContent"), "Close")
+      await press("Enter")
+      await page.getByText("Stays, as it stands").waitFor()
+      assert.strictEqual(await page.evaluate("document.activeElement.textContent"), "Hold…")
+      assert.strictEqual(world.acts[0]?.reason, "A player disputes it")
+      assert.strictEqual(world.acts[0]?.author, "ann")
+    })
+
+    test(
+      "releases a hold and cleans a game, and says what the service says",
+      async ({ page, world }) => {
+        await logIn(page)
+        await go(page, "#/game/arena-3977", "arena-3977")
+        const ask = async (button: string, reason: string) => {
+          await page.getByRole("button", { name: `${button}…` }).click()
+          const dialog = page.getByRole("dialog")
+          await dialog.getByLabel("Reason").fill(reason)
+          await dialog.getByRole("button", { name: button }).click()
+          return dialog
+        }
+        const refused = await ask("Clean now", "Too early")
+        await refused.getByText("held: a person keeps this game.").waitFor()
+        await refused.getByRole("button", { name: "Close" }).click()
+        const released = await ask("Release", "The dispute is over")
+        await released.getByText("The hold has ended.").waitFor()
+        await released.getByRole("button", { name: "Close" }).click()
+        await page.getByText("Goes with the next pass").waitFor()
+        const cleaned = await ask("Clean now", "Its host is going away")
+        await cleaned.getByText("Removed.").waitFor()
+        await page.keyboard.press("Escape")
+        await page.getByText("admin rest").waitFor()
+        assert.isFalse(world.games.has("arena-3977"))
+      },
+      { expected: /status of 409/ }
+    )
+
+    test("pauses and resumes all cleaning, runs a pass and accepts an engine", async ({ page, world }) => {
+      await logIn(page)
+      const ask = async (button: string, answer: string) => {
+        await page.getByRole("button", { name: `${button}…` }).click()
+        const dialog = page.getByRole("dialog")
+        await dialog.getByLabel("Reason").fill("The database moves")
+        await page.keyboard.press("Enter")
+        await dialog.getByText(answer).waitFor()
+        await page.keyboard.press("Escape")
+      }
+      await ask("Pause", "No removal begins any more.")
+      await page.getByRole("heading", { level: 1, name: "Paused" }).waitFor()
+      await ask("Resume", "Cleaning goes on.")
+      await page.getByRole("heading", { level: 1, name: "Cleaning" }).waitFor()
+      await ask("Run a pass", "A pass has begun.")
+      await ask("Accept", "The engine is known now.")
+      await page.getByRole("button", { name: "Accept…" }).waitFor({ state: "detached" })
+      assert.deepStrictEqual(
+        world.acts.slice(0, 2).map(({ act, target }) => [act, target]),
+        [
+          ["engine_accept", "us-east-1"],
+          ["clean", null]
+        ]
+      )
+    })
+
+    test("offers no act to who may only look", async ({ page }) => {
+      await logIn(page, tokens.rita)
+      await page.getByText("only looks").waitFor()
+      for (const [hash, heading] of views) {
+        await go(page, hash, heading)
+        assert.deepStrictEqual(await page.getByRole("button", { name: "…" }).count(), 0, hash)
+      }
+    })
+
+    test("shows what happens while it is looked at", async ({ page, run, world }) => {
+      await logIn(page)
+      await go(page, "#/games/stopped", "Games")
+      await page.getByRole("link", { name: "arena-4250" }).waitFor()
+      await run(world.log(world.operation(1500, "arena-4250", 0)))
+      await page.getByRole("link", { name: "arena-4250" }).waitFor({ state: "detached" })
+      await go(page, "#/log?outcome=success", "Log")
+      await run(world.log(world.operation(1501, "arena-4251", 0)))
+      await page.getByRole("link", { name: "arena-4251" }).waitFor()
+      await run(world.log({ ...world.operation(1502, "arena-4252", 0), outcome: "failure" }))
+      await run(world.log(world.operation(1504, "arena-4254", 0)))
+      await page.getByRole("link", { name: "arena-4254" }).waitFor()
+      assert.strictEqual(await page.getByRole("link", { name: "arena-4252" }).count(), 0)
+      await go(page, "#/game/arena-4253", "arena-4253")
+      await run(world.log({ ...world.operation(1503, "arena-4253", 0), message: "removed just now" }))
+      await page.getByText("removed just now").waitFor()
+      assert.strictEqual(
+        await page.getByRole("link", { name: "trace" }).getAttribute("href"),
+        "https://traces.example.org/trace/4bf92f3577b34da6a3ce929d0e0e4736"
+      )
+    })
+
+    test(
+      "says since when it is not connected, and comes back by itself",
+      async ({ page, run, world }) => {
+        await logIn(page)
+        await page.route("**/events", (route) => route.abort())
+        await run(world.disconnect)
+        await page.getByRole("status").getByText("Not connected since").waitFor()
+        await page.unroute("**/events")
+        await page.getByText("live", { exact: true }).waitFor()
+        await page.getByText("Not connected since").waitFor({ state: "detached" })
+      },
+      { expected: /ERR_FAILED/ }
+    )
+
+    test("pages through all games, and finds one by its id", async ({ page }) => {
+      await logIn(page)
+      await go(page, "#/games/stopped", "Games")
+      const seen = new Set<string>()
+      for (const pageOf of [1, 2, 3, 4]) {
+        for (const id of await page.locator("td .id").allTextContents()) seen.add(id)
+        if (pageOf < 4) {
+          const loaded = page.waitForResponse("**/games?*")
+          await page.getByRole("link", { name: "Next page" }).click()
+          await loaded
+          await page.getByRole("link", { name: [...seen].at(-1) ?? "" }).waitFor({ state: "detached" })
+        }
+      }
+      assert.strictEqual(seen.size, 304)
+      await page.getByText("The last page").waitFor()
+      await page.goBack()
+      await page.getByRole("link", { name: "Next page" }).waitFor()
+      await page.getByLabel("Game").fill("finals-2026-semi")
+      await page.keyboard.press("Enter")
+      await page.getByRole("heading", { level: 1, name: "finals-2026-semi" }).waitFor()
+    })
+  })
+)
