@@ -46,18 +46,24 @@ const problemOf = async (response) => {
  * @param {string} path
  * @param {RequestInit} [options]
  */
-const request = async (path, { headers, ...options } = {}) => {
-  const sent = { ...headers, authorization: `Bearer ${token.get() ?? ""}` }
-  const response = await fetch(`/api/v1${path}`, { ...options, headers: sent }).catch(noAnswer)
+const request = async (path, options) => {
+  const response = await fetch(path, options).catch(noAnswer)
   if (!response.ok) throw await problemOf(response)
   return response
 }
 
 /**
  * @param {string} path
+ * @param {RequestInit} [options]
+ */
+const asked = (path, { headers, ...options } = {}) =>
+  request(`/api/v1${path}`, { ...options, headers: { ...headers, authorization: `Bearer ${token.get() ?? ""}` } })
+
+/**
+ * @param {string} path
  * @param {Readonly<Record<string, string | null | undefined>>} [query]
  */
-const read = async (path, query = {}) => (await request(`${path}${queryOf(query)}`)).json()
+const read = async (path, query = {}) => (await asked(`${path}${queryOf(query)}`)).json()
 
 /** @param {string} id */
 export const gamePath = (id) => `/games/${encodeURIComponent(id)}`
@@ -69,6 +75,8 @@ const silence = 40_000
 
 /** What the page asks of the service: the public API alone. */
 export const api = {
+  /** @returns {Promise<{ readonly trace_url: string | null }>} */
+  settings: async () => (await request("/settings.json")).json(),
   /** @returns {Promise<Caller>} */
   me: () => read("/me"),
   /** @type {(hours: number) => Promise<Stats>} */
@@ -77,7 +85,7 @@ export const api = {
   games: (query) => read("/games", query),
   /** @type {(id: string) => Promise<{ readonly story: Story, readonly etag: string | null }>} */
   game: async (id) => {
-    const response = await request(gamePath(id))
+    const response = await asked(gamePath(id))
     return { story: await response.json(), etag: response.headers.get("etag") }
   },
   /** @type {(id: string, query: Query) => Promise<LogPage>} */
@@ -95,7 +103,7 @@ export const api = {
    * @returns {Promise<Act>}
    */
   act: async ({ path, payload, key, etag }) => {
-    const response = await request(path, {
+    const response = await asked(path, {
       method: "POST",
       headers: {
         "content-type": "application/json",
@@ -113,10 +121,14 @@ export const api = {
    * @returns {AsyncGenerator<LiveEvent>}
    */
   events: async function* (signal) {
-    const { body } = await request("/events", { signal, headers: { accept: "text/event-stream" } })
+    const { body } = await asked("/events", { signal, headers: { accept: "text/event-stream" } })
     if (body === null) return
-    for await (const { event, data } of readEvents(body, silence)) {
-      if (event === "status" || event === "operations") yield { event, data: JSON.parse(data) }
+    try {
+      for await (const { event, data } of readEvents(body, silence)) {
+        if (event === "status" || event === "operations") yield { event, data: JSON.parse(data) }
+      }
+    } catch (error) {
+      noAnswer(error)
     }
   }
 }

@@ -8,10 +8,7 @@ const element = /** @type {HTMLDialogElement} */ (document.querySelector("dialog
 
 /** 128 random bits. `randomUUID` is only for secure contexts, and the page may be read over plain HTTP. */
 const newKey = () =>
-  crypto.getRandomValues(new Uint8Array(16)).toHex?.() ?? hex(crypto.getRandomValues(new Uint8Array(16)))
-
-/** @param {Uint8Array} bytes */
-const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("")
 
 /**
  * @typedef {{ readonly state: "asking" } | { readonly state: "sending" } | { readonly state: "answered", readonly act: Act }
@@ -27,7 +24,7 @@ const outcome = (phase) => {
     </p>`
   }
   if (phase.state === "failed") {
-    return html`<p class="answer bad"><strong>Not done.</strong> <bdi>${phase.problem.message}</bdi></p>`
+    return html`<p class="answer bad"><strong>${phase.problem.passes ? "No answer yet." : "Not done."}</strong> <bdi>${phase.problem.message}</bdi></p>`
   }
   return phase.state === "sending" ? html`<p class="answer">Waiting for the answer…</p>` : nothing
 }
@@ -56,7 +53,7 @@ const dialog = ({ button, fields, grave, lines, payload, title }, phase, send) =
     </fieldset>
     <div role="status">${outcome(phase)}</div>
     <div class="buttons">
-      <button type="button" @click=${() => element.close()}>${over ? "Close" : "Cancel"}</button>
+      <button type="button" @click=${() => element.close()}>${phase.state === "asking" ? "Cancel" : "Close"}</button>
       ${over ? nothing : html`<button class=${grave ? "grave" : "main"} ?disabled=${phase.state === "sending"}>${button}</button>`}
       ${again ? html`<button type="button" class="main" @click=${() => send(phase.payload)}>Try again</button>` : nothing}
     </div>

@@ -45,7 +45,9 @@ export const follow = async ({ signal, onEvent, onLink, onRefused }) => {
         onEvent(event)
       }
     } catch (error) {
-      if (error instanceof Problem && error.status === 401) return onRefused(error.message)
+      if (signal.aborted) return
+      if (!(error instanceof Problem)) throw error
+      if (error.status === 401) return onRefused(error.message)
     }
     if (signal.aborted) return
     tell("lost")

@@ -16,8 +16,6 @@ const inMenu = /** @type {const} */ ([
   ["acts", "Acts"]
 ])
 
-/** @type {{ trace_url: string | null }} */
-const settings = await (await fetch("/settings.json")).json()
 const root = /** @type {HTMLElement} */ (document.getElementById("page"))
 
 /** @param {State} state @param {Caller} caller */
@@ -47,7 +45,7 @@ const content = ({ page }, shown) => {
   if (page === null) return html`<p class="empty">Loading…</p>`
   if (page.problem === null) return viewOf(page.route).show(page.data, shown)
   return html`<h1>${viewOf(page.route).title(page.route)}</h1>
-    <p class="answer bad"><bdi>${page.problem}</bdi></p>
+    <p class="answer bad"><bdi>${page.problem.message}</bdi></p>
     <p><button @click=${session.load}>Try again</button></p>`
 }
 
@@ -61,7 +59,7 @@ const inside = (state, caller) => {
     caller,
     status: state.status,
     now: Date.now() + state.ahead,
-    traceUrl: settings.trace_url,
+    traceUrl: state.traceUrl,
     ...(caller.role === "act" && { ask })
   }
   return html`${header(state, caller)}

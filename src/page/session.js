@@ -3,11 +3,12 @@ import { follow, waitFor } from "./live.js"
 import { parseRoute } from "./route.js"
 import { viewOf } from "./views.js"
 
-/** @import { LiveEvent, Route, State } from "./types.ts" */
+/** @import { Link, LiveEvent, Route, State } from "./types.ts" */
 
 /** @type {State} */
 const outside = {
   caller: null,
+  traceUrl: null,
   refused: null,
   entering: false,
   link: { state: "connecting", since: Date.now() },
@@ -57,7 +58,7 @@ export const openSession = (show) => {
       if (!(problem instanceof Problem)) throw problem
       if (problem.status === 401) leave(problem.message)
       else if (same(route, state.route)) {
-        change({ loading: false, page: { route, data: undefined, problem: problem.message } })
+        change({ loading: false, page: { route, data: undefined, problem } })
       }
     }
   }
@@ -76,20 +77,27 @@ export const openSession = (show) => {
     if (event.event === "status") change({ status: event.data, ahead: Date.parse(event.data.now) - Date.now() })
     const { page } = state
     if (page === null) return
-    const data = page.problem === null ? viewOf(page.route).follow(page.data, event, page.route) : undefined
+    if (page.problem !== null) return page.problem.passes ? loadSoon() : undefined
+    const data = viewOf(page.route).follow(page.data, event, page.route)
     if (data === undefined) loadSoon()
     else if (data !== page.data) change({ page: { ...page, data } })
+  }
+
+  /** What happened while nothing was told is loaded afterwards. @param {Link} link */
+  const onLink = (link) => {
+    if (state.link.state === "lost" && link.state === "live") loadSoon()
+    change({ link })
   }
 
   /** Goes on with the token that is kept. A service that is away is waited for, so that nobody is asked for it again. */
   const enter = async (failures = 0) => {
     change({ entering: true, refused: null })
     try {
-      const caller = await api.me()
+      const [caller, { trace_url: traceUrl }] = await Promise.all([api.me(), api.settings()])
       over = new AbortController()
       const { signal } = over
-      change({ ...outside, caller, route: state.route })
-      const following = follow({ signal, onEvent, onLink: (link) => change({ link }), onRefused: leave })
+      change({ ...outside, caller, traceUrl, route: state.route })
+      const following = follow({ signal, onEvent, onLink, onRefused: leave })
       await Promise.all([load(), following])
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem

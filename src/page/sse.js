@@ -4,7 +4,7 @@
  * @param {string} text
  */
 export const parseEvents = (text) => {
-  const blocks = text.replace(/\r\n?/g, "\n").split("\n\n")
+  const blocks = text.split(/\r?\n\r?\n/)
   return { events: blocks.slice(0, -1).flatMap(eventOf), rest: blocks.at(-1) ?? "" }
 }
 
@@ -12,7 +12,7 @@ export const parseEvents = (text) => {
  * @param {string} block
  */
 const eventOf = (block) => {
-  const fields = block.split("\n").map((line) => /^([^:]*):? ?(.*)$/s.exec(line)?.slice(1) ?? [])
+  const fields = block.split(/\r?\n/).map((line) => /^([^:]*):? ?(.*)$/s.exec(line)?.slice(1) ?? [])
   const data = fields.filter(([name]) => name === "data").map(([, value]) => value)
   const event = fields.find(([name]) => name === "event")?.[1] ?? "message"
   return data.length === 0 ? [] : [{ event, data: data.join("\n") }]

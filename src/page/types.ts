@@ -77,13 +77,15 @@ export interface Page {
   /** What the view of this route loaded; nothing if there is a problem. */
   // biome-ignore lint/suspicious/noExplicitAny: each view knows its own.
   readonly data: any
-  readonly problem: string | null
+  readonly problem: { readonly message: string; readonly passes: boolean } | null
 }
 
 /** All that can change. */
 export interface State {
   /** `null`: the token is asked for. */
   readonly caller: Caller | null
+  /** Where a trace can be looked at; `null`: nowhere. */
+  readonly traceUrl: string | null
   /** Why the last token is of no use, or why it is not known yet. */
   readonly refused: string | null
   readonly entering: boolean

@@ -62,15 +62,14 @@ const finder = ({ route, status }) => {
 export const games = {
   title: (route) => `Games: ${words(stateOf(route))}`,
   load: (api, route) => api.games({ limit: "100", ...route.query, state: stateOf(route) }),
-  follow: (data, { data: operations, event }) => {
+  // A game that was removed is stopped no more, and one that failed is not due.
+  follow: (data, { data: operations, event }, route) => {
     if (event !== "operations") return data
-    const gone = new Set(operations.filter(({ outcome }) => outcome === "success").map(({ game_id }) => game_id))
-    const games = data.games.filter(({ game_id }) => !gone.has(game_id))
-    return games.length === data.games.length
-      ? data
-      : games.length === 0 && data.next !== null
-        ? undefined
-        : { ...data, games }
+    const leaves = operations.filter(({ outcome }) => outcome === "success" || stateOf(route) === "due")
+    const left = new Set(leaves.map(({ game_id }) => game_id))
+    const games = data.games.filter(({ game_id }) => !left.has(game_id))
+    if (games.length === data.games.length) return data
+    return games.length === 0 && data.next !== null ? undefined : { ...data, games }
   },
   show: ({ games, next }, shown) => html`<h1>Games</h1>
     ${finder(shown)} ${tabs(shown)}

@@ -20,12 +20,15 @@ export const log = {
   follow: (data, { data: operations, event }, route) => {
     if (event !== "operations" || "cursor" in route.query) return data
     const known = new Set(data.operations.map(({ id }) => id))
-    const fresh = operations.filter(asksFor(route)).filter(({ id }) => !known.has(id))
+    const fresh = operations
+      .filter(asksFor(route))
+      .filter(({ id }) => !known.has(id))
+      .toSorted((a, b) => Number(BigInt(b.id) - BigInt(a.id)))
     if (fresh.length === 0) return data
     // The next page begins after what was loaded, so what is cut off here would be on no page.
     return data.next !== null && fresh.length + data.operations.length > 2 * shownAtOnce
       ? undefined
-      : { ...data, operations: [...fresh, ...data.operations].toSorted((a, b) => Number(BigInt(b.id) - BigInt(a.id))) }
+      : { ...data, operations: [...fresh, ...data.operations] }
   },
   show: ({ next, operations }, { now, route, traceUrl }) => html`<h1>Log</h1>
     ${filters(

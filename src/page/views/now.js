@@ -1,14 +1,11 @@
-import "../chart.js"
 import { html, nothing } from "/lib/lit-html/lit-html.js"
 import { acceptAsk, pauseAsk, resumeAsk, runAsk } from "../asks.js"
-import { count, counted, many, rate, span, took, words } from "../format.js"
-import { badge, distance, ended, facts, gameLink, goes, identity, table, timeOf } from "../parts.js"
+import { counted, span } from "../format.js"
+import { badge, distance, ended, gameLink, goes, identity, table, timeOf } from "../parts.js"
 import { addressOf } from "../route.js"
-import { daily, hourly, sum } from "../series.js"
+import { history, passes, passUnderWay, week } from "./passes.js"
 
-/** @import { Engine, Hour, Pass, Shown, Status, UnderWay, View } from "../types.ts" */
-
-const week = 168
+/** @import { Engine, Hour, Pass, Shown, Status, View } from "../types.ts" */
 
 /** @param {Status} status */
 const lastEnded = ({ passes }) => passes.find(({ ended_at }) => ended_at !== null)?.id
@@ -52,6 +49,36 @@ const banner = (status, { ask, now }) => {
   </section>`
 }
 
+/** @param {Status} status @param {Shown} shown */
+const needs = ({ backlog, engines, passes }, { ask }) => {
+  const lastOnes = engines.flatMap(
+    ({ name }) => passes.find(({ ended_at, engine }) => engine === name && ended_at !== null) ?? []
+  )
+  const all = [
+    ...engines
+      .filter(({ braked }) => braked)
+      .map(
+        (
+          one
+        ) => html`<span>The brake of <bdi>${one.name}</bdi> is on: its passes are refused until a person has looked.</span>
+          ${ask && html`<button class="small" @click=${() => ask(acceptAsk(one))}>Accept…</button>`}`
+      ),
+    ...lastOnes
+      .filter(({ result }) => result === "refused" || result === "failed")
+      .map(
+        ({ engine, message, reason, result }) => html`<span
+          >The last pass on <bdi>${engine}</bdi>: ${ended(result)} <code>${reason}</code> <bdi>${message}</bdi></span
+        >`
+      ),
+    ...(backlog.stuck.count === 0
+      ? []
+      : [html`<a href=${addressOf("games", "stuck")}>${counted(backlog.stuck)} stuck: failed ten times or more</a>`])
+  ]
+  return all.length === 0
+    ? nothing
+    : html`<ul class="needs" aria-label="What needs a person">${all.map((one) => html`<li>${one}</li>`)}</ul>`
+}
+
 /** @type {ReadonlyArray<readonly [keyof Status["backlog"], string, string, string]>} */
 const tiles = [
   ["due", "Due", "due", "go with the next pass"],
@@ -73,28 +100,8 @@ const backlog = ({ backlog }) => html`<ul class="tiles" aria-label="Backlog">
   )}
 </ul>`
 
-/** @param {UnderWay} underWay @param {number} now */
-const passUnderWay = ({ done, pass, rate: perSecond, seconds_left }, now) => html`<section class="card under-way">
-  <h2>Pass under way on <bdi>${pass.engine}</bdi></h2>
-  ${
-    pass.due === null
-      ? html`<progress aria-label="Games done"></progress>`
-      : html`<progress max=${Math.max(1, pass.due)} value=${Math.min(done, pass.due)} aria-label="Games done"></progress>`
-  }
-  ${facts([
-    ["Done", pass.due === null ? count(done) : `${count(done)} of ${count(pass.due)}`],
-    ["Rate", rate(perSecond)],
-    ["Time left", seconds_left === null ? "not known yet" : span(seconds_left)],
-    ["Removed", count(pass.removed)],
-    ["Already absent", count(pass.already_absent)],
-    ["Failed", count(pass.failed)],
-    ["Begun", distance(pass.started_at, now)],
-    ["Asked for by", words(pass.trigger)]
-  ])}
-</section>`
-
-/** @param {Status} status @param {Shown} shown */
-const engines = ({ engine, engines, passes }, { ask, now }) => html`<section class="card">
+/** @param {Status} status @param {number} now */
+const engines = ({ engine, engines, passes }, now) => html`<section class="card">
   <h2>Engines</h2>
   ${table({
     caption: "Engines",
@@ -112,10 +119,7 @@ const engines = ({ engine, engines, passes }, { ask, now }) => html`<section cla
       { head: "Seen", cell: ({ last_seen_at }) => distance(last_seen_at, now) },
       {
         head: "Brake",
-        cell: (one) =>
-          one.braked
-            ? html`${badge("bad", "on")} ${ask && html`<button class="small" @click=${() => ask(acceptAsk(one))}>Accept…</button>`}`
-            : badge("good", "off")
+        cell: (one) => (one.braked ? badge("bad", "on") : badge("good", "off"))
       }
     ]
   })}
@@ -143,61 +147,6 @@ const next = ({ next }, now) => html`<section class="card">
   })}
 </section>`
 
-/** @param {Status} status @param {number} now */
-const passes = ({ passes }, now) => html`<section class="card">
-  <h2>Last passes</h2>
-  ${table({
-    caption: "Last passes",
-    rows: passes,
-    key: ({ id }) => id,
-    empty: "No pass has begun yet.",
-    columns: [
-      { head: "Begun", cell: ({ started_at }) => timeOf(started_at, now) },
-      { head: "Engine", cell: ({ engine }) => html`<bdi>${engine}</bdi>` },
-      { head: "By", cell: ({ trigger }) => words(trigger) },
-      {
-        head: "Took",
-        kind: "figure",
-        cell: ({ ended_at, started_at }) => took(started_at, ended_at)
-      },
-      { head: "Removed", kind: "figure", cell: ({ removed }) => count(removed) },
-      { head: "Absent", kind: "figure", cell: ({ already_absent }) => count(already_absent) },
-      { head: "Failed", kind: "figure", cell: ({ failed }) => count(failed) },
-      {
-        head: "Result",
-        cell: ({ message, reason, result }) =>
-          html`<span title=${message ?? ""}>${ended(result)} ${reason === null ? nothing : html`<code>${reason}</code>`}</span>`
-      }
-    ]
-  })}
-</section>`
-
-/** @param {ReadonlyArray<Hour>} hours @param {number} now */
-const history = (hours, now) => html`<section class="card">
-  <h2>The last 7 days</h2>
-  <p class="summary">
-    ${many(sum(hours, "removed"), "container")} removed, ${count(sum(hours, "already_absent"))} already absent,
-    ${many(sum(hours, "failed"), "failure")}, in ${many(sum(hours, "passes"), "pass")}.
-  </p>
-  <hour-chart aria-hidden="true" .series=${hourly(hours, now, week)}></hour-chart>
-  <details>
-    <summary>By day</summary>
-    ${table({
-      caption: "The last 7 days by day",
-      rows: daily(hours),
-      key: ({ day }) => day,
-      empty: "No pass in these days.",
-      columns: [
-        { head: "Day", cell: ({ day }) => day },
-        { head: "Passes", kind: "figure", cell: ({ passes }) => count(passes) },
-        { head: "Removed", kind: "figure", cell: ({ removed }) => count(removed) },
-        { head: "Absent", kind: "figure", cell: ({ absent }) => count(absent) },
-        { head: "Failed", kind: "figure", cell: ({ failed }) => count(failed) }
-      ]
-    })}
-  </details>
-</section>`
-
 /** @type {View<{ readonly hours: ReadonlyArray<Hour>, readonly upTo?: string | undefined }>} */
 export const now = {
   title: () => "Now",
@@ -210,11 +159,11 @@ export const now = {
   show: ({ hours }, shown) => {
     const { status } = shown
     if (status === null) return html`<p class="empty">Waiting for the first word of the service…</p>`
-    return html`${banner(status, shown)} ${backlog(status)}
+    return html`${banner(status, shown)} ${needs(status, shown)} ${backlog(status)}
       ${status.under_way.map((one) => passUnderWay(one, shown.now))}
       <div class="columns">
         <div>${next(status, shown.now)} ${passes(status, shown.now)}</div>
-        <div>${history(hours, shown.now)} ${engines(status, shown)}</div>
+        <div>${history(hours, shown.now)} ${engines(status, shown.now)}</div>
       </div>`
   }
 }

@@ -1,0 +1,89 @@
+import "../chart.js"
+import { html, nothing } from "/lib/lit-html/lit-html.js"
+import { count, many, rate, span, took, words } from "../format.js"
+import { distance, ended, facts, table, timeOf } from "../parts.js"
+import { daily, hourly, sum } from "../series.js"
+
+/** @import { Hour, Status, UnderWay } from "../types.ts" */
+
+/** How many hours the history is of. */
+export const week = 168
+
+/** @param {UnderWay} underWay @param {number} now */
+export const passUnderWay = (
+  { done, pass, rate: perSecond, seconds_left },
+  now
+) => html`<section class="card under-way">
+  <h2>Pass under way on <bdi>${pass.engine}</bdi></h2>
+  ${
+    pass.due === null
+      ? html`<progress aria-label="Games done"></progress>`
+      : html`<progress max=${Math.max(1, pass.due)} value=${Math.min(done, pass.due)} aria-label="Games done"></progress>`
+  }
+  ${facts([
+    ["Done", pass.due === null ? count(done) : `${count(done)} of ${count(pass.due)}`],
+    ["Rate", rate(perSecond)],
+    ["Time left", seconds_left === null ? "not known yet" : span(seconds_left)],
+    ["Removed", count(pass.removed)],
+    ["Already absent", count(pass.already_absent)],
+    ["Failed", count(pass.failed)],
+    ["Begun", distance(pass.started_at, now)],
+    ["Asked for by", words(pass.trigger)]
+  ])}
+</section>`
+
+/** @param {Status} status @param {number} now */
+export const passes = ({ passes }, now) => html`<section class="card">
+  <h2>Last passes</h2>
+  ${table({
+    caption: "Last passes",
+    rows: passes,
+    key: ({ id }) => id,
+    empty: "No pass has begun yet.",
+    columns: [
+      { head: "Begun", cell: ({ started_at }) => timeOf(started_at, now) },
+      { head: "Engine", cell: ({ engine }) => html`<bdi>${engine}</bdi>` },
+      { head: "By", cell: ({ trigger }) => words(trigger) },
+      {
+        head: "Took",
+        kind: "figure",
+        cell: ({ ended_at, started_at }) => took(started_at, ended_at)
+      },
+      { head: "Removed", kind: "figure", cell: ({ removed }) => count(removed) },
+      { head: "Absent", kind: "figure", cell: ({ already_absent }) => count(already_absent) },
+      { head: "Failed", kind: "figure", cell: ({ failed }) => count(failed) },
+      {
+        head: "Result",
+        cell: ({ message, reason, result }) =>
+          html`${ended(result)} ${reason === null ? nothing : html`<code>${reason}</code>`}
+            ${message === null ? nothing : html`<small><bdi>${message}</bdi></small>`}`
+      }
+    ]
+  })}
+</section>`
+
+/** @param {ReadonlyArray<Hour>} hours @param {number} now */
+export const history = (hours, now) => html`<section class="card">
+  <h2>The last 7 days</h2>
+  <p class="summary">
+    ${many(sum(hours, "removed"), "container")} removed, ${count(sum(hours, "already_absent"))} already absent,
+    ${many(sum(hours, "failed"), "failure")}, in ${many(sum(hours, "passes"), "pass")}.
+  </p>
+  <hour-chart aria-hidden="true" .series=${hourly(hours, now, week)}></hour-chart>
+  <details>
+    <summary>By day</summary>
+    ${table({
+      caption: "The last 7 days by day",
+      rows: daily(hours),
+      key: ({ day }) => day,
+      empty: "No pass in these days.",
+      columns: [
+        { head: "Day", cell: ({ day }) => day },
+        { head: "Passes", kind: "figure", cell: ({ passes }) => count(passes) },
+        { head: "Removed", kind: "figure", cell: ({ removed }) => count(removed) },
+        { head: "Absent", kind: "figure", cell: ({ absent }) => count(absent) },
+        { head: "Failed", kind: "figure", cell: ({ failed }) => count(failed) }
+      ]
+    })}
+  </details>
+</section>`
