@@ -125,7 +125,7 @@ export const api = {
     if (body === null) return
     try {
       for await (const { event, data } of readEvents(body, silence)) {
-        if (event === "status" || event === "operations") yield { event, data: JSON.parse(data) }
+        yield/** @type {LiveEvent} */ ({ event, data: JSON.parse(data) })
       }
     } catch (error) {
       noAnswer(error)

@@ -2,6 +2,9 @@ import { api, Problem } from "./api.js"
 
 /** @import { Link, LiveEvent } from "./types.ts" */
 
+/** So many operations are told at once at most: if they were so many, there may have been more. */
+export const mostTold = 50
+
 const longest = 30_000
 
 /**

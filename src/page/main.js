@@ -6,7 +6,7 @@ import { openSession } from "./session.js"
 import { login } from "./views/login.js"
 import { viewOf } from "./views.js"
 
-/** @import { Ask, Caller, Link, Shown, State } from "./types.ts" */
+/** @import { Ask, Caller, Shown, State } from "./types.ts" */
 
 const inMenu = /** @type {const} */ ([
   ["now", "Now"],
@@ -34,11 +34,16 @@ const header = ({ link, route }, { name, role }) => {
   </header>`
 }
 
-/** @param {Link} link */
-const lost = ({ since, state }) =>
-  state === "lost"
-    ? html`<p class="lost">Not connected since <time title=${utc(since)}>${time(since, Date.now())}</time>: what is shown is from then.</p>`
-    : nothing
+/** @param {State} state */
+const lost = ({ link, unavailable }) => {
+  if (link.state === "lost") {
+    const since = html`<time title=${utc(link.since)}>${time(link.since, Date.now())}</time>`
+    return html`<p class="lost">Not connected since ${since}: what is shown is from then.</p>`
+  }
+  return unavailable === null
+    ? nothing
+    : html`<p class="lost">The service cannot say what happens now: <bdi>${unavailable}</bdi></p>`
+}
 
 /** @param {State} state @param {Shown} shown */
 const content = ({ page }, shown) => {
@@ -63,7 +68,7 @@ const inside = (state, caller) => {
     ...(caller.role === "act" && { ask })
   }
   return html`${header(state, caller)}
-    <div role="status">${lost(state.link)}</div>
+    <div role="status">${lost(state)}</div>
     <main tabindex="-1" aria-busy=${state.loading}>${content(state, shown)}</main>`
 }
 

@@ -13,10 +13,24 @@ const outside = {
   entering: false,
   link: { state: "connecting", since: Date.now() },
   status: null,
+  unavailable: null,
   ahead: 0,
   route: parseRoute(location.hash),
   loading: false,
   page: null
+}
+
+/**
+ * What an event changes, whatever is looked at.
+ *
+ * @param {State} state
+ * @param {LiveEvent} event
+ * @returns {Partial<State>}
+ */
+const newsOf = ({ status }, { data, event }) => {
+  if (event === "unavailable") return { unavailable: data.detail }
+  if (event === "status") return { status: data, ahead: Date.parse(data.now) - Date.now(), unavailable: null }
+  return event === "progress" && status !== null ? { status: { ...status, ...data } } : {}
 }
 
 /** @param {Route} a @param {Route} b */
@@ -74,7 +88,7 @@ export const openSession = (show) => {
 
   /** @param {LiveEvent} event */
   const onEvent = (event) => {
-    if (event.event === "status") change({ status: event.data, ahead: Date.parse(event.data.now) - Date.now() })
+    change(newsOf(state, event))
     const { page } = state
     if (page === null) return
     if (page.problem !== null) return page.problem.passes ? loadSoon() : undefined

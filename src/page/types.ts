@@ -40,7 +40,9 @@ export interface ActPage {
 /** What `/events` tells. */
 export type LiveEvent =
   | { readonly event: "status"; readonly data: Status }
-  | { readonly event: "operations"; readonly data: ReadonlyArray<Operation> }
+  | { readonly event: "progress"; readonly data: Pick<Status, "under_way"> }
+  | { readonly event: "operations"; readonly data: { readonly operations: ReadonlyArray<Operation> } }
+  | { readonly event: "unavailable"; readonly data: { readonly detail: string } }
 
 /** What the address asks for: `#/games/due?engine=a` is `{ name: "games", id: "due", query: { engine: "a" } }`. */
 export interface Route {
@@ -91,6 +93,8 @@ export interface State {
   readonly entering: boolean
   readonly link: Link
   readonly status: Status | null
+  /** Why the service cannot say anything for now; `null` if it can. */
+  readonly unavailable: string | null
   /** By how many milliseconds the database's clock is ahead of ours. */
   readonly ahead: number
   /** What the address asks for. */

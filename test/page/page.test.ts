@@ -159,7 +159,7 @@ describePage("the page", () =>
         world.acts.slice(0, 2).map(({ act, target }) => [act, target]),
         [
           ["engine_accept", "us-east-1"],
-          ["clean", null]
+          ["run", null]
         ]
       )
     })
@@ -193,6 +193,25 @@ describePage("the page", () =>
         await page.getByRole("link", { name: "trace" }).getAttribute("href"),
         "https://traces.example.org/trace/4bf92f3577b34da6a3ce929d0e0e4736"
       )
+    })
+
+    test("shows how far a pass has come, and that nothing can be said while the database is away", async ({
+      page,
+      run,
+      world
+    }) => {
+      await logIn(page)
+      await page.getByText("161 of 400").waitFor()
+      const [one] = world.status().underWay
+      assert.isDefined(one)
+      const underWay = [{ ...one, done: 300, secondsLeft: 59 }]
+      await run(world.tell({ id: "1", event: "progress", data: { under_way: underWay } }))
+      await page.getByText("300 of 400").waitFor()
+      assert.strictEqual(await page.getByRole("progressbar").getAttribute("value"), "300")
+      await run(world.tell({ id: "2", event: "unavailable", data: { detail: "the database is away" } }))
+      await page.getByRole("status").getByText("the database is away").waitFor()
+      await run(world.tellStatus)
+      await page.getByText("the database is away").waitFor({ state: "detached" })
     })
 
     test(

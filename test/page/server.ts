@@ -1,10 +1,12 @@
 import { createServer } from "node:http"
+import { isDeepStrictEqual } from "node:util"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
 import { Author } from "../../src/domain/Act.ts"
 import type { Caller } from "../../src/domain/Caller.ts"
+import type { LoggedOperation } from "../../src/domain/LoggedOperation.ts"
 import { Api, Authorized, CurrentCaller, MayAct } from "../../src/http/Api.ts"
 import * as Page from "../../src/http/page.ts"
 import * as Problems from "../../src/http/problems.ts"
@@ -37,10 +39,22 @@ const mayAct = Layer.succeed(
   )
 )
 
-const paged = <Row>(rows: ReadonlyArray<Row>, { cursor = "0", limit = 100 }: { cursor?: string; limit?: number }) => {
-  const from = Number(cursor)
-  return { rows: rows.slice(from, from + limit), next: from + limit < rows.length ? `${from + limit}` : null }
+/** A page of rows, and the place of its last row if another follows. */
+const paged = <Row, Place>(
+  rows: ReadonlyArray<Row>,
+  { cursor, limit = 100 }: { readonly cursor?: Place; readonly limit?: number },
+  placeOf: (row: Row) => Place
+) => {
+  const from = cursor === undefined ? 0 : rows.findIndex((row) => isDeepStrictEqual(placeOf(row), cursor)) + 1
+  const page = rows.slice(from, from + limit)
+  const last = page.at(-1)
+  return { rows: page, next: last !== undefined && from + limit < rows.length ? placeOf(last) : null }
 }
+
+const logPlace = ({ finishedAt, id }: LoggedOperation) => ({
+  finishedAt: finishedAt && BigInt(finishedAt.getTime()) * 1000n,
+  id
+})
 
 const readings = (world: World) =>
   HttpApiBuilder.group(Api, "readings", (handlers) =>
@@ -53,7 +67,7 @@ const readings = (world: World) =>
       games: ({ query }) =>
         Effect.sync(() => {
           const all = world.listed(query.state).filter(({ engine }) => !query.engine || engine === query.engine)
-          const { next, rows } = paged(all, query)
+          const { next, rows } = paged(all, query, ({ gameId }) => gameId)
           return { games: rows, next }
         }),
       game: ({ params }) =>
@@ -67,7 +81,8 @@ const readings = (world: World) =>
         Effect.sync(() => {
           const { next, rows } = paged(
             world.operations.filter(({ gameId }) => gameId === params.id),
-            query
+            query,
+            logPlace
           )
           return { operations: rows, next }
         }),
@@ -77,19 +92,20 @@ const readings = (world: World) =>
             ({ gameId, outcome }) =>
               (!query.outcome || outcome === query.outcome) && (!query.game || gameId === query.game)
           )
-          const { next, rows } = paged(all, query)
+          const { next, rows } = paged(all, query, logPlace)
           return { operations: rows, next }
         }),
       holds: ({ query }) =>
         Effect.sync(() => {
-          const { next, rows } = paged(world.holds, query)
+          const { next, rows } = paged(world.holds, query, ({ author, gameId }) => ({ gameId, author }))
           return { holds: rows, next }
         }),
       acts: ({ query }) =>
         Effect.sync(() => {
           const { next, rows } = paged(
             world.acts.filter(({ target }) => !query.target || target === query.target),
-            query
+            query,
+            ({ id }) => id
           )
           return { acts: rows, next }
         }),
@@ -141,7 +157,7 @@ const acts = (world: World) =>
       }),
       run: Effect.fnUntraced(function* ({ payload }) {
         const { name } = yield* CurrentCaller
-        return yield* world.act("clean", null, name, payload.reason, "A pass has begun.")
+        return yield* world.act("run", null, name, payload.reason, "A pass has begun.")
       }),
       acceptEngine: Effect.fnUntraced(function* ({ params, payload }) {
         const { name } = yield* CurrentCaller

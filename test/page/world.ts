@@ -270,6 +270,7 @@ export const makeWorld = Effect.gen(function* () {
     if (one === undefined && ours.length === 0 && !isHeld(gameId)) return undefined
     const base = {
       gameId,
+      version: one === undefined ? null : "1",
       problem: null,
       lease: null,
       holds: holds.filter((hold) => hold.gameId === gameId),
@@ -316,7 +317,7 @@ export const makeWorld = Effect.gen(function* () {
   const log = (operation: LoggedOperation) =>
     Effect.suspend(() => {
       operations.unshift(operation)
-      return tell({ id: `${operation.id}`, event: "operations", data: [operation] })
+      return tell({ id: `${operation.id}`, event: "operations", data: { operations: [operation] } })
     })
 
   /** Writes the row of an act, after `effect`, and tells what has changed. */
@@ -351,6 +352,7 @@ export const makeWorld = Effect.gen(function* () {
     state,
     status,
     story,
+    tell,
     tellStatus,
     /** Ends every stream of events. */
     disconnect: Effect.gen(function* () {

@@ -148,8 +148,10 @@ export const game = {
     const [seen, log] = await Promise.all([api.game(id), api.gameLog(id, { limit: "50", ...query })])
     return { ...seen, log, past: "cursor" in query }
   },
-  follow: (data, { data: operations, event }) =>
-    event === "operations" && operations.some(({ game_id }) => game_id === data.story.game_id) ? undefined : data,
+  follow: (data, event) =>
+    event.event === "operations" && event.data.operations.some(({ game_id }) => game_id === data.story.game_id)
+      ? undefined
+      : data,
   show: (data, shown) => {
     const { story } = data
     return html`<header class="title">

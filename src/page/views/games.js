@@ -1,5 +1,6 @@
 import { html, nothing } from "/lib/lit-html/lit-html.js"
 import { count, counted, words } from "../format.js"
+import { mostTold } from "../live.js"
 import { badge, choice, filters, gameLink, goes, pager, table, timeOf } from "../parts.js"
 import { addressOf } from "../route.js"
 
@@ -63,8 +64,10 @@ export const games = {
   title: (route) => `Games: ${words(stateOf(route))}`,
   load: (api, route) => api.games({ limit: "100", ...route.query, state: stateOf(route) }),
   // A game that was removed is stopped no more, and one that failed is not due.
-  follow: (data, { data: operations, event }, route) => {
-    if (event !== "operations") return data
+  follow: (data, event, route) => {
+    if (event.event !== "operations") return data
+    const { operations } = event.data
+    if (operations.length >= mostTold) return undefined
     const leaves = operations.filter(({ outcome }) => outcome === "success" || stateOf(route) === "due")
     const left = new Set(leaves.map(({ game_id }) => game_id))
     const games = data.games.filter(({ game_id }) => !left.has(game_id))

@@ -1,5 +1,6 @@
 import { html } from "/lib/lit-html/lit-html.js"
 import { took, words } from "../format.js"
+import { mostTold } from "../live.js"
 import { choice, ended, filters, gameLink, identity, operationText, pager, table, timeOf } from "../parts.js"
 
 /** @import { LogPage, Operation, Route, View } from "../types.ts" */
@@ -16,19 +17,15 @@ const asksFor =
 export const log = {
   title: () => "Log",
   load: (api, { query }) => api.log({ limit: `${shownAtOnce}`, ...query }),
-  // What is new belongs on the first page alone, which stays as long as it was.
-  follow: (data, { data: operations, event }, route) => {
-    if (event !== "operations" || "cursor" in route.query) return data
+  // What is new belongs on the first page, before what was loaded.
+  follow: (data, event, route) => {
+    if (event.event !== "operations" || "cursor" in route.query) return data
+    const { operations } = event.data
     const known = new Set(data.operations.map(({ id }) => id))
-    const fresh = operations
-      .filter(asksFor(route))
-      .filter(({ id }) => !known.has(id))
-      .toSorted((a, b) => Number(BigInt(b.id) - BigInt(a.id)))
-    if (fresh.length === 0) return data
-    // The next page begins after what was loaded, so what is cut off here would be on no page.
-    return data.next !== null && fresh.length + data.operations.length > 2 * shownAtOnce
-      ? undefined
-      : { ...data, operations: [...fresh, ...data.operations] }
+    const fresh = operations.filter(asksFor(route)).filter(({ id }) => !known.has(id))
+    const isLong = data.operations.length + fresh.length > 2 * shownAtOnce
+    if (operations.length >= mostTold || isLong) return undefined
+    return fresh.length === 0 ? data : { ...data, operations: [...fresh, ...data.operations] }
   },
   show: ({ next, operations }, { now, route, traceUrl }) => html`<h1>Log</h1>
     ${filters(
