@@ -8,11 +8,12 @@ import * as Authorized from "./authorized.ts"
 import { Events } from "./Events.ts"
 import * as Guard from "./guard.ts"
 import * as Health from "./health.ts"
+import * as Page from "./page.ts"
 import { Readiness } from "./Readiness.ts"
 import * as Readings from "./readings.ts"
 import { Tokens } from "./tokens.ts"
 
-/** The API, for bearers of the tokens in this file. */
+/** The API, for bearers of the tokens in this file, and the page that uses it. */
 const api = (settings: Settings, tokensFile: string) =>
   HttpApiBuilder.layer(Api, { openapiPath: "/api/v1/openapi.json" }).pipe(
     Layer.provide([Readings.layer(settings), Acts.layer(settings)]),
@@ -22,13 +23,14 @@ const api = (settings: Settings, tokensFile: string) =>
       HttpApiMiddleware.layerProblemDetails({ includeDetails: true })
     ]),
     Layer.provide(Tokens.layer(tokensFile)),
+    Layer.merge(Page.layer({ traceUrl: undefined })),
     Layer.merge(Guard.layer(Guard.hostsOf(settings)))
   )
 
 /** Requests without a span: they come every few seconds, or last as long as a page is open. */
 const untraced = ["/healthz", "/readyz", "/api/v1/events"]
 
-/** Everything that is served over HTTP: health always, the API only if there is a token file. */
+/** Everything that is served over HTTP: health always, the API and the page only if there is a token file. */
 export const layer = (settings: Settings) => {
   const { tokensFile } = settings.api
   const health = Health.routes(settings)
