@@ -16,6 +16,7 @@ import { print } from "./cli/print.ts"
 import { retention } from "./cli/retention.ts"
 import { run } from "./cli/run.ts"
 import { serve } from "./cli/serve.ts"
+import { here, server, unlessThere } from "./cli/server.ts"
 import { show } from "./cli/show.ts"
 import { status } from "./cli/status.ts"
 import { token } from "./cli/token.ts"
@@ -25,25 +26,26 @@ import * as layers from "./layers.ts"
 const cleanup = Command.make("rtmanager-cleanup").pipe(
   Command.withDescription("Remove the stopped containers of finished games once their retention is over"),
   Command.withSubcommands([
-    serve.pipe(Command.provide(layers.service)),
-    run.pipe(Command.provide(layers.pass())),
-    clean.pipe(Command.provide(layers.pass())),
-    plan.pipe(Command.provide(layers.ports)),
-    demo.pipe(Command.provide(layers.demo)),
-    migrate.pipe(Command.provide(layers.migrations)),
-    engine.pipe(Command.provide(layers.ports)),
-    doctor.pipe(Command.provide(layers.doctor)),
-    hold.pipe(Command.provide(layers.ports)),
-    release.pipe(Command.provide(layers.ports)),
-    holds.pipe(Command.provide(layers.ports)),
-    status.pipe(Command.provide(layers.ports)),
-    show.pipe(Command.provide(layers.ports)),
-    log.pipe(Command.provide(layers.ports)),
-    pause.pipe(Command.provide(layers.ports)),
-    resume.pipe(Command.provide(layers.ports)),
-    retention.pipe(Command.provide(layers.ports)),
+    serve.pipe(Command.provide(here(layers.service))),
+    run.pipe(Command.provide(unlessThere(layers.pass()))),
+    clean.pipe(Command.provide(unlessThere(layers.pass()))),
+    plan.pipe(Command.provide(here(layers.ports))),
+    demo.pipe(Command.provide(here(layers.demo))),
+    migrate.pipe(Command.provide(here(layers.migrations))),
+    engine.pipe(Command.provide(unlessThere(layers.ports))),
+    doctor.pipe(Command.provide(here(layers.doctor))),
+    hold.pipe(Command.provide(unlessThere(layers.ports))),
+    release.pipe(Command.provide(unlessThere(layers.ports))),
+    holds.pipe(Command.provide(unlessThere(layers.ports))),
+    status.pipe(Command.provide(unlessThere(layers.ports))),
+    show.pipe(Command.provide(unlessThere(layers.ports))),
+    log.pipe(Command.provide(unlessThere(layers.ports))),
+    pause.pipe(Command.provide(unlessThere(layers.ports))),
+    resume.pipe(Command.provide(unlessThere(layers.ports))),
+    retention.pipe(Command.provide(here(layers.ports))),
     token
-  ])
+  ]),
+  Command.withGlobalFlags([server])
 )
 
 const isUsage = (error: unknown) => CliError.isCliError(error)

@@ -14,6 +14,7 @@ import { actFailed, asked, authorOf } from "./act.ts"
 import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
+import { actThere, hereOrThere, once, onlyHere, onlyThere } from "./server.ts"
 import { table, terminalWidth } from "./table.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(AcceptedEngine))
@@ -23,19 +24,30 @@ const name = Argument.String("name").pipe(
   Argument.optional
 )
 
-const accept = Command.make("accept", { json, name, ...asked }, ({ author, json, name, reason }) =>
-  Effect.gen(function* () {
-    const known = yield* KnownEngine
-    if (Option.isSome(name) && name.value !== known.name) {
-      return yield* new CommandFailed({
-        code: exitCode.unusable,
-        message: `RTMANAGER_ENGINE_NAME is ${known.name}, not ${printable(name.value)}: nothing was changed`
-      })
-    }
-    const accepting = acceptEngine({ author: yield* authorOf(author), reason })
-    const { message, value } = yield* Effect.mapError(accepting, actFailed)
-    return json ? toJson(value) : message
-  }).pipe(Effect.flatMap(print))
+const accept = Command.make(
+  "accept",
+  { json, name, ...asked },
+  hereOrThere(
+    ({ author, json, name, reason }) =>
+      Effect.gen(function* () {
+        const known = yield* KnownEngine
+        if (Option.isSome(name) && name.value !== known.name) {
+          return yield* new CommandFailed({
+            code: exitCode.unusable,
+            message: `RTMANAGER_ENGINE_NAME is ${known.name}, not ${printable(name.value)}: nothing was changed`
+          })
+        }
+        const accepting = acceptEngine({ author: yield* authorOf(author), reason })
+        const { message, value } = yield* Effect.mapError(accepting, actFailed)
+        return json ? toJson(value) : message
+      }).pipe(Effect.flatMap(print)),
+    actThere(({ acceptEngine }, { name, reason }) =>
+      Effect.andThen(
+        onlyThere(Option.isSome(name), "the engine's name"),
+        acceptEngine({ params: { name: Option.getOrElse(name, () => "") }, headers: once(), payload: { reason } })
+      )
+    )
+  )
 ).pipe(
   Command.withDescription(
     "Make the engine that answers now the known one of RTMANAGER_ENGINE_NAME, unless it has another name"
@@ -64,22 +76,28 @@ const row = (engine: ListedEngine) => ({
   stopped: String(engine.stopped)
 })
 
-const list = Command.make("list", { json }, ({ json }) =>
-  Effect.gen(function* () {
-    const { retention } = yield* CurrentSettings
-    const known = yield* KnownEngine
-    const records = yield* RuntimeRecords
-    const database = yield* Effect.mapError(records.clock, passError)
-    const { cutoff } = momentOf({ service: yield* Clock.currentTimeMillis, database }, retention)
-    const unknown = yield* records.unknownEngines
-    const engines = [
-      ...(yield* known.list(cutoff)),
-      ...unknown.map(({ name, stopped }) => ({ ...neverCleaned, name, stopped }))
-    ].sort((a, b) => (a.name < b.name ? -1 : 1))
-    if (json) return toListJson(engines)
-    if (engines.length === 0) return "no engine is known yet"
-    return table(engines.map(row), { width: yield* terminalWidth, ids: ["name", "identity"] })
-  }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
+const list = Command.make(
+  "list",
+  { json },
+  hereOrThere(
+    ({ json }) =>
+      Effect.gen(function* () {
+        const { retention } = yield* CurrentSettings
+        const known = yield* KnownEngine
+        const records = yield* RuntimeRecords
+        const database = yield* Effect.mapError(records.clock, passError)
+        const { cutoff } = momentOf({ service: yield* Clock.currentTimeMillis, database }, retention)
+        const unknown = yield* records.unknownEngines
+        const engines = [
+          ...(yield* known.list(cutoff)),
+          ...unknown.map(({ name, stopped }) => ({ ...neverCleaned, name, stopped }))
+        ].sort((a, b) => (a.name < b.name ? -1 : 1))
+        if (json) return toListJson(engines)
+        if (engines.length === 0) return "no engine is known yet"
+        return table(engines.map(row), { width: yield* terminalWidth, ids: ["name", "identity"] })
+      }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print)),
+    () => onlyHere(true, "engine list")
+  )
 ).pipe(
   Command.withDescription(
     "All engines by name: identity, brake, last pass, when last seen, and how many games are due or stopped"

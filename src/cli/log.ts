@@ -9,6 +9,7 @@ import { commandFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { printPages } from "./printPages.ts"
 import { json } from "./run.ts"
+import { hereOrThere } from "./server.ts"
 import { table, terminalWidth } from "./table.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(LoggedOperation))
@@ -53,23 +54,57 @@ const flags = {
   )
 }
 
-export const log = Command.make("log", flags, ({ game, json, limit, outcome, since }) =>
-  Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    const width = yield* terminalWidth
-    const toText = (operations: ReadonlyArray<LoggedOperation>, before: number) => {
-      const text = table(operations.map(operationRow), { width, ids: operationIds })
-      return before === 0 ? text : text.slice(text.indexOf("\n") + 1)
+const printLog = Effect.fnUntraced(function* <E, R>(
+  pages: Stream.Stream<ReadonlyArray<LoggedOperation>, E, R>,
+  json: boolean
+) {
+  const width = yield* terminalWidth
+  const toText = (operations: ReadonlyArray<LoggedOperation>, before: number) => {
+    const text = table(operations.map(operationRow), { width, ids: operationIds })
+    return before === 0 ? text : text.slice(text.indexOf("\n") + 1)
+  }
+  const count = yield* printPages(pages, { json, toJson, toText })
+  if (!json && count === 0) yield* print("no operation is logged")
+})
+
+/** How many rows a service is asked for at once. */
+const pageSize = 500
+
+export const log = Command.make(
+  "log",
+  flags,
+  hereOrThere(
+    Effect.fnUntraced(function* ({ game, json, limit, outcome, since }) {
+      const now = yield* Clock.currentTimeMillis
+      const pages = Operator.log({
+        gameId: Option.getOrUndefined(game),
+        outcome: Option.getOrUndefined(outcome),
+        since: Option.getOrUndefined(Option.map(since, (text) => parseSince(text, now) ?? now)),
+        limit
+      })
+      yield* printLog(Stream.mapError(pages, commandFailed), json)
+    }),
+    ({ readings }, { game, json, limit, outcome, since }) => {
+      const query = {
+        ...(Option.isSome(game) && { game: game.value }),
+        ...(Option.isSome(outcome) && { outcome: outcome.value }),
+        ...(Option.isSome(since) && { since: since.value })
+      }
+      const pages = Stream.paginate({ place: {}, left: limit }, ({ left, place }) =>
+        Effect.map(
+          readings.log({ query: { ...query, ...place, limit: Math.min(left, pageSize) } }),
+          ({ next, operations }) => {
+            const rest = left - operations.length
+            return [
+              [operations],
+              next === null || rest <= 0 ? Option.none() : Option.some({ place: { cursor: next }, left: rest })
+            ] as const
+          }
+        )
+      )
+      return printLog(pages, json)
     }
-    const pages = Operator.log({
-      gameId: Option.getOrUndefined(game),
-      outcome: Option.getOrUndefined(outcome),
-      since: Option.getOrUndefined(Option.map(since, (text) => parseSince(text, now) ?? now)),
-      limit
-    })
-    const count = yield* printPages(Stream.mapError(pages, commandFailed), { json, toJson, toText })
-    if (!json && count === 0) yield* print("no operation is logged")
-  })
+  )
 ).pipe(
   Command.withDescription("What became of containers, newest first: each removal and each refusal, and why"),
   Command.withExamples([

@@ -8,6 +8,7 @@ import { PersonsDuration } from "../operator/time.ts"
 import { actFailed, asked, authorOf } from "./act.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
+import { actThere, hereOrThere, once } from "./server.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(Pause))
 
@@ -19,15 +20,23 @@ const duration = Flag.String("for").pipe(
   Flag.optional
 )
 
-export const pause = Command.make("pause", { json, duration, ...asked }, ({ author, duration, json, reason }) =>
-  Effect.gen(function* () {
-    const { message, value } = yield* PauseAct.pause({
-      author: yield* authorOf(author),
-      reason,
-      duration: Option.getOrUndefined(duration)
-    })
-    return json ? toJson(value) : message
-  }).pipe(Effect.mapError(actFailed), Effect.flatMap(print))
+export const pause = Command.make(
+  "pause",
+  { json, duration, ...asked },
+  hereOrThere(
+    ({ author, duration, json, reason }) =>
+      Effect.gen(function* () {
+        const { message, value } = yield* PauseAct.pause({
+          author: yield* authorOf(author),
+          reason,
+          duration: Option.getOrUndefined(duration)
+        })
+        return json ? toJson(value) : message
+      }).pipe(Effect.mapError(actFailed), Effect.flatMap(print)),
+    actThere(({ pause }, { duration, reason }) =>
+      pause({ headers: once(), payload: { reason, for: Option.getOrNull(duration) } })
+    )
+  )
 ).pipe(
   Command.withDescription("Let no removal begin any more, in any service over this database, also in a pass under way"),
   Command.withExamples([
@@ -35,11 +44,17 @@ export const pause = Command.make("pause", { json, duration, ...asked }, ({ auth
   ])
 )
 
-export const resume = Command.make("resume", { json, ...asked }, ({ author, json, reason }) =>
-  Effect.gen(function* () {
-    const { message, value } = yield* ResumeAct.resume({ author: yield* authorOf(author), reason })
-    return json ? toJson(value) : message
-  }).pipe(Effect.mapError(actFailed), Effect.flatMap(print))
+export const resume = Command.make(
+  "resume",
+  { json, ...asked },
+  hereOrThere(
+    ({ author, json, reason }) =>
+      Effect.gen(function* () {
+        const { message, value } = yield* ResumeAct.resume({ author: yield* authorOf(author), reason })
+        return json ? toJson(value) : message
+      }).pipe(Effect.mapError(actFailed), Effect.flatMap(print)),
+    actThere(({ resume }, { reason }) => resume({ headers: once(), payload: { reason } }))
+  )
 ).pipe(
   Command.withDescription("End the pause, whoever asked for it"),
   Command.withExamples([

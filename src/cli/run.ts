@@ -14,6 +14,7 @@ import { readPlanFile } from "./planFile.ts"
 import { print } from "./print.ts"
 import { progressLine } from "./progress.ts"
 import * as Report from "./report.ts"
+import { actThere, hereOrThere, once, onlyHere } from "./server.ts"
 import { table } from "./table.ts"
 
 export const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
@@ -90,22 +91,37 @@ const printableRow = ({ game_id, message, why }: (typeof NotDone)["Encoded"]) =>
 })
 
 /** One pass now. Ends with 1 if a game failed or one of the plan was not done, 3 or 4 if the pass could not be done. */
-export const run = Command.make("run", { json, yes, acceptAbsent, plan, author: asked.author, reason }, (flags) =>
-  Effect.gen(function* () {
-    const { acceptAbsent, plan, reason } = flags
-    const isAct = acceptAbsent || Option.isSome(plan)
-    if (acceptAbsent && Option.isSome(plan)) return yield* unusable("--plan and --accept-absent exclude each other")
-    if (isAct && Option.isNone(reason)) {
-      return yield* unusable(acceptAbsent ? "--accept-absent needs --reason" : "--plan needs --reason")
-    }
-    if (!isAct && (Option.isSome(flags.author) || Option.isSome(reason))) {
-      return yield* unusable("--author and --reason go with --plan or --accept-absent")
-    }
-    const person = Option.isNone(reason) ? undefined : { author: yield* authorOf(flags.author), reason: reason.value }
-    return yield* person !== undefined && Option.isSome(plan)
-      ? planned(flags, plan.value, person)
-      : everythingDue(flags, person)
-  }).pipe(Effect.flatMap((failure) => failure ?? Effect.void))
+export const run = Command.make(
+  "run",
+  { json, yes, acceptAbsent, plan, author: asked.author, reason },
+  hereOrThere(
+    (flags) =>
+      Effect.gen(function* () {
+        const { acceptAbsent, plan, reason } = flags
+        const isAct = acceptAbsent || Option.isSome(plan)
+        if (acceptAbsent && Option.isSome(plan)) return yield* unusable("--plan and --accept-absent exclude each other")
+        if (isAct && Option.isNone(reason)) {
+          return yield* unusable(acceptAbsent ? "--accept-absent needs --reason" : "--plan needs --reason")
+        }
+        if (!isAct && (Option.isSome(flags.author) || Option.isSome(reason))) {
+          return yield* unusable("--author and --reason go with --plan or --accept-absent")
+        }
+        const person = Option.isNone(reason)
+          ? undefined
+          : { author: yield* authorOf(flags.author), reason: reason.value }
+        return yield* person !== undefined && Option.isSome(plan)
+          ? planned(flags, plan.value, person)
+          : everythingDue(flags, person)
+      }).pipe(Effect.flatMap((failure) => failure ?? Effect.void)),
+    actThere(
+      Effect.fnUntraced(function* ({ run }, { acceptAbsent, plan, reason }) {
+        yield* onlyHere(Option.isSome(plan), "--plan")
+        yield* onlyHere(acceptAbsent, "--accept-absent")
+        if (Option.isNone(reason)) return yield* unusable("--server needs --reason")
+        return yield* run({ headers: once(), payload: { reason: reason.value } })
+      })
+    )
+  )
 ).pipe(
   Command.withDescription("Do one pass now and report what became of each game"),
   Command.withExamples([

@@ -10,6 +10,7 @@ import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
 import { operationIds, operationRow } from "./log.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
+import { hereOrThere } from "./server.ts"
 import { table, terminalWidth } from "./table.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(GameStory))
@@ -77,17 +78,25 @@ const toText = (story: GameStory, width: number | undefined): string => {
 
 const game = Argument.String("game").pipe(Argument.withDescription("The game's id"))
 
-export const show = Command.make("show", { game, json }, ({ game, json }) =>
-  Effect.gen(function* () {
-    const story = yield* Operator.show(game, yield* CurrentSettings)
-    return json ? toJson(story) : toText(story, yield* terminalWidth)
-  }).pipe(
-    Effect.mapError((error) =>
-      error._tag === "GameUnknown"
-        ? new CommandFailed({ code: exitCode.someGameFailed, message: error.message })
-        : commandFailed(error)
-    ),
-    Effect.flatMap(print)
+const printStory = Effect.fnUntraced(function* (story: GameStory, json: boolean) {
+  yield* print(json ? toJson(story) : toText(story, yield* terminalWidth))
+})
+
+export const show = Command.make(
+  "show",
+  { game, json },
+  hereOrThere(
+    ({ game, json }) =>
+      Effect.flatMap(CurrentSettings, (settings) => Operator.show(game, settings)).pipe(
+        Effect.mapError((error) =>
+          error._tag === "GameUnknown"
+            ? new CommandFailed({ code: exitCode.someGameFailed, message: error.message })
+            : commandFailed(error)
+        ),
+        Effect.flatMap((story) => printStory(story, json))
+      ),
+    ({ readings }, { game, json }) =>
+      Effect.flatMap(readings.game({ params: { id: game } }), ({ body }) => printStory(body, json))
   )
 ).pipe(
   Command.withDescription("All that is known of one game: record, container, when due, holds, lease, operations, acts"),

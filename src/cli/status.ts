@@ -10,6 +10,7 @@ import * as Operator from "../operator/status.ts"
 import { commandFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
+import { hereOrThere } from "./server.ts"
 import { table, terminalWidth } from "./table.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(Status))
@@ -82,11 +83,21 @@ const toText = (status: Status, width: number | undefined): string => {
   ].join("\n")
 }
 
-export const status = Command.make("status", { json }, ({ json }) =>
-  Effect.gen(function* () {
-    const status = yield* Operator.status(yield* CurrentSettings)
-    return json ? toJson(status) : toText(status, yield* terminalWidth)
-  }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print))
+const printStatus = Effect.fnUntraced(function* (status: Status, json: boolean) {
+  yield* print(json ? toJson(status) : toText(status, yield* terminalWidth))
+})
+
+export const status = Command.make(
+  "status",
+  { json },
+  hereOrThere(
+    ({ json }) =>
+      Effect.flatMap(CurrentSettings, Operator.status).pipe(
+        Effect.mapError(commandFailed),
+        Effect.flatMap((status) => printStatus(status, json))
+      ),
+    ({ readings }, { json }) => Effect.flatMap(readings.status({}), (status) => printStatus(status, json))
+  )
 ).pipe(
   Command.withDescription("Where the cleaning stands: mode, pause, engines, passes, backlog, and what goes next"),
   Command.withExamples([{ command: "rtmanager-cleanup status", description: "Is it working, and what goes next?" }])

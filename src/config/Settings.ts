@@ -50,6 +50,9 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 const isOurs = (name: string) => name.startsWith("RTMANAGER_")
 
+/** Of the tests, and of commands with `--server`. */
+const elsewhere = /^RTMANAGER_(?:TEST_.*|TOKEN_FILE)$/
+
 /** For Docker and OpenTelemetry an empty variable is not set. An empty variable of ours is an error. */
 const present = (env: Environment): Environment =>
   Object.fromEntries(
@@ -117,7 +120,7 @@ export const decode = Effect.fnUntraced(function* (
     engine,
     otel: otelSettings(otel),
     unknown: Object.keys(env)
-      .filter((name) => isOurs(name) && !name.startsWith("RTMANAGER_TEST_") && !acceptedForms.has(name))
+      .filter((name) => isOurs(name) && !elsewhere.test(name) && !acceptedForms.has(name))
       .sort()
   }
 })

@@ -1,0 +1,105 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe } from "@effect/vitest"
+import { Effect } from "effect"
+import { StoreState } from "../adapters/memory/StoreState.ts"
+import { ApiServer, inApi } from "../support/apiServer.ts"
+import { temporaryFolder } from "../support/postgres.ts"
+import { command } from "../support/service.ts"
+import { actRows, seed, seedMany } from "../support/world.ts"
+
+const why = ["--reason", "a player complains"]
+
+/** A command that is told of the service alone. */
+const at = Effect.fnUntraced(function* (args: ReadonlyArray<string>, who: "ann" | "bob" | "nobody" = "ann") {
+  const { port, tokens } = yield* ApiServer
+  const file = join(yield* temporaryFolder, "token")
+  writeFileSync(file, `${who === "nobody" ? "rtm_nobody" : tokens[who]}\n`, { mode: 0o600 })
+  const { code, log, stdout } = yield* command([...args, "--server", `http://127.0.0.1:${port}`], {
+    RTMANAGER_TOKEN_FILE: file
+  })
+  return { code, stdout, said: log.map(({ text }) => text ?? "").join("\n") }
+})
+
+const done = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
+  const { code, said, stdout } = yield* at(args)
+  assert.strictEqual(code, 0, said)
+  return stdout
+})
+
+describe("a command with --server", () => {
+  inApi("reads what it prints from the service", function* () {
+    yield* seedMany(2)
+    assert.match(yield* done("status"), /^mode: +enforce, engine default\n[^]*2 stopped, 2 due/)
+    assert.strictEqual(JSON.parse(yield* done("status", "--json")).backlog.due.count, 2)
+    assert.match(yield* done("show", "game-0"), /^game: +game-0\nrecord: +stopped on engine default/)
+    assert.strictEqual(JSON.parse(yield* done("show", "game-1", "--json")).game_id, "game-1")
+    assert.strictEqual(yield* done("log"), "no operation is logged\n")
+    assert.strictEqual(yield* done("holds", "--json"), "[]\n")
+  })
+
+  inApi("has the service do its act, in the name of the token", function* () {
+    yield* seedMany(2)
+    assert.match(yield* done("hold", "game-0", "--until", "30d", ...why), /^game-0 is held by ann until /)
+    assert.match(yield* done("holds"), /^game-0 +held by ann until /)
+    assert.match(yield* done("release", "game-0", "--now", ...why), /^ann's hold on game-0 ends at /)
+    assert.match(yield* done("pause", "--for", "2h", ...why), /^paused until /)
+    assert.strictEqual(JSON.parse(yield* done("resume", "--json", ...why)).result, "done")
+    assert.match(yield* done("clean", "game-0", ...why), /^removed: /)
+    assert.match(yield* done("engine", "accept", "default", ...why), /^accepted engine /)
+    assert.deepStrictEqual(
+      (yield* actRows).map(({ act, author }) => `${act} by ${author}`),
+      ["hold", "release", "pause", "resume", "clean", "engine_accept"].map((act) => `${act} by ann`)
+    )
+    assert.match(yield* done("log", "--outcome", "success"), /game-0 +success/)
+  })
+
+  inApi("prints all rows of a log that has more than a page", function* () {
+    const { log } = yield* StoreState
+    yield* seed("chess", 1)
+    yield* done("clean", "chess", ...why)
+    const [row] = log
+    assert(row !== undefined)
+    for (let i = 0; i < 700; i++) log.push({ ...row, gameId: `game-${i}`, finishedAt: row.finishedAt - i })
+    assert.lengthOf(JSON.parse(yield* done("log", "--json", "--limit", "650")), 650)
+  })
+
+  const failing: ReadonlyArray<readonly [string, number, ReadonlyArray<string>, RegExp, ("ann" | "bob" | "nobody")?]> =
+    [
+      ["a game that is unknown", 1, ["show", "nobody"], /no game nobody/],
+      ["an act that a rule refuses", 4, ["clean", "nobody", ...why], /no record of game nobody/],
+      ["a token that may only look", 4, ["pause", ...why], /may look, but not act/, "bob"],
+      ["a token that is nobody's", 2, ["status"], /no token, or one that does not count/, "nobody"],
+      [
+        "a hold until yesterday",
+        2,
+        ["hold", "chess", "--until", "2020-01-01T00:00:00Z", ...why],
+        /until is in the past/
+      ],
+      ["an author", 2, ["pause", "--author", "eve", ...why], /--author does not go with --server/],
+      ["a plan to apply", 2, ["run", "--plan", "plan.json", ...why], /--plan does not go with --server/],
+      ["a command that a service cannot do", 2, ["plan"], /does not go with --server/],
+      ["a reading that a service does not have", 2, ["engine", "list"], /engine list does not go with --server/],
+      ["an engine without its name", 2, ["engine", "accept", ...why], /--server needs the engine's name/]
+    ]
+  inApi.each(failing)("ends for %s with %i, says why and does nothing", function* ([, code, args, message, who]) {
+    const ended = yield* at(args, who)
+    assert.match(ended.said, message)
+    assert.strictEqual(ended.code, code)
+    assert.deepStrictEqual(
+      (yield* actRows).filter(({ result }) => result === "done"),
+      []
+    )
+  })
+
+  inApi("ends with 3 if nobody answers there, and with 2 without a token", function* () {
+    const { code, log } = yield* command(["status", "--server", "http://127.0.0.1:1"], {})
+    assert.strictEqual(code, 2)
+    assert.match(JSON.stringify(log), /RTMANAGER_TOKEN_FILE/)
+    const file = join(yield* temporaryFolder, "token")
+    writeFileSync(file, "rtm_x", { mode: 0o600 })
+    const away = yield* command(["status", "--server", "http://127.0.0.1:1"], { RTMANAGER_TOKEN_FILE: file })
+    assert.strictEqual(away.code, 3)
+    assert.strictEqual((yield* command(["status", "--server", "ftp://x"], {})).code, 2)
+  })
+})
