@@ -451,6 +451,12 @@ export const breaches: ReadonlyArray<Breach> = [
     plan: { wishes: 10 }
   },
   {
+    what: "a request that is done again when it comes again",
+    invariant: "S20",
+    sabotage: actsOf(({ begin }) => ({ begin: (act) => begin(act) })),
+    plan: { wishes: 40 }
+  },
+  {
     what: "an act whose result is written before it",
     invariant: "S19",
     sabotage: actsOf(({ begin, end }) => ({

@@ -20,7 +20,7 @@ const gameOf = (change: Change) => {
     : undefined
 }
 
-/** Sees that acts have their rows, and touch nothing but what they are for: S16, S17 and S19. */
+/** Sees that acts have their rows, and touch nothing but what they are for: S16, S17, S19 and S20. */
 export class ActWitness {
   private readonly evidence: Evidence
   /** Errands whose row was written. */
@@ -67,6 +67,11 @@ export class ActWitness {
       return
     }
     if (this.written.has(errand)) evidence.violated("S19", `${process.name} writes a second row: ${id}`)
+    const { key } = errand
+    for (const other of this.written) {
+      if (key === undefined || other.key?.key !== key.key || this.lostRows.has(other.reason)) continue
+      evidence.violated("S20", `${process.name} begins what another has begun with ${key.key}: ${other.reason}`)
+    }
     this.written.add(errand)
   }
 

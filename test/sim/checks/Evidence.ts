@@ -44,6 +44,8 @@ export const invariants = [
   "S18",
   /** An act has one row, which is there before it changes anything, and nobody else gives it a result. */
   "S19",
+  /** What is asked with one key is done once: whoever comes again with it has no row, and so changes nothing. */
+  "S20",
   /** No absence is believed in a pass in which nothing that should be there was, unless a person says so. */
   "witnesses",
   /** Nothing is thrown. */

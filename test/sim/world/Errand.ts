@@ -1,7 +1,7 @@
 import { Duration, Effect } from "effect"
 import type { CleanupPass } from "../../../src/cleanup/pass/CleanupPass.ts"
 import type { CurrentSettings } from "../../../src/config/CurrentSettings.ts"
-import type { Asked } from "../../../src/domain/Act.ts"
+import type { Asked, RequestKey } from "../../../src/domain/Act.ts"
 import type { PlanFile } from "../../../src/domain/PlanFile.ts"
 import type { ActError } from "../../../src/operator/act.ts"
 import { type Applied, applyPlan } from "../../../src/operator/applyPlan.ts"
@@ -27,6 +27,8 @@ export type Wish =
 /** One wish of one person, from the start of its process to its end. No two have the same reason. */
 export interface Errand extends Asked {
   readonly wish: Wish
+  /** Of the request, if it is one over HTTP: some come again. */
+  readonly key: RequestKey | undefined
   /** By the universe's time. */
   readonly began: number
   /** When its process was gone; what it had sent by then can still arrive. */

@@ -1,6 +1,7 @@
 import { Cause, Duration, Effect, Exit } from "effect"
 import { Author, Reason } from "../../../src/domain/Act.ts"
 import type { PlanFile } from "../../../src/domain/PlanFile.ts"
+import { ActKey } from "../../../src/operator/act.ts"
 import type { HoldEnd } from "../../../src/ports/Holds.ts"
 import type { Process } from "../kernel/Process.ts"
 import type { RecordRow } from "../model/Tables.ts"
@@ -18,23 +19,28 @@ export const actEnds = [
   "hold waited",
   "hold refused",
   "hold failed",
+  "hold repeated",
   "hold killed",
   "hold interrupted",
   "release done",
   "release refused",
   "release failed",
+  "release repeated",
   "release killed",
   "pause done",
   "pause failed",
+  "pause repeated",
   "pause killed",
   "resume done",
   "resume refused",
   "resume failed",
+  "resume repeated",
   "resume killed",
   "clean done",
   "clean removed",
   "clean refused",
   "clean failed",
+  "clean repeated",
   "clean killed",
   "clean interrupted",
   "plan done",
@@ -43,6 +49,7 @@ export const actEnds = [
   "plan_apply rows_changed",
   "plan_apply refused",
   "plan_apply failed",
+  "plan_apply repeated",
   "plan_apply killed",
   "plan_apply interrupted"
 ] as const
@@ -207,13 +214,28 @@ export class People {
     }
   }
 
+  /** Some requests come again, when their answer is late or lost. */
   private start(wish: Wish, engine: EngineServer, made?: (plan: PlanFile) => void) {
+    const { faults, universe } = this.world
+    const { rng } = universe
+    const author = rng.pick(authors)
+    if (wish.act === "plan" || !rng.chance(0.3)) return this.begin({ wish, author, key: undefined }, engine, made)
+    const key = { key: `key-${this.started}`, requestHash: "of what is asked" }
+    this.begin({ wish, author, key }, engine)
+    for (let left = rng.int(1, 2); left > 0; left--) {
+      universe.after(rng.pick([rng.int(0, 200), rng.int(0, 60_000)]), () => {
+        if (faults.on) this.begin({ wish, author, key }, engine)
+      })
+    }
+  }
+
+  private begin(asked: Pick<Errand, "wish" | "author" | "key">, engine: EngineServer, made?: (plan: PlanFile) => void) {
     const { faults, plan, universe, witness } = this.world
     const { rng } = universe
+    const { wish } = asked
     const name = `person-${++this.started}`
     const errand: Errand = {
-      wish,
-      author: rng.pick(authors),
+      ...asked,
       reason: Reason.make(`what ${name} wants`),
       began: universe.now,
       ended: undefined
@@ -226,6 +248,7 @@ export class People {
       count(end)
     }
     const work = carryOut(errand, plan, count).pipe(
+      Effect.provideService(ActKey, errand.key),
       Effect.tap((plan) =>
         Effect.sync(() => {
           witness.acknowledged(errand)
@@ -263,9 +286,11 @@ export class People {
   }
 }
 
+const endsOf: Readonly<Record<string, string>> = { ActRefused: "refused", ActRepeated: "repeated" }
+
 const endOf = (exit: Exit.Exit<unknown, { readonly _tag: string }>) => {
   if (Exit.isSuccess(exit)) return "done"
   const [fail] = exit.cause.reasons.filter(Cause.isFailReason)
-  if (fail !== undefined) return fail.error._tag === "ActRefused" ? "refused" : "failed"
+  if (fail !== undefined) return endsOf[fail.error._tag] ?? "failed"
   return Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "failed"
 }
