@@ -1,7 +1,7 @@
 import { queryOf } from "./route.js"
 import { readEvents } from "./sse.js"
 
-/** @import { Act, ActPage, Caller, GamePage, HoldPage, LiveEvent, LogPage, Stats, Story } from "./types.ts" */
+/** @import { Act, ActPage, Caller, GamePage, HoldPage, LiveEvent, LogPage, Stats, Status, Story } from "./types.ts" */
 
 /** The service says what is wrong, or does not answer at all: then `status` is 0. */
 export class Problem extends Error {
@@ -79,6 +79,8 @@ export const api = {
   settings: async () => (await request("/settings.json")).json(),
   /** @returns {Promise<Caller>} */
   me: () => read("/me"),
+  /** @returns {Promise<Status>} */
+  status: () => read("/status"),
   /** @type {(hours: number) => Promise<Stats>} */
   stats: (hours) => read("/stats", { hours: `${hours}` }),
   /** @type {(query: Query) => Promise<GamePage>} */

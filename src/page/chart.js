@@ -57,7 +57,7 @@ class HourChart extends HTMLElement {
       {
         width: this.clientWidth,
         height,
-        padding: [8, 0, 0, 0],
+        padding: [8, 16, 0, 0],
         cursor: { drag: { setScale: false, x: false, y: false }, y: false, points: { show: false } },
         scales: { y: { range: (_, __, most) => [0, Math.max(4, most * 1.1)] } },
         axes: [

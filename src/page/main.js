@@ -55,7 +55,7 @@ const content = ({ page }, shown) => {
 }
 
 /** @param {Ask} ask */
-const ask = (ask) => openDialog(ask, session.load)
+const ask = (ask) => openDialog(ask, session.loadAll)
 
 /** @param {State} state @param {Caller} caller */
 const inside = (state, caller) => {

@@ -61,9 +61,9 @@ export const badge = (kind, text) => html`<span class="badge ${kind}">${text}</s
 const kinds = {
   success: "good",
   done: "good",
-  completed: "good",
   failure: "bad",
   failed: "bad",
+  partial: "warn",
   refused: "warn",
   interrupted: "warn"
 }

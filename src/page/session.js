@@ -3,7 +3,7 @@ import { follow, waitFor } from "./live.js"
 import { parseRoute } from "./route.js"
 import { viewOf } from "./views.js"
 
-/** @import { Link, LiveEvent, Route, State } from "./types.ts" */
+/** @import { Link, LiveEvent, Route, State, Status } from "./types.ts" */
 
 /** @type {State} */
 const outside = {
@@ -29,9 +29,12 @@ const outside = {
  */
 const newsOf = ({ status }, { data, event }) => {
   if (event === "unavailable") return { unavailable: data.detail }
-  if (event === "status") return { status: data, ahead: Date.parse(data.now) - Date.now(), unavailable: null }
+  if (event === "status") return statusNews(data)
   return event === "progress" && status !== null ? { status: { ...status, ...data } } : {}
 }
+
+/** @param {Status} status */
+const statusNews = (status) => ({ status, ahead: Date.parse(status.now) - Date.now(), unavailable: null })
 
 /** @param {Route} a @param {Route} b */
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b)
@@ -75,6 +78,13 @@ export const openSession = (show) => {
         change({ loading: false, page: { route, data: undefined, problem } })
       }
     }
+  }
+
+  /** After an act of this page, which is not told of by itself. */
+  const loadAll = async () => {
+    const status = api.status().then(statusNews, () => ({}))
+    await load()
+    change(await status)
   }
 
   /** Once for all that happens within a second. */
@@ -124,6 +134,7 @@ export const openSession = (show) => {
   return {
     leave,
     load,
+    loadAll,
     /** @param {string} given */
     begin: async (given) => {
       token.set(given)

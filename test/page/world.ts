@@ -155,7 +155,7 @@ export const makeWorld = Effect.gen(function* () {
     startedAt: at(-index * hour),
     updatedAt: at(-index * hour + 40_000),
     endedAt: at(-index * hour + 41_300),
-    result: "completed",
+    result: "success",
     reason: null,
     message: null,
     due: 57 + index,
@@ -193,7 +193,7 @@ export const makeWorld = Effect.gen(function* () {
         failed: 0
       }),
       pass(3),
-      pass(4, { trigger: "admin_cli" })
+      pass(4, { trigger: "manual" })
     ],
     done: 161
   }

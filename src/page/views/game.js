@@ -60,7 +60,8 @@ const found = {
 const container = ({ container, game_id }, now) => {
   if (container === null) return html`<p class="faint">None is recorded.</p>`
   const other = container.game_id !== null && container.game_id !== game_id
-  return html`<p class="headline">${found[container.found]}${container.message === null ? nothing : html`: <bdi>${container.message}</bdi>`}</p>
+  return html`<p class="headline">${found[container.found]}</p>
+    ${container.message === null ? nothing : html`<p class="faint"><bdi>${container.message}</bdi></p>`}
     ${
       container.found === "present"
         ? facts([

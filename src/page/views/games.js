@@ -11,7 +11,7 @@ const states = /** @type {const} */ (["due", "held", "backing_off", "stuck", "st
 /** @type {Readonly<Record<string, string>>} */
 const empty = {
   due: "Nothing is due.",
-  held: "Nobody holds a game whose retention is over.",
+  held: "Nobody holds a stopped game.",
   backing_off: "No game waits for another try.",
   stuck: "No game needs a person.",
   stopped: "No game is stopped."

@@ -64,7 +64,7 @@ const needs = ({ backlog, engines, passes }, { ask }) => {
           ${ask && html`<button class="small" @click=${() => ask(acceptAsk(one))}>Accept…</button>`}`
       ),
     ...lastOnes
-      .filter(({ result }) => result === "refused" || result === "failed")
+      .filter(({ result }) => result === "refused" || result === "failure")
       .map(
         ({ engine, message, reason, result }) => html`<span
           >The last pass on <bdi>${engine}</bdi>: ${ended(result)} <code>${reason}</code> <bdi>${message}</bdi></span
