@@ -4,7 +4,7 @@ import { about, fromNow, short, time, traceLink, utc, words } from "./format.js"
 import { addressOf } from "./route.js"
 
 /** @import { TemplateResult } from "lit-html" */
-/** @import { Operation, Route } from "./types.ts" */
+/** @import { Operation, Pass, Route, Status } from "./types.ts" */
 
 /** Small pieces that several views show. */
 
@@ -78,6 +78,15 @@ export const ended = (result, underWay = "under way") =>
   result === null ? badge("quiet", underWay) : badge(kinds[result] ?? "quiet", words(result))
 
 /**
+ * What a pass came to: one that is not told of as under way and has no result was killed.
+ *
+ * @param {Pass} pass
+ * @param {Status} status
+ */
+export const cameTo = ({ id, result }, { under_way }) =>
+  ended(result, under_way.some(({ pass }) => pass.id === id) ? "under way" : "broken off")
+
+/**
  * What became of an attempt, in words and with its trace.
  *
  * @param {Operation} operation
@@ -91,7 +100,7 @@ export const operationText = ({ error_code, message, trace_id }, traceUrl) => {
 
 /**
  * @template Row
- * @typedef {{ readonly head: string, readonly cell: (row: Row) => unknown, readonly kind?: "figure" | "wide" | "act" }} Column
+ * @typedef {{ readonly head: string, readonly cell: (row: Row) => unknown, readonly kind?: "figure" | "wide" }} Column
  */
 
 /**

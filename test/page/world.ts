@@ -193,7 +193,7 @@ export const makeWorld = Effect.gen(function* () {
         failed: 0
       }),
       pass(3),
-      pass(4, { trigger: "manual" })
+      pass(4, { trigger: "manual", endedAt: null, result: null })
     ],
     done: 161
   }

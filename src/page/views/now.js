@@ -1,11 +1,11 @@
 import { html, nothing } from "/lib/lit-html/lit-html.js"
 import { acceptAsk, pauseAsk, resumeAsk, runAsk } from "../asks.js"
 import { counted, span } from "../format.js"
-import { badge, distance, ended, gameLink, goes, identity, table, timeOf } from "../parts.js"
+import { badge, cameTo, distance, ended, gameLink, goes, identity, table, timeOf } from "../parts.js"
 import { addressOf } from "../route.js"
 import { history, passes, passUnderWay, week } from "./passes.js"
 
-/** @import { Engine, Hour, Pass, Shown, Status, View } from "../types.ts" */
+/** @import { Engine, Hour, Shown, Status, View } from "../types.ts" */
 
 /** @param {Status} status */
 const lastEnded = ({ passes }) => passes.find(({ ended_at }) => ended_at !== null)?.id
@@ -101,21 +101,21 @@ const backlog = ({ backlog }) => html`<ul class="tiles" aria-label="Backlog">
 </ul>`
 
 /** @param {Status} status @param {number} now */
-const engines = ({ engine, engines, passes }, now) => html`<section class="card">
+const engines = (status, now) => html`<section class="card">
   <h2>Engines</h2>
   ${table({
     caption: "Engines",
-    rows: engines,
+    rows: status.engines,
     key: ({ name }) => name,
     empty: "No service has cleaned an engine yet.",
     columns: [
       {
         head: "Engine",
         cell: ({ name }) =>
-          html`<strong><bdi>${name}</bdi></strong>${name === engine ? html`<small>asked here</small>` : nothing}`
+          html`<strong><bdi>${name}</bdi></strong>${name === status.engine ? html`<small>asked here</small>` : nothing}`
       },
       { head: "Identity", cell: ({ engine_id }) => identity(engine_id) },
-      { head: "Last pass", cell: (one) => lastPass(one, passes, now) },
+      { head: "Last pass", cell: (one) => lastPass(one, status, now) },
       { head: "Seen", cell: ({ last_seen_at }) => distance(last_seen_at, now) },
       {
         head: "Brake",
@@ -125,10 +125,10 @@ const engines = ({ engine, engines, passes }, now) => html`<section class="card"
   })}
 </section>`
 
-/** @param {Engine} engine @param {ReadonlyArray<Pass>} passes @param {number} now */
-const lastPass = ({ last_pass_at, name }, passes, now) => {
-  const pass = passes.find(({ engine }) => engine === name)
-  return html`${distance(last_pass_at, now)} ${pass === undefined ? nothing : ended(pass.result)}`
+/** @param {Engine} engine @param {Status} status @param {number} now */
+const lastPass = ({ last_pass_at, name }, status, now) => {
+  const pass = status.passes.find(({ engine }) => engine === name)
+  return html`${distance(last_pass_at, now)} ${pass === undefined ? nothing : cameTo(pass, status)}`
 }
 
 /** @param {Status} status @param {number} now */

@@ -1,7 +1,7 @@
 import "../chart.js"
 import { html, nothing } from "/lib/lit-html/lit-html.js"
 import { count, many, rate, span, took, words } from "../format.js"
-import { distance, ended, facts, table, timeOf } from "../parts.js"
+import { cameTo, distance, facts, table, timeOf } from "../parts.js"
 import { daily, hourly, sum } from "../series.js"
 
 /** @import { Hour, Status, UnderWay } from "../types.ts" */
@@ -33,11 +33,11 @@ export const passUnderWay = (
 </section>`
 
 /** @param {Status} status @param {number} now */
-export const passes = ({ passes }, now) => html`<section class="card">
+export const passes = (status, now) => html`<section class="card">
   <h2>Last passes</h2>
   ${table({
     caption: "Last passes",
-    rows: passes,
+    rows: status.passes,
     key: ({ id }) => id,
     empty: "No pass has begun yet.",
     columns: [
@@ -54,9 +54,9 @@ export const passes = ({ passes }, now) => html`<section class="card">
       { head: "Failed", kind: "figure", cell: ({ failed }) => count(failed) },
       {
         head: "Result",
-        cell: ({ message, reason, result }) =>
-          html`${ended(result)} ${reason === null ? nothing : html`<code>${reason}</code>`}
-            ${message === null ? nothing : html`<small><bdi>${message}</bdi></small>`}`
+        cell: (pass) =>
+          html`${cameTo(pass, status)} ${pass.reason === null ? nothing : html`<code>${pass.reason}</code>`}
+            ${pass.message === null ? nothing : html`<small><bdi>${pass.message}</bdi></small>`}`
       }
     ]
   })}
