@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
-import { createServer } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -36,6 +35,7 @@ import { serverAt } from "./config/databaseUrl.ts"
 import { decode, type Settings } from "./config/Settings.ts"
 import { version } from "./config/version.ts"
 import { defaultEngine } from "./domain/EngineName.ts"
+import { nodeServer } from "./http/nodeServer.ts"
 import * as EngineAttribute from "./observability/engineAttribute.ts"
 import * as Logging from "./observability/logging.ts"
 import * as Telemetry from "./observability/Telemetry.ts"
@@ -140,17 +140,13 @@ export const doctor = Layer.provideMerge(
 export const pass = (engine?: Layer.Layer<ContainerEngine>) =>
   withSettings((settings) => layerCleanup(settings).pipe(Layer.provideMerge(layerPorts(settings, engine))))
 
-/** Whoever sends slowly gets 10 seconds for a request, of which 5 for its headers. */
-const patientServer = () =>
-  createServer({ requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 })
-
 /** For `serve`. */
 export const service = withSettings((settings) =>
   layerCleanup(settings).pipe(
     Layer.provideMerge(layerPorts(settings)),
     Layer.provideMerge(NodeHttpServer.layerHttpServices),
     Layer.provideMerge(
-      NodeHttpServer.layerServer(patientServer, { ...settings.http, gracefulShutdownTimeout: "1 second" }).pipe(
+      NodeHttpServer.layerServer(nodeServer, { ...settings.http, gracefulShutdownTimeout: "1 second" }).pipe(
         Layer.catch(({ cause }) =>
           Layer.effect(
             HttpServer,

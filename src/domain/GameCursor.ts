@@ -2,11 +2,11 @@ import { Schema } from "effect"
 import { GameState } from "./GamePage.ts"
 
 /** PostgreSQL's first and last microsecond since 1970. */
-const [first, last] = [-210_866_803_200_000_000n, 9_224_318_015_999_999_999n]
+export const storedTimes = { minimum: -210_866_803_200_000_000n, maximum: 9_224_318_015_999_999_999n }
 
 const isTime = (text: string) => {
   if (text === "infinity" || text === "-infinity") return true
-  return /^-?\d{1,19}$/.test(text) && BigInt(text) >= first && BigInt(text) <= last
+  return /^-?\d{1,19}$/.test(text) && BigInt(text) >= storedTimes.minimum && BigInt(text) <= storedTimes.maximum
 }
 
 /** Text as the database has it: its bytes in hex. */

@@ -12,6 +12,7 @@ import {
 import { isBetweenDurations } from "../config/GoDuration.ts"
 import { Reason, RecordedAct } from "../domain/Act.ts"
 import { Caller } from "../domain/Caller.ts"
+import { storedTimes } from "../domain/GameCursor.ts"
 import { GamePage, gameStates } from "../domain/GamePage.ts"
 import { GameStory } from "../domain/GameStory.ts"
 import { PlacedHold } from "../domain/Hold.ts"
@@ -42,15 +43,18 @@ export class MayAct extends HttpApiMiddleware.Service<MayAct, { requires: Curren
 
 const described = (description: string) => OpenApi.annotations({ description })
 
-const GameId = Schema.NonEmptyString.check(Schema.isMaxLength(1000))
+/** Text that a table can hold. */
+const Text = Schema.String.check(Schema.makeFilter((text) => !text.includes("\0") || "Expected a text without NUL"))
+const GameId = Text.check(Schema.isNonEmpty(), Schema.isMaxLength(1000))
 /** Where a page goes on: `next` of the one before. What it holds is nobody's business but the server's. */
 const cursorOf = <S extends Schema.Top>(place: S) =>
   Schema.StringFromBase64Url.pipe(Schema.decodeTo(Schema.fromJsonString(place)))
-const LogPlace = cursorOf(
-  Schema.Struct({ finishedAt: Schema.NullOr(Schema.BigIntFromString), id: Schema.BigIntFromString })
-)
-const HoldPlace = cursorOf(Schema.Struct({ gameId: Schema.String, author: Schema.String }))
-const ActPlace = cursorOf(Schema.BigIntFromString)
+/** The `id` of a row. */
+const RowId = Schema.BigIntFromString.check(Schema.isBetweenBigInt({ minimum: -(2n ** 63n), maximum: 2n ** 63n - 1n }))
+const StoredTime = Schema.BigIntFromString.check(Schema.isBetweenBigInt(storedTimes))
+const LogPlace = cursorOf(Schema.Struct({ finishedAt: Schema.NullOr(StoredTime), id: RowId }))
+const HoldPlace = cursorOf(Schema.Struct({ gameId: Text, author: Text }))
+const ActPlace = cursorOf(RowId)
 
 const limitOf = (most: number) => Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: most })))
 const pageOf = <S extends Schema.Top>(place: S) => ({ cursor: Schema.optionalKey(place), limit: limitOf(500) })
@@ -99,7 +103,7 @@ const readings = HttpApiGroup.make("readings")
     HttpApiEndpoint.get("games", "/games", {
       query: {
         state: Schema.Literals(gameStates),
-        engine: Schema.optionalKey(Schema.String),
+        engine: Schema.optionalKey(Text),
         ...pageOf(Schema.String)
       },
       success: GamePage,

@@ -61,39 +61,41 @@ const headers = {
 }
 
 /** Why a request is not let through to its handler, if it is not. */
-const refused = (
-  hosts: ReadonlySet<string>,
-  { headers, method }: HttpServerRequest.HttpServerRequest,
-  methods: ReadonlyArray<string>
-) => {
+const refused = (hosts: ReadonlySet<string>, { headers, method }: HttpServerRequest.HttpServerRequest) => {
   const name = hostName(headers["host"])
   if (name === undefined || !hosts.has(name))
     return problem(421, "this service does not go by that name: see RTMANAGER_HTTP_HOSTS")
   if (isReading(method)) return undefined
   if (isForeign(headers)) return problem(403, "a page of another site may not ask for that")
-  if (!methods.includes(method) || isJson(headers["content-type"])) return undefined
+  // By the method, because many paths lead to one endpoint: any of their letters can be percent-encoded.
+  if (method !== "POST" || isJson(headers["content-type"])) return undefined
   return problem(415, "the body must be application/json")
 }
 
 /** The methods of a path of the API; none if there is no such path. */
 const methodsOf = (path: string) => endpoints.filter((endpoint) => endpoint.path.test(path)).map(({ method }) => method)
 
-const unknown = (methods: ReadonlyArray<string>) =>
-  methods.length === 0
-    ? problem(404, "there is nothing here")
-    : HttpServerResponse.setHeader(problem(405), "allow", methods.join(", "))
+/** The router found no handler. */
+const unknown = (methods: ReadonlyArray<string>, method: string) => {
+  if (methods.length === 0) return problem(404, "there is nothing here")
+  if (methods.includes(isReading(method) ? "GET" : method))
+    return problem(400, "the path is not UTF-8 in percent-encoding")
+  return HttpServerResponse.setHeader(problem(405), "allow", methods.join(", "))
+}
 
 const isProblem = ({ headers }: HttpServerResponse.HttpServerResponse) =>
   headers["content-type"]?.startsWith(ProblemDetails.contentType) === true
 
-const asProblem = (methods: ReadonlyArray<string>, response: HttpServerResponse.HttpServerResponse) => {
+const asProblem = (methods: ReadonlyArray<string>, method: string, response: HttpServerResponse.HttpServerResponse) => {
   const { status } = response
-  const found = status < 400 || isProblem(response) ? response : status === 404 ? unknown(methods) : problem(status)
+  const found =
+    status < 400 || isProblem(response) ? response : status === 404 ? unknown(methods, method) : problem(status)
   return status === 401 ? HttpServerResponse.setHeader(found, "www-authenticate", "Bearer") : found
 }
 
 const answered = <E, R>(
   methods: ReadonlyArray<string>,
+  method: string,
   handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
 ) =>
   Effect.catchCause(handler, (cause) =>
@@ -102,7 +104,7 @@ const answered = <E, R>(
       if (response.status === 500) yield* Effect.logError("http.failed", Cause.pretty(cause))
       return response
     })
-  ).pipe(Effect.map((response) => asProblem(methods, response)))
+  ).pipe(Effect.map((response) => asProblem(methods, method, response)))
 
 /**
  * Stands before everything but the health pages: the name that is asked for, pages of other sites, media types and the size of bodies.
@@ -116,7 +118,7 @@ export const layer = (hosts: ReadonlySet<string>) =>
         const [path = ""] = request.url.split("?")
         if (path === "/healthz" || path === "/readyz") return yield* handler
         const methods = methodsOf(path)
-        const response = refused(hosts, request, methods) ?? (yield* answered(methods, handler))
+        const response = refused(hosts, request) ?? (yield* answered(methods, request.method, handler))
         return HttpServerResponse.setHeaders(response, { ...headers, ...response.headers })
       }).pipe(Effect.provideService(HttpIncomingMessage.MaxBodySize, largestBody)),
     { global: true }

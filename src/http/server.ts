@@ -1,3 +1,4 @@
+import { maxHeaderSize } from "node:http"
 import { Layer } from "effect"
 import { HttpMiddleware, HttpRouter } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
@@ -30,12 +31,20 @@ const api = (settings: Settings, tokensFile: string) =>
 /** Requests without a span: they come every few seconds, or last as long as a page is open. */
 const untraced = ["/healthz", "/readyz", "/api/v1/events"]
 
+/** One spelling of each path. An id is bounded by its schema, which says so. */
+const routerConfig = {
+  caseSensitive: true,
+  ignoreTrailingSlash: false,
+  ignoreDuplicateSlashes: false,
+  maxParamLength: maxHeaderSize
+}
+
 /** Everything that is served over HTTP: health always, the API and the page only if there is a token file. */
 export const layer = (settings: Settings) => {
   const { tokensFile } = settings.api
   const health = Health.routes(settings)
   const routes = tokensFile === undefined ? health : Layer.merge(health, api(settings, tokensFile))
-  return HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+  return HttpRouter.serve(routes, { routerConfig, disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(untraced)),
     Layer.provide(Readiness.layer(settings))
   )

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs"
-import { type ClientRequestArgs, createServer, type IncomingHttpHeaders, request as send } from "node:http"
+import { type ClientRequestArgs, type IncomingHttpHeaders, request as send } from "node:http"
+import { connect } from "node:net"
 import { join } from "node:path"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert } from "@effect/vitest"
@@ -8,6 +9,7 @@ import { HttpServer } from "effect/http"
 import type { Settings } from "../../src/config/Settings.ts"
 import { Author } from "../../src/domain/Act.ts"
 import type { Caller } from "../../src/domain/Caller.ts"
+import { nodeServer } from "../../src/http/nodeServer.ts"
 import * as Server from "../../src/http/server.ts"
 import { newToken } from "../../src/http/tokenFile.ts"
 import { temporaryFolder } from "./postgres.ts"
@@ -68,6 +70,19 @@ const askAt =
       request.end(body)
     })
 
+/** What comes back over a connection of its own for exactly this text, until either side ends it. */
+export const exchange = Effect.fnUntraced(function* (text: string) {
+  const { port } = yield* ApiServer
+  return yield* Effect.callback<string>((resume) => {
+    const received: Array<Buffer> = []
+    const socket = connect(port, "127.0.0.1", () => socket.write(text, "latin1"))
+    socket.on("data", (chunk) => received.push(Buffer.from(chunk)))
+    socket.on("error", () => {})
+    socket.on("close", () => resume(Effect.succeed(Buffer.concat(received).toString())))
+    return Effect.sync(() => socket.destroy())
+  })
+})
+
 const layerApiServer = (options: Partial<Pick<Settings, "mode">> = {}) =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -77,7 +92,7 @@ const layerApiServer = (options: Partial<Pick<Settings, "mode">> = {}) =>
       writeFileSync(tokensFile, `${ann.line}\n${bob.line}\n`, { mode: 0o600 })
       const http = Layer.merge(
         NodeHttpServer.layerHttpServices,
-        NodeHttpServer.layerServer(createServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 })
+        NodeHttpServer.layerServer(nodeServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 })
       )
       const server = Server.layer({ ...settings, ...options, api: { tokensFile, hosts: ["cleanup.example"] } })
       const address = Layer.effect(

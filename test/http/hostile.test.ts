@@ -1,0 +1,177 @@
+import { assert, describe } from "@effect/vitest"
+import { ApiServer, as, asJson, bodyOf, exchange, get, inApi, post, problemOf } from "../support/apiServer.ts"
+import { actRows, seed } from "../support/world.ts"
+
+const reason = "a player complains"
+const body = JSON.stringify({ reason })
+
+describe("a hostile request", () => {
+  describe("has one spelling of each path", () => {
+    inApi.each([
+      "/API/v1/me",
+      "/api/v1/me/",
+      "/api/v1//me",
+      "//api/v1/me",
+      "/api/v1/./me",
+      "/api/v1/x/../me",
+      "/HEALTHZ"
+    ])("so nothing is at %s", function* (path) {
+      assert.strictEqual(problemOf(yield* as("bob", { path })).status, 404)
+    })
+
+    inApi.each(["/api/v1/games/%", "/api/v1/games/%zz", "/api/v1/games/%C0%AF/log", "/api/v1/games/%ED%A0%80"])(
+      "in UTF-8, unlike %s",
+      function* (path) {
+        assert.strictEqual(problemOf(yield* as("bob", { path })).status, 400)
+        assert.strictEqual(problemOf(yield* as("bob", { method: "PUT", path })).status, 405)
+      }
+    )
+
+    inApi.each(["/API/v1/pause", "/api/v1/%70ause", "/api/v1/pause;x", "/api/v1//pause"])(
+      "and brings no other media type past the guard by %s",
+      function* (path) {
+        for (const type of [{ "content-type": "text/plain" }, {}]) {
+          const answer = yield* as("ann", { method: "POST", path, body, headers: type })
+          assert.strictEqual(problemOf(answer).status, 415)
+        }
+        assert.deepStrictEqual(yield* actRows, [])
+      }
+    )
+  })
+
+  describe("finds each game by its id alone", () => {
+    const ids = [
+      "a/b",
+      "../me",
+      "__proto__",
+      "constructor",
+      "?state=due",
+      "%2F",
+      "😀".repeat(500),
+      "x".repeat(1000),
+      "\n"
+    ]
+    inApi.each(ids)("such as %j", function* (id) {
+      yield* seed(id, 1)
+      const path = `/games/${encodeURIComponent(id)}`
+      assert.strictEqual((yield* get(path))["game_id"], id)
+      assert.strictEqual(bodyOf(yield* post(`${path}/hold`, { reason }))["target"], id)
+      assert.strictEqual((yield* get(`/acts?target=${encodeURIComponent(id)}`))["acts"].length, 1)
+    })
+
+    inApi.each(["x".repeat(1001), "\0", "a\0b"])("which is not %j", function* (id) {
+      const name = encodeURIComponent(id)
+      const paths = [`/games/${name}`, `/games/${name}/log`, `/log?game=${name}`, `/acts?target=${name}`]
+      for (const path of paths) {
+        assert.strictEqual(problemOf(yield* as("bob", { path: `/api/v1${path}` })).status, 400)
+      }
+      for (const act of ["clean", "hold", "release"]) {
+        assert.strictEqual(problemOf(yield* post(`/games/${name}/${act}`, { reason })).status, 400)
+      }
+      assert.deepStrictEqual(yield* actRows, [])
+    })
+  })
+
+  describe("forges no cursor", () => {
+    const numbers = [String(2n ** 63n), String(-(2n ** 63n) - 1n), "9".repeat(60), "0x1", "1.5", "", " 1"]
+    const places: ReadonlyArray<readonly [string, ReadonlyArray<unknown>]> = [
+      [
+        "/log",
+        [
+          ...numbers.map((id) => ({ finishedAt: "1", id })),
+          ...numbers.slice(2).map((at) => ({ finishedAt: at, id: "1" }))
+        ]
+      ],
+      [
+        "/log",
+        [
+          { finishedAt: "9224318016000000000", id: "1" },
+          { finishedAt: "-210866803200000001", id: "1" }
+        ]
+      ],
+      ["/log?game=g", numbers.map((id) => ({ finishedAt: null, id }))],
+      ["/games/g/log", [...numbers.map((id) => ({ finishedAt: null, id })), {}, [], null, "x"]],
+      ["/acts", [...numbers, 1, null, {}]],
+      ["/acts?target=g", numbers],
+      ["/holds", [{ gameId: "\0", author: "a" }, { gameId: "g", author: "\0" }, { gameId: 1, author: "a" }, {}, "g"]],
+      ["/games?state=due", ["x", {}, { state: "held", engine: "", lastOpAt: null, gameId: "" }]],
+      ["/games?state=held", [{ state: "held", engine: "x", lastOpAt: null, gameId: "" }]],
+      ["/games?state=stuck", [{ state: "stuck", engine: "61", lastOpAt: "9".repeat(30), gameId: "61" }]]
+    ]
+    inApi.each(places)("of %s", function* ([path, all]) {
+      for (const [i, place] of all.entries()) {
+        const cursor = Buffer.from(JSON.stringify(place)).toString("base64url")
+        const answer = yield* as(i % 2 === 0 ? "ann" : "bob", {
+          path: `/api/v1${path}${path.includes("?") ? "&" : "?"}cursor=${cursor}`
+        })
+        assert.strictEqual(answer.status, 400, `${JSON.stringify(place)}: ${answer.body}`)
+        problemOf(answer)
+      }
+    })
+  })
+
+  describe("counts as all of its headers that come twice", () => {
+    const twice: ReadonlyArray<readonly [string, ReadonlyArray<string>, number]> = [
+      ["a name of ours and another", ["Host: localhost", "Host: evil.example"], 421],
+      ["another name and one of ours", ["Host: evil.example", "Host: localhost"], 421],
+      ["JSON and a form", ["Host: localhost", "Content-Type: text/plain"], 415],
+      ["two tokens", ["Host: localhost", "Authorization: Bearer x"], 401],
+      ["two keys", ["Host: localhost", "Idempotency-Key: a", "Idempotency-Key: b"], 400],
+      ["our page and another", ["Host: localhost", "Origin: http://localhost", "Origin: https://evil.example"], 403]
+    ]
+    inApi.each(twice)("such as %s: %i", function* ([, headers, status]) {
+      const { tokens } = yield* ApiServer
+      const own = [`Authorization: Bearer ${tokens.ann}`, "Content-Type: application/json", "Connection: close"]
+      const lines = ["POST /api/v1/pause HTTP/1.1", ...own, ...headers, `Content-Length: ${body.length}`]
+      assert.match(yield* exchange(`${lines.join("\r\n")}\r\n\r\n${body}`), new RegExp(`^HTTP/1.1 ${status} `))
+      assert.deepStrictEqual(yield* actRows, [])
+    })
+  })
+
+  describe("smuggles no other", () => {
+    const framings: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
+      ["by two lengths", [`Content-Length: ${body.length}`, "Content-Length: 0"]],
+      ["by a length and chunks", [`Content-Length: ${body.length}`, "Transfer-Encoding: chunked"]],
+      ["by an unknown coding", ["Transfer-Encoding: xchunked"]],
+      ["by chunks that are not last", ["Transfer-Encoding: chunked, identity"]],
+      ["by a space before the colon", ["Transfer-Encoding : chunked"]],
+      ["by a folded line", [`Content-Length: ${body.length}`, "X-A: a", " b"]]
+    ]
+    inApi.each(framings)("%s", function* ([, headers]) {
+      const { tokens } = yield* ApiServer
+      const own = ["Host: localhost", `Authorization: Bearer ${tokens.ann}`, "Content-Type: application/json"]
+      const lines = ["POST /api/v1/pause HTTP/1.1", ...own, ...headers]
+      const answers = yield* exchange(`${lines.join("\r\n")}\r\n\r\n${body}POST /api/v1/resume HTTP/1.1\r\n\r\n`)
+      assert.match(answers, /^HTTP\/1.1 400 /)
+      assert.lengthOf(answers.match(/HTTP\/1.1/g) ?? [], 1)
+      assert.deepStrictEqual(yield* actRows, [])
+    })
+  })
+
+  inApi("is asked for by the name in its target, if that has one", function* () {
+    const { tokens } = yield* ApiServer
+    const lines = [
+      "GET http://evil.example/api/v1/me HTTP/1.1",
+      "Host: localhost",
+      `Authorization: Bearer ${tokens.bob}`
+    ]
+    assert.match(yield* exchange(`${lines.join("\r\n")}\r\nConnection: close\r\n\r\n`), /^HTTP\/1.1 421 /)
+  })
+
+  inApi("has a body of 64 KiB at most, also in chunks", function* () {
+    const { tokens } = yield* ApiServer
+    const chunk = `2000\r\n${" ".repeat(0x2000)}\r\n`
+    const headers = {
+      ...asJson,
+      host: "localhost",
+      authorization: `Bearer ${tokens.ann}`,
+      "transfer-encoding": "chunked"
+    }
+    const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    const answer = yield* exchange(
+      `POST /api/v1/pause HTTP/1.1\r\n${head.join("")}Connection: close\r\n\r\n${chunk.repeat(9)}0\r\n\r\n`
+    )
+    assert.match(answer, /^HTTP\/1.1 413 /)
+    assert.deepStrictEqual(yield* actRows, [])
+  })
+})
