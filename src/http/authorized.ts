@@ -1,4 +1,4 @@
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { Authorized, CurrentCaller, MayAct } from "./Api.ts"
 import { failedTokens, tokenRequests } from "./limits.ts"
@@ -19,7 +19,9 @@ const layerAuthorized = Layer.effect(
         if (blocked !== undefined) return yield* tooManyRequests(blocked)
         const caller = yield* tokens.check(credential)
         if (caller === undefined) {
-          yield* failed.count(address)
+          // A page of any site can have its readers' browsers ask without a token. That is no guess, and locks nobody out.
+          const late = Redacted.value(credential) === "" ? undefined : yield* failed.count(address)
+          if (late !== undefined) return yield* tooManyRequests(late)
           return yield* new Unauthorized({
             detail: "no token, or one that does not count: Authorization: Bearer TOKEN"
           })

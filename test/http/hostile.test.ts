@@ -1,4 +1,5 @@
 import { assert, describe } from "@effect/vitest"
+import { Effect } from "effect"
 import { ApiServer, as, asJson, bodyOf, exchange, get, inApi, post, problemOf } from "../support/apiServer.ts"
 import { actRows, seed } from "../support/world.ts"
 
@@ -173,5 +174,40 @@ describe("a hostile request", () => {
     )
     assert.match(answer, /^HTTP\/1.1 413 /)
     assert.deepStrictEqual(yield* actRows, [])
+  })
+
+  describe("guesses at a token", () => {
+    inApi("no more than five times a minute, also if all guesses come at once", function* () {
+      const { ask } = yield* ApiServer
+      const guess = (i: number) => ask({ path: "/api/v1/me", headers: { authorization: `Bearer rtm_${i}` } })
+      const answers = yield* Effect.forEach(Array.from({ length: 100 }).keys(), guess, { concurrency: "unbounded" })
+      assert.lengthOf(
+        answers.filter(({ status }) => status === 401),
+        5
+      )
+      for (const answer of answers) assert.include([401, 429], problemOf(answer).status)
+    })
+
+    inApi("not by asking without one, so that a page of another site locks nobody out", function* () {
+      const { ask } = yield* ApiServer
+      for (let i = 0; i < 10; i++) assert.strictEqual((yield* ask({ path: "/api/v1/me" })).status, 401)
+      yield* get("/me")
+    })
+
+    const spellings: ReadonlyArray<readonly [string, (token: string) => string, number]> = [
+      ["in quotes", (token) => `Bearer "${token}"`, 401],
+      ["with more behind it", (token) => `Bearer ${token}, x`, 401],
+      ["with a space of Unicode", (token) => `Bearer ${token}\u00a0`, 401],
+      ["in upper case", (token) => `Bearer ${token.toUpperCase()}`, 401],
+      ["without the scheme", (token) => token, 401],
+      ["of 12 000 characters", (token) => `Bearer ${token.repeat(255)}`, 401],
+      ["after the scheme in small letters", (token) => `bearer ${token}`, 200]
+    ]
+    inApi.each(spellings)("%s: %i", function* ([, spelled, status]) {
+      const { ask, tokens } = yield* ApiServer
+      const answer = yield* ask({ path: "/api/v1/me", headers: { authorization: spelled(tokens.bob) } })
+      assert.strictEqual(answer.status, status, answer.body)
+      assert.notInclude(answer.body, tokens.bob)
+    })
   })
 })
