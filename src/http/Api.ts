@@ -164,7 +164,13 @@ const headers = {
 }
 const gameHeaders = { ...headers, "if-match": Schema.optionalKey(Schema.String) }
 
-const actErrors = [Problems.Refused, Problems.InFlight, Problems.KeyReused, Problems.Unavailable] as const
+const actErrors = [
+  Problems.Refused,
+  Problems.InFlight,
+  Problems.Killed,
+  Problems.KeyReused,
+  Problems.Unavailable
+] as const
 const gameErrors = [...actErrors, Problems.PreconditionFailed] as const
 
 const asked = { reason: Reason }

@@ -1,4 +1,4 @@
-import { Clock, Effect, Result } from "effect"
+import { Clock, Duration, Effect, Result } from "effect"
 import { HttpApiBuilder, HttpApiError } from "effect/http-api"
 import type { Settings } from "../config/Settings.ts"
 import type { Reason } from "../domain/Act.ts"
@@ -25,7 +25,8 @@ export const layer = ({ leaseTtl, mode }: Settings) =>
     Api,
     "acts",
     Effect.fnUntraced(function* (handlers) {
-      const once = yield* makeOnce
+      // An act waits for a lease at most, and then has one.
+      const once = yield* makeOnce(Duration.sum(Duration.times(leaseTtl, 2), Duration.minutes(1)))
       const overview = yield* Overview
       const known = yield* KnownEngine
 
@@ -52,57 +53,58 @@ export const layer = ({ leaseTtl, mode }: Settings) =>
       const asking = (reason: Reason) => Effect.map(CurrentCaller, ({ name }) => ({ author: name, reason }))
 
       return handlers.handleAll({
-        clean: Effect.fnUntraced(function* ({ headers, params: { id }, payload }) {
-          yield* unlessDry
-          const shown = yield* seen(id, headers["if-match"])
-          const request = { ...(yield* asking(payload.reason)), gameId: id, opSource: "admin_rest" as const, shown }
-          return yield* once(
+        clean: ({ headers, params: { id }, payload }) =>
+          once(
             { endpoint: "clean", target: id, payload, key: headers["idempotency-key"] },
-            clean(request)
-          )
-        }),
-        hold: Effect.fnUntraced(function* ({ headers, params: { id }, payload }) {
-          yield* seen(id, headers["if-match"])
-          const { until = null } = payload
-          const end = until === null ? Result.succeed(null) : parseUntil(until, yield* Clock.currentTimeMillis)
-          if (Result.isFailure(end)) return yield* unusable(`until is ${end.failure}`)
-          const request = {
-            ...(yield* asking(payload.reason)),
-            gameId: id,
-            end: end.success,
-            leaseTtl,
-            onWait: Effect.void
-          }
-          return yield* once({ endpoint: "hold", target: id, payload, key: headers["idempotency-key"] }, hold(request))
-        }),
-        release: Effect.fnUntraced(function* ({ headers, params: { id }, payload }) {
-          yield* seen(id, headers["if-match"])
-          const { all = false, now = false, reason } = payload
-          const request = { ...(yield* asking(reason)), gameId: id, all, now }
-          return yield* once(
+            Effect.gen(function* () {
+              yield* unlessDry
+              const shown = yield* seen(id, headers["if-match"])
+              return clean({ ...(yield* asking(payload.reason)), gameId: id, opSource: "admin_rest", shown })
+            })
+          ),
+        hold: ({ headers, params: { id }, payload }) =>
+          once(
+            { endpoint: "hold", target: id, payload, key: headers["idempotency-key"] },
+            Effect.gen(function* () {
+              yield* seen(id, headers["if-match"])
+              const { until = null } = payload
+              const end = until === null ? Result.succeed(null) : parseUntil(until, yield* Clock.currentTimeMillis)
+              if (Result.isFailure(end)) return yield* unusable(`until is ${end.failure}`)
+              const asked = yield* asking(payload.reason)
+              return hold({ ...asked, gameId: id, end: end.success, leaseTtl, onWait: Effect.void })
+            })
+          ),
+        release: ({ headers, params: { id }, payload }) =>
+          once(
             { endpoint: "release", target: id, payload, key: headers["idempotency-key"] },
-            release(request)
-          )
-        }),
-        pause: Effect.fnUntraced(function* ({ headers, payload }) {
-          const request = { ...(yield* asking(payload.reason)), duration: payload.for ?? undefined }
-          return yield* once({ endpoint: "pause", payload, key: headers["idempotency-key"] }, pause(request))
-        }),
-        resume: Effect.fnUntraced(function* ({ headers, payload }) {
-          return yield* once(
+            Effect.gen(function* () {
+              yield* seen(id, headers["if-match"])
+              const { all = false, now = false, reason } = payload
+              return release({ ...(yield* asking(reason)), gameId: id, all, now })
+            })
+          ),
+        pause: ({ headers, payload }) =>
+          once(
+            { endpoint: "pause", payload, key: headers["idempotency-key"] },
+            Effect.map(asking(payload.reason), (asked) => pause({ ...asked, duration: payload.for ?? undefined }))
+          ),
+        resume: ({ headers, payload }) =>
+          once(
             { endpoint: "resume", payload, key: headers["idempotency-key"] },
-            resume(yield* asking(payload.reason))
-          )
-        }),
-        run: Effect.fnUntraced(function* ({ headers, payload }) {
-          yield* unlessDry
-          const work = runPass(yield* asking(payload.reason))
-          return yield* once({ endpoint: "run", payload, key: headers["idempotency-key"] }, work, { waits: false })
-        }),
+            Effect.map(asking(payload.reason), resume)
+          ),
+        run: ({ headers, payload }) =>
+          once(
+            { endpoint: "run", payload, key: headers["idempotency-key"] },
+            Effect.andThen(unlessDry, Effect.map(asking(payload.reason), runPass)),
+            { waits: false }
+          ),
         acceptEngine: Effect.fnUntraced(function* ({ headers, params: { name }, payload }) {
           if (name !== known.name) return yield* new NotFound({ detail: `this is the service of engine ${known.name}` })
-          const work = acceptEngine(yield* asking(payload.reason))
-          return yield* once({ endpoint: "accept", target: name, payload, key: headers["idempotency-key"] }, work)
+          return yield* once(
+            { endpoint: "accept", target: name, payload, key: headers["idempotency-key"] },
+            Effect.map(asking(payload.reason), acceptEngine)
+          )
         })
       })
     })

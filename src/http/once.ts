@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from "node:crypto"
-import { Effect, Exit, Fiber, Option, Schedule } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
 import type { RecordedAct } from "../domain/Act.ts"
 import { type ActError, ActKey } from "../operator/act.ts"
 import { Acts } from "../ports/Acts.ts"
+import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { CurrentCaller } from "./Api.ts"
-import { InFlight, KeyReused, Refused, Unavailable } from "./problems.ts"
+import { InFlight, KeyReused, Killed, Refused, Unavailable } from "./problems.ts"
 
 /** The request of an act, as far as it decides whether another one is the same. */
 export interface ActRequest {
@@ -32,25 +33,33 @@ const answerOf = (act: RecordedAct) => {
     case "interrupted":
       return Effect.fail(new Unavailable({ detail }))
     case null:
-      return Effect.fail(new InFlight({ detail: `act ${act.id} has not ended, or was killed before it could say how` }))
+      return Effect.fail(new InFlight({ detail: `act ${act.id} of ${act.askedAt.toISOString()} has not ended yet` }))
   }
 }
+
+const killed = ({ askedAt, id }: RecordedAct) =>
+  new Killed({
+    detail: `act ${id} of ${askedAt.toISOString()} has not ended, because it was killed or waits far too long: see what it has done, and ask with another key`
+  })
 
 const unavailable = ({ message }: { readonly message: string }) => new Unavailable({ detail: message })
 
 const betweenLooks = "20 millis"
 
 /**
- * Does acts in the name of whoever asks, each once for its key, and answers from their rows. An act goes on when the connection is
- * lost, until it ends or the service stops. With `waits: false` the answer comes as soon as the act has its row.
+ * Does acts in the name of whoever asks, each once for its key, and answers from their rows. `prepare` gives the act's work, or the
+ * reason why it does not begin; it is not asked again for a request that has its row, because the act itself may have changed the
+ * answer. An act goes on when the connection is lost, until it ends or the service stops. With `waits: false` the answer comes as
+ * soon as the act has its row. One that has not ended after `longest` counts as killed, and that is its answer.
  */
-export const makeOnce = Effect.gen(function* () {
+export const makeOnce = Effect.fnUntraced(function* (longest: Duration.Duration) {
   const acts = yield* Acts
+  const { clock } = yield* RuntimeRecords
   const scope = yield* Effect.scope
 
-  return Effect.fnUntraced(function* <R>(
+  return Effect.fnUntraced(function* <E, R, R2>(
     request: ActRequest,
-    work: Effect.Effect<unknown, ActError, R>,
+    prepare: Effect.Effect<Effect.Effect<unknown, ActError, R>, E, R2>,
     { waits = true }: { readonly waits?: boolean } = {}
   ) {
     const { name } = yield* CurrentCaller
@@ -59,6 +68,7 @@ export const makeOnce = Effect.gen(function* () {
     const find = Effect.mapError(acts.keyed(name, key), unavailable)
 
     const begin = Effect.gen(function* () {
+      const work = yield* prepare
       const fiber = yield* Effect.forkIn(Effect.provideService(work, ActKey, { key, requestHash }), scope)
       const ended = Effect.asSome(Fiber.await(fiber))
       const hasRow = find.pipe(
@@ -76,6 +86,9 @@ export const makeOnce = Effect.gen(function* () {
     const { act, requestHash: sent } = before ?? (yield* begin)
     if (sent !== requestHash)
       return yield* new KeyReused({ detail: `the key ${key} was sent with another request before` })
-    return act.result === null && !waits ? act : yield* answerOf(act)
+    if (act.result === null && !waits) return act
+    const now = yield* act.result === null ? Effect.mapError(clock, unavailable) : Effect.succeed(0)
+    if (now - act.askedAt.getTime() > Duration.toMillis(longest)) return yield* killed(act)
+    return yield* answerOf(act)
   })
 })

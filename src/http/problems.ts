@@ -38,11 +38,18 @@ export class Refused extends HttpApiError.Problem<Refused>()("Refused", {
   title: "Refused"
 }) {}
 
-/** The first request with this key has not ended, or was killed before it could say how it ended. */
+/** The first request with this key has not ended. */
 export class InFlight extends HttpApiError.Problem<InFlight>()("InFlight", {
   type: "urn:rtmanager:in-flight",
   status: 409,
   title: "Not Ended"
+}) {}
+
+/** The first request with this key was killed before it could say how it ended. It may have been done, or part of it. */
+export class Killed extends HttpApiError.Problem<Killed>()("Killed", {
+  type: "urn:rtmanager:killed",
+  status: 409,
+  title: "Killed"
 }) {}
 
 /** The key belongs to another request. */

@@ -5,7 +5,7 @@ import { Effect, Fiber, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { ApiServer, asJson, bodyOf, get, inApi, post, problemOf } from "../support/apiServer.ts"
-import { actRows, containerId, heldAtEngine, seed, seedMany, storeDown } from "../support/world.ts"
+import { actRows, containerId, heldAtEngine, now, seed, seedMany, storeDown } from "../support/world.ts"
 
 const reason = "a player complains"
 
@@ -122,6 +122,33 @@ describe("an act over HTTP", () => {
       })
       yield* letGo
       bodyOf(yield* Fiber.join(first))
+      assert.lengthOf(yield* actRows, 1)
+    })
+
+    inApi("is answered the same although it has changed the game, and although its time has come", function* () {
+      yield* seed("chess", 1)
+      const headers = { "idempotency-key": "k", "if-match": yield* versionOf("chess") }
+      const first = bodyOf(yield* post("/games/chess/clean", { reason }, headers))
+      assert.deepStrictEqual(bodyOf(yield* post("/games/chess/clean", { reason }, headers)), first)
+      const body = { reason, until: new Date(now + 60_000).toISOString() }
+      const held = bodyOf(yield* post("/games/go/hold", body, { "idempotency-key": "k2" }))
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(bodyOf(yield* post("/games/go/hold", body, { "idempotency-key": "k2" })), held)
+    })
+
+    inApi("that was killed goes on for no longer than an act can, and then says so", function* () {
+      const state = yield* StoreState
+      const key = { "idempotency-key": "k" }
+      bodyOf(yield* post("/games/chess/hold", { reason }, key))
+      for (const row of state.acts.values()) state.setAct({ ...row, endedAt: null, result: null, message: null })
+      const goesOn = problemOf(yield* post("/games/chess/hold", { reason }, key))
+      assert.deepInclude(goesOn, { status: 409, type: "urn:rtmanager:in-flight" })
+      assert.include(goesOn.detail, new Date(now).toISOString())
+      yield* TestClock.adjust("10 minutes")
+      const killed = problemOf(yield* post("/games/chess/hold", { reason }, key))
+      assert.deepInclude(killed, { status: 409, type: "urn:rtmanager:killed" })
+      assert.match(killed.detail ?? "", /another key/)
+      assert.deepInclude(problemOf(yield* post("/games/chess/hold", { reason: "another" }, key)), { status: 422 })
       assert.lengthOf(yield* actRows, 1)
     })
 
