@@ -38,6 +38,8 @@ export interface Settings {
     readonly tokensFile: string | undefined
     /** Further hosts that requests may name, in lower case and without port. */
     readonly hosts: ReadonlyArray<string>
+    /** Where a trace can be looked at, with `{trace_id}` for its id; `undefined`: nowhere. */
+    readonly traceUrl: string | undefined
   }
   readonly log: { readonly level: LogLevel.Severity; readonly format: "json" | "pretty" }
   readonly engine: EngineAddress
@@ -112,7 +114,11 @@ export const decode = Effect.fnUntraced(function* (
     engineName: own.RTMANAGER_ENGINE_NAME,
     gameLabel: own.RTMANAGER_GAME_LABEL,
     http: own.RTMANAGER_HTTP_ADDR,
-    api: { tokensFile: own.RTMANAGER_API_TOKENS_FILE, hosts: own.RTMANAGER_HTTP_HOSTS ?? [] },
+    api: {
+      tokensFile: own.RTMANAGER_API_TOKENS_FILE,
+      hosts: own.RTMANAGER_HTTP_HOSTS ?? [],
+      traceUrl: own.RTMANAGER_TRACE_URL
+    },
     log: {
       level: own.RTMANAGER_LOG_LEVEL,
       format: own.RTMANAGER_LOG_FORMAT ?? (options?.isTerminal === true ? "pretty" : "json")

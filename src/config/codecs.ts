@@ -101,6 +101,16 @@ export const HostNames = parsed(parseHosts, Schema.Array(Schema.String)).pipe(
   )
 )
 
+const traceUrlShape = /^https?:\/\/[^\s{}@/?#]+\/\S*\{trace_id\}\S*$/
+
+/** A URL with a place for a trace's id, which cannot lead to another host. */
+export const TraceUrl = parsed(
+  (text) => (traceUrlShape.test(text) && URL.canParse(text) ? text : undefined),
+  Schema.String
+).pipe(
+  accepting("an http or https URL with {trace_id} in its path or query: https://jaeger.example.org/trace/{trace_id}")
+)
+
 /** The text of the file that a variable names, without the newline at its end. */
 export const FileText = Schema.String.pipe(
   Schema.decodeTo(Schema.String, {

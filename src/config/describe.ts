@@ -20,5 +20,6 @@ export const describe = (settings: Settings): Readonly<Record<string, string | n
   game_label: settings.gameLabel,
   http: `${settings.http.host}:${settings.http.port}`,
   http_hosts: settings.api.hosts.join(",") || "none",
-  api_tokens_file: settings.api.tokensFile ?? "none"
+  api_tokens_file: settings.api.tokensFile ?? "none",
+  trace_url: settings.api.traceUrl ?? "none"
 })

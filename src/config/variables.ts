@@ -1,7 +1,17 @@
 import { Duration, Schema } from "effect"
 import { defaultEngine, EngineName } from "../domain/EngineName.ts"
 import { modes } from "../domain/Mode.ts"
-import { accepting, duration, HostNames, integer, ListenAddress, oneOf, otherwise, RetentionDays } from "./codecs.ts"
+import {
+  accepting,
+  duration,
+  HostNames,
+  integer,
+  ListenAddress,
+  oneOf,
+  otherwise,
+  RetentionDays,
+  TraceUrl
+} from "./codecs.ts"
 import { Database, DatabaseVariables } from "./DatabaseSettings.ts"
 import { Engine, EngineVariables } from "./EngineSettings.ts"
 import { OtelVariables } from "./OtelSettings.ts"
@@ -35,6 +45,7 @@ const Own = Schema.Struct({
   RTMANAGER_HTTP_ADDR: ListenAddress.pipe(otherwise("127.0.0.1:8080")),
   RTMANAGER_HTTP_HOSTS: Schema.optionalKey(HostNames),
   RTMANAGER_API_TOKENS_FILE: Schema.optionalKey(Schema.NonEmptyString.pipe(accepting("the path of a file"))),
+  RTMANAGER_TRACE_URL: Schema.optionalKey(TraceUrl),
   RTMANAGER_LOG_LEVEL: level
     .transform(["Trace", "Debug", "Info", "Warn", "Error"])
     .pipe(accepting("trace, debug, info, warn or error"), otherwise("info")),

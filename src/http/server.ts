@@ -24,7 +24,7 @@ const api = (settings: Settings, tokensFile: string) =>
       HttpApiMiddleware.layerProblemDetails({ includeDetails: true })
     ]),
     Layer.provide(Tokens.layer(tokensFile)),
-    Layer.merge(Page.layer({ traceUrl: undefined })),
+    Layer.merge(Page.layer(settings.api)),
     Layer.merge(Guard.layer(Guard.hostsOf(settings)))
   )
 

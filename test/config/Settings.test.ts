@@ -63,7 +63,7 @@ describe("Settings", () => {
       assert.deepStrictEqual(settings.engineTimeout, Duration.seconds(15))
       assert.deepStrictEqual(settings.gameLabel, "com.galaxy.game_id")
       assert.deepStrictEqual(settings.http, { host: "127.0.0.1", port: 8080 })
-      assert.deepStrictEqual(settings.api, { tokensFile: undefined, hosts: [] })
+      assert.deepStrictEqual(settings.api, { tokensFile: undefined, hosts: [], traceUrl: undefined })
       assert.deepStrictEqual(settings.log, { level: "Info", format: "json" })
       assert.deepStrictEqual(settings.engine, { socketPath: "/var/run/docker.sock" })
       assert.deepStrictEqual(settings.otel.traces, undefined)
@@ -137,6 +137,13 @@ describe("Settings", () => {
     ["RTMANAGER_HTTP_HOSTS", "[fd00:0::1]"],
     ["RTMANAGER_HTTP_HOSTS", "0x7f.1"],
     ["RTMANAGER_HTTP_HOSTS", "127.1"],
+    ["RTMANAGER_TRACE_URL", "https://jaeger.example.org/trace/"],
+    ["RTMANAGER_TRACE_URL", "https://{trace_id}.example.org/"],
+    ["RTMANAGER_TRACE_URL", "https://ann:secret@jaeger.example.org/trace/{trace_id}"],
+    ["RTMANAGER_TRACE_URL", "//jaeger.example.org/trace/{trace_id}"],
+    ["RTMANAGER_TRACE_URL", "javascript://jaeger.example.org/{trace_id}"],
+    ["RTMANAGER_TRACE_URL", "https://jaeger:port/trace/{trace_id}"],
+    ["RTMANAGER_TRACE_URL", "https://jaeger.example.org/a trace/{trace_id}"],
     ["RTMANAGER_LOG_LEVEL", "verbose"],
     ["RTMANAGER_LOG_FORMAT", "xml"],
     ["DOCKER_HOST", "npipe:////./pipe/docker_engine"],
@@ -193,14 +200,16 @@ describe("Settings", () => {
     })
   )
 
-  it.effect("takes the hosts that requests may name in any case, and the token file as it is", () =>
+  it.effect("takes the hosts that requests may name in any case, and files and URLs as they are", () =>
     Effect.gen(function* () {
       const { api } = yield* settingsOf({
         RTMANAGER_HTTP_HOSTS: "Cleanup.Example.ORG, localhost,10.0.0.7,[FD00::1],xn--bcher-kva.example",
-        RTMANAGER_API_TOKENS_FILE: "/run/secrets/api tokens"
+        RTMANAGER_API_TOKENS_FILE: "/run/secrets/api tokens",
+        RTMANAGER_TRACE_URL: "http://127.0.0.1:16686/trace/{trace_id}?uiFind=a"
       })
       assert.deepStrictEqual(api, {
         tokensFile: "/run/secrets/api tokens",
+        traceUrl: "http://127.0.0.1:16686/trace/{trace_id}?uiFind=a",
         hosts: ["cleanup.example.org", "localhost", "10.0.0.7", "[fd00::1]", "xn--bcher-kva.example"]
       })
     })

@@ -94,7 +94,11 @@ const layerApiServer = (options: Partial<Pick<Settings, "mode">> = {}) =>
         NodeHttpServer.layerHttpServices,
         NodeHttpServer.layerServer(nodeServer, { host: "127.0.0.1", port: 0, gracefulShutdownTimeout: 0 })
       )
-      const server = Server.layer({ ...settings, ...options, api: { tokensFile, hosts: ["cleanup.example"] } })
+      const server = Server.layer({
+        ...settings,
+        ...options,
+        api: { ...settings.api, tokensFile, hosts: ["cleanup.example"] }
+      })
       const address = Layer.effect(
         ApiServer,
         Effect.map(HttpServer.HttpServer, ({ address }) => {
