@@ -28,13 +28,13 @@ import { margin } from "./cleanup/game/remove.ts"
 import { CleanupPass, type CleanupPassOptions } from "./cleanup/pass/CleanupPass.ts"
 import { Heartbeat } from "./cleanup/pass/Heartbeat.ts"
 import { CommandFailed, commandFailed, exitCode } from "./cli/CommandFailed.ts"
-import { SampleGames } from "./cli/demo.ts"
 import { Migrations } from "./cli/migrate.ts"
+import { SampleGames } from "./cli/SampleGames.ts"
+import { SampleServer } from "./cli/serveSamples.ts"
 import { CurrentSettings } from "./config/CurrentSettings.ts"
 import { serverAt } from "./config/databaseUrl.ts"
 import { decode, type Settings } from "./config/Settings.ts"
 import { version } from "./config/version.ts"
-import { defaultEngine } from "./domain/EngineName.ts"
 import { nodeServer } from "./http/nodeServer.ts"
 import * as EngineAttribute from "./observability/engineAttribute.ts"
 import * as Logging from "./observability/logging.ts"
@@ -140,22 +140,19 @@ export const doctor = Layer.provideMerge(
 export const pass = (engine?: Layer.Layer<ContainerEngine>) =>
   withSettings((settings) => layerCleanup(settings).pipe(Layer.provideMerge(layerPorts(settings, engine))))
 
+const layerHttp = (address: Settings["http"]) =>
+  NodeHttpServer.layerServer(nodeServer, { ...address, gracefulShutdownTimeout: "1 second" })
+
+const unusable = (message: string) =>
+  Layer.effect(HttpServer, Effect.fail(new CommandFailed({ code: exitCode.unusable, message })))
+
 /** For `serve`. */
 export const service = withSettings((settings) =>
   layerCleanup(settings).pipe(
     Layer.provideMerge(layerPorts(settings)),
     Layer.provideMerge(NodeHttpServer.layerHttpServices),
     Layer.provideMerge(
-      NodeHttpServer.layerServer(nodeServer, { ...settings.http, gracefulShutdownTimeout: "1 second" }).pipe(
-        Layer.catch(({ cause }) =>
-          Layer.effect(
-            HttpServer,
-            Effect.fail(
-              new CommandFailed({ code: exitCode.unusable, message: `RTMANAGER_HTTP_ADDR cannot be used: ${cause}` })
-            )
-          )
-        )
-      )
+      Layer.catch(layerHttp(settings.http), ({ cause }) => unusable(`RTMANAGER_HTTP_ADDR cannot be used: ${cause}`))
     )
   )
 )
@@ -170,7 +167,7 @@ export const migrations = withSettings((settings) =>
   ).pipe(Layer.provide(layerDatabase(settings, { forMigration: true })))
 )
 
-/** For `demo`: a database of its own in a temporary folder, an engine in this process, and no settings. */
+/** For `demo`: a database of its own in a temporary folder, an engine in this process, and settings that are the same everywhere. */
 export const demo = Layer.unwrap(
   Effect.gen(function* () {
     const directory = yield* Effect.acquireRelease(
@@ -184,26 +181,30 @@ export const demo = Layer.unwrap(
       }),
       (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
     )
-    const [leaseTtl, engineTimeout] = [Duration.minutes(1), Duration.seconds(15)]
-    const stores = layerStores({ engineName: defaultEngine, leaseTtl }).pipe(
-      Layer.provideMerge(layerEmbedded(directory, { schema: "rtmanager", pool: 10, timeout: Duration.seconds(5) }))
+    const settings = yield* decode({
+      RTMANAGER_DATABASE_URL: `embedded:${directory}`,
+      RTMANAGER_API_TOKENS_FILE: join(directory, "tokens"),
+      RTMANAGER_DATABASE_TIMEOUT: "20s",
+      RTMANAGER_CLEANUP_INTERVAL: "5s"
+    })
+    const stores = Layer.provideMerge(layerStores(settings), layerDatabase(settings))
+    return Layer.mergeAll(layerSampleGames, layerSampleServer, layerCleanup(settings)).pipe(
+      Layer.provideMerge(Layer.merge(stores, Memory.layer({ timeout: settings.engineTimeout }))),
+      Layer.provideMerge(NodeHttpServer.layerHttpServices),
+      Layer.provideMerge(Logging.layer({ level: "None", format: "pretty" })),
+      Layer.provideMerge(Layer.succeed(CurrentSettings, settings))
     )
-    return Layer.merge(
-      layerSampleGames,
-      layerCleanup({
-        retention: Duration.days(30),
-        mode: "enforce",
-        concurrency: 8,
-        pageSize: 500,
-        maxRemovals: undefined,
-        maxClockSkew: Duration.minutes(1),
-        leaseTtl,
-        engineTimeout
-      })
-    ).pipe(
-      Layer.provideMerge(Layer.merge(stores, Memory.layer({ timeout: engineTimeout }))),
-      Layer.provideMerge(Logging.layer({ level: "None", format: "pretty" }))
-    )
+  })
+)
+
+const layerSampleServer = Layer.succeed(
+  SampleServer,
+  SampleServer.of({
+    listen: (port) =>
+      layerHttp({ host: "127.0.0.1", port }).pipe(
+        Layer.catch(() => layerHttp({ host: "127.0.0.1", port: 0 })),
+        Layer.catch(({ cause }) => unusable(`127.0.0.1 cannot be used: ${cause}`))
+      )
   })
 )
 
@@ -213,6 +214,7 @@ const layerSampleGames = Layer.effect(
     const engine = yield* Memory.MemoryEngine
     const records = yield* sampleRecords
     return SampleGames.of({
+      putHistory: records.putHistory,
       put: ({ record, container }) =>
         Effect.andThen(records.put(record), container === undefined ? Effect.void : engine.put(container)),
       look: Effect.fnUntraced(function* ({ record, container }) {

@@ -1,30 +1,26 @@
-import { Clock, Context, Effect } from "effect"
-import { Command } from "effect/cli"
+import { Clock, Effect, Schema } from "effect"
+import { Command, Flag } from "effect/cli"
 import { CleanupPass } from "../cleanup/pass/CleanupPass.ts"
 import { printable } from "../domain/printable.ts"
-import type { StoreError } from "../ports/StoreError.ts"
 import { commandFailed, endedEarly } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import * as Report from "./report.ts"
 import { json } from "./run.ts"
+import { SampleGames, type SampleState } from "./SampleGames.ts"
 import { type Sample, samples } from "./samples.ts"
+import { serveSamples } from "./serveSamples.ts"
 import { table } from "./table.ts"
 
-/** The state of a sample after a pass. `reason` is the audit row's; `undefined` if the pass wrote none. */
-export interface SampleState {
-  readonly status: string
-  readonly containerLeft: boolean
-  readonly reason: { readonly errorCode: string | null; readonly message: string } | undefined
-}
+const serve = Flag.Boolean("serve").pipe(
+  Flag.withDescription("Keep games ending and passes running, with the page to look at them, until Ctrl-C"),
+  Flag.withDefault(false)
+)
 
-/** What `demo` needs from outside: a place for its games, and a way to look at them afterwards. */
-export class SampleGames extends Context.Service<
-  SampleGames,
-  {
-    readonly put: (sample: Sample) => Effect.Effect<void, StoreError>
-    readonly look: (sample: Sample) => Effect.Effect<SampleState, StoreError>
-  }
->()("rtmanager/cli/SampleGames") {}
+const port = Flag.Int("port").pipe(
+  Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))),
+  Flag.withDescription("Where the page listens on 127.0.0.1; any free port if it is taken, or 0"),
+  Flag.withDefault(8080)
+)
 
 const row = ({ record, situation, container }: Sample, { status, containerLeft, reason }: SampleState) => {
   const untouched =
@@ -39,8 +35,7 @@ const row = ({ record, situation, container }: Sample, { status, containerLeft, 
   }
 }
 
-/** The main job with nothing installed: a real database and a real pass, on an engine that lives in this process. */
-export const demo = Command.make("demo", { json }, ({ json }) =>
+const once = (isJson: boolean) =>
   Effect.gen(function* () {
     const games = yield* SampleGames
     const pass = yield* CleanupPass
@@ -50,12 +45,19 @@ export const demo = Command.make("demo", { json }, ({ json }) =>
     const failure = endedEarly(report)
     if (failure !== undefined) return yield* failure
     const rows = yield* Effect.forEach(set, (sample) => Effect.map(games.look(sample), (state) => row(sample, state)))
-    return json ? JSON.stringify({ games: rows }) : `${table(rows)}\n\n${Report.toText(report)}`
+    return isJson ? JSON.stringify({ games: rows }) : `${table(rows)}\n\n${Report.toText(report)}`
   }).pipe(
     Effect.catchTag("StoreError", (error) => Effect.fail(commandFailed(error))),
     Effect.flatMap(print)
   )
+
+/** The main job with nothing installed: a real database and real passes, on an engine that lives in this process. */
+export const demo = Command.make("demo", { json, port, serve }, ({ json, port, serve }) =>
+  serve ? serveSamples({ json, port }) : once(json)
 ).pipe(
   Command.withDescription("Show the main job on sample games: what is removed, what is kept, and why"),
-  Command.withExamples([{ command: "rtmanager-cleanup demo", description: "With nothing installed and no settings" }])
+  Command.withExamples([
+    { command: "rtmanager-cleanup demo", description: "With nothing installed and no settings" },
+    { command: "rtmanager-cleanup demo --serve", description: "The whole service, to be looked at in a browser" }
+  ])
 )

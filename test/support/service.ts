@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
-import { text } from "node:stream/consumers"
 import { Effect, type Scope } from "effect"
 
 export interface Ended {
@@ -14,6 +13,8 @@ export interface Process {
   readonly pid: number
   /** Waits for the first log line with this event. */
   readonly event: (name: string) => Effect.Effect<Record<string, unknown>>
+  /** Waits for the first result on stdout, which is printed at once; empty if there was none. */
+  readonly printed: Effect.Effect<string>
   readonly signal: (name: NodeJS.Signals) => Effect.Effect<void>
   readonly ended: Effect.Effect<Ended>
 }
@@ -50,8 +51,11 @@ export const launch = (
         log.push(parse(line))
         wake()
       })
+      const stdout: Array<string> = []
+      child.stdout.setEncoding("utf8").on("data", (chunk) => stdout.push(chunk))
+      const printed = new Promise<void>((resolve) => child.stdout.once("data", resolve).once("close", resolve))
       const closed = new Promise<number | null>((resolve) => child.once("close", resolve))
-      const ended = Promise.all([closed, text(child.stdout)]).then(([code, stdout]): Ended => ({ code, stdout, log }))
+      const ended = closed.then((code): Ended => ({ code, stdout: stdout.join(""), log }))
       let over = false
       void ended.then(() => {
         over = true
@@ -72,6 +76,7 @@ export const launch = (
         child,
         pid: child.pid ?? 0,
         event,
+        printed: Effect.promise(() => printed.then(() => stdout.join(""))),
         signal: (name: NodeJS.Signals) => Effect.sync(() => void child.kill(name)),
         ended: Effect.promise(() => ended)
       }
