@@ -30,7 +30,7 @@ const done = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
 describe("a command with --server", () => {
   inApi("reads what it prints from the service", function* () {
     yield* seedMany(2)
-    assert.match(yield* done("status"), /^mode: +enforce, engine default\n[^]*2 stopped, 2 due/)
+    assert.match(yield* done("status"), /^mode: +enforce, engine default\n[\s\S]*2 stopped, 2 due/)
     assert.strictEqual(JSON.parse(yield* done("status", "--json")).backlog.due.count, 2)
     assert.match(yield* done("show", "game-0"), /^game: +game-0\nrecord: +stopped on engine default/)
     assert.strictEqual(JSON.parse(yield* done("show", "game-1", "--json")).game_id, "game-1")
