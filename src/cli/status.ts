@@ -49,7 +49,7 @@ const underWayText = ({ done, pass, rate, secondsLeft }: PassUnderWay) => {
 
 /** Everything for people: the present first, then what goes next, the engines and the last passes. */
 const toText = (status: Status, width: number | undefined): string => {
-  const { backlog, cutoff, engine, engines, mode, next, now, passes, pause, underWay } = status
+  const { backlog, cutoff, engine, engines, mode, next, nextPassAt, now, passes, pause, underWay } = status
   const line = (name: string, text: string) => `${`${name}:`.padEnd(11)}${text}`
   const part = (name: string, rows: ReadonlyArray<Record<string, string | null>>, ids: ReadonlyArray<string>) =>
     rows.length === 0 ? [] : ["", `${name}:`, table(rows, { width, ids })]
@@ -69,6 +69,7 @@ const toText = (status: Status, width: number | undefined): string => {
         ? "none"
         : `by ${printable(pause.author)} since ${timeText(pause.pausedAt)}, ${pause.until === null ? "until resumed" : `until ${timeText(pause.until)}`}: ${printableEnds(256)(pause.reason)}`
     ),
+    line("next pass", nextPassAt === null ? "not planned" : `from ${timeText(nextPassAt)}`),
     line("cutoff", `${timeText(cutoff)}, by the database's clock at ${timeText(now)}`),
     line(
       "games",

@@ -68,9 +68,11 @@ export const Status = Schema.Struct({
   /** What goes next, at most five: first what is due for longest. */
   next: Schema.Array(NextGame),
   pause: Schema.NullOr(Pause),
+  /** When the next pass over this engine begins at the earliest; `null`: one is under way, none was made, or cleaning is paused. */
+  nextPassAt: Schema.NullOr(Schema.DateFromString),
   engines: Schema.Array(StatusEngine),
   underWay: Schema.Array(PassUnderWay),
   /** The last five of all engines, newest first. */
   passes: Schema.Array(RecordedPass)
-}).pipe(Schema.encodeKeys({ underWay: "under_way" }))
+}).pipe(Schema.encodeKeys({ nextPassAt: "next_pass_at", underWay: "under_way" }))
 export type Status = typeof Status.Type

@@ -1,10 +1,11 @@
-import { Clock, type Duration, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { whenDue } from "../domain/Due.ts"
 import { momentOf } from "../domain/Expiry.ts"
 import type { Mode } from "../domain/Mode.ts"
 import { rate, secondsLeft } from "../domain/Progress.ts"
 import { isUnderWay, type RecordedPass } from "../domain/RecordedPass.ts"
 import type { NextGame, PassUnderWay, Status } from "../domain/Status.ts"
+import { dateOf } from "../domain/time.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { Overview, type Waiting } from "../ports/Overview.ts"
 import { PassLog } from "../ports/PassLog.ts"
@@ -34,6 +35,18 @@ const nextGame = ({ gameId, hold, lastOpAt, nextAttemptAt }: Waiting, retention:
   return at === null ? [] : [{ gameId, at, rule } satisfies NextGame]
 }
 
+/** A pass begins once the interval after the end of the last one is over, so not before this time. */
+export const nextPassAt = ({
+  interval,
+  isWaiting,
+  lastPassAt
+}: {
+  readonly interval: Duration.Duration
+  readonly isWaiting: boolean
+  readonly lastPassAt: Date | null
+}): Date | null =>
+  lastPassAt !== null && isWaiting ? dateOf(lastPassAt.getTime() + Duration.toMillis(interval)) : null
+
 /** The passes under way, of all engines. `now`: Unix milliseconds by the database's clock. */
 export const underWay = Effect.fnUntraced(function* (now: number) {
   const unended = yield* (yield* PassLog).unended(unendedLimit)
@@ -45,9 +58,11 @@ export const underWay = Effect.fnUntraced(function* (now: number) {
  * games there are.
  */
 export const status = Effect.fnUntraced(function* ({
+  interval,
   mode,
   retention
 }: {
+  readonly interval: Duration.Duration
   readonly mode: Mode
   readonly retention: Duration.Duration
 }) {
@@ -57,17 +72,24 @@ export const status = Effect.fnUntraced(function* ({
   const pause = yield* (yield* Pauses).current
   const { counts, next } = yield* overview.backlog(moment, { next: shown })
   const engines = yield* overview.engines
+  const passesNow = yield* underWay(database)
+  const engine = (yield* KnownEngine).name
   const recent = yield* (yield* PassLog).recent(shown)
   return {
     now: new Date(database),
     mode,
-    engine: (yield* KnownEngine).name,
+    engine,
     cutoff: new Date(moment.cutoff),
     backlog: counts,
     next: next.flatMap((game) => nextGame(game, retention)),
     pause: pause ?? null,
+    nextPassAt: nextPassAt({
+      lastPassAt: engines.find(({ name }) => name === engine)?.lastPassAt ?? null,
+      isWaiting: mode !== "paused" && pause === undefined && passesNow.every(({ pass }) => pass.engine !== engine),
+      interval
+    }),
     engines,
-    underWay: yield* underWay(database),
+    underWay: passesNow,
     passes: recent
   } satisfies Status
 })

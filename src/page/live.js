@@ -41,19 +41,23 @@ export const follow = async ({ signal, onEvent, onLink, onRefused }) => {
     onLink(link)
   }
   while (!signal.aborted) {
+    let isHeard = false
     try {
       for await (const event of api.events(signal)) {
         failures = 0
+        isHeard = true
         tell("live")
         onEvent(event)
       }
     } catch (error) {
+      isHeard = false
       if (signal.aborted) return
       if (!(error instanceof Problem)) throw error
       if (error.status === 401) return onRefused(error.message)
     }
     if (signal.aborted) return
-    tell("lost")
+    // The service itself ends each stream after some minutes, so that a token is asked for again.
+    if (!isHeard) tell("lost")
     await sleep(waitFor(failures, Math.random()), signal)
     failures += 1
   }

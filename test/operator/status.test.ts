@@ -1,9 +1,9 @@
-import { assert, describe } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import type { Pause } from "../../src/domain/Pause.ts"
 import { Status } from "../../src/domain/Status.ts"
-import { status } from "../../src/operator/status.ts"
+import { nextPassAt, status } from "../../src/operator/status.ts"
 import { Pauses } from "../../src/ports/Pauses.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { testIn } from "../support/testIn.ts"
@@ -15,7 +15,8 @@ const inWorld = testIn(
   Layer.merge(layerWorld({ concurrency: 1 }), Layer.mock(Pauses, { current: Effect.succeed(pause) }))
 )
 
-const look = status({ mode: "enforce", retention })
+const interval = Duration.hours(1)
+const look = status({ interval, mode: "enforce", retention })
 
 const encode = Schema.encodeEffect(Schema.fromJsonString(Status))
 
@@ -51,6 +52,15 @@ describe("status", () => {
     assert.deepInclude(json.backlog, { backing_off: count(1) })
     assert.deepInclude(json.pause, { paused_at: pause.pausedAt.toISOString(), until: null })
     assert.deepInclude(json.next[0], { game_id: "due", due_at: new Date(now - day).toISOString() })
+  })
+
+  it.each([
+    ["an interval after the last one began", new Date(now), true, new Date(now + Duration.toMillis("1 hour"))],
+    ["not known before the first", null, true, null],
+    ["not planned during one or a pause", new Date(now), false, null],
+    ["not planned in a year that no clock has", new Date(8.64e15), true, null]
+  ] as const)("says when the next pass may begin: %s", (_, lastPassAt, isWaiting, expected) => {
+    assert.deepStrictEqual(nextPassAt({ lastPassAt, isWaiting, interval }), expected)
   })
 
   inWorld("tells how far a pass has come, how fast it is and when it may be done, until it has ended", function* () {

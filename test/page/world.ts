@@ -260,6 +260,7 @@ export const makeWorld = Effect.gen(function* () {
         lastSeenAt: at(-31_000)
       }
     ],
+    nextPassAt: null,
     underWay: state.pause === null ? [{ pass: underWay, done: state.done, rate: 1.69, secondsLeft: 141 }] : [],
     passes: state.passes
   })

@@ -128,8 +128,13 @@ const engines = (status, now) => html`<section class="card">
 /** @param {Engine} engine @param {Status} status @param {number} now */
 const lastPass = ({ last_pass_at, name }, status, now) => {
   const pass = status.passes.find(({ engine }) => engine === name)
-  return html`${distance(last_pass_at, now)} ${pass === undefined ? nothing : cameTo(pass, status)}`
+  const { next_pass_at } = status
+  return html`${distance(last_pass_at, now)} ${pass === undefined ? nothing : cameTo(pass, status)}
+  ${name === status.engine && next_pass_at !== null ? html`<small>next ${nextPass(next_pass_at, now)}</small>` : nothing}`
 }
+
+/** It begins once the interval after the last one's end is over, which is a little later. @param {string} at @param {number} now */
+const nextPass = (at, now) => (Date.parse(at) <= now ? "about now" : distance(at, now))
 
 /** @param {Status} status @param {number} now */
 const next = ({ next }, now) => html`<section class="card">
