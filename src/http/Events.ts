@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Layer, Option, Ref, Schema, Stream } from "effect"
+import { Clock, Context, Effect, HashMap, Layer, Option, Ref, Schema, Stream } from "effect"
 import { Sse } from "effect/encoding"
 import type { Settings } from "../config/Settings.ts"
 import type { LoggedOperation } from "../domain/LoggedOperation.ts"
@@ -61,21 +61,34 @@ const textOf = (event: ServiceEvent): string => Sse.encoder.write({ _tag: "Event
 /** After that a reader has to come again, with a token that still counts. */
 const readingLasts = "5 minutes"
 
-/** How many may read at once: a page has one stream. */
-const mostReaders = 256
+/** How many may read at once with one token: a page has one stream. */
+const mostReaders = 128
 
 export class TooManyReaders extends Schema.TaggedError<TooManyReaders>()("TooManyReaders", {}) {
   override get message() {
-    return `${mostReaders} read already`
+    return `${mostReaders} read already with this token`
   }
+}
+
+/** Readers by the name of their token. */
+type Readers = HashMap.HashMap<string, number>
+
+const readersOf = (readers: Readers, name: string) => Option.getOrElse(HashMap.get(readers, name), () => 0)
+
+const withReaders = (name: string, more: 1 | -1) => (readers: Readers) => {
+  const count = readersOf(readers, name) + more
+  return count === 0 ? HashMap.remove(readers, name) : HashMap.set(readers, name, count)
 }
 
 /** What is told to whoever reads along. One look serves all readers, and nobody looks while nobody reads. */
 export class Events extends Context.Service<
   Events,
   {
-    /** Server-sent events as text, the whole status first. Fails if there is none to begin with. */
-    readonly open: Effect.Effect<Stream.Stream<string>, PassError | TooManyReaders>
+    /**
+     * Server-sent events as text, the whole status first, for a bearer of this token. Fails if there is none to begin with, and if too
+     * many read with this token: nobody takes the places of others.
+     */
+    readonly open: (name: string) => Effect.Effect<Stream.Stream<string>, PassError | TooManyReaders>
   }
 >()("rtmanager/http/Events") {
   static readonly layer = (settings: Settings) =>
@@ -130,19 +143,19 @@ export class Events extends Context.Service<
           capacity: 64,
           strategy: "sliding"
         })
-        const readers = yield* Ref.make(0)
-        const counted = Effect.acquireRelease(
-          Ref.update(readers, (count) => count + 1),
-          () => Ref.update(readers, (count) => count - 1)
-        )
+        const readers = yield* Ref.make<Readers>(HashMap.empty())
+        const counted = (name: string) =>
+          Effect.acquireRelease(Ref.update(readers, withReaders(name, 1)), () =>
+            Ref.update(readers, withReaders(name, -1))
+          )
         const comments = Stream.tick("15 seconds").pipe(Stream.drop(1), Stream.as(":\n\n"))
         return Events.of({
-          open: Effect.gen(function* () {
-            if ((yield* Ref.get(readers)) >= mostReaders) return yield* new TooManyReaders()
+          open: Effect.fnUntraced(function* (name) {
+            if (readersOf(yield* Ref.get(readers), name) >= mostReaders) return yield* new TooManyReaders()
             const data = yield* statusNow
             const first = textOf({ id: String(yield* Clock.currentTimeMillis), event: "status", data })
             const rest = Stream.haltWhen(Stream.merge(shared, comments), Effect.sleep(readingLasts))
-            return Stream.unwrap(Effect.as(counted, Stream.concat(Stream.make(first), rest)))
+            return Stream.unwrap(Effect.as(counted(name), Stream.concat(Stream.make(first), rest)))
           })
         })
       })

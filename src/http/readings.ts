@@ -56,7 +56,8 @@ export const layer = (settings: Settings) =>
       })
 
       const opened = Effect.fnUntraced(function* () {
-        const stream = yield* events.open.pipe(
+        const { name } = yield* CurrentCaller
+        const stream = yield* events.open(name).pipe(
           Effect.catchTag("TooManyReaders", ({ message }) =>
             Effect.fail(new TooManyRequests({ retry_after: 15, detail: message }))
           ),

@@ -1,6 +1,6 @@
 import { maxHeaderSize } from "node:http"
 import { Layer } from "effect"
-import { HttpMiddleware, HttpRouter } from "effect/http"
+import { HttpMiddleware, HttpRouter, type HttpServerRequest, UrlParams } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import type { Settings } from "../config/Settings.ts"
 import { Api } from "./Api.ts"
@@ -28,8 +28,12 @@ const api = (settings: Settings, tokensFile: string) =>
     Layer.merge(Guard.layer(Guard.hostsOf(settings)))
   )
 
-/** Requests without a span: they come every few seconds, or last as long as a page is open. */
-const untraced = ["/healthz", "/readyz", "/api/v1/events"]
+/**
+ * Whether a request gets a span. None for what comes every few seconds, lasts as long as a page is open, or is asked for without a token:
+ * a flood of these would crowd out the traces of passes.
+ */
+const isTraced = ({ headers, url }: HttpServerRequest.HttpServerRequest) =>
+  headers["authorization"] !== undefined && !/^\/api\/v1\/events(?![^;?#])/.test(url)
 
 /** One spelling of each path. An id is bounded by its schema, which says so. */
 const routerConfig = {
@@ -45,7 +49,13 @@ export const layer = (settings: Settings) => {
   const health = Health.routes(settings)
   const routes = tokensFile === undefined ? health : Layer.merge(health, api(settings, tokensFile))
   return HttpRouter.serve(routes, { routerConfig, disableLogger: true, disableListenLog: true }).pipe(
-    Layer.provide(HttpMiddleware.layerTracerDisabledForUrls(untraced)),
+    Layer.provide(
+      Layer.mergeAll(
+        Layer.succeed(HttpMiddleware.TracerDisabledWhen, (request) => !isTraced(request)),
+        // A token in a URL counts for nothing, but somebody may try it.
+        Layer.succeed(UrlParams.CurrentRedactedNames, ["token", "access_token"])
+      )
+    ),
     Layer.provide(Readiness.layer(settings))
   )
 }

@@ -1,7 +1,23 @@
+import { request as send } from "node:http"
 import { assert, describe } from "@effect/vitest"
-import { Effect } from "effect"
-import { ApiServer, as, asJson, bodyOf, exchange, get, inApi, post, problemOf } from "../support/apiServer.ts"
-import { actRows, seed } from "../support/world.ts"
+import { Effect, Layer, Tracer } from "effect"
+import { TestClock } from "effect/testing"
+import { StoreState } from "../adapters/memory/StoreState.ts"
+import {
+  ApiServer,
+  as,
+  asJson,
+  bodyOf,
+  exchange,
+  get,
+  inApi,
+  layerApiServer,
+  post,
+  problemOf
+} from "../support/apiServer.ts"
+import { testIn } from "../support/testIn.ts"
+import { makeTracer } from "../support/tracer.ts"
+import { actRows, runOnce, seed, seedMany } from "../support/world.ts"
 
 const reason = "a player complains"
 const body = JSON.stringify({ reason })
@@ -209,5 +225,59 @@ describe("a hostile request", () => {
       assert.strictEqual(answer.status, status, answer.body)
       assert.notInclude(answer.body, tokens.bob)
     })
+  })
+
+  inApi(
+    "reads the events with one token no more than 128 times at once, takes no other's place, and gives all back",
+    function* () {
+      const { port, tokens } = yield* ApiServer
+      const open = (who: "ann" | "bob") =>
+        Effect.callback<{ readonly status: number | undefined; readonly close: () => void }>((resume) => {
+          const headers = { authorization: `Bearer ${tokens[who]}` }
+          const request = send({ host: "127.0.0.1", port, path: "/api/v1/events", headers, agent: false })
+          // It never reads what comes.
+          request.on("response", ({ statusCode }) =>
+            resume(Effect.succeed({ status: statusCode, close: () => void request.destroy() }))
+          )
+          request.on("error", () => {})
+          request.end()
+        })
+      const openNext = Effect.andThen(TestClock.adjust("100 millis"), open("bob"))
+      const flood = yield* Effect.replicateEffect(openNext, 140)
+      assert.lengthOf(
+        flood.filter(({ status }) => status === 200),
+        128
+      )
+      assert.strictEqual((yield* openNext).status, 429)
+      const other = yield* open("ann")
+      assert.strictEqual(other.status, 200)
+      yield* seedMany(3)
+      yield* runOnce
+      assert.deepStrictEqual(
+        new Set([...(yield* StoreState).records.values()].map(({ status }) => status)),
+        new Set(["removed"])
+      )
+      for (const { close } of flood) close()
+      const again = yield* Effect.repeat(openNext, { until: ({ status }) => status === 200 })
+      again.close()
+      other.close()
+    }
+  )
+
+  const { spans, tracer } = makeTracer()
+  const inTraced = testIn(layerApiServer().pipe(Layer.provide(Layer.succeed(Tracer.Tracer, tracer))))
+  inTraced("puts no token into a trace, and makes no trace without one", function* () {
+    const { ask, tokens } = yield* ApiServer
+    for (const path of ["/", "/healthz", "/api/v1/status", "/api/v1/openapi.json"]) yield* ask({ path })
+    assert.lengthOf(spans, 0)
+    const wrong = { authorization: "Bearer rtm_wrong" }
+    yield* ask({ path: `/api/v1/status?token=${tokens.ann}&access_token=${tokens.ann}`, headers: wrong })
+    yield* get(`/me?token=${tokens.ann}`)
+    const told = JSON.stringify(
+      spans.map(({ attributes, name, status }) => [name, [...attributes], status]),
+      (_, value) => (typeof value === "bigint" ? String(value) : value)
+    )
+    assert.include(told, "/api/v1/me")
+    for (const secret of [tokens.ann, tokens.bob, "rtm_wrong"]) assert.notInclude(told, secret)
   })
 })

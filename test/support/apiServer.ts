@@ -83,7 +83,8 @@ export const exchange = Effect.fnUntraced(function* (text: string) {
   })
 })
 
-const layerApiServer = (options: Partial<Pick<Settings, "mode">> = {}) =>
+/** Such a server, for tests that give it services of their own. */
+export const layerApiServer = (options: Partial<Pick<Settings, "mode">> = {}) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const folder = yield* temporaryFolder
