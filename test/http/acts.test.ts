@@ -227,6 +227,8 @@ describe("an act over HTTP", () => {
       socket.on("close", () => resume(Effect.void))
       socket.destroy()
     })
+    // By then the server has seen it, too.
+    yield* get("/me")
     yield* letGo
     const ended = yield* until(Effect.map(actRows, ([row]) => row?.result ?? undefined))
     assert.strictEqual(ended, "done")

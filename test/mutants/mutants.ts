@@ -35,6 +35,7 @@ const settings = ["test/config"]
 
 const named = ["test/cleanup/pass/namedGames.test.ts"]
 const operator = ["test/operator/applyPlan.test.ts"]
+const http = ["test/http/acts.test.ts", "test/http/api.test.ts"]
 const tokens = ["test/http/tokenFile.test.ts", "test/http/tokens.test.ts"]
 const limits = ["test/http/limits.test.ts"]
 
@@ -1292,5 +1293,75 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "HashMap.size(counted) < mostKeys",
     to: "HashMap.size(counted) < Infinity",
     tests: limits
+  },
+  {
+    name: "a request that names another host is served",
+    file: "src/http/guard.ts",
+    from: "if (name === undefined || !hosts.has(name))",
+    to: "if (name === undefined)",
+    tests: http
+  },
+  {
+    name: "an act for a page of another site",
+    file: "src/http/guard.ts",
+    from: "if (isForeign(headers)) return",
+    to: "if (headers === undefined) return",
+    tests: http
+  },
+  {
+    name: "an act by a form that any site can send",
+    file: "src/http/guard.ts",
+    from: 'if (method !== "POST" || isJson(headers["content-type"])) return undefined',
+    to: 'if (method !== "") return undefined',
+    tests: http
+  },
+  {
+    name: "an act by a token that may only look",
+    file: "src/http/authorized.ts",
+    from: 'if (role !== "act") return',
+    to: "if (role === undefined) return",
+    tests: http
+  },
+  {
+    name: "a token without a limit",
+    file: "src/http/authorized.ts",
+    from: "const busy = yield* requests.count(caller.name)",
+    to: "const busy = yield* Effect.succeed(undefined)",
+    tests: http
+  },
+  {
+    name: "guesses at tokens without a limit",
+    file: "src/http/authorized.ts",
+    from: "const blocked = yield* failed.wait(address)",
+    to: "const blocked = yield* Effect.succeed(undefined)",
+    tests: http
+  },
+  {
+    name: "a key that answers another request",
+    file: "src/http/once.ts",
+    from: "if (sent !== requestHash)",
+    to: 'if (sent === "")',
+    tests: http
+  },
+  {
+    name: "an act that ends with its connection",
+    file: "src/http/once.ts",
+    from: "Effect.forkIn(Effect.provideService(work, ActKey, { key, requestHash }), scope)",
+    to: "Effect.forkChild(Effect.provideService(work, ActKey, { key, requestHash }))",
+    tests: http
+  },
+  {
+    name: "an act on a game that has changed since it was seen",
+    file: "src/http/acts.ts",
+    from: "versionOf(record) !== version",
+    to: "false",
+    tests: http
+  },
+  {
+    name: "a game cleaned that has changed on the way to its lease",
+    file: "src/cleanup/pass/Selection.ts",
+    from: "...(selection.shown && { shown: selection.shown })",
+    to: "",
+    tests: http
   }
 ]
