@@ -10,6 +10,7 @@ import {
   OpenApi
 } from "effect/http-api"
 import { isBetweenDurations } from "../config/GoDuration.ts"
+import { version } from "../config/version.ts"
 import { Reason, RecordedAct } from "../domain/Act.ts"
 import { Caller } from "../domain/Caller.ts"
 import { storedTimes } from "../domain/GameCursor.ts"
@@ -21,6 +22,7 @@ import { RecordedPass } from "../domain/RecordedPass.ts"
 import { Stats } from "../domain/Stats.ts"
 import { PassUnderWay, Status, StatusEngine } from "../domain/Status.ts"
 import { PersonsDuration } from "../operator/time.ts"
+import { readable } from "./openApi.ts"
 import * as Problems from "./problems.ts"
 
 /** Whoever asks, by the token of the request. */
@@ -43,6 +45,12 @@ export class MayAct extends HttpApiMiddleware.Service<MayAct, { requires: Curren
 
 const described = (description: string) => OpenApi.annotations({ description })
 
+/** What the OpenAPI document calls these. */
+const Act = RecordedAct.annotate({ identifier: "Act" })
+const Operation = LoggedOperation.annotate({ identifier: "Operation" })
+const Pass = RecordedPass.annotate({ identifier: "Pass" })
+const Hold = PlacedHold.annotate({ identifier: "Hold" })
+
 /** Text that a table can hold. */
 const Text = Schema.String.check(Schema.makeFilter((text) => !text.includes("\0") || "Expected a text without NUL"))
 const GameId = Text.check(Schema.isNonEmpty(), Schema.isMaxLength(1000))
@@ -60,7 +68,7 @@ const limitOf = (most: number) => Schema.optionalKey(Schema.Int.check(Schema.isB
 const pageOf = <S extends Schema.Top>(place: S) => ({ cursor: Schema.optionalKey(place), limit: limitOf(500) })
 
 /** `next` is the `cursor` of the page that follows; `null` on the last one. */
-const LogPage = Schema.Struct({ operations: Schema.Array(LoggedOperation), next: Schema.NullOr(LogPlace) })
+const LogPage = Schema.Struct({ operations: Schema.Array(Operation), next: Schema.NullOr(LogPlace) })
 
 const eventOf = <const Event extends string, S extends Schema.Top>(event: Event, data: S) =>
   Schema.Struct({ id: Schema.String, event: Schema.Literal(event), data: Schema.fromJsonString(data) })
@@ -72,7 +80,7 @@ const eventOf = <const Event extends string, S extends Schema.Top>(event: Event,
 export const ServiceEvent = Schema.Union([
   eventOf("status", Status),
   eventOf("progress", Schema.Struct({ under_way: Schema.Array(PassUnderWay) })),
-  eventOf("operations", Schema.Struct({ operations: Schema.Array(LoggedOperation) })),
+  eventOf("operations", Schema.Struct({ operations: Schema.Array(Operation) })),
   eventOf("unavailable", Schema.Struct({ detail: Schema.String }))
 ])
 export type ServiceEvent = typeof ServiceEvent.Type
@@ -92,12 +100,12 @@ const readings = HttpApiGroup.make("readings")
     }).annotateMerge(described("The engines that services have cleaned, by name")),
     HttpApiEndpoint.get("passes", "/passes", {
       query: { limit: limitOf(100) },
-      success: Schema.Struct({ passes: Schema.Array(RecordedPass) }),
+      success: Schema.Struct({ passes: Schema.Array(Pass) }),
       ...away
     }).annotateMerge(described("The last passes of all engines, newest first")),
     HttpApiEndpoint.get("pass", "/passes/:id", {
       params: { id: Schema.String },
-      success: RecordedPass,
+      success: Pass,
       error: [Problems.NotFound, Problems.Unavailable]
     }).annotateMerge(described("One pass")),
     HttpApiEndpoint.get("games", "/games", {
@@ -138,12 +146,12 @@ const readings = HttpApiGroup.make("readings")
     ),
     HttpApiEndpoint.get("holds", "/holds", {
       query: pageOf(HoldPlace),
-      success: Schema.Struct({ holds: Schema.Array(PlacedHold), next: Schema.NullOr(HoldPlace) }),
+      success: Schema.Struct({ holds: Schema.Array(Hold), next: Schema.NullOr(HoldPlace) }),
       ...away
     }).annotateMerge(described("The holds that have not ended, by game and author")),
     HttpApiEndpoint.get("acts", "/acts", {
       query: { target: Schema.optionalKey(GameId), ...pageOf(ActPlace) },
-      success: Schema.Struct({ acts: Schema.Array(RecordedAct), next: Schema.NullOr(ActPlace) }),
+      success: Schema.Struct({ acts: Schema.Array(Act), next: Schema.NullOr(ActPlace) }),
       ...away
     }).annotateMerge(described("What people asked for, newest first")),
     HttpApiEndpoint.get("stats", "/stats", {
@@ -158,10 +166,7 @@ const readings = HttpApiGroup.make("readings")
   )
   .annotateMerge(OpenApi.annotations({ title: "Readings" }))
 
-const headers = {
-  /** The same key and payload get the same answer, and the act is done once. */
-  "idempotency-key": Schema.optionalKey(Schema.String.check(Schema.isPattern(/^[\x21-\x7e]{1,100}$/)))
-}
+const headers = { "idempotency-key": Schema.optionalKey(Schema.String.check(Schema.isPattern(/^[\x21-\x7e]{1,100}$/))) }
 const gameHeaders = { ...headers, "if-match": Schema.optionalKey(Schema.String) }
 
 const actErrors = [
@@ -179,7 +184,11 @@ const PauseLength = PersonsDuration.check(
   isBetweenDurations({ minimum: Duration.seconds(1), maximum: Duration.days(3650) })
 )
 /** A time in RFC 3339, or how long from now: `90s`, `36h`, `30d`. */
-const End = Schema.optionalKey(Schema.NullOr(Schema.String.check(Schema.isMaxLength(100))))
+const End = Schema.optionalKey(
+  Schema.NullOr(Schema.String.check(Schema.isMaxLength(100))).annotate({
+    description: "A time in RFC 3339, or how long from now: `90s`, `36h`, `30d`. Without it: until it is released"
+  })
+)
 
 /** What people do. Each answers with its row, once it has ended. Who lets go of the connection does not end it. */
 const acts = HttpApiGroup.make("acts")
@@ -188,14 +197,14 @@ const acts = HttpApiGroup.make("acts")
       params: { id: GameId },
       headers: gameHeaders,
       payload: Schema.Struct(asked),
-      success: RecordedAct,
+      success: Act,
       error: gameErrors
     }).annotateMerge(described("Cleans one game now, by every guard but the retention")),
     HttpApiEndpoint.post("hold", "/games/:id/hold", {
       params: { id: GameId },
       headers: gameHeaders,
       payload: Schema.Struct({ ...asked, until: End }),
-      success: RecordedAct,
+      success: Act,
       error: gameErrors
     }).annotateMerge(described("Keeps a game until a time, or until it is released")),
     HttpApiEndpoint.post("release", "/games/:id/release", {
@@ -206,32 +215,32 @@ const acts = HttpApiGroup.make("acts")
         now: Schema.optionalKey(Schema.Boolean),
         all: Schema.optionalKey(Schema.Boolean)
       }),
-      success: RecordedAct,
+      success: Act,
       error: gameErrors
     }).annotateMerge(described("Ends the caller's hold, or `all`, in 24 hours or `now`")),
     HttpApiEndpoint.post("pause", "/pause", {
       headers,
       payload: Schema.Struct({ ...asked, for: Schema.optionalKey(Schema.NullOr(PauseLength)) }),
-      success: RecordedAct,
+      success: Act,
       error: actErrors
     }).annotateMerge(described("Pauses all cleaning over this database, `for` so long or until somebody resumes")),
     HttpApiEndpoint.post("resume", "/resume", {
       headers,
       payload: Schema.Struct(asked),
-      success: RecordedAct,
+      success: Act,
       error: actErrors
     }).annotateMerge(described("Ends the pause")),
     HttpApiEndpoint.post("run", "/passes", {
       headers,
       payload: Schema.Struct(asked),
-      success: RecordedAct.pipe(HttpApiSchema.status(202)),
+      success: Act.pipe(HttpApiSchema.status(202)),
       error: actErrors
     }).annotateMerge(described("Begins a pass over what is due, and does not wait for its end")),
     HttpApiEndpoint.post("acceptEngine", "/engines/:name/accept", {
       params: { name: Schema.String },
       headers,
       payload: Schema.Struct(asked),
-      success: RecordedAct,
+      success: Act,
       error: [...actErrors, Problems.NotFound]
     }).annotateMerge(described("Makes the engine that answers now the known one of this name, and releases its brake"))
   )
@@ -247,6 +256,9 @@ export class Api extends HttpApi.make("rtmanager-cleanup")
   .annotateMerge(
     OpenApi.annotations({
       title: "RTManager container cleanup",
-      description: "Look at the cleaning, and steer it. Every error is a problem of RFC 9457."
+      version,
+      description:
+        "Look at the cleaning, and steer it. Every error is a problem of RFC 9457. Any request may also be answered by 404 (no such path), 405 (no such method), 421 (not a name of this service), and an act by 413 (its body is over 64 KiB) and 415 (it is not application/json).",
+      transform: readable
     })
   ) {}

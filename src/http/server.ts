@@ -6,6 +6,7 @@ import type { Settings } from "../config/Settings.ts"
 import { Api } from "./Api.ts"
 import * as Acts from "./acts.ts"
 import * as Authorized from "./authorized.ts"
+import * as Docs from "./docs.ts"
 import { Events } from "./Events.ts"
 import * as Guard from "./guard.ts"
 import * as Health from "./health.ts"
@@ -24,6 +25,7 @@ const api = (settings: Settings, tokensFile: string) =>
       HttpApiMiddleware.layerProblemDetails({ includeDetails: true })
     ]),
     Layer.provide(Tokens.layer(tokensFile)),
+    Layer.merge(Docs.layer),
     Layer.merge(Page.layer(settings.api)),
     Layer.merge(Guard.layer(Guard.hostsOf(settings)))
   )
