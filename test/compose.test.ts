@@ -178,6 +178,29 @@ describe("docker-compose.yml", () => {
         }
   })
 
+  it("hands the token file to the service alone, at the path by which it is told of it, if there is one", () => {
+    const holders = services.filter(([, { secrets }]) => secrets !== undefined)
+    assert.deepStrictEqual(
+      holders.map(([name, { secrets }]) => [name, secrets]),
+      [
+        [
+          "rtmanager-cleanup",
+          [{ source: "api-tokens", target: `\${${"RTMANAGER_API_TOKENS_FILE"}:-/run/secrets/api-tokens}` }]
+        ]
+      ]
+    )
+    assert.deepStrictEqual(compose.secrets, {
+      "api-tokens": { file: `\${${"RTMANAGER_API_TOKENS_FILE"}:-/dev/null}` }
+    })
+    // An empty value would not start.
+    assert.isNull(service.environment?.["RTMANAGER_API_TOKENS_FILE"])
+  })
+
+  it("links the page's traces to where Jaeger is published", () => {
+    const [address] = /^[^:]+:\d+/.exec(named("jaeger").ports?.[0] ?? "") ?? []
+    assert.strictEqual(service.environment?.["RTMANAGER_TRACE_URL"], `http://${address}/trace/{trace_id}`)
+  })
+
   it("hands the engine's socket to its proxy alone, where the service asks for it, and to the demo", () => {
     const holders = services.filter(([, { volumes }]) => volumes?.some((volume) => volume.includes("docker.sock")))
     assert.sameMembers(
@@ -205,6 +228,10 @@ describe("docker-compose.host.yml", async () => {
     assert.deepStrictEqual(Object.keys(variables).sort(), Object.keys(environment ?? {}).sort())
   })
 
+  it("has the token file as it is beside the database", () => {
+    assert.deepStrictEqual(host.compose.secrets, compose.secrets)
+  })
+
   it("asks for what it cannot know: the engine's name, the database, and where telemetry goes", () => {
     const required = host.services.flatMap(([, { environment = {} }]) =>
       Object.entries(environment).flatMap(([name, value]) => (value?.startsWith(`\${${name}:?`) ? [name] : []))
@@ -227,7 +254,7 @@ describe("docker-compose.host.yml", async () => {
     }
   )
 
-  it("lets only the service and the collector out, and publishes nothing but health on this machine", () => {
+  it("lets only the service and the collector out, and publishes nothing but the service on this machine", () => {
     const out = host.services.filter(([, { networks }]) => networks?.includes("outside")).map(([name]) => name)
     assert.sameMembers(out, ["rtmanager-cleanup", "otel-collector"])
     assert.deepStrictEqual(host.compose.networks, {

@@ -36,6 +36,18 @@ describe("the image", () => {
     )
   })
 
+  it("has the page and its libraries", async () => {
+    const { dependencies }: { readonly dependencies: Record<string, string> } = JSON.parse(await read("package.json"))
+    const libraries = new Set(
+      [...(await read("src/http/page.ts")).matchAll(/resolve\(["`]([\w-]+)/g)].map(([, name]) => name)
+    )
+    assert.isNotEmpty([...libraries])
+    assert.includeMembers(Object.keys(dependencies), [...libraries])
+    assert.match(dockerfile, /^RUN npm ci --omit=dev /m)
+    assert.match(dockerfile, /^COPY src src$/m)
+    assert.match(await read(".dockerignore"), /^!src$/m)
+  })
+
   it("listens on the port that it exposes, and that is published", () => {
     const port = /RTMANAGER_HTTP_ADDR=0\.0\.0\.0:(\d+)/.exec(dockerfile)?.[1]
     assert.strictEqual(/^EXPOSE (\d+)$/m.exec(dockerfile)?.[1], port)

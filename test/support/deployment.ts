@@ -20,6 +20,7 @@ const Service = Schema.Struct({
   environment: Schema.optionalKey(byName(Schema.NullOr(Schema.String))),
   ports: Schema.optionalKey(Strings),
   volumes: Schema.optionalKey(Strings),
+  secrets: Schema.optionalKey(Schema.Array(Schema.Struct({ source: Schema.String, target: Schema.String }))),
   networks: Schema.optionalKey(Strings),
   network_mode: Schema.optionalKey(Schema.Literal("none")),
   command: Schema.optionalKey(Strings),
@@ -53,6 +54,7 @@ const Compose = Schema.Struct({
       driver_opts: Schema.optionalKey(byName(Schema.String))
     })
   ),
+  secrets: byName(Schema.Struct({ file: Schema.String })),
   volumes: byName(Schema.Null)
 })
 

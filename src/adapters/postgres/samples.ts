@@ -31,7 +31,7 @@ const history = (sql: SqlClient, schema: Fragment) => sql<{ games: number }>`
     insert into ${schema}.runtime_records (game_id, status, current_container_id, current_image_ref, last_op_at, removed_at)
     select game_id, 'removed', encode(sha256(game_id::bytea), 'hex'), 'galaxy/game:1.3', removed_at, removed_at from games
   ), operations as (
-    select game_id, 'success' as outcome, null as error_code, null as error_message, owner, removed_at as at from games
+    select game_id, 'success' as outcome, null as error_code, 'the container was removed' as error_message, owner, removed_at as at from games
     union all
     select games.game_id, 'failure', 'engine_error', 'the engine answered 500: device or resource busy', hours.owner, hours.at
       + games.n * interval '100 milliseconds'
