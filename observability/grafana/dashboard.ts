@@ -32,6 +32,11 @@ const gameLink = {
     {
       title: "Only this game",
       url: `/d/rtmanager-cleanup?var-game=${variable("__value.raw")}&${variable("service:queryparam")}&${variable("audit:queryparam")}&${variable("__url_time_range")}`
+    },
+    {
+      title: "The game on the service's page",
+      url: `${variable("page:raw")}/#/game/${variable("__value.raw:percentencode")}`,
+      targetBlank: true
     }
   ]
 }
@@ -840,6 +845,8 @@ const link = (title: string, url: string, tooltip: string) => ({
   tags: []
 })
 
+const pageAddress = "http://127.0.0.1:8080"
+
 export const dashboard = {
   uid: "rtmanager-cleanup",
   title: "RTManager container cleanup",
@@ -888,6 +895,16 @@ export const dashboard = {
         query: "",
         current: { text: "", value: "" },
         options: [{ selected: true, text: "", value: "" }]
+      },
+      // Where docker-compose.yml publishes the service.
+      {
+        type: "constant",
+        name: "page",
+        label: "Address of the service's page",
+        query: pageAddress,
+        current: { text: pageAddress, value: pageAddress },
+        hide: 2,
+        skipUrlSync: true
       }
     ]
   },

@@ -4,7 +4,9 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { dashboard as made } from "../../observability/grafana/dashboard.ts"
+import { variable } from "../../observability/grafana/queries.ts"
 import { instruments } from "../../src/observability/Metrics.ts"
+import { addressOf } from "../../src/page/route.js"
 import { panels as all, dashboard, groups } from "../support/dashboard.ts"
 import { named, readYaml } from "../support/deployment.ts"
 import { describeWith } from "../support/needs.ts"
@@ -194,7 +196,22 @@ const Explored = Schema.fromJsonString(
 )
 
 describe("the dashboard's links", () => {
-  it.each(links)("$title stays in Grafana, wherever that is", ({ url }) => assert.match(url, /^\/[a-z]/))
+  const [outside, inside] = [
+    links.filter(({ url }) => url.startsWith("${page")),
+    links.filter(({ url }) => !url.startsWith("${page"))
+  ]
+
+  it.each(inside)("$title stays in Grafana, wherever that is", ({ url }) => assert.match(url, /^\/[a-z]/))
+
+  it("lead from a game to the service's page, where the compose file publishes it, whatever the game's id is", () => {
+    assert.deepStrictEqual(
+      outside.map(({ url }) => url),
+      [`${variable("page:raw")}/${addressOf("game", "ID").replace("ID", variable("__value.raw:percentencode"))}`]
+    )
+    const { current, type } = dashboard.templating.list.find(({ name }) => name === "page") ?? assert.fail()
+    assert.strictEqual(type, "constant")
+    assert.strictEqual(current?.value, `http://${named("rtmanager-cleanup").ports?.[0]?.replace(/:\d+$/, "")}`)
+  })
 
   it.each(links.filter(({ url }) => url.startsWith("/explore")))("$title asks Jaeger for what there is", ({ url }) => {
     const panes = new URL(url, "http://grafana").searchParams.get("panes")
