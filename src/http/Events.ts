@@ -25,6 +25,8 @@ export interface Glance {
 export interface Told extends Glance {
   /** When they were last told the whole status: Unix milliseconds; `undefined`: not since something was unavailable. */
   readonly statusAt: number | undefined
+  /** Operations have been logged since, which change the backlog. */
+  readonly isStale: boolean
 }
 
 /** How often is looked, while somebody reads. */
@@ -32,6 +34,8 @@ const betweenGlances = "2 seconds"
 
 /** For how long a status stands in which nothing seems to have changed: it counts the backlog, which costs more than a glance. */
 const statusLasts = 15_000
+
+const staleStatusLasts = 5_000
 
 /** How many operations are looked at, and told at most. */
 const mostOperations = 50
@@ -42,15 +46,18 @@ const idsOf = (passes: ReadonlyArray<PassUnderWay>) => passes.map(({ pass }) => 
 /** What the readers have to be told after a glance. `now`: Unix milliseconds. */
 export const newsOf = (told: Told | undefined, { operations, pause, underWay }: Glance, now: number) => {
   const seen = new Set(told?.operations.map(({ id }) => id))
+  const fresh = told === undefined ? [] : operations.filter(({ id }) => !seen.has(id))
+  const isStale = told?.isStale === true || fresh.length > 0
   const isStatusOver =
     told?.statusAt === undefined ||
-    now - told.statusAt >= statusLasts ||
+    now - told.statusAt >= (isStale ? staleStatusLasts : statusLasts) ||
     sinceOf(told.pause) !== sinceOf(pause) ||
     idsOf(told.underWay) !== idsOf(underWay)
   return {
     status: isStatusOver,
+    isStale: isStale && !isStatusOver,
     progress: !isStatusOver && underWay.some(({ done }, i) => done !== told.underWay[i]?.done),
-    operations: told === undefined ? [] : operations.filter(({ id }) => !seen.has(id))
+    operations: fresh
   }
 }
 
@@ -123,7 +130,10 @@ export class Events extends Context.Service<
               ? [{ id, event: "operations" as const, data: { operations: news.operations } }]
               : [])
           ]
-          return [events, { ...seen, statusAt: news.status ? now : told?.statusAt } satisfies Told] as const
+          return [
+            events,
+            { ...seen, statusAt: news.status ? now : told?.statusAt, isStale: news.isStale } satisfies Told
+          ] as const
         })
 
         /** What happens goes on being told once the database answers again, with a status first. */

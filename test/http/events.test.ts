@@ -113,7 +113,7 @@ describe("the events", () => {
 })
 
 const nothing: Glance = { pause: null, underWay: [], operations: [] }
-const told = (changes: Partial<Told> = {}): Told => ({ ...nothing, statusAt: 0, ...changes })
+const told = (changes: Partial<Told> = {}): Told => ({ ...nothing, statusAt: 0, isStale: false, ...changes })
 const paused = { author: "ann", reason: "a test", pausedAt: new Date(1), until: null }
 
 describe("what is told after a look", () => {
@@ -121,6 +121,8 @@ describe("what is told after a look", () => {
     ["the status first of all", undefined, nothing, 0, true],
     ["nothing while nothing happens", told(), nothing, Duration.toMillis("14 seconds"), false],
     ["the status every 15 seconds", told(), nothing, Duration.toMillis("15 seconds"), true],
+    ["no status just after operations", told({ isStale: true }), nothing, Duration.toMillis("4 seconds"), false],
+    ["the status 5 seconds after operations", told({ isStale: true }), nothing, Duration.toMillis("5 seconds"), true],
     ["the status once it can be had again", told({ statusAt: undefined }), nothing, 0, true],
     ["the status when somebody pauses", told(), { ...nothing, pause: paused }, 0, true],
     ["the status when somebody resumes", told({ pause: paused }), nothing, 0, true],
