@@ -72,6 +72,16 @@ export const suite = <E>(name: string, layer: Layer.Layer<Acts | StoreFixture, E
       })
     )
 
+    it.effect("goes on from the first and the last place that a cursor can name", () =>
+      Effect.gen(function* () {
+        yield* forgetAll
+        const { begin, list } = yield* Acts
+        yield* begin(pause)
+        assert.deepStrictEqual(yield* list({ before: -(2n ** 63n), limit: 1 }), [])
+        assert.lengthOf(yield* list({ before: 2n ** 63n - 1n, limit: 1 }), 1)
+      })
+    )
+
     it.effect("lets an author ask once with a key, however many ask at once, and finds that act by it", () =>
       Effect.gen(function* () {
         yield* forgetAll

@@ -1,5 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
+import { storedTimes } from "../../src/domain/GameCursor.ts"
 import { GameLeases } from "../../src/ports/GameLeases.ts"
 import { type LogCursor, type LogPage, type LogQuery, OperationLog } from "../../src/ports/OperationLog.ts"
 import { auditRow, containerId, longAgo, stopped } from "../support/records.ts"
@@ -51,6 +52,20 @@ export const suite = <E>(name: string, layer: Layer.Layer<OperationLog | GameLea
           startedAt: new Date(longAgo),
           finishedAt: new Date(longAgo + 5000)
         })
+      })
+    )
+
+    it.effect("goes on from the first and the last place that a cursor can name", () =>
+      Effect.gen(function* () {
+        const { list } = yield* some
+        for (const finishedAt of [storedTimes.minimum, storedTimes.maximum, null]) {
+          for (const id of [-(2n ** 63n), 2n ** 63n - 1n]) {
+            const before = { finishedAt, id }
+            yield* list({ before, limit: 1 })
+            yield* list({ before, outcome: "success", limit: 1 })
+            yield* list({ before, gameId: "chess", limit: 1 })
+          }
+        }
       })
     )
 
