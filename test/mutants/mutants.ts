@@ -38,6 +38,7 @@ const operator = ["test/operator/applyPlan.test.ts"]
 const http = ["test/http/acts.test.ts", "test/http/api.test.ts"]
 const tokens = ["test/http/tokenFile.test.ts", "test/http/tokens.test.ts"]
 const limits = ["test/http/limits.test.ts"]
+const hostile = ["test/http/hostile.test.ts"]
 
 export const mutants: ReadonlyArray<Mutant> = [
   {
@@ -1309,13 +1310,6 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: http
   },
   {
-    name: "an act by a form that any site can send",
-    file: "src/http/guard.ts",
-    from: 'if (method !== "POST" || isJson(headers["content-type"])) return undefined',
-    to: 'if (method !== "") return undefined',
-    tests: http
-  },
-  {
     name: "an act by a token that may only look",
     file: "src/http/authorized.ts",
     from: 'if (role !== "act") return',
@@ -1363,5 +1357,47 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "...(selection.shown && { shown: selection.shown })",
     to: "",
     tests: http
+  },
+  {
+    name: "the first of two Host headers alone",
+    file: "src/http/nodeServer.ts",
+    from: "joinDuplicateHeaders: true",
+    to: "joinDuplicateHeaders: false",
+    tests: hostile
+  },
+  {
+    name: "two spellings of a path",
+    file: "src/http/server.ts",
+    from: "caseSensitive: true",
+    to: "caseSensitive: false",
+    tests: hostile
+  },
+  {
+    name: "an act in a form",
+    file: "src/http/guard.ts",
+    from: 'method !== "POST" ||',
+    to: 'method !== "PUT" ||',
+    tests: hostile
+  },
+  {
+    name: "a guess that does not count",
+    file: "src/http/authorized.ts",
+    from: "if (late !== undefined)",
+    to: "if (late === Infinity)",
+    tests: hostile
+  },
+  {
+    name: "NUL in the id of a game",
+    file: "src/http/Api.ts",
+    from: '!text.includes("\\0")',
+    to: 'text !== "\\0\\0"',
+    tests: hostile
+  },
+  {
+    name: "an act that is in flight for ever",
+    file: "src/http/once.ts",
+    from: "now - act.askedAt.getTime() > Duration.toMillis(longest)",
+    to: "now < 0",
+    tests: ["test/http/acts.test.ts"]
   }
 ]
