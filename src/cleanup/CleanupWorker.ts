@@ -24,7 +24,7 @@ export const layer = (options: { readonly interval: Duration.Duration }) =>
       const trigger = yield* Ref.make<Trigger>("startup")
       yield* Effect.addFinalizer(() => Effect.logInfo("cleanup.worker.stopped"))
       yield* Ref.getAndSet(trigger, "schedule").pipe(
-        Effect.tap(() => heartbeat.beat),
+        Effect.tap(() => heartbeat.wake),
         Effect.flatMap((trigger) => pass.runOnce({ trigger })),
         Effect.tap(() => heartbeat.sleep(longestWait)),
         Effect.repeat({

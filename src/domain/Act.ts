@@ -16,7 +16,7 @@ export const acts = [
 export type ActName = (typeof acts)[number]
 
 /**
- * How an act ended. `refused`: by a rule or a guard, and nothing was changed. `failed`: something it needs was away or broke, so
+ * How an act ended. `refused`: by a rule or a guard, and nothing was changed, but for what its pass had done before that. `failed`: something it needs was away or broke, so
  * part of it may have been done. `interrupted`: it was told to stop.
  */
 export const actResults = ["done", "refused", "failed", "interrupted"] as const

@@ -14,12 +14,12 @@ import { version } from "../config/version.ts"
 import { Reason, RecordedAct } from "../domain/Act.ts"
 import { Caller } from "../domain/Caller.ts"
 import { storedTimes } from "../domain/GameCursor.ts"
-import { GamePage, gameStates } from "../domain/GamePage.ts"
+import { GamePage, GamesLimit, gameStates } from "../domain/GamePage.ts"
 import { GameStory } from "../domain/GameStory.ts"
 import { PlacedHold } from "../domain/Hold.ts"
 import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
 import { RecordedPass } from "../domain/RecordedPass.ts"
-import { Stats } from "../domain/Stats.ts"
+import { Stats, StatsHours } from "../domain/Stats.ts"
 import { PassUnderWay, Status, StatusEngine } from "../domain/Status.ts"
 import { PersonsDuration } from "../operator/time.ts"
 import { readable } from "./openApi.ts"
@@ -34,7 +34,7 @@ export class Authorized extends HttpApiMiddleware.Service<Authorized, { provides
   {
     requiredForClient: true,
     security: { bearer: HttpApiSecurity.bearer },
-    error: [Problems.Unauthorized, Problems.TooManyRequests]
+    error: [Problems.Unauthorized, Problems.TooManyRequests, Problems.Unavailable]
   }
 ) {}
 
@@ -64,8 +64,10 @@ const LogPlace = cursorOf(Schema.Struct({ finishedAt: Schema.NullOr(StoredTime),
 const HoldPlace = cursorOf(Schema.Struct({ gameId: Text, author: Text }))
 const ActPlace = cursorOf(RowId)
 
-const limitOf = (most: number) => Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: most })))
-const pageOf = <S extends Schema.Top>(place: S) => ({ cursor: Schema.optionalKey(place), limit: limitOf(500) })
+const pageOf = <S extends Schema.Top>(place: S) => ({
+  cursor: Schema.optionalKey(place),
+  limit: Schema.optionalKey(GamesLimit)
+})
 
 /** `next` is the `cursor` of the page that follows; `null` on the last one. */
 const LogPage = Schema.Struct({ operations: Schema.Array(Operation), next: Schema.NullOr(LogPlace) })
@@ -99,7 +101,7 @@ const readings = HttpApiGroup.make("readings")
       ...away
     }).annotateMerge(described("The engines that services have cleaned, by name")),
     HttpApiEndpoint.get("passes", "/passes", {
-      query: { limit: limitOf(100) },
+      query: { limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100 }))) },
       success: Schema.Struct({ passes: Schema.Array(Pass) }),
       ...away
     }).annotateMerge(described("The last passes of all engines, newest first")),
@@ -155,7 +157,7 @@ const readings = HttpApiGroup.make("readings")
       ...away
     }).annotateMerge(described("What people asked for, newest first")),
     HttpApiEndpoint.get("stats", "/stats", {
-      query: { hours: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2160 }))) },
+      query: { hours: Schema.optionalKey(StatsHours) },
       success: Stats,
       ...away
     }).annotateMerge(described("What the passes of each hour came to, oldest first; 168 hours by default")),
@@ -170,6 +172,7 @@ const headers = { "idempotency-key": Schema.optionalKey(Schema.String.check(Sche
 const gameHeaders = { ...headers, "if-match": Schema.optionalKey(Schema.String) }
 
 const actErrors = [
+  Problems.ActFailed,
   Problems.Refused,
   Problems.InFlight,
   Problems.Killed,
@@ -199,7 +202,7 @@ const acts = HttpApiGroup.make("acts")
       payload: Schema.Struct(asked),
       success: Act,
       error: gameErrors
-    }).annotateMerge(described("Cleans one game now, by every guard but the retention")),
+    }).annotateMerge(described("Cleans one game now, by every guard but the retention and the backoff")),
     HttpApiEndpoint.post("hold", "/games/:id/hold", {
       params: { id: GameId },
       headers: gameHeaders,

@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, HashMap, Layer, Option, Ref, Schema, Stream } from "effect"
+import { Clock, Context, Duration, Effect, HashMap, Layer, Option, Ref, Schema, Stream } from "effect"
 import { Sse } from "effect/encoding"
 import type { Settings } from "../config/Settings.ts"
 import type { LoggedOperation } from "../domain/LoggedOperation.ts"
@@ -29,8 +29,10 @@ export interface Told extends Glance {
   readonly isStale: boolean
 }
 
+const nothingSeen = { pause: null, underWay: [], operations: [], isStale: false }
+
 /** How often is looked, while somebody reads. */
-const betweenGlances = "2 seconds"
+const betweenGlances = Duration.seconds(2)
 
 /** For how long a status stands in which nothing seems to have changed: it counts the backlog, which costs more than a glance. */
 const statusLasts = 15_000
@@ -142,11 +144,12 @@ export class Events extends Context.Service<
             Effect.catch((error) =>
               Effect.map(Clock.currentTimeMillis, (now) => {
                 const event: ServiceEvent = { id: String(now), event: "unavailable", data: { detail: error.message } }
-                return [[event], told && { ...told, statusAt: undefined }] as const
+                return [[event], { ...(told ?? nothingSeen), statusAt: undefined }] as const
               })
             ),
             Effect.map(([events, next]) => [events.map(textOf), Option.some(next)] as const),
-            Effect.delay(betweenGlances)
+            // The first look is at once, so that nothing is missed between a reader's own status and it.
+            Effect.delay(told === undefined ? Duration.zero : betweenGlances)
           )
 
         const shared = yield* Stream.share(Stream.paginate(undefined as Told | undefined, lookAgain), {

@@ -2,8 +2,11 @@ import { Effect, Layer, Redacted } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { Authorized, CurrentCaller, MayAct } from "./Api.ts"
 import { failedTokens, tokenRequests } from "./limits.ts"
-import { Forbidden, tooManyRequests, Unauthorized } from "./problems.ts"
+import { Forbidden, tooManyRequests, Unauthorized, Unavailable } from "./problems.ts"
 import { Tokens } from "./tokens.ts"
+
+/** No guess: the bearer cannot mend the file, and the token counts again once it is mended. */
+const unusable = () => new Unavailable({ detail: "the service cannot read its tokens: its log says why" })
 
 /** Lets only bearers of a token in, each at a bounded rate, and gives their name and role. */
 const layerAuthorized = Layer.effect(
@@ -17,7 +20,7 @@ const layerAuthorized = Layer.effect(
         const address = String(remoteAddress)
         const blocked = yield* failed.wait(address)
         if (blocked !== undefined) return yield* tooManyRequests(blocked)
-        const caller = yield* tokens.check(credential)
+        const caller = yield* Effect.mapError(tokens.check(credential), unusable)
         if (caller === undefined) {
           // A page of any site can have its readers' browsers ask without a token. That is no guess, and locks nobody out.
           const late = Redacted.value(credential) === "" ? undefined : yield* failed.count(address)

@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from "node:crypto"
-import { Duration, Effect, Exit, Fiber, Option, Schedule } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, Result, Schedule } from "effect"
 import type { RecordedAct } from "../domain/Act.ts"
 import { type ActError, ActKey } from "../operator/act.ts"
 import { Acts } from "../ports/Acts.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { CurrentCaller } from "./Api.ts"
-import { InFlight, KeyReused, Killed, Refused, Unavailable } from "./problems.ts"
+import { ActFailed, InFlight, KeyReused, Killed, Refused, Unavailable } from "./problems.ts"
 
 /** The request of an act, as far as it decides whether another one is the same. */
 export interface ActRequest {
@@ -31,7 +31,7 @@ const answerOf = (act: RecordedAct) => {
       return Effect.fail(new Refused({ detail }))
     case "failed":
     case "interrupted":
-      return Effect.fail(new Unavailable({ detail }))
+      return Effect.fail(new ActFailed({ detail }))
     case null:
       return Effect.fail(new InFlight({ detail: `act ${act.id} of ${act.askedAt.toISOString()} has not ended yet` }))
   }
@@ -41,6 +41,16 @@ const killed = ({ askedAt, id }: RecordedAct) =>
   new Killed({
     detail: `act ${id} of ${askedAt.toISOString()} has not ended, because it was killed or waits far too long: see what it has done, and ask with another key`
   })
+
+const isRepeated = (exit: Exit.Exit<unknown, ActError>) =>
+  Option.exists(Exit.findErrorOption(exit), ({ _tag }) => _tag === "ActRepeated")
+
+/** The act is over, but its row does not say so. */
+const unknown = ({ id }: RecordedAct, exit: Exit.Exit<unknown, ActError>) => {
+  const error = Option.getOrUndefined(Exit.findErrorOption(exit))
+  const how = error === undefined ? (Exit.isSuccess(exit) ? "it is done" : "it broke off") : error.message
+  return new ActFailed({ detail: `the result of act ${id} could not be recorded: ${how}` })
+}
 
 const unavailable = ({ message }: { readonly message: string }) => new Unavailable({ detail: message })
 
@@ -68,7 +78,13 @@ export const makeOnce = Effect.fnUntraced(function* (longest: Duration.Duration)
     const find = Effect.mapError(acts.keyed(name, key), unavailable)
 
     const begin = Effect.gen(function* () {
-      const work = yield* prepare
+      const prepared = yield* Effect.result(prepare)
+      if (Result.isFailure(prepared)) {
+        // The same request may have been done meanwhile, and have changed what it was prepared by.
+        const done = request.key === undefined ? undefined : yield* find
+        return done ?? (yield* Effect.fail(prepared.failure))
+      }
+      const work = prepared.success
       const fiber = yield* Effect.forkIn(Effect.provideService(work, ActKey, { key, requestHash }), scope)
       const ended = Effect.asSome(Fiber.await(fiber))
       const hasRow = find.pipe(
@@ -77,6 +93,8 @@ export const makeOnce = Effect.fnUntraced(function* (longest: Duration.Duration)
       )
       const exit = yield* waits ? ended : Effect.raceFirst(ended, hasRow)
       const row = yield* find
+      if (row?.act.result === null && row.requestHash === requestHash && Option.isSome(exit) && !isRepeated(exit.value))
+        return yield* unknown(row.act, exit.value)
       if (row !== undefined) return row
       const error = Option.flatMap(exit, Exit.findErrorOption)
       return yield* unavailable(Option.getOrElse(error, () => ({ message: "the act has left no row" })))

@@ -35,12 +35,23 @@ export class PreconditionFailed extends HttpApiError.Problem<PreconditionFailed>
   { description: "The game is no longer as it was seen" }
 ) {}
 
-/** A rule or a guard refuses the act; nothing was changed. */
+/** A rule or a guard refuses the act, or has ended its pass; nothing was changed, but for what the pass had done before. */
 export class Refused extends HttpApiError.Problem<Refused>()(
   "Refused",
   { type: "urn:rtmanager:refused", status: 409, title: "Refused" },
   {},
-  { description: "A rule or a guard refuses the act; nothing was changed" }
+  { description: "A rule or a guard refuses the act, or has ended its pass early" }
+) {}
+
+/** The act began, and something that it needs was away or broke: part of it may have been done. It is over. */
+export class ActFailed extends HttpApiError.Problem<ActFailed>()(
+  "ActFailed",
+  { type: "urn:rtmanager:failed", status: 503, title: "Act Failed" },
+  {},
+  {
+    description:
+      "The act began and is over, but something that it needs was away or broke: part of it may have been done"
+  }
 ) {}
 
 /** The first request with this key has not ended. */

@@ -13,7 +13,7 @@ import { Overview } from "../ports/Overview.ts"
 import { PassLog } from "../ports/PassLog.ts"
 import { Api, CurrentCaller } from "./Api.ts"
 import { Events } from "./Events.ts"
-import { NotFound, TooManyRequests, Unavailable } from "./problems.ts"
+import { NotFound, tooManyRequests, Unavailable } from "./problems.ts"
 
 /** How many rows a page has that asks for no number. */
 const pageSize = 100
@@ -58,9 +58,7 @@ export const layer = (settings: Settings) =>
       const opened = Effect.fnUntraced(function* () {
         const { name } = yield* CurrentCaller
         const stream = yield* events.open(name).pipe(
-          Effect.catchTag("TooManyReaders", ({ message }) =>
-            Effect.fail(new TooManyRequests({ retry_after: 15, detail: message }))
-          ),
+          Effect.catchTag("TooManyReaders", () => tooManyRequests(15)),
           Effect.catchTags({ StoreError: away, PassRefused: away })
         )
         return HttpServerResponse.stream(Stream.encodeText(stream), { contentType: "text/event-stream" })

@@ -91,10 +91,10 @@ export class Tokens extends Context.Service<
   Tokens,
   {
     /**
-     * Whose token this is; `undefined` if it is nobody's, or has expired. A change of the token file counts within a second. While the
-     * file cannot be used, no token is taken.
+     * Whose token this is; `undefined` if it is nobody's, or has expired. A change of the token file counts within a second. Fails while
+     * the file cannot be used.
      */
-    readonly check: (token: Redacted.Redacted) => Effect.Effect<Caller | undefined>
+    readonly check: (token: Redacted.Redacted) => Effect.Effect<Caller | undefined, TokensUnusable>
   }
 >()("rtmanager/http/Tokens") {
   /**
@@ -121,12 +121,8 @@ export class Tokens extends Context.Service<
         )
         return Tokens.of({
           check: Effect.fnUntraced(function* (token) {
-            const { tokens } = yield* current
-            return callerOf(
-              Result.getOrElse(tokens, () => []),
-              token,
-              yield* Clock.currentTimeMillis
-            )
+            const tokens = yield* Effect.fromResult((yield* current).tokens)
+            return callerOf(tokens, token, yield* Clock.currentTimeMillis)
           })
         })
       })

@@ -98,7 +98,8 @@ export const passEnded = Effect.fnUntraced(function* (report: PassReport & Tally
     ...(reason !== null && { "error.type": reason })
   })
   yield* Metric.update(Metrics.passDurationFor(result), seconds)
-  if (result !== "interrupted") yield* blocked(reason)
+  // A person's pass goes by other guards, so that it was not blocked says nothing of the service's own.
+  if (result !== "interrupted" && (reason !== null || report.trigger !== "manual")) yield* blocked(reason)
   if (isRefusal(reason)) yield* Metric.update(Metrics.passesRefusedFor(reason), 1)
   if (result === "success" || result === "partial") {
     yield* Metric.update(Metrics.unusableRowsFor("undecodable"), report.undecodable)

@@ -76,6 +76,28 @@ describe("an act over HTTP", () => {
     assert.strictEqual(yield* statusOf("chess"), "stopped")
   })
 
+  inApi("that broke off is over: asking again does not begin it again", function* () {
+    yield* seed("chess", 1)
+    const state = yield* StoreState
+    state.intercept = (operation) => (operation === "beginPass" ? storeDown : Effect.void)
+    const key = { "idempotency-key": "k" }
+    for (let i = 0; i < 2; i++) {
+      const problem = problemOf(yield* post("/games/chess/clean", { reason }, key))
+      assert.include(["urn:rtmanager:failed", "urn:rtmanager:refused"], problem.type)
+    }
+    assert.lengthOf(yield* actRows, 1)
+  })
+
+  inApi("whose result cannot be recorded says so, and that it is done", function* () {
+    yield* seed("chess", 1)
+    const state = yield* StoreState
+    state.intercept = (operation) => (operation === "endAct" ? storeDown : Effect.void)
+    const problem = problemOf(yield* post("/games/chess/clean", { reason }))
+    assert.deepInclude(problem, { status: 503, type: "urn:rtmanager:failed" })
+    assert.match(problem.detail ?? "", /could not be recorded: it is done/)
+    assert.strictEqual(yield* statusOf("chess"), "removed")
+  })
+
   describe("with a key", () => {
     inApi("is done once, and its request is answered the same each time", function* () {
       yield* seedMany(2)

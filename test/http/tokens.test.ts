@@ -30,7 +30,14 @@ const running = <E>(path: string, steps: (running: Running) => Effect.Effect<voi
   })
   return Effect.gen(function* () {
     const { check } = yield* Tokens
-    yield* steps({ name: (token) => Effect.map(check(token), (caller) => caller?.name), log })
+    yield* steps({
+      name: (token) =>
+        check(token).pipe(
+          Effect.orElseSucceed(() => undefined),
+          Effect.map((caller) => caller?.name)
+        ),
+      log
+    })
   }).pipe(
     Effect.provide(Tokens.layer(path)),
     Effect.provide(Logger.layer([memory])),

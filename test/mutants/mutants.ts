@@ -1249,8 +1249,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a token taken after its line is gone",
     file: "src/http/tokens.ts",
-    from: "Result.getOrElse(tokens, () => [])",
-    to: "Result.getOrElse(first.tokens, () => [])",
+    from: "Effect.fromResult((yield* current).tokens)",
+    to: "Effect.fromResult(first.tokens)",
     tests: tokens
   },
   {
@@ -1399,5 +1399,26 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "now - act.askedAt.getTime() > Duration.toMillis(longest)",
     to: "now < 0",
     tests: ["test/http/acts.test.ts"]
+  },
+  {
+    name: "a person's pass that shortens the loop's sleep",
+    file: "src/cleanup/pass/Heartbeat.ts",
+    from: "(isAsleep ? Effect.void : wake)",
+    to: "(isAsleep ? wake : wake)",
+    tests: ["test/cleanup/pass/Heartbeat.test.ts"]
+  },
+  {
+    name: "a person's pass that forgets that nothing is recorded",
+    file: "src/cleanup/pass/CleanupPass.ts",
+    from: 'trigger === "manual" && outcomes.removed + outcomes.already_absent === 0 ? before : undefined',
+    to: "trigger === undefined && outcomes.removed + outcomes.already_absent === 0 ? before : undefined",
+    tests: ["test/cleanup/game/Recording.test.ts"]
+  },
+  {
+    name: "an act whose result is not recorded called one that goes on",
+    file: "src/http/once.ts",
+    from: "row?.act.result === null &&",
+    to: "row?.act.result === undefined &&",
+    tests: http
   }
 ]

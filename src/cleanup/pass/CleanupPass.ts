@@ -78,6 +78,12 @@ export class CleanupPass extends Context.Service<
   static readonly layer = (options: CleanupPassOptions) => Layer.effect(CleanupPass, make(options))
 }
 
+/** Why removals would not be recorded, after this pass. One that a person asked for clears it only by recording something. */
+const cannotRecordAfter = ({ message, outcomes, reason, trigger }: Report.PassReport, before: string | undefined) => {
+  if (reason === "cannot_record") return message ?? undefined
+  return trigger === "manual" && outcomes.removed + outcomes.already_absent === 0 ? before : undefined
+}
+
 const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
   const records = yield* RuntimeRecords
   const engine = yield* ContainerEngine
@@ -189,7 +195,7 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
       onSuccess: () => reported(Exit.void),
       onFailure: (error) => reported(Exit.fail(error))
     })
-    yield* Ref.set(cannotRecord, report.reason === "cannot_record" ? (report.message ?? undefined) : undefined)
+    yield* Ref.update(cannotRecord, (before) => cannotRecordAfter(report, before))
     return report
   })
   return CleanupPass.of({ mode: options.mode, runOnce, cannotRecord: Ref.get(cannotRecord) })

@@ -3,11 +3,19 @@ import { Clock, Context, Duration, Effect, Layer, Ref } from "effect"
 /** How late the loop's wake-up may be before the loop counts as stuck. */
 const overdue = Duration.seconds(60)
 
+interface Life {
+  /** By monotonic time. */
+  readonly deadline: Duration.Duration
+  readonly isAsleep: boolean
+}
+
 /** The loop's sign of life, by monotonic time. It asks no dependency, so one that hangs cannot make it look dead. */
 export class Heartbeat extends Context.Service<
   Heartbeat,
   {
-    /** A page or a game ended. */
+    /** The loop is awake, and a pass begins. */
+    readonly wake: Effect.Effect<void>
+    /** A page or a game ended. While the loop sleeps this changes nothing: it was in a pass that a person asked for. */
     readonly beat: Effect.Effect<void>
     /** The loop sleeps for this long from now on. */
     readonly sleep: (duration: Duration.Duration) => Effect.Effect<void>
@@ -21,13 +29,17 @@ export class Heartbeat extends Context.Service<
       Heartbeat,
       Effect.gen(function* () {
         const now = Effect.map(Clock.monotonicTimeNanos, Duration.nanos)
-        const within = (duration: Duration.Duration) =>
-          Effect.flatMap(now, (time) => Ref.set(deadline, Duration.sum(time, duration)))
-        const deadline = yield* Ref.make(Duration.sum(yield* now, options.patience))
+        const life = yield* Ref.make<Life>({ deadline: Duration.sum(yield* now, options.patience), isAsleep: false })
+        const within = (duration: Duration.Duration, isAsleep: boolean) =>
+          Effect.flatMap(now, (time) => Ref.set(life, { deadline: Duration.sum(time, duration), isAsleep }))
+        const wake = within(options.patience, false)
         return Heartbeat.of({
-          beat: within(options.patience),
-          sleep: (duration) => within(Duration.sum(duration, overdue)),
-          alive: Effect.zipWith(now, Ref.get(deadline), Duration.isLessThanOrEqualTo)
+          wake,
+          beat: Effect.flatMap(Ref.get(life), ({ isAsleep }) => (isAsleep ? Effect.void : wake)),
+          sleep: (duration) => within(Duration.sum(duration, overdue), true),
+          alive: Effect.zipWith(now, Ref.get(life), (time, { deadline }) =>
+            Duration.isLessThanOrEqualTo(time, deadline)
+          )
         })
       })
     )

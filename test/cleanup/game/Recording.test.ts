@@ -3,6 +3,8 @@ import { Deferred, Duration, Effect, Fiber, Random, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryEngine } from "../../../src/adapters/memory/ContainerEngine.ts"
 import { CleanupPass } from "../../../src/cleanup/pass/CleanupPass.ts"
+import { Selection } from "../../../src/cleanup/pass/Selection.ts"
+import { Author } from "../../../src/domain/Act.ts"
 import { ContainerEngineError, UnexpectedAnswer } from "../../../src/ports/ContainerEngine.ts"
 import { CannotRecord, StoreError, Unavailable } from "../../../src/ports/StoreError.ts"
 import { type Intercept, StoreState } from "../../adapters/memory/StoreState.ts"
@@ -220,6 +222,26 @@ describe("a pass over a database that does not record", () => {
     yield* runOnce
     assert.isTrue([...records.values()].every(({ status }) => status === "removed"))
   })
+
+  it.effect("event 26: is not forgotten by a person's pass that records nothing, only by one that does", () =>
+    Effect.gen(function* () {
+      yield* seedMany(3)
+      yield* intercept(failing(denied, ["commit"]))
+      yield* runOnce
+      yield* intercept(() => Effect.void)
+      const { cannotRecord, runOnce: run } = yield* CleanupPass
+      const clean = (gameId: string) =>
+        run({
+          trigger: "manual",
+          selection: Selection.Game({ gameId, author: Author.make("ann"), opSource: "admin_rest" })
+        })
+      yield* clean("nobody")
+      assert.isDefined(yield* cannotRecord)
+      yield* TestClock.adjust("1 hour")
+      yield* clean("game-2")
+      assert.isUndefined(yield* cannotRecord)
+    }).pipe(Effect.provide(layerWorld()))
+  )
 
   it.effect.each([1, 2, 8])(
     "event 26: loses at most what is under way, and in each later pass one more: with a concurrency of %s",
