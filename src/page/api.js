@@ -3,20 +3,34 @@ import { readEvents } from "./sse.js"
 
 /** @import { Act, ActPage, Caller, GamePage, HoldPage, LiveEvent, LogPage, Stats, Status, Story } from "./types.ts" */
 
+/** What became of an act, for the problems that say more of it than their status. */
+const outcomes = new Map([
+  ["urn:rtmanager:in-flight", { text: "Under way", passes: true }],
+  ["urn:rtmanager:killed", { text: "Not known: part of it may have been done", passes: false }],
+  ["urn:rtmanager:failed", { text: "Failed: part of it may have been done", passes: false }]
+])
+
 /** The service says what is wrong, or does not answer at all: then `status` is 0. */
 export class Problem extends Error {
   /**
    * @param {number} status
    * @param {string} message
+   * @param {string} [type]
    */
-  constructor(status, message) {
+  constructor(status, message, type) {
     super(message)
     this.status = status
+    this.type = type
+  }
+
+  /** What became of the act that was asked for. */
+  get outcome() {
+    return outcomes.get(this.type ?? "")?.text ?? (this.passes ? "No answer yet" : "Not done")
   }
 
   /** Whether the same request may have another answer later. */
   get passes() {
-    return this.status === 0 || this.status === 429 || this.status === 503
+    return outcomes.get(this.type ?? "")?.passes ?? [0, 429, 503].includes(this.status)
   }
 }
 
@@ -38,8 +52,8 @@ const noAnswer = (error) => {
 
 /** @param {Response} response */
 const problemOf = async (response) => {
-  const { detail, title } = await response.json().catch(() => ({}))
-  return new Problem(response.status, `${detail ?? title ?? response.statusText ?? response.status}`)
+  const { detail, title, type } = await response.json().catch(() => ({}))
+  return new Problem(response.status, `${detail ?? title ?? response.statusText ?? response.status}`, type)
 }
 
 /**

@@ -24,7 +24,7 @@ const outcome = (phase) => {
     </p>`
   }
   if (phase.state === "failed") {
-    return html`<p class="answer bad"><strong>${phase.problem.passes ? "No answer yet." : "Not done."}</strong> <bdi>${phase.problem.message}</bdi></p>`
+    return html`<p class="answer bad"><strong>${phase.problem.outcome}.</strong> <bdi>${phase.problem.message}</bdi></p>`
   }
   return phase.state === "sending" ? html`<p class="answer">Waiting for the answer…</p>` : nothing
 }

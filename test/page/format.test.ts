@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Problem } from "../../src/page/api.js"
 import { about, counted, fromNow, many, rate, short, time, took, traceLink, utc } from "../../src/page/format.js"
 import { waitFor } from "../../src/page/live.js"
 import { addressOf, parseRoute } from "../../src/page/route.js"
@@ -152,4 +153,23 @@ describe("the page's charts", () => {
       { day: "Sun 29 Nov", passes: 2, removed: 3, absent: 0, failed: 0 }
     ])
   })
+})
+
+describe("the page's problems", () => {
+  it.each([
+    [409, "urn:rtmanager:refused", "Not done", false],
+    [409, "urn:rtmanager:in-flight", "Under way", true],
+    [409, "urn:rtmanager:killed", "Not known: part of it may have been done", false],
+    [503, "urn:rtmanager:failed", "Failed: part of it may have been done", false],
+    [412, "about:blank", "Not done", false],
+    [503, "about:blank", "No answer yet", true],
+    [429, "about:blank", "No answer yet", true],
+    [0, undefined, "No answer yet", true]
+  ])(
+    "say what became of an act, and whether the same request may be tried again: %i %s",
+    (status, type, text, passes) => {
+      const problem = new Problem(status, "what the service says", type)
+      assert.deepStrictEqual([problem.outcome, problem.passes], [text, passes])
+    }
+  )
 })
