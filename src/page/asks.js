@@ -62,8 +62,7 @@ const holdLine = ({ author, reason, until }, now) =>
  * @returns {Ask}
  */
 export const releaseAsk = ({ story, etag }, caller, now) => {
-  const own = story.holds.some(({ author }) => author === caller.name)
-  const others = story.holds.filter(({ author }) => author !== caller.name).length
+  const others = story.holds.filter(({ author }) => author !== caller.name)
   return {
     title: `Release ${story.game_id}`,
     lines: [
@@ -81,9 +80,10 @@ export const releaseAsk = ({ story, etag }, caller, now) => {
         </select>
       </label>
       ${
-        others === 0
+        others.length === 0
           ? nothing
-          : html`<label class="check"><input type="checkbox" name="all" ?checked=${!own} /> Also ${many(others, "hold")} of others</label>`
+          : html`<label class="check"><input type="checkbox" name="all" /> Also ${many(others.length, "hold")} of others:
+              <bdi>${others.map(({ author }) => author).join(", ")}</bdi></label>`
       }`,
     payload: (form) => ({ now: textOf(form, "now") === "now", all: form.has("all") })
   }

@@ -138,6 +138,22 @@ describePage("the page", () =>
       { expected: /status of 409/ }
     )
 
+    test("says whose holds a release may end, and ends those of others only if that is chosen", async ({
+      page,
+      world
+    }) => {
+      await logIn(page)
+      await go(page, "#/game/finals-2026-semi", "finals-2026-semi")
+      await page.getByRole("button", { name: "Release…" }).click()
+      const others = page.getByLabel("Also 1 hold of others: tournament-bot")
+      assert.isFalse(await others.isChecked())
+      await others.check()
+      await page.getByLabel("Reason").fill("The finals are over")
+      await page.keyboard.press("Enter")
+      await page.getByRole("dialog").getByRole("status").getByText("The hold has ended.").waitFor()
+      assert.isFalse(world.holds.some(({ gameId }) => gameId === "finals-2026-semi"))
+    })
+
     test("pauses and resumes all cleaning, runs a pass and accepts an engine", async ({ page, world }) => {
       await logIn(page)
       const ask = async (button: string, answer: string) => {
