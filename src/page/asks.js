@@ -143,19 +143,24 @@ export const resumeAsk = ({ author, reason }) => ({
 })
 
 /**
+ * Whether the service removes anything now: if not, neither a pass nor a clean is done.
+ *
+ * @param {Status} status
+ */
+export const cleans = ({ mode, pause }) => mode === "enforce" && pause === null
+
+/**
  * @param {Status} status
  * @returns {Ask}
  */
-export const runAsk = ({ backlog, engine, mode }) => ({
+export const runAsk = ({ backlog, engine }) => ({
   title: `Run a pass on ${engine}`,
   lines: [
     `Begins a pass over ${counted(backlog.due)} due ${backlog.due.count === 1 ? "game" : "games"} now.`,
-    mode === "dry_run"
-      ? "The service makes dry runs: nothing is removed."
-      : "Every guard of a scheduled pass holds for it too."
+    "Every guard of a scheduled pass holds for it too."
   ],
   button: "Run a pass",
-  grave: mode !== "dry_run",
+  grave: true,
   path: "/passes"
 })
 

@@ -1,4 +1,5 @@
 import { assert, layer } from "@effect/vitest"
+import { Author, Reason } from "../../src/domain/Act.ts"
 import { describePage, go, logIn, OpenBrowser, type Options, obstacles, tokens, type Visit, visit } from "./browser.ts"
 import { hostile } from "./world.ts"
 
@@ -169,16 +170,42 @@ describePage("the page", () =>
       await ask("Resume", "Cleaning goes on.")
       await page.getByRole("heading", { level: 1, name: "Cleaning" }).waitFor()
       await ask("Run a pass", "A pass has begun.")
+      await page.getByText("The brake of us-east-1 is on").waitFor()
       await ask("Accept", "The engine is known now.")
       await page.getByRole("button", { name: "Accept…" }).waitFor({ state: "detached" })
+      await page.getByText("The brake of us-east-1 is on").waitFor()
       assert.deepStrictEqual(
         world.acts.slice(0, 2).map(({ act, target }) => [act, target]),
         [
-          ["engine_accept", "us-east-1"],
+          ["engine_accept", "eu-west-1"],
           ["run", null]
         ]
       )
     })
+
+    for (const [when, change] of [
+      [
+        "it is paused",
+        { pause: { author: Author.make("ben"), reason: Reason.make("Wait"), pausedAt: new Date(), until: null } }
+      ],
+      ["it makes dry runs", { mode: "dry_run" }],
+      ["its settings pause it", { mode: "paused" }]
+    ] as const) {
+      test(`offers neither a pass nor a clean while the service removes nothing: ${when}`, async ({
+        page,
+        run,
+        world
+      }) => {
+        await logIn(page)
+        await page.getByRole("button", { name: "Run a pass…" }).waitFor()
+        Object.assign(world.state, change)
+        await run(world.tellStatus)
+        await page.getByRole("button", { name: "Run a pass…" }).waitFor({ state: "detached" })
+        await go(page, "#/game/arena-4300", "arena-4300")
+        await page.getByRole("button", { name: "Hold…" }).waitFor()
+        assert.strictEqual(await page.getByRole("button", { name: "Clean now…" }).count(), 0)
+      })
+    }
 
     test("offers no act to who may only look", async ({ page }) => {
       await logIn(page, tokens.rita)

@@ -246,7 +246,7 @@ export const makeWorld = Effect.gen(function* () {
       {
         name: "eu-west-1",
         engineId: "P7XN:4DQK:OFGC:3ZKT/9c1d3fa2b8e0/overlay2:/var/lib/docker",
-        braked: false,
+        braked: state.braked,
         acceptedAt: null,
         lastPassAt: at(-95_000),
         lastSeenAt: at(-12_000)
@@ -254,7 +254,7 @@ export const makeWorld = Effect.gen(function* () {
       {
         name: "us-east-1",
         engineId: "QK3M:77TB:ZP0A:91LL/51f0ac77e21b/overlay2:/var/lib/docker",
-        braked: state.braked,
+        braked: true,
         acceptedAt: at(-40 * day),
         lastPassAt: at(-2 * hour),
         lastSeenAt: at(-31_000)

@@ -1,5 +1,5 @@
 import { html, nothing } from "/lib/lit-html/lit-html.js"
-import { cleanAsk, holdAsk, releaseAsk } from "../asks.js"
+import { cleanAsk, cleans, holdAsk, releaseAsk } from "../asks.js"
 import { fromNow, many, words } from "../format.js"
 import { badge, distance, ended, facts, operationText, pager, timeOf } from "../parts.js"
 
@@ -8,13 +8,13 @@ import { badge, distance, ended, facts, operationText, pager, timeOf } from "../
 /** @typedef {{ readonly story: Story, readonly etag: string | null, readonly log: LogPage, readonly past: boolean }} Data */
 
 /** @param {Data} data @param {Shown} shown */
-const buttons = ({ etag, story }, { ask, caller, now }) =>
+const buttons = ({ etag, story }, { ask, caller, now, status }) =>
   ask === undefined
     ? nothing
     : html`<div class="buttons">
         <button @click=${() => ask(holdAsk({ story, etag }, caller))}>Hold…</button>
         ${story.holds.length === 0 ? nothing : html`<button @click=${() => ask(releaseAsk({ story, etag }, caller, now))}>Release…</button>`}
-        ${story.record?.status === "stopped" ? html`<button class="grave" @click=${() => ask(cleanAsk({ story, etag }, now))}>Clean now…</button>` : nothing}
+        ${story.record?.status === "stopped" && status !== null && cleans(status) ? html`<button class="grave" @click=${() => ask(cleanAsk({ story, etag }, now))}>Clean now…</button>` : nothing}
       </div>`
 
 /** @param {Story} story @param {number} now */

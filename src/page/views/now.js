@@ -1,5 +1,5 @@
 import { html, nothing } from "/lib/lit-html/lit-html.js"
-import { acceptAsk, pauseAsk, resumeAsk, runAsk } from "../asks.js"
+import { acceptAsk, cleans, pauseAsk, resumeAsk, runAsk } from "../asks.js"
 import { counted, span } from "../format.js"
 import { badge, cameTo, distance, ended, gameLink, goes, identity, table, timeOf } from "../parts.js"
 import { addressOf } from "../route.js"
@@ -21,8 +21,7 @@ const modes = {
 const banner = (status, { ask, now }) => {
   const { mode, pause } = status
   const [name, meaning] = modes[mode]
-  const stopped = pause !== null || mode !== "enforce"
-  return html`<section class="banner ${stopped ? "stopped" : ""}" aria-labelledby="mode">
+  return html`<section class="banner ${cleans(status) ? "" : "stopped"}" aria-labelledby="mode">
     <div>
       <h1 id="mode">${pause === null ? name : "Paused"}</h1>
       ${
@@ -41,7 +40,7 @@ const banner = (status, { ask, now }) => {
         ${
           pause === null
             ? html`<button @click=${() => ask(pauseAsk)}>Pause…</button>
-                <button class="main" @click=${() => ask(runAsk(status))}>Run a pass…</button>`
+                ${cleans(status) ? html`<button class="main" @click=${() => ask(runAsk(status))}>Run a pass…</button>` : nothing}`
             : html`<button class="main" @click=${() => ask(resumeAsk(pause))}>Resume…</button>`
         }
       </div>`
@@ -50,7 +49,7 @@ const banner = (status, { ask, now }) => {
 }
 
 /** @param {Status} status @param {Shown} shown */
-const needs = ({ backlog, engines, passes }, { ask }) => {
+const needs = ({ backlog, engine, engines, passes }, { ask }) => {
   const lastOnes = engines.flatMap(
     ({ name }) => passes.find(({ ended_at, engine }) => engine === name && ended_at !== null) ?? []
   )
@@ -61,7 +60,7 @@ const needs = ({ backlog, engines, passes }, { ask }) => {
         (
           one
         ) => html`<span>The brake of <bdi>${one.name}</bdi> is on: its passes are refused until a person has looked.</span>
-          ${ask && html`<button class="small" @click=${() => ask(acceptAsk(one))}>Accept…</button>`}`
+          ${ask && one.name === engine ? html`<button class="small" @click=${() => ask(acceptAsk(one))}>Accept…</button>` : nothing}`
       ),
     ...lastOnes
       .filter(({ result }) => result === "refused" || result === "failure")
