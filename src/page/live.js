@@ -25,13 +25,15 @@ const sleep = (milliseconds, signal) =>
   })
 
 /**
- * Tells of everything that happens, and of the connection, until `signal` ends it. A connection that is lost is made again.
+ * Tells of everything that happens, and of the connection, until `signal` ends it. A connection that has ended is
+ * made again: `onBack` is called once something is told again, since nothing tells what happened in between.
  *
  * @param {{ readonly signal: AbortSignal, readonly onEvent: (event: LiveEvent) => void,
- *   readonly onLink: (link: Link) => void, readonly onRefused: (message: string) => void }} options
+ *   readonly onBack: () => void, readonly onLink: (link: Link) => void, readonly onRefused: (message: string) => void }} options
  */
-export const follow = async ({ signal, onEvent, onLink, onRefused }) => {
+export const follow = async ({ signal, onBack, onEvent, onLink, onRefused }) => {
   let failures = 0
+  let isFirst = true
   /** @type {Link} */
   let link = { state: "connecting", since: Date.now() }
   /** @param {Link["state"]} state */
@@ -44,6 +46,7 @@ export const follow = async ({ signal, onEvent, onLink, onRefused }) => {
     let isHeard = false
     try {
       for await (const event of api.events(signal)) {
+        if (!isHeard && !isFirst) onBack()
         failures = 0
         isHeard = true
         tell("live")
@@ -56,6 +59,7 @@ export const follow = async ({ signal, onEvent, onLink, onRefused }) => {
       if (error.status === 401) return onRefused(error.message)
     }
     if (signal.aborted) return
+    isFirst = false
     // The service itself ends each stream after some minutes, so that a token is asked for again.
     if (!isHeard) tell("lost")
     await sleep(waitFor(failures, Math.random()), signal)

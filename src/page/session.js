@@ -3,7 +3,7 @@ import { follow, waitFor } from "./live.js"
 import { parseRoute } from "./route.js"
 import { viewOf } from "./views.js"
 
-/** @import { Link, LiveEvent, Route, State, Status } from "./types.ts" */
+/** @import { LiveEvent, Route, State, Status } from "./types.ts" */
 
 /** @type {State} */
 const outside = {
@@ -107,12 +107,6 @@ export const openSession = (show) => {
     else if (data !== page.data) change({ page: { ...page, data } })
   }
 
-  /** What happened while nothing was told is loaded afterwards. @param {Link} link */
-  const onLink = (link) => {
-    if (state.link.state === "lost" && link.state === "live") loadSoon()
-    change({ link })
-  }
-
   /** Goes on with the token that is kept. A service that is away is waited for, so that nobody is asked for it again. */
   const enter = async (failures = 0) => {
     change({ entering: true, refused: null })
@@ -121,7 +115,13 @@ export const openSession = (show) => {
       over = new AbortController()
       const { signal } = over
       change({ ...outside, caller, traceUrl, route: state.route })
-      const following = follow({ signal, onEvent, onLink, onRefused: leave })
+      const following = follow({
+        signal,
+        onBack: loadSoon,
+        onEvent,
+        onLink: (link) => change({ link }),
+        onRefused: leave
+      })
       await Promise.all([load(), following])
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem

@@ -238,6 +238,48 @@ describePage("the page", () =>
       )
     })
 
+    test("shows new acts, holds and what becomes of a game, and leaves the focus and what is typed as they are", async ({
+      page,
+      run,
+      world
+    }) => {
+      const ben = Author.make("ben")
+      const focused = () => page.evaluate("document.activeElement.name || document.activeElement.textContent")
+      await logIn(page)
+      await go(page, "#/acts", "Acts")
+      await page.getByLabel("Concerns").fill("arena-43")
+      await run(world.act("hold", "arena-4300", ben, Reason.make("It is disputed"), "held"))
+      await page.getByRole("cell", { name: "It is disputed" }).waitFor()
+      assert.strictEqual(await page.getByLabel("Concerns").inputValue(), "arena-43")
+      assert.strictEqual(await focused(), "target")
+      await page.getByLabel("Concerns").fill("")
+      await go(page, "#/holds", "Holds")
+      await page.getByRole("link", { name: "arena-3977" }).focus()
+      const hold = { author: ben, reason: Reason.make("A bug is looked into"), until: null, placedAt: new Date() }
+      world.holds.unshift({ ...hold, gameId: "arena-4301" })
+      await run(world.tellStatus)
+      await page.getByRole("link", { name: "arena-4301" }).waitFor()
+      assert.strictEqual(await focused(), "arena-3977")
+      await go(page, "#/game/arena-4302", "arena-4302")
+      await page.getByRole("button", { name: "Hold…" }).focus()
+      world.holds.unshift({ ...hold, gameId: "arena-4302" })
+      await run(world.tellStatus)
+      await page.getByText("A bug is looked into").waitFor()
+      assert.strictEqual(await focused(), "Hold…")
+    })
+
+    test("shows what happened while a connection that the service ended was made again", async ({
+      page,
+      run,
+      world
+    }) => {
+      await logIn(page)
+      await go(page, "#/log", "Log")
+      await run(world.disconnect)
+      world.operations.unshift(world.operation(1600, "arena-4260", 0))
+      await page.getByRole("link", { name: "arena-4260" }).waitFor()
+    })
+
     test("shows how far a pass has come, which one broke off, and that nothing can be said while the database is away", async ({
       page,
       run,

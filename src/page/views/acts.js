@@ -16,7 +16,8 @@ const target = ({ act, target }) => {
 export const acts = {
   title: () => "Acts",
   load: (api, { query }) => api.acts({ limit: "100", ...query }),
-  follow: (data) => data,
+  // They are not told of, but the status that comes at least every 15 seconds may follow one.
+  follow: (data, { event }) => (event === "status" ? undefined : data),
   show: ({ acts, next }, { now, route }) => html`<h1>Acts</h1>
     ${filters(route, html`<label>Concerns <input name="target" type="search" placeholder="a game, engine or plan" size="24" .value=${route.query["target"] ?? ""} autocomplete="off" spellcheck="false" maxlength="1000" /></label>`)}
     <section class="card" aria-label="Acts">

@@ -149,8 +149,10 @@ export const game = {
     const [seen, log] = await Promise.all([api.game(id), api.gameLog(id, { limit: "50", ...query })])
     return { ...seen, log, past: "cursor" in query }
   },
+  // Holds, acts and leases are not told of, but a status comes at least every 15 seconds.
   follow: (data, event) =>
-    event.event === "operations" && event.data.operations.some(({ game_id }) => game_id === data.story.game_id)
+    event.event === "status" ||
+    (event.event === "operations" && event.data.operations.some(({ game_id }) => game_id === data.story.game_id))
       ? undefined
       : data,
   show: (data, shown) => {

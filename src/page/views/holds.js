@@ -7,7 +7,8 @@ import { distance, gameLink, pager, table, timeOf } from "../parts.js"
 export const holds = {
   title: () => "Holds",
   load: (api, { query }) => api.holds({ limit: "100", ...query }),
-  follow: (data) => data,
+  // They are not told of, but the status that comes at least every 15 seconds may follow one.
+  follow: (data, { event }) => (event === "status" ? undefined : data),
   show: ({ holds, next }, { now, route }) => html`<h1>Holds</h1>
     <section class="card" aria-label="Holds">
       ${table({
