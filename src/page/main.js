@@ -1,7 +1,7 @@
 import { html, nothing, render } from "/lib/lit-html/lit-html.js"
 import { openDialog } from "./dialog.js"
 import { time, utc } from "./format.js"
-import { addressOf } from "./route.js"
+import { addressOf, isFiltered, parseRoute } from "./route.js"
 import { openSession } from "./session.js"
 import { login } from "./views/login.js"
 import { viewOf } from "./views.js"
@@ -80,8 +80,13 @@ const session = openSession((state) => {
   render(caller === null ? login(asking) : inside(state, caller), root)
 })
 
-addEventListener("hashchange", async () => {
+/** @param {string} url */
+const routeOf = (url) => parseRoute(new URL(url).hash)
+
+addEventListener("hashchange", async ({ newURL, oldURL }) => {
   await session.go()
+  // Whoever filters goes on with the filters.
+  if (isFiltered(routeOf(oldURL), routeOf(newURL))) return
   scrollTo(0, 0)
   root.querySelector("main")?.focus()
 })

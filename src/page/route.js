@@ -39,3 +39,14 @@ export const queryOf = (query) => {
  */
 export const addressOf = (name, id = "", query = {}) =>
   `#/${name}${id === "" ? "" : `/${encodeURIComponent(id)}`}${queryOf(query)}`
+
+/**
+ * Whether `to` shows the same view by other filters: not if it is another page of the same list.
+ *
+ * @param {import("./types.ts").Route} from
+ * @param {import("./types.ts").Route} to
+ */
+export const isFiltered = (from, to) =>
+  from.name === to.name &&
+  from.id === to.id &&
+  queryOf({ ...from.query, cursor: null }) !== queryOf({ ...to.query, cursor: null })

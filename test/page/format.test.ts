@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Problem } from "../../src/page/api.js"
 import { about, counted, fromNow, many, rate, short, time, took, traceLink, utc } from "../../src/page/format.js"
 import { waitFor } from "../../src/page/live.js"
-import { addressOf, parseRoute } from "../../src/page/route.js"
+import { addressOf, isFiltered, parseRoute } from "../../src/page/route.js"
 import { daily, hourly } from "../../src/page/series.js"
 import { parseEvents } from "../../src/page/sse.js"
 
@@ -152,6 +152,19 @@ describe("the page's charts", () => {
       { day: "Mon 30 Nov", passes: 1, removed: 4, absent: 0, failed: 1 },
       { day: "Sun 29 Nov", passes: 2, removed: 3, absent: 0, failed: 0 }
     ])
+  })
+})
+
+describe("the page's filters", () => {
+  it.each([
+    ["a filter is set", "#/log", "#/log?outcome=failure", true],
+    ["a filter is set on a later page", "#/log?cursor=c", "#/log?outcome=failure", true],
+    ["a later page is asked for", "#/log?outcome=failure", "#/log?outcome=failure&cursor=c", false],
+    ["the first page is asked for", "#/log?cursor=c", "#/log", false],
+    ["another state is asked for", "#/games/due", "#/games/held?engine=a", false],
+    ["another view is asked for", "#/log", "#/acts", false]
+  ])("are told from a new view: %s", (_, from, to, filtered) => {
+    assert.strictEqual(isFiltered(parseRoute(from), parseRoute(to)), filtered)
   })
 })
 

@@ -280,6 +280,15 @@ describePage("the page", () =>
       await page.getByRole("link", { name: "arena-4260" }).waitFor()
     })
 
+    test("leaves the focus where it is when a list is filtered", async ({ page }) => {
+      await logIn(page)
+      await go(page, "#/log", "Log")
+      await page.getByLabel("Outcome").focus()
+      await page.getByLabel("Outcome").selectOption("failure")
+      await page.getByRole("link", { name: "arena-4199" }).waitFor({ state: "detached" })
+      assert.strictEqual(await page.evaluate("document.activeElement.name"), "outcome")
+    })
+
     test("shows how far a pass has come, which one broke off, and that nothing can be said while the database is away", async ({
       page,
       run,
