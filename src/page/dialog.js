@@ -53,7 +53,7 @@ const dialog = ({ button, fields, grave, lines, payload, title }, phase, send) =
     </fieldset>
     <div role="status">${outcome(phase)}</div>
     <div class="buttons">
-      <button type="button" @click=${() => element.close()}>${phase.state === "asking" ? "Cancel" : "Close"}</button>
+      <button type="button" ?disabled=${phase.state === "sending"} @click=${() => element.close()}>${phase.state === "asking" ? "Cancel" : "Close"}</button>
       ${over ? nothing : html`<button class=${grave ? "grave" : "main"} ?disabled=${phase.state === "sending"}>${button}</button>`}
       ${again ? html`<button type="button" class="main" @click=${() => send(phase.payload)}>Try again</button>` : nothing}
     </div>
@@ -61,7 +61,8 @@ const dialog = ({ button, fields, grave, lines, payload, title }, phase, send) =
 }
 
 /**
- * Asks for the reason and does it. However often it is tried from this dialog, the act is done once.
+ * Asks for the reason and does it. However often it is tried from this dialog, the act is done once. The dialog stays
+ * until the answer is seen.
  *
  * @param {Ask} ask
  * @param {() => void} done
@@ -69,8 +70,10 @@ const dialog = ({ button, fields, grave, lines, payload, title }, phase, send) =
 export const openDialog = (ask, done) => {
   const key = newKey()
   const place = element.appendChild(document.createElement("div"))
+  let isSending = false
   /** @param {Phase} phase */
   const show = (phase) => {
+    isSending = phase.state === "sending"
     render(dialog(ask, phase, send), place)
     if (phase.state === "answered" || phase.state === "failed") place.querySelector("button")?.focus()
   }
@@ -86,6 +89,12 @@ export const openDialog = (ask, done) => {
     }
   }
   show({ state: "asking" })
-  element.addEventListener("close", () => place.remove(), { once: true })
+  // A browser closes it at the second Escape whatever `cancel` says, so it is opened again.
+  const closed = () => {
+    if (isSending) return element.showModal()
+    element.removeEventListener("close", closed)
+    place.remove()
+  }
+  element.addEventListener("close", closed)
   element.showModal()
 }

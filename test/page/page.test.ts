@@ -111,6 +111,27 @@ describePage("the page", () =>
       assert.strictEqual(world.acts[0]?.author, "ann")
     })
 
+    test("keeps the dialog open until the answer is seen", async ({ page }) => {
+      const answer = Promise.withResolvers<void>()
+      await page.route("**/hold", async (route) => {
+        await answer.promise
+        await route.continue()
+      })
+      await logIn(page)
+      await go(page, "#/game/arena-4300", "arena-4300")
+      await page.getByRole("button", { name: "Hold…" }).click()
+      const dialog = page.getByRole("dialog")
+      await dialog.getByLabel("Reason").fill("A player disputes it")
+      await page.keyboard.press("Enter")
+      await dialog.getByText("Waiting for the answer").waitFor()
+      for (const key of ["Escape", "Escape", "Escape"]) await page.keyboard.press(key)
+      assert.isTrue(await dialog.getByRole("button", { name: "Close" }).isDisabled())
+      answer.resolve()
+      await dialog.getByRole("status").getByText("done.").waitFor()
+      await page.keyboard.press("Escape")
+      await dialog.waitFor({ state: "detached" })
+    })
+
     test(
       "releases a hold and cleans a game, and says what the service says",
       async ({ page, world }) => {
