@@ -3,7 +3,7 @@ import { follow, waitFor } from "./live.js"
 import { parseRoute } from "./route.js"
 import { viewOf } from "./views.js"
 
-/** @import { LiveEvent, Route, State, Status } from "./types.ts" */
+/** @import { LiveEvent, Page, Route, State, Status } from "./types.ts" */
 
 /** @type {State} */
 const outside = {
@@ -50,6 +50,9 @@ export const openSession = (show) => {
   let over = new AbortController()
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let soon
+  /** How many loads were begun, and which of them is the last that counts: none before it does any more. */
+  let begun = 0
+  let settled = 0
 
   /** @param {Partial<State>} news */
   const change = (news) => {
@@ -60,23 +63,34 @@ export const openSession = (show) => {
   /** @param {string | null} message */
   const leave = (message) => {
     over.abort()
+    settled = begun
     token.forget()
     change({ ...outside, refused: message, route: state.route })
   }
 
-  /** Loads what the address asks for. An answer that comes after the address has changed again is of no use. */
+  /**
+   * Loads what the address asks for. An answer is of no use once a later load was answered, the address has changed
+   * again, or the session is over.
+   */
   const load = async () => {
     const { route } = state
+    begun += 1
+    const mine = begun
+    /** @param {Pick<Page, "data" | "problem">} loaded */
+    const settle = (loaded) => {
+      if (!same(route, state.route)) return
+      settled = mine
+      change({ loading: mine < begun, page: { route, ...loaded } })
+    }
     change({ loading: true })
     try {
       const data = await viewOf(route).load(api, route)
-      if (same(route, state.route)) change({ loading: false, page: { route, data, problem: null } })
+      if (mine > settled) settle({ data, problem: null })
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem
+      if (mine <= settled) return
       if (problem.status === 401) leave(problem.message)
-      else if (same(route, state.route)) {
-        change({ loading: false, page: { route, data: undefined, problem } })
-      }
+      else settle({ data: undefined, problem })
     }
   }
 

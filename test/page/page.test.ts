@@ -301,6 +301,62 @@ describePage("the page", () =>
       await page.getByRole("link", { name: "arena-4260" }).waitFor()
     })
 
+    test("shows what was loaded last, also if an older answer comes after it", async ({ page, run, world }) => {
+      const read = Promise.withResolvers<void>()
+      const answer = Promise.withResolvers<void>()
+      await logIn(page)
+      await go(page, "#/holds", "Holds")
+      await page.route(
+        "**/holds?*",
+        async (route) => {
+          const response = await route.fetch()
+          read.resolve()
+          await answer.promise
+          await route.fulfill({ response })
+        },
+        { times: 1 }
+      )
+      await run(world.tellStatus)
+      await read.promise
+      const hold = { author: Author.make("ben"), reason: Reason.make("A bug"), until: null, placedAt: new Date() }
+      world.holds.unshift({ ...hold, gameId: "arena-4301" })
+      await run(world.tellStatus)
+      await page.getByRole("link", { name: "arena-4301" }).waitFor()
+      const late = page.waitForResponse("**/holds?*")
+      answer.resolve()
+      await (await late).finished()
+      await page.evaluate("new Promise(requestAnimationFrame)")
+      assert.strictEqual(await page.getByRole("link", { name: "arena-4301" }).count(), 1)
+    })
+
+    test(
+      "lets no late answer to a former token end the session of the present one",
+      async ({ page }) => {
+        const answer = Promise.withResolvers<void>()
+        await logIn(page)
+        await page.route(
+          "**/holds?*",
+          async (route) => {
+            await answer.promise
+            await route.fulfill({ status: 401, json: { detail: "This token is not known." } })
+          },
+          { times: 1 }
+        )
+        const asked = page.waitForRequest("**/holds?*")
+        await page.evaluate("location.hash = '#/holds'")
+        await asked
+        await page.getByRole("button", { name: "Sign out" }).click()
+        await logIn(page, tokens.rita)
+        await page.getByRole("heading", { level: 1, name: "Holds" }).waitFor()
+        const late = page.waitForResponse("**/holds?*")
+        answer.resolve()
+        await (await late).finished()
+        await page.evaluate("new Promise(requestAnimationFrame)")
+        assert.isTrue(await page.getByText("only looks").isVisible())
+      },
+      { expected: /status of 401/ }
+    )
+
     test("leaves the focus where it is when a list is filtered", async ({ page }) => {
       await logIn(page)
       await go(page, "#/log", "Log")
