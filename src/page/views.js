@@ -7,8 +7,8 @@ import { now } from "./views/now.js"
 
 /** @import { Route, View } from "./types.ts" */
 
-/** @type {Readonly<Record<string, View<any>>>} */
-const views = { now, games, game, log, holds, acts }
+/** @type {ReadonlyMap<string, View<any>>} */
+const views = new Map(Object.entries({ now, games, game, log, holds, acts }))
 
 /**
  * An address that nobody made leads to the first view.
@@ -16,4 +16,4 @@ const views = { now, games, game, log, holds, acts }
  * @param {Route} route
  * @returns {View<any>}
  */
-export const viewOf = ({ name }) => views[name] ?? now
+export const viewOf = ({ name }) => views.get(name) ?? now

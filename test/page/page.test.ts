@@ -357,6 +357,14 @@ describePage("the page", () =>
       { expected: /status of 401/ }
     )
 
+    for (const hash of ["#/nowhere", "#/constructor"]) {
+      test(`leads an address that nobody made to the first view: ${hash}`, async ({ page }) => {
+        await logIn(page)
+        await go(page, "#/holds", "Holds")
+        await go(page, hash, "Cleaning")
+      })
+    }
+
     test("leaves the focus where it is when a list is filtered", async ({ page }) => {
       await logIn(page)
       await go(page, "#/log", "Log")
