@@ -365,6 +365,22 @@ describePage("the page", () =>
       })
     }
 
+    test("counts the games of a state only where it lists those of the engine that was counted", async ({ page }) => {
+      const due = page.getByRole("navigation", { name: "States" }).getByRole("link", { name: "due" })
+      await logIn(page)
+      await page.getByRole("list", { name: "Backlog" }).getByRole("link", { name: "Held" }).click()
+      await page.getByRole("heading", { level: 1, name: "Games" }).waitFor()
+      await page.getByRole("link", { name: "due 241" }).click()
+      await page.getByRole("link", { name: "arena-4200" }).waitFor()
+      assert.match((await due.textContent()) ?? "", /241/)
+      await page.getByLabel("Engine").selectOption("us-east-1")
+      await page.getByText("Nothing is due.").waitFor()
+      assert.strictEqual((await due.textContent())?.trim(), "due")
+      await page.getByLabel("Engine").selectOption("all")
+      await page.getByRole("link", { name: "arena-4200" }).waitFor()
+      assert.strictEqual((await due.textContent())?.trim(), "due")
+    })
+
     test("leaves the focus where it is when a list is filtered", async ({ page }) => {
       await logIn(page)
       await go(page, "#/log", "Log")

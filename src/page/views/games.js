@@ -20,11 +20,13 @@ const empty = {
 /** @param {Route} route */
 const stateOf = ({ id }) => id || "due"
 
-/** @param {Shown} shown */
+/** The counts are of the engine that is asked here, so they are shown for it alone. @param {Shown} shown */
 const tabs = ({ route, status }) => html`<nav class="tabs" aria-label="States">
   ${states.map(
-    (state) => html`<a href=${addressOf("games", state)} aria-current=${state === stateOf(route) ? "page" : nothing}>
-      ${words(state)} ${status && html`<span class="count">${counted(status.backlog[state])}</span>`}
+    (
+      state
+    ) => html`<a href=${addressOf("games", state, { engine: route.query["engine"] })} aria-current=${state === stateOf(route) ? "page" : nothing}>
+      ${words(state)} ${status !== null && status.engine === route.query["engine"] ? html`<span class="count">${counted(status.backlog[state])}</span>` : nothing}
     </a>`
   )}
 </nav>`

@@ -71,7 +71,9 @@ const needs = ({ backlog, engine, engines, passes }, { ask }) => {
       ),
     ...(backlog.stuck.count === 0
       ? []
-      : [html`<a href=${addressOf("games", "stuck")}>${counted(backlog.stuck)} stuck: failed ten times or more</a>`])
+      : [
+          html`<a href=${addressOf("games", "stuck", { engine })}>${counted(backlog.stuck)} stuck: failed ten times or more</a>`
+        ])
   ]
   return all.length === 0
     ? nothing
@@ -89,10 +91,10 @@ const tiles = [
 ]
 
 /** @param {Status} status */
-const backlog = ({ backlog }) => html`<ul class="tiles" aria-label="Backlog">
+const backlog = ({ backlog, engine }) => html`<ul class="tiles" aria-label="Backlog">
   ${tiles.map(
     ([key, name, state, meaning]) => html`<li class=${key === "stuck" && backlog[key].count > 0 ? "alarm" : ""}>
-      <a href=${addressOf("games", state)}>
+      <a href=${addressOf("games", state, { engine })}>
         <span>${name}</span> <strong>${counted(backlog[key])}</strong> <small>${meaning}</small>
       </a>
     </li>`
