@@ -84,7 +84,7 @@ export const ended = (result, underWay = "under way") =>
  * @param {Status} status
  */
 export const cameTo = ({ id, result }, { under_way }) =>
-  ended(result, under_way.some(({ pass }) => pass.id === id) ? "under way" : "broken off")
+  ended(result, under_way.some(({ pass }) => pass.id === id) ? "under way" : "killed")
 
 /**
  * What became of an attempt, in words and with its trace.

@@ -390,14 +390,14 @@ describePage("the page", () =>
       assert.strictEqual(await page.evaluate("document.activeElement.name"), "outcome")
     })
 
-    test("shows how far a pass has come, which one broke off, and that nothing can be said while the database is away", async ({
+    test("shows how far a pass has come, which one was killed, and that nothing can be said while the database is away", async ({
       page,
       run,
       world
     }) => {
       await logIn(page)
       await page.getByText("161 of 400").waitFor()
-      await page.getByRole("cell", { name: "broken off" }).waitFor()
+      await page.getByRole("cell", { name: "killed" }).waitFor()
       const [one] = world.status().underWay
       assert.isDefined(one)
       const underWay = [{ ...one, done: 300, secondsLeft: 59 }]
