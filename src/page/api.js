@@ -30,7 +30,7 @@ export class Problem extends Error {
 
   /** Whether the same request may have another answer later. */
   get passes() {
-    return outcomes.get(this.type ?? "")?.passes ?? [0, 429, 503].includes(this.status)
+    return outcomes.get(this.type ?? "")?.passes ?? (this.status === 0 || this.status === 429 || this.status >= 500)
   }
 }
 

@@ -176,6 +176,7 @@ describe("the page's problems", () => {
     [503, "urn:rtmanager:failed", "Failed: part of it may have been done", false],
     [412, "about:blank", "Not done", false],
     [503, "about:blank", "No answer yet", true],
+    [502, undefined, "No answer yet", true],
     [429, "about:blank", "No answer yet", true],
     [0, undefined, "No answer yet", true]
   ])(
