@@ -2,7 +2,7 @@ import { chmodSync, readdirSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { eventually } from "../support/eventually.ts"
 import { temporaryFolder } from "../support/postgres.ts"
 import { start } from "../support/service.ts"
@@ -20,8 +20,11 @@ const takenPort = Effect.acquireRelease(
   (server) => Effect.promise(() => new Promise((resolve) => server.close(resolve)))
 ).pipe(Effect.map((server) => (server.address() as AddressInfo).port))
 
+/** Whoever looks often enough is told to come again in a second. */
 const asking = (url: string, token: string) => {
   const ask = (path: string, init: RequestInit = {}) =>
+    Effect.repeat(askOnce(path, init), { until: ({ status }) => status !== 429, schedule: Schedule.spaced("1 second") })
+  const askOnce = (path: string, init: RequestInit) =>
     Effect.promise(async () => {
       const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" }
       const response = await fetch(new URL(path, url), { ...init, headers })
