@@ -29,8 +29,6 @@ export interface Told extends Glance {
   readonly isStale: boolean
 }
 
-const nothingSeen = { pause: null, underWay: [], operations: [], isStale: false }
-
 /** How often is looked, while somebody reads. */
 const betweenGlances = Duration.seconds(2)
 
@@ -138,21 +136,25 @@ export class Events extends Context.Service<
           ] as const
         })
 
-        /** What happens goes on being told once the database answers again, with a status first. */
-        const lookAgain = (told: Told | undefined) =>
+        /**
+         * What happens goes on being told once the database answers again, with a status first. Its statements have no spans: they are
+         * sent every few seconds for as long as a page is open.
+         */
+        const lookAgain = ({ told, wait }: { readonly told: Told | undefined; readonly wait: Duration.Duration }) =>
           look(told).pipe(
             Effect.catch((error) =>
               Effect.map(Clock.currentTimeMillis, (now) => {
                 const event: ServiceEvent = { id: String(now), event: "unavailable", data: { detail: error.message } }
-                return [[event], { ...(told ?? nothingSeen), statusAt: undefined }] as const
+                return [[event], told && { ...told, statusAt: undefined }] as const
               })
             ),
-            Effect.map(([events, next]) => [events.map(textOf), Option.some(next)] as const),
-            // The first look is at once, so that nothing is missed between a reader's own status and it.
-            Effect.delay(told === undefined ? Duration.zero : betweenGlances)
+            Effect.map(([events, told]) => [events.map(textOf), Option.some({ told, wait: betweenGlances })] as const),
+            Effect.delay(wait),
+            Effect.withTracerEnabled(false)
           )
 
-        const shared = yield* Stream.share(Stream.paginate(undefined as Told | undefined, lookAgain), {
+        // The first look is at once, so that nothing is missed between a reader's own status and it.
+        const shared = yield* Stream.share(Stream.paginate({ told: undefined, wait: Duration.zero }, lookAgain), {
           capacity: 64,
           strategy: "sliding"
         })

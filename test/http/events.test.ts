@@ -99,6 +99,17 @@ describe("the events", () => {
     }
   )
 
+  inApi("leave no traces, however long somebody reads", function* () {
+    const state = yield* StoreState
+    const traced: Array<boolean> = []
+    const next = yield* listen
+    yield* next
+    yield* next
+    state.intercept = () => Effect.useSpan("statement", ({ sampled }) => Effect.sync(() => void traced.push(sampled)))
+    yield* Effect.repeat(TestClock.adjust("2 seconds"), { until: () => traced.length > 0 })
+    assert.notInclude(traced, true)
+  })
+
   inApi("cost one look, however many read", function* () {
     const state = yield* StoreState
     const asked = { count: 0 }

@@ -1420,5 +1420,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "row?.act.result === null &&",
     to: "row?.act.result === undefined &&",
     tests: http
+  },
+  {
+    name: "a trace every two seconds while a page is open",
+    file: "src/http/Events.ts",
+    from: "Effect.withTracerEnabled(false)",
+    to: "Effect.withTracerEnabled(true)",
+    tests: ["test/http/events.test.ts"]
   }
 ]

@@ -1,9 +1,0 @@
-const shape =
-  /^(\d{4})-(\d{2})-(\d{2})T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/i
-
-/** Reads a time by RFC 3339, such as `2027-01-31T12:00:00Z`. `Date` alone would take 30 February for 2 March. */
-export const parseTime = (text: string): Date | undefined => {
-  const [, year, month, day] = shape.exec(text) ?? []
-  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
-  return date.getUTCMonth() + 1 === Number(month) && date.getUTCDate() === Number(day) ? new Date(text) : undefined
-}
