@@ -4,7 +4,7 @@ import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
 import { printable, printableEnds } from "../domain/printable.ts"
 import { timeText } from "../domain/time.ts"
 import * as Operator from "../operator/log.ts"
-import { parseSince } from "../operator/time.ts"
+import { parseSince, sinceForms } from "../operator/time.ts"
 import { commandFailed } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { printPages } from "./printPages.ts"
@@ -32,11 +32,7 @@ export const operationIds = ["game", "container"]
 
 const since = Flag.String("since").pipe(
   Flag.withSchema(
-    Schema.String.check(
-      Schema.makeFilter(
-        (text) => parseSince(text, 0) !== undefined || "expected a time like 2026-01-31T12:00:00Z, or 90s, 36h or 30d"
-      )
-    )
+    Schema.String.check(Schema.makeFilter((text) => parseSince(text, 0) !== undefined || `expected ${sinceForms}`))
   ),
   Flag.withDescription("Only what ended since then: a time in RFC 3339, or 90s, 36h, 30d before now"),
   Flag.optional

@@ -1,10 +1,8 @@
-import { Duration, Effect, Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import { isBetweenDurations } from "../config/GoDuration.ts"
 import { Pause } from "../domain/Pause.ts"
 import * as PauseAct from "../operator/pause.ts"
 import * as ResumeAct from "../operator/resume.ts"
-import { PersonsDuration } from "../operator/time.ts"
 import { actFailed, asked, authorOf } from "./act.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
@@ -13,9 +11,7 @@ import { actThere, hereOrThere, once } from "./server.ts"
 const toJson = Schema.encodeSync(Schema.fromJsonString(Pause))
 
 const duration = Flag.String("for").pipe(
-  Flag.withSchema(
-    PersonsDuration.check(isBetweenDurations({ minimum: Duration.seconds(1), maximum: Duration.days(3650) }))
-  ),
+  Flag.withSchema(PauseAct.PauseLength),
   Flag.withDescription("How long: 90s, 2h, 30d; until somebody resumes by default"),
   Flag.optional
 )

@@ -1,4 +1,4 @@
-import { Context, Duration, Schema } from "effect"
+import { Context, Schema } from "effect"
 import {
   HttpApi,
   HttpApiEndpoint,
@@ -9,7 +9,6 @@ import {
   HttpApiSecurity,
   OpenApi
 } from "effect/http-api"
-import { isBetweenDurations } from "../config/GoDuration.ts"
 import { version } from "../config/version.ts"
 import { Reason, RecordedAct } from "../domain/Act.ts"
 import { Caller } from "../domain/Caller.ts"
@@ -21,7 +20,7 @@ import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
 import { RecordedPass } from "../domain/RecordedPass.ts"
 import { Stats, StatsHours } from "../domain/Stats.ts"
 import { PassUnderWay, Status, StatusEngine } from "../domain/Status.ts"
-import { PersonsDuration } from "../operator/time.ts"
+import { PauseLength } from "../operator/pause.ts"
 import { readable } from "./openApi.ts"
 import * as Problems from "./problems.ts"
 
@@ -182,10 +181,6 @@ const actErrors = [
 const gameErrors = [...actErrors, Problems.PreconditionFailed] as const
 
 const asked = { reason: Reason }
-/** How long: `90s`, `2h`, `30d`. */
-const PauseLength = PersonsDuration.check(
-  isBetweenDurations({ minimum: Duration.seconds(1), maximum: Duration.days(3650) })
-)
 /** A time in RFC 3339, or how long from now: `90s`, `36h`, `30d`. */
 const End = Schema.optionalKey(
   Schema.NullOr(Schema.String.check(Schema.isMaxLength(100))).annotate({

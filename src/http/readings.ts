@@ -5,7 +5,7 @@ import type { Settings } from "../config/Settings.ts"
 import { games } from "../operator/games.ts"
 import { show } from "../operator/show.ts"
 import { status } from "../operator/status.ts"
-import { parseSince } from "../operator/time.ts"
+import { parseSince, sinceForms } from "../operator/time.ts"
 import { Acts } from "../ports/Acts.ts"
 import { Holds } from "../ports/Holds.ts"
 import { type LogCursor, type LogQuery, OperationLog } from "../ports/OperationLog.ts"
@@ -94,9 +94,7 @@ export const layer = (settings: Settings) =>
         log: Effect.fnUntraced(function* ({ query: { game, outcome, since, ...page } }) {
           const from = since === undefined ? undefined : parseSince(since, yield* Clock.currentTimeMillis)
           if (since !== undefined && from === undefined) {
-            return yield* new HttpApiError.BadRequestProblem({
-              detail: "since: expected a time like 2026-01-31T12:00:00Z, or 90s, 36h or 30d"
-            })
+            return yield* unusable({ message: `since: expected ${sinceForms}` })
           }
           return yield* logPage({ gameId: game, outcome, since: from }, page)
         }),

@@ -3,7 +3,7 @@ import { Effect, Redacted, Result, Schema } from "effect"
 import { timingSafeEqual } from "effect/crypto/Mac"
 import { Author } from "../domain/Act.ts"
 import { type Caller, Role, roles } from "../domain/Caller.ts"
-import { parseTime } from "../domain/rfc3339.ts"
+import { parseTime } from "../domain/time.ts"
 
 const prefix = "rtm_"
 

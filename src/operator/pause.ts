@@ -1,13 +1,21 @@
-import { type Duration, Effect } from "effect"
+import { Duration, Effect } from "effect"
+import { isBetweenDurations } from "../config/GoDuration.ts"
 import type { Asked } from "../domain/Act.ts"
 import { isoTime } from "../domain/time.ts"
 import { Pauses } from "../ports/Pauses.ts"
 import { passError } from "../ports/StoreError.ts"
 import { perform } from "./act.ts"
+import { PersonsDuration } from "./time.ts"
+
+/** How long a pause may be asked for. */
+export const PauseLength = PersonsDuration.check(
+  isBetweenDurations({ minimum: Duration.seconds(1), maximum: Duration.days(3650) })
+)
 
 /**
- * Pauses all cleaning over this database, or replaces the present pause unless that is another's and lasts longer; without a duration until somebody resumes. Once this
- * has answered the pause is stored, and no service begins a removal after 2 more seconds.
+ * Pauses all cleaning over this database, or replaces the present pause unless that is another's and lasts longer; without a
+ * duration until somebody resumes. Once this has answered the pause is stored, and no service begins a removal after 2 more
+ * seconds.
  */
 export const pause = Effect.fnUntraced(function* ({
   author,

@@ -1,7 +1,7 @@
 import { Duration, Effect, Result, Schema, SchemaGetter, SchemaIssue } from "effect"
 import { formatGoDuration, parseGoDuration } from "../config/GoDuration.ts"
 import { printable } from "../domain/printable.ts"
-import { parseTime } from "../domain/rfc3339.ts"
+import { parseTime } from "../domain/time.ts"
 
 const days = /^(?:(\d{1,6})d)?(.*)$/
 
@@ -24,6 +24,9 @@ export const PersonsDuration = Schema.String.pipe(
 
 /** A time by RFC 3339, such as `2027-01-31T12:00:00Z`, or how long it is from now or ago; `undefined` for any other text. */
 const parse = (text: string): Date | Duration.Duration | undefined => parseTime(text) ?? parseDuration(text)
+
+/** What `parseSince` reads, for people. */
+export const sinceForms = "a time like 2026-01-31T12:00:00Z, or 90s, 36h or 30d"
 
 /** The time, or the one so long before `now`: Unix milliseconds. `undefined` if the text is neither. */
 export const parseSince = (text: string, now: number): number | undefined => {
