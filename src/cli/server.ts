@@ -50,6 +50,7 @@ const clientAt = (url: string) =>
 const codes: Readonly<Record<string, number>> = {
   NotFound: exitCode.someGameFailed,
   InFlight: exitCode.someGameFailed,
+  Killed: exitCode.someGameFailed,
   BadRequestProblem: exitCode.unusable,
   Unauthorized: exitCode.unusable,
   Forbidden: exitCode.refused,

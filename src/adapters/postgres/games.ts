@@ -5,28 +5,19 @@ import type { GamePlace } from "../../domain/GameCursor.ts"
 import type { GameState } from "../../domain/GamePage.ts"
 import type { GamesQuery, StoppedGame } from "../../ports/Overview.ts"
 import { millis } from "./audit.ts"
-import { engineColumn, fromBytes, holdUntil, inForce, microsOf, sendable, timestamp } from "./rows.ts"
+import { engineColumn, fromBytes, holdUntil, inForce, microsOf, type RecordRow, sendable, timestamp } from "./rows.ts"
 
 /** How many rows of its list's index a page looks at. */
 const window = 500
 
 /** A row as it arrives: a game of the page, or the last one that was looked at. */
-interface GameRow {
+interface GameRow extends Omit<RecordRow, "status" | "containerId" | "imageRef"> {
   readonly matches: boolean | null
   /** Its number among those that were looked at. */
   readonly n: number
   readonly engineBytes: string | null
   readonly time: string | null
   readonly gameIdBytes: string
-  readonly gameId: string
-  readonly engine: string | null
-  readonly lastOpAt: string | null
-  readonly attempts: number | null
-  readonly lastError: string | null
-  readonly nextAttemptAt: number | null
-  readonly heldBy: string | null
-  readonly holdReason: string | null
-  readonly heldUntil: number | null
 }
 
 const gameOf = (row: GameRow): StoppedGame => ({

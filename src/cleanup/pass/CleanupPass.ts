@@ -65,8 +65,9 @@ export class CleanupPass extends Context.Service<
     /**
      * Never fails: what went wrong is in the report. A game's failure is that game's alone. Only this ends the pass early: an
      * engine or a database that does not answer, a database that does not record removals, another engine, an engine
-     * without the containers that should be there, a retention that has become much shorter, or a person's pause. When interrupted, the pass claims nothing more, lets the games in flight go on for 4
-     * seconds, and has no report. `onProgress` runs after each game.
+     * without the containers that should be there, a retention that has become much shorter, or a person's pause. When
+     * interrupted, the pass claims nothing more, lets the games in flight go on for 4 seconds, and has no report. `onProgress`
+     * runs after each game.
      */
     readonly runOnce: (options: RunOptions) => Effect.Effect<Report.PassReport>
     /** What its passes do. */
