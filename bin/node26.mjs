@@ -10,8 +10,9 @@ import { whenStarterIsGone } from "./starter.mjs"
 
 const [file = "", ...args] = process.argv.slice(2)
 
-// Compiled code is cached for the next start, in a folder that only users who can change the code itself can write to.
-const compileCache = fileURLToPath(new URL("../node_modules/.cache/rtmanager-cleanup", import.meta.url))
+// Compiled code is cached for the next start, also of what this process starts, in a folder that only users who can change the
+// code itself can write to.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("../node_modules/.cache/rtmanager-cleanup", import.meta.url))
 
 const broughtNode = () => {
   const require = createRequire(import.meta.url)
@@ -25,7 +26,7 @@ const broughtNode = () => {
 }
 
 if (Number(process.versions.node.split(".")[0]) >= 26) {
-  module.enableCompileCache(compileCache)
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE)
   process.argv.splice(1, 2, resolve(file))
   whenStarterIsGone(file, () => process.kill(process.pid, "SIGTERM"))
   await import(pathToFileURL(resolve(file)).href)

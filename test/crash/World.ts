@@ -5,7 +5,7 @@ import * as E2e from "../support/e2e.ts"
 import { eventually } from "../support/eventually.ts"
 import type { Gate } from "../support/Gate.ts"
 import { makePostgresProxy } from "../support/PostgresProxy.ts"
-import { PostgresServer, temporaryFolder } from "../support/postgres.ts"
+import { PostgresServer } from "../support/postgres.ts"
 import { type Process, start } from "../support/service.ts"
 import { fixtures, type Game, isOfWorld, type KindName, kinds, put, recordRows } from "./games.ts"
 
@@ -71,9 +71,7 @@ const worldOf = Effect.fnUntraced(function* (parts: E2e.World, names: ReadonlyAr
       RTMANAGER_ENGINE_TIMEOUT: "5s",
       RTMANAGER_GAME_LEASE_TTL: "22s",
       RTMANAGER_CLEANUP_INTERVAL: "1s",
-      RTMANAGER_CLEANUP_PAGE_SIZE: "5",
-      // A process starts in two thirds of the time.
-      NODE_COMPILE_CACHE: yield* temporaryFolder
+      RTMANAGER_CLEANUP_PAGE_SIZE: "5"
     }
   }
   yield* add(world, names)

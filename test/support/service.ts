@@ -28,7 +28,7 @@ export const parse = (line: string): Record<string, unknown> => {
   }
 }
 
-/** A process with nothing of this one's environment, killed with the scope. It has ended once nothing writes its log. */
+/** A process with nothing of this one's environment but what it needs to start, killed with the scope. It has ended once nothing writes its log. */
 export const launch = (
   program: string,
   args: ReadonlyArray<string>,
@@ -39,7 +39,7 @@ export const launch = (
     Effect.sync(() => {
       const child = spawn(program, args, {
         ...user,
-        env: { PATH: process.env["PATH"], ...env },
+        env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"], ...env },
         stdio: ["ignore", "pipe", "pipe"]
       })
       const log: Array<Record<string, unknown>> = []
