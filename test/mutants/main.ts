@@ -49,7 +49,8 @@ const patience = "3 minutes"
 /** The tests that failed, by name, and how many passed. A file that does not load fails no test, and so kills nothing. */
 const runTests = Effect.fnUntraced(function* (folder: string, tests: ReadonlyArray<string>) {
   const results = join(folder, "results.json")
-  const options = ["--testTimeout=15000", "--reporter=json", `--outputFile=${results}`]
+  // One test that fails is enough.
+  const options = ["--bail=1", "--testTimeout=15000", "--reporter=json", `--outputFile=${results}`]
   const args = ["node_modules/vitest/vitest.mjs", "run", ...options, ...tests]
   const ended = yield* Effect.callback<void>((resume) => {
     const child = execFile(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 28 }, () => resume(Effect.void))
@@ -99,9 +100,7 @@ const command = Command.make(
       const { failed } = yield* Effect.scoped(Effect.andThen(mutate(folder, mutant), runTests(folder, mutant.tests)))
       if (failed.length === 0) survivors++
       yield* Console.log(
-        failed.length === 0
-          ? `SURVIVED  ${mutant.name}`
-          : `killed    ${mutant.name}: ${failed.length} tests, such as "${failed[0]}"`
+        failed.length === 0 ? `SURVIVED  ${mutant.name}` : `killed    ${mutant.name}: by "${failed[0]}"`
       )
     }
     yield* Console.log(`${chosen.length - survivors} of ${chosen.length} mutants killed`)
