@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, Option, Schema } from "effect"
+import { Console, Duration, Effect, Option, Schema } from "effect"
 import { Argument, Command } from "effect/cli"
 import { type Mutant, mutants } from "./mutants.ts"
 
@@ -43,11 +43,18 @@ const workshop = Effect.acquireRelease(
   (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
 )
 
-/** Longer than any healthy run. What makes the tests hang does not go unnoticed either. */
-const patience = "3 minutes"
+/** Longer than the tests of one mutant take. What makes them hang does not go unnoticed either. */
+const patience = Duration.minutes(3)
+
+/** Longer than the tests of all mutants take, one after the other. */
+const healthyPatience = Duration.hours(1)
 
 /** The tests that failed, by name, and how many passed. A file that does not load fails no test, and so kills nothing. */
-const runTests = Effect.fnUntraced(function* (folder: string, tests: ReadonlyArray<string>) {
+const runTests = Effect.fnUntraced(function* (
+  folder: string,
+  tests: ReadonlyArray<string>,
+  patience: Duration.Duration
+) {
   const results = join(folder, "results.json")
   // One test that fails is enough.
   const options = ["--bail=1", "--testTimeout=15000", "--reporter=json", `--outputFile=${results}`]
@@ -56,7 +63,7 @@ const runTests = Effect.fnUntraced(function* (folder: string, tests: ReadonlyArr
     const child = execFile(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 28 }, () => resume(Effect.void))
     return Effect.sync(() => void child.kill("SIGKILL"))
   }).pipe(Effect.timeoutOption(patience))
-  if (Option.isNone(ended)) return { failed: [`no end within ${patience}`], passed: 0, success: false }
+  if (Option.isNone(ended)) return { failed: [`no end within ${Duration.format(patience)}`], passed: 0, success: false }
   const report = yield* Schema.decodeUnknownEffect(Report)(yield* Effect.promise(() => readFile(results, "utf8")))
   yield* Effect.promise(() => rm(results))
   const failed = report.testResults.flatMap(({ assertionResults }) =>
@@ -89,7 +96,7 @@ const command = Command.make(
   Effect.fnUntraced(function* ({ names }) {
     const chosen = mutants.filter(({ name }) => names.length === 0 || names.some((part) => name.includes(part)))
     const folder = yield* workshop
-    const healthy = yield* runTests(folder, [...new Set(chosen.flatMap(({ tests }) => tests))])
+    const healthy = yield* runTests(folder, [...new Set(chosen.flatMap(({ tests }) => tests))], healthyPatience)
     // A file that does not load is seen here, or it would let every mutant live.
     if (!healthy.success || healthy.passed === 0) {
       yield* Console.error(`the tests fail without any mutant: ${healthy.failed.join("; ")}`)
@@ -97,7 +104,9 @@ const command = Command.make(
     }
     let survivors = 0
     for (const mutant of chosen) {
-      const { failed } = yield* Effect.scoped(Effect.andThen(mutate(folder, mutant), runTests(folder, mutant.tests)))
+      const { failed } = yield* Effect.scoped(
+        Effect.andThen(mutate(folder, mutant), runTests(folder, mutant.tests, patience))
+      )
       if (failed.length === 0) survivors++
       yield* Console.log(
         failed.length === 0 ? `SURVIVED  ${mutant.name}` : `killed    ${mutant.name}: by "${failed[0]}"`
