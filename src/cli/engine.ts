@@ -65,9 +65,13 @@ const toListJson = Schema.encodeSync(Schema.fromJsonString(Schema.Array(ListedEn
 /** Two identities often differ in their ends alone, the storage driver and the data root, and no real one is short. */
 const identity = printableEnds(256)
 
+/** What stands for the identity of an engine that no pass has seen: only its own service counts what is due. */
+const unseen = ({ due }: ListedEngine) =>
+  due === null ? "unknown: no service has cleaned it" : "unknown until the first pass"
+
 const row = (engine: ListedEngine) => ({
   name: printable(engine.name),
-  identity: engine.engineId === null ? "unknown: no service has cleaned it" : identity(engine.engineId),
+  identity: engine.engineId === null ? unseen(engine) : identity(engine.engineId),
   brake: engine.braked ? "on" : null,
   accepted: timeText(engine.acceptedAt),
   last_pass: timeText(engine.lastPassAt),
@@ -93,7 +97,6 @@ const list = Command.make(
           ...unknown.map(({ name, stopped }) => ({ ...neverCleaned, name, stopped }))
         ].sort((a, b) => (a.name < b.name ? -1 : 1))
         if (json) return toListJson(engines)
-        if (engines.length === 0) return "no engine is known yet"
         return table(engines.map(row), { width: yield* terminalWidth, ids: ["name", "identity"] })
       }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print)),
     () => onlyHere(true, "engine list")

@@ -51,7 +51,10 @@ export class KnownEngine extends Context.Service<
     readonly setRetention: (
       retention: Duration.Duration
     ) => Effect.Effect<{ readonly before: Duration.Duration | undefined } | undefined, StoreError>
-    /** All engines that a service has ever cleaned, by name. `cutoff` (Unix milliseconds) decides which games are due. */
+    /**
+     * All engines that a service has ever cleaned, and the one of this name also before its first pass, by name. `cutoff` (Unix
+     * milliseconds) decides which games are due.
+     */
     readonly list: (cutoff: number) => Effect.Effect<ReadonlyArray<ListedEngine>, StoreError>
   }
 >()("rtmanager/ports/KnownEngine") {}

@@ -158,6 +158,20 @@ describeEngine("services with names, over one database", () => {
           })
       )
 
+      it.effect("are listed before their first pass, each by its own service", () =>
+        Effect.gen(function* () {
+          const here = yield* world({ engineName: EngineName.make("host-1") })
+          yield* game(here, "waiting", "exited")
+          const { code, stdout } = yield* command(["engine", "list"], here.env)
+          assert.strictEqual(code, 0)
+          const [, ...lines] = stdout.trimEnd().split("\n")
+          assert.deepStrictEqual(
+            lines.map((line) => line.split(/ {2,}/)),
+            [["host-1", "unknown until the first pass", "-", "-", "-", "-", "1", "1"]]
+          )
+        })
+      )
+
       it.effect("have a brake each, and only its own is released", () =>
         Effect.gen(function* () {
           const [first, second] = yield* twoWorlds("host-1", "host-2")

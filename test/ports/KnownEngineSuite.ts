@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Duration, Effect, type Layer } from "effect"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { KnownEngine } from "../../src/ports/KnownEngine.ts"
-import { micros, stopped } from "../support/records.ts"
+import { longAgo, micros, stopped } from "../support/records.ts"
 import { StoreFixture } from "./StoreFixture.ts"
 
 const first = EngineId.make("first/none-1")
@@ -18,6 +18,18 @@ const known = (id: EngineId, braked = false, retention?: Duration.Duration) => (
 })
 const none = { known: undefined, otherName: undefined }
 
+/** The engine of the service's name, as it is listed until a pass has seen it. */
+const unseen = {
+  name: "default",
+  engineId: null,
+  braked: false,
+  acceptedAt: null,
+  lastPassAt: null,
+  lastSeenAt: null,
+  due: 0,
+  stopped: 0
+}
+
 const forgetAll = Effect.flatMap(StoreFixture, ({ clear }) => clear)
 
 /** Within a second or so of now, by the store's clock. */
@@ -32,7 +44,20 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
         const { beginPass, list, recognize } = yield* KnownEngine
         assert.deepStrictEqual(yield* recognize(first), none)
         assert.deepStrictEqual(yield* beginPass(first), none)
-        assert.deepStrictEqual(yield* list(0), [])
+        assert.deepStrictEqual(yield* list(0), [unseen])
+      })
+    )
+
+    it.effect("lists the engine of its name before the first pass, with its games", () =>
+      Effect.gen(function* () {
+        yield* forgetAll
+        const { put, putEngine } = yield* StoreFixture
+        yield* putEngine("host-1", first)
+        yield* put(stopped("due"))
+        yield* put(stopped("young", { lastOpAt: micros(longAgo + 1) }))
+        const [own, other] = yield* (yield* KnownEngine).list(longAgo + 1)
+        assert.deepStrictEqual(own, { ...unseen, due: 1, stopped: 2 })
+        assert.deepInclude(other, { name: "host-1", engineId: first })
       })
     )
 
@@ -180,7 +205,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | StoreFix
         yield* forgetAll
         const { list, markSeen } = yield* KnownEngine
         yield* markSeen
-        assert.deepStrictEqual(yield* list(0), [])
+        assert.deepStrictEqual(yield* list(0), [unseen])
         yield* (yield* StoreFixture).putEngine("default", first)
         yield* (yield* StoreFixture).putEngine("host-1", second)
         yield* markSeen

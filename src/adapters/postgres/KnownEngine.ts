@@ -124,13 +124,14 @@ const engineStatements = (sql: SqlClient, quotedSchema: string, name: EngineName
             ) as waiting cross join lateral (select * from ${records} where game_id = waiting.game_id offset 0) as r
           where r.status = 'stopped' and ${expired} group by 1
         )
-        select e.name, e.identity as "engineId", e.braked_at is not null as braked,
+        select names.name, e.identity as "engineId", e.braked_at is not null as braked,
           case when isfinite(e.accepted_at) then e.accepted_at end as "acceptedAt", e.last_pass_at as "lastPassAt",
           e.last_seen_at as "lastSeenAt", (counted.expired - coalesce(waiting.games, 0))::int as due, counted.stopped
-        from ${table} as e left join waiting on waiting.name = e.name cross join lateral (
-          select count(*) filter (where ${expired}) as expired, count(*)::int as stopped
-          from ${records} as r where r.status = 'stopped' and ${engine} = e.name and r.game_id is not null
-        ) as counted order by e.name`
+        from (select name from ${table} union select ${name}) as names left join ${table} as e on e.name = names.name
+          left join waiting on waiting.name = names.name cross join lateral (
+            select count(*) filter (where ${expired}) as expired, count(*)::int as stopped
+            from ${records} as r where r.status = 'stopped' and ${engine} = names.name and r.game_id is not null
+          ) as counted order by names.name`
     }
   }
 }

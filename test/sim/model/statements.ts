@@ -29,7 +29,7 @@ import type { Holds, Removal } from "../../../src/ports/Holds.ts"
 import type { LogCursor, LogPage, LogQuery } from "../../../src/ports/OperationLog.ts"
 import type { FoundGame, GamesQuery, Waiting } from "../../../src/ports/Overview.ts"
 import type { Cursor, FoundRecords, Page, UnknownEngine, Witnesses } from "../../../src/ports/RuntimeRecords.ts"
-import type { ActRow, HoldRow, LogRow, PauseRow, RecordRow, Tables } from "./Tables.ts"
+import type { ActRow, HoldRow, KnownRow, LogRow, PauseRow, RecordRow, Tables } from "./Tables.ts"
 
 /** What each SQL statement of the PostgreSQL adapter does, in one step. `now` is the database's clock. */
 
@@ -408,22 +408,32 @@ export const setRetention = (tables: Tables, engineName: string, retention: numb
   return [{ retention: known.retention ?? null }]
 }
 
-export const listEngines = (tables: Tables, now: number, cutoff: number): ReadonlyArray<ListedEngine> =>
-  [...tables.engines]
-    .sort(([a], [b]) => compare(a, b))
-    .map(([name, { acceptedAt, braked, id, lastPassAt, lastSeenAt }]) => {
-      const rows = stopped(tables, name)
-      return {
-        name,
-        engineId: id,
-        braked,
-        acceptedAt: acceptedAt === undefined ? null : new Date(acceptedAt),
-        lastPassAt: lastPassAt === undefined ? null : new Date(lastPassAt),
-        lastSeenAt: lastSeenAt === undefined ? null : new Date(lastSeenAt),
-        due: rows.filter((row) => isDue(recordOf(tables, now, row), { now, cutoff })).length,
-        stopped: rows.length
-      }
-    })
+const knownAs = (name: string, { acceptedAt, braked, id, lastPassAt, lastSeenAt }: KnownRow) => ({
+  name,
+  engineId: id,
+  braked,
+  acceptedAt: acceptedAt === undefined ? null : new Date(acceptedAt),
+  lastPassAt: lastPassAt === undefined ? null : new Date(lastPassAt),
+  lastSeenAt: lastSeenAt === undefined ? null : new Date(lastSeenAt)
+})
+
+const unseen = { engineId: null, braked: false, acceptedAt: null, lastPassAt: null, lastSeenAt: null }
+
+export const listEngines = (
+  tables: Tables,
+  engineName: string,
+  now: number,
+  cutoff: number
+): ReadonlyArray<ListedEngine> =>
+  [...new Set([engineName, ...tables.engines.keys()])].sort(compare).map((name) => {
+    const known = tables.engines.get(name)
+    const rows = stopped(tables, name)
+    return {
+      ...(known === undefined ? { name, ...unseen } : knownAs(name, known)),
+      due: rows.filter((row) => isDue(recordOf(tables, now, row), { now, cutoff })).length,
+      stopped: rows.length
+    }
+  })
 
 const placed = ({ placedAt, until, ...hold }: HoldRow): PlacedHold => ({
   ...hold,
@@ -780,7 +790,4 @@ export const overview = (tables: Tables, engineName: string, now: number, moment
 }
 
 export const engines = (tables: Tables) =>
-  listEngines(tables, 0, 0).map(({ due: _, stopped: __, engineId, ...engine }) => ({
-    ...engine,
-    engineId: engineId ?? ""
-  }))
+  [...tables.engines].sort(([a], [b]) => compare(a, b)).map(([name, known]) => knownAs(name, known))

@@ -120,7 +120,7 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     brake: (id) => write([], (tables) => Statements.brake(tables, engineName, id)),
     accept: (id) => write([], (tables, now) => Statements.accept(tables, engineName, now, id)),
     setRetention: (millis) => write([], (tables) => Statements.setRetention(tables, engineName, millis)),
-    list: (cutoff) => read([], (tables, now) => Statements.listEngines(tables, now, cutoff))
+    list: (cutoff) => read([], (tables, now) => Statements.listEngines(tables, engineName, now, cutoff))
   })
 
   const holds = makeHolds(run, {
