@@ -114,7 +114,7 @@ const make = Effect.gen(function* () {
       backlog: (moment) => toDatabase.call("backlog", records.backlog(moment)),
       countStopped: (ended) => toDatabase.call("countStopped", records.countStopped(ended)),
       unknownEngines: toDatabase.call("unknownEngines", records.unknownEngines),
-      witnesses: (moment) => toDatabase.call("witnesses", records.witnesses(moment))
+      witnesses: (moment, byHand) => toDatabase.call("witnesses", records.witnesses(moment, byHand))
     }),
     // What ends an attempt is always sent: a removal must not stay unrecorded because of a probe.
     Context.add(GameLeases, {

@@ -89,8 +89,9 @@ export class RuntimeRecords extends Context.Service<
     /**
      * The containers that should be on the engine, from records changed since a person last accepted it. The cost does
      * not depend on the number of records: if the table has more than 2000 pages, 2000 random ones are searched for
-     * running games.
+     * running games. `byHand`: a game that a person cleans now counts as due, so that its own absence is no evidence against the
+     * engine.
      */
-    readonly witnesses: (moment: Moment) => Effect.Effect<Witnesses, StoreError>
+    readonly witnesses: (moment: Moment, byHand?: string) => Effect.Effect<Witnesses, StoreError>
   }
 >()("rtmanager/ports/RuntimeRecords") {}

@@ -757,6 +757,20 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: pass
   },
   {
+    name: "a young game that a person cleans taken for a witness against the engine",
+    file: "src/cleanup/engine/testimony.ts",
+    from: "records.witnesses(moment, byHand)",
+    to: "records.witnesses(moment)",
+    tests: ["test/operator/clean.test.ts"]
+  },
+  {
+    name: "a game that a person cleans counted neither as due nor as young",
+    file: "src/adapters/postgres/RuntimeRecords.ts",
+    from: "then 'due' else r.status end",
+    to: "then '' else r.status end",
+    tests: stores
+  },
+  {
     name: "another engine behind the address blamed on the known one",
     file: "src/cleanup/engine/testimony.ts",
     from: "onSameEngine(engine, engineId, anySpeaksFor)",

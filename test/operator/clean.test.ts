@@ -43,6 +43,30 @@ describe("cleaning one game by hand", () => {
     assert.strictEqual(state.records.get("game")?.status, "removed")
   })
 
+  const gone = { ...young, container: null } as const
+  inService().each([
+    ["nothing else names a container", Effect.void, "already_absent"],
+    ["another young game's container is there", seed("other", 2, young), "already_absent"],
+    ["a due game's container is there", seed("other", 2), "already_absent"],
+    ["another young game's container is gone too", seed("other", 2, gone), "refused"],
+    ["a due game's container is gone too", seed("other", 2, { container: null }), "refused"]
+  ] as const)("event 28: believes that a young game's container is gone, or does not, where %s", function* (asked_) {
+    const [, others, expected] = asked_
+    yield* others
+    yield* seed("game", 1, gone)
+    const state = yield* StoreState
+    const { game, report } = yield* clean({ ...asked, gameId: "game", opSource: "admin_cli" })
+    const believed = expected === "already_absent"
+    assert.strictEqual(game.outcome, believed ? "already_absent" : "interrupted")
+    assert.strictEqual(report.reason, believed ? null : "absent_brake")
+    assert.strictEqual(state.records.get("game")?.status, believed ? "removed" : "stopped")
+    assert.strictEqual(state.known?.braked, !believed)
+    assert.deepStrictEqual(
+      (yield* rows).map(([result]) => result),
+      [believed ? "done" : "refused"]
+    )
+  })
+
   inService().each([
     ["runs", { container: { state: "running" } }, "failed", "container_running", "refused"],
     ["has the wrong label", { container: { gameId: "other" } }, "failed", "identity_mismatch", "refused"],

@@ -383,6 +383,22 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | RuntimeR
         })
     )
 
+    it.effect("event 28: takes a game that a person cleans by hand for one that is due, whatever its age", () =>
+      Effect.gen(function* () {
+        const { witnesses } = yield* RuntimeRecords
+        const [young, other, due] = [containerId("a"), containerId("b"), containerId("c")]
+        yield* fill(
+          stopped("young", { containerId: young, lastOpAt: at + 2n }),
+          stopped("other", { containerId: other, lastOpAt: at + 1n }),
+          stopped("due", { containerId: due, lastOpAt: at - 1n })
+        )
+        assert.deepStrictEqual(yield* witnesses(moment), { others: [young, other], due: [due] })
+        assert.deepStrictEqual(yield* witnesses(moment, "young"), { others: [other], due: [young, due] })
+        assert.deepStrictEqual(yield* witnesses(moment, "due"), { others: [young, other], due: [due] })
+        assert.deepStrictEqual(yield* witnesses(moment, "nobody"), { others: [young, other], due: [due] })
+      })
+    )
+
     it.effect("event 28: takes as witnesses only what was recorded since a person accepted the engine", () =>
       Effect.gen(function* () {
         const { clock, witnesses } = yield* RuntimeRecords

@@ -210,6 +210,14 @@ export const breaches: ReadonlyArray<Breach> = [
     faults: ["containers_out_of_sight"]
   },
   {
+    what: "a game cleaned by hand whose own absence speaks against the engine",
+    invariant: "brake",
+    sabotage: records(({ witnesses }) => ({ witnesses: (moment) => witnesses(moment) })),
+    faults: ["pruned"],
+    games: 2,
+    plan: { wishes: 10 }
+  },
+  {
     what: "a commit without its row",
     invariant: "S5",
     sabotage: commit((tables, lease, row) => {

@@ -149,7 +149,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
       unknownEngines(sql, { engineName, quotedSchema: database.quotedSchema })
     ),
 
-    witnesses: ({ cutoff, now }) =>
+    witnesses: ({ cutoff, now }, byHand) =>
       database
         .run(
           "witnesses",
@@ -160,7 +160,8 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
               from (select * from ${schema}.runtime_records tablesample system (${sampled}) limit 200000) as s
               where s.status = 'running' and ${engine} = ${engineName} and s.last_op_at > ${accepted} limit 100)
             union all
-            (select r.status, r.current_container_id from ${schema}.runtime_records as r
+            (select case when r.game_id = ${byHand ?? null} then 'due' else r.status end, r.current_container_id
+              from ${schema}.runtime_records as r
               where ${stopped} and r.last_op_at >= ${timestamp(sql, toMicros(cutoff))}
                 and r.last_op_at <= ${timestamp(sql, toMicros(now))} and r.last_op_at > ${accepted}
               order by r.last_op_at desc, r.game_id desc limit 100)

@@ -20,16 +20,21 @@ export type Testimony = { readonly _tag: "seen" } | { readonly _tag: "none" | "n
 
 /**
  * Looks for the containers of up to ten games that are not due, or of ten due ones if there are no others. Containers that no
- * record names say nothing, because another host's engine has some, too. If nothing is there, checks
+ * record names say nothing, because another host's engine has some, too. A game that is cleaned `byHand` counts as due: it is not
+ * its own witness. If nothing is there, checks
  * the engine's identity, looks again, and checks the identity again, so that this engine is not blamed for another one behind its address. A failure means that nothing is known; a container that cannot be looked for
  * is a failure unless another one is there.
  */
 export const testimony = Effect.fnUntraced(function* (
   engine: ContainerEngine["Service"],
   records: RuntimeRecords["Service"],
-  { moment, engineId }: { readonly moment: Moment; readonly engineId: EngineId }
+  {
+    byHand,
+    engineId,
+    moment
+  }: { readonly byHand?: string | undefined; readonly engineId: EngineId; readonly moment: Moment }
 ): Effect.fn.Return<Testimony, ContainerEngineError | StoreError | PassRefused> {
-  const { others, due } = yield* records.witnesses(moment)
+  const { others, due } = yield* records.witnesses(moment, byHand)
   if (others.length === 0 && due.length < fewest) return { _tag: "seen" }
   const asked = others.length > 0 ? others : due
   const anySpeaksFor = anyThere(engine, asked)

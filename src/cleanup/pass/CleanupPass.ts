@@ -26,7 +26,7 @@ import { Heartbeat } from "./Heartbeat.ts"
 import { namedGames } from "./namedGames.ts"
 import { openPass } from "./openPass.ts"
 import * as PassRow from "./PassRow.ts"
-import { askedOf, countOf, type Drawing, type Games, retentionIs, Selection } from "./Selection.ts"
+import { askedOf, byHandOf, countOf, type Drawing, type Games, retentionIs, Selection } from "./Selection.ts"
 import { measure } from "./ServiceGauges.ts"
 
 /** How often a long pass logs its progress. */
@@ -127,7 +127,9 @@ const make = Effect.fnUntraced(function* (options: CleanupPassOptions) {
     const backlog = Option.getOrUndefined(yield* Effect.option(measure(records, moment)))
     yield* passBegan(backlog)
 
-    const brake = acceptAbsent ? Brake.released : yield* Brake.make(testimony(engine, records, opened))
+    const brake = acceptAbsent
+      ? Brake.released
+      : yield* Brake.make(testimony(engine, records, { ...opened, byHand: byHandOf(selection) }))
     const isProbing = (yield* Ref.get(cannotRecord)) !== undefined
     const recording = yield* Recording.make(leases, records, { asked: askedOf(selection, trigger), isProbing })
     const pause = yield* PauseGate.make(pauses.current)

@@ -53,6 +53,9 @@ export interface Drawing {
  */
 export type Games = Stream.Stream<RuntimeRecord, PassError>
 
+/** The game that a person cleans whatever its age. */
+export const byHandOf = (selection: Selection) => (selection._tag === "Game" ? selection.gameId : undefined)
+
 /** What the retention is to the pass: by hand no age counts, and a plan is no reason for others to use its retention. */
 export const retentionIs = (selection: Selection) =>
   (({ Due: "last", Plan: "used", Game: "nothing" }) as const)[selection._tag]

@@ -58,6 +58,7 @@ export class DatabaseWitness {
             evidence.violated("S14", `${from.name} changed what is known of ${change.name} by ${operation}`)
           }
           if (change.after.braked) this.brakedAt.set(change.name, evidence.universe.now)
+          if (operation === "brakeEngine") this.braked(from)
           if (operation === "widenEngine") this.widened(change)
       }
     }
@@ -85,6 +86,18 @@ export class DatabaseWitness {
     const attempt = evidence.known(from).attempts.get(gameId)
     this.moved(engine, before, attempt?.since ?? evidence.universe.now - evidence.bounds.leaseTtl)
     if (attempt?.lease.token === fence.before.token) this.movedBy(attempt)
+  }
+
+  /** The one game that a person cleans is no witness against the engine. */
+  private braked(from: Process) {
+    const { errand, pass } = this.evidence.known(from)
+    if (errand?.wish.act !== "clean" || pass.witnesses === undefined) return
+    const { gameId } = errand.wish
+    const [one, ...others] = [...pass.witnesses.others, ...pass.witnesses.due]
+    const naming = [...this.evidence.tables.records.values()].filter(({ containerId }) => containerId === one)
+    if (others.length === 0 && naming.every((record) => record.gameId === gameId)) {
+      this.evidence.violated("brake", `${from.name} has braked the engine for the absence of ${gameId} alone`)
+    }
   }
 
   private widened({ before, after }: Extract<Change, { readonly table: "known" }>) {

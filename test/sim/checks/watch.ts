@@ -66,8 +66,8 @@ export const records = (
       tell(() => witness.leases.clock(process, { database, before, after: process.wall }))
     )
   }),
-  witnesses: (moment) =>
-    Effect.tap(port.witnesses(moment), (containers) => tell(() => witness.passes.asksFor(process, containers))),
+  witnesses: (moment, byHand) =>
+    Effect.tap(port.witnesses(moment, byHand), (containers) => tell(() => witness.passes.asksFor(process, containers))),
   listDue: (page) =>
     Effect.suspend(() => {
       witness.leases.goesBy(process, page.moment)

@@ -169,7 +169,7 @@ export const backlog = (tables: Tables, engineName: string, now: number, moment:
   }
 }
 
-export const witnesses = (tables: Tables, engineName: string, { cutoff, now }: Moment): Witnesses => {
+export const witnesses = (tables: Tables, engineName: string, { cutoff, now }: Moment, byHand?: string): Witnesses => {
   const accepted = tables.engines.get(engineName)?.acceptedAt
   const isSince = ({ lastOpAt }: RecordRow) =>
     accepted === undefined || (lastOpAt !== null && lastOpAt > toMicros(accepted))
@@ -183,13 +183,14 @@ export const witnesses = (tables: Tables, engineName: string, { cutoff, now }: M
         lastOpAt !== null && problem === undefined && lastOpAt >= toMicros(cutoff) && lastOpAt <= toMicros(now)
     )
     .sort((a, b) => compareCursors(b, a))
+  const isByHand = ({ gameId }: RecordRow) => gameId === byHand
   const due = stopped(tables, engineName).filter(
     (row) => isSince(row) && row.lastOpAt !== null && row.lastOpAt < toMicros(cutoff)
   )
   const named = (rows: ReadonlyArray<RecordRow>) => rows.map(({ containerId }) => containerId).filter(isContainerId)
-  const names = named(due.sort(compareCursors))
+  const names = named([...young.filter(isByHand), ...due.sort(compareCursors)])
   return {
-    others: [live, young].flatMap((rows) => named(rows).slice(0, 5)),
+    others: [live, young.filter((row) => !isByHand(row))].flatMap((rows) => named(rows).slice(0, 5)),
     due: [...names.slice(0, 5), ...names.slice(5).slice(-5)]
   }
 }

@@ -76,7 +76,8 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
     listStopped: (page) => ask("listStopped", (tables, now) => Statements.listStopped(tables, engineName, now, page)),
     find: (gameIds) => ask("find", (tables, now) => Statements.find(tables, now, gameIds)),
     backlog: (moment) => ask("backlog", (tables, now) => Statements.backlog(tables, engineName, now, moment)),
-    witnesses: (moment) => ask("witnesses", (tables) => Statements.witnesses(tables, engineName, moment)),
+    witnesses: (moment, byHand) =>
+      ask("witnesses", (tables) => Statements.witnesses(tables, engineName, moment, byHand)),
     countStopped: (ended) => ask("countStopped", (tables) => Statements.countStopped(tables, engineName, ended)),
     unknownEngines: ask("unknownEngines", (tables) => Statements.unknownEngines(tables, engineName))
   })
