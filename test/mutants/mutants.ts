@@ -484,6 +484,34 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: openings
   },
   {
+    name: "a shorter retention judged without what it makes due",
+    file: "src/cleanup/pass/retentionGuard.ts",
+    from: "judgeRetention(stored, retention, newlyDue)",
+    to: "judgeRetention(stored, retention, 0)",
+    tests: simulation
+  },
+  {
+    name: "a braked engine cleaned",
+    file: "src/cleanup/pass/openPass.ts",
+    from: "guard(expected.braked && !acceptAbsent ? brakeIsOn : undefined)",
+    to: "Effect.succeed(expected.braked && !acceptAbsent ? brakeIsOn : undefined)",
+    tests: simulation
+  },
+  {
+    name: "a retention accepted, and another one stored",
+    file: "src/operator/acceptRetention.ts",
+    from: "known.setRetention(retention)",
+    to: "known.setRetention(Duration.times(retention, 2))",
+    tests: simulation
+  },
+  {
+    name: "an engine called accepted that was only looked at",
+    file: "src/operator/acceptEngine.ts",
+    from: "yield* accepted(known, present)",
+    to: "yield* known.recognize(present)",
+    tests: simulation
+  },
+  {
     name: "a retention stored by who only looks",
     file: "src/cleanup/pass/retentionGuard.ts",
     from: 'verdict === "store" && keeps',

@@ -1,4 +1,3 @@
-import { isOldFormOf } from "../../src/domain/EngineId.ts"
 import type { Violation } from "./checks/Evidence.ts"
 import { Liveness, lookEvery } from "./checks/Liveness.ts"
 import { make as makeRng } from "./kernel/Rng.ts"
@@ -110,12 +109,7 @@ const calm = (world: World, fleet: Fleet, people: People) => {
     people.endAll()
     for (const engine of engines) {
       const known = database.tables.engines.get(engine.name)
-      const { own } = engine.home
-      if (known !== undefined && known.id !== own && !isOldFormOf(known.id, own)) {
-        world.write("accepts the engine", (tables) =>
-          tables.setKnown(engine.name, { id: own, braked: false, acceptedAt: database.clock })
-        )
-      } else if (known?.braked) runOnce(world, `person.${engine.name}.${universe.now}`, engine, fleet.options)
+      if (known?.braked) runOnce(world, `person.${engine.name}.${universe.now}`, engine, fleet.options)
     }
     universe.after(plan.interval, lookAfter)
   }

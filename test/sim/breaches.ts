@@ -21,6 +21,7 @@ import type { Sabotage } from "./world/Replica.ts"
 type Engine = ContainerEngine["Service"]
 type Leases = GameLeases["Service"]
 type Records = RuntimeRecords["Service"]
+type Known = KnownEngine["Service"]
 
 const engine =
   (spoil: (engine: Engine, ask: Ask) => Partial<Engine>): Sabotage =>
@@ -95,6 +96,13 @@ const actsOf =
   (ports) => {
     const right = Context.get(ports, Acts)
     return Context.add(ports, Acts, { ...right, ...spoil(right) })
+  }
+
+const knownEngine =
+  (spoil: (known: Known) => Partial<Known>): Sabotage =>
+  (ports) => {
+    const right = Context.get(ports, KnownEngine)
+    return Context.add(ports, KnownEngine, { ...right, ...spoil(right) })
   }
 
 const withoutHolds = <A extends Pick<FoundRecords, "records">>(found: A): A => ({
@@ -320,15 +328,13 @@ export const breaches: ReadonlyArray<Breach> = [
   {
     what: "a brake that does not hold the next pass",
     invariant: "brake",
-    sabotage: (ports) => {
-      const right = Context.get(ports, KnownEngine)
-      const beginPass = (id: EngineId) =>
-        Effect.map(right.beginPass(id), ({ known, otherName }) => ({
+    sabotage: knownEngine(({ beginPass }) => ({
+      beginPass: (id) =>
+        Effect.map(beginPass(id), ({ known, otherName }) => ({
           known: known && { ...known, braked: false },
           otherName
         }))
-      return Context.add(ports, KnownEngine, { ...right, beginPass })
-    },
+    })),
     faults: ["most_containers_lost"],
     games: 32
   },
@@ -474,6 +480,59 @@ export const breaches: ReadonlyArray<Breach> = [
         ),
       end: () => Effect.void
     })),
+    plan: { wishes: 20 }
+  },
+  {
+    what: "a pass that takes the brake off when it begins",
+    invariant: "S21",
+    sabotage: knownEngine(({ accept, beginPass }) => ({
+      beginPass: (id) =>
+        Effect.flatMap(beginPass(id), (found) => (found.known?.braked ? accept(id) : Effect.succeed(found)))
+    })),
+    faults: ["most_containers_lost"],
+    games: 32
+  },
+  {
+    what: "an engine that is called accepted, and nothing is stored",
+    invariant: "S21",
+    sabotage: inAct("engine_accept", () => knownEngine(({ recognize }) => ({ accept: recognize }))),
+    plan: { wishes: 20 }
+  },
+  {
+    what: "a retention taken however many games it makes due at once",
+    invariant: "S21",
+    sabotage: records(({ countStopped }) => ({ countStopped: (ended) => Effect.as(countStopped(ended), 0) })),
+    games: 40,
+    plan: { engineKnown: true, formerRetention: 172_800_000 }
+  },
+  {
+    what: "a retention that nobody looks at",
+    invariant: "S21",
+    sabotage: knownEngine(({ beginPass }) => ({
+      beginPass: (id) =>
+        Effect.map(beginPass(id), ({ known, otherName }) => ({
+          known: known && { ...known, retention: undefined },
+          otherName
+        })),
+      setRetention: () => Effect.succeed({ before: undefined })
+    })),
+    games: 40,
+    plan: { engineKnown: true, formerRetention: 172_800_000 }
+  },
+  {
+    what: "a retention that is accepted and stored as another",
+    invariant: "S21",
+    sabotage: inAct("retention_accept", () =>
+      knownEngine(({ setRetention }) => ({ setRetention: (retention) => setRetention(Duration.times(retention, 2)) }))
+    ),
+    plan: { wishes: 40 }
+  },
+  {
+    what: "an acceptance without its row",
+    invariant: "S19",
+    sabotage: inAct("engine_accept", () =>
+      actsOf(() => ({ begin: () => Effect.succeed(Begun.Begun({ id: 1n, askedAt: 0n })) }))
+    ),
     plan: { wishes: 20 }
   },
   {

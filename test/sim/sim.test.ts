@@ -11,8 +11,17 @@ describe("the cleaning in simulated histories", () => {
     assert.deepStrictEqual(tally.missing, [])
     assert.isAbove(tally.faultsPerHistory, 5)
     assert.isAbove(tally.removals, 600)
-    for (const end of ["hold done", "release done", "pause done", "resume done", "clean done", "plan_apply done"]) {
-      assert.isAbove(tally.acts.get(end) ?? 0, 10, end)
+    for (const act of [
+      "hold",
+      "release",
+      "pause",
+      "resume",
+      "clean",
+      "plan_apply",
+      "engine_accept",
+      "retention_accept"
+    ]) {
+      assert.isAbove(tally.acts.get(`${act} done`) ?? 0, 10, act)
     }
   })
 

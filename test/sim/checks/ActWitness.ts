@@ -10,7 +10,18 @@ type Application = Extract<Wish, { readonly act: "plan_apply" }>
 const rowOf = ({ plan }: Application, gameId: string) => plan.games.find((row) => row.gameId === gameId)
 
 /** The operations that an act consists of. */
-const effects = new Set(["placeHold", "withdrawHold", "releaseHolds", "pause", "resume", "acquire", "commit", "settle"])
+const effects = new Set([
+  "placeHold",
+  "withdrawHold",
+  "releaseHolds",
+  "pause",
+  "resume",
+  "acquire",
+  "commit",
+  "settle",
+  "acceptEngine",
+  "setRetention"
+])
 
 /** What a change is about; `undefined` if it is about no game. */
 const gameOf = (change: Change) => {

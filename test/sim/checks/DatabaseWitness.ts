@@ -7,6 +7,7 @@ import type { DatabaseRequest } from "../world/DatabaseServer.ts"
 import type { EngineServer } from "../world/EngineServer.ts"
 import type { ActWitness } from "./ActWitness.ts"
 import { type Attempt, type Evidence, mayGo, type Pass } from "./Evidence.ts"
+import type { GuardWitness } from "./GuardWitness.ts"
 
 /** So many containers must have been looked for before their absence says something about the engine. */
 const fewest = 20
@@ -24,12 +25,12 @@ interface RecordChange {
 export class DatabaseWitness {
   private readonly evidence: Evidence
   private readonly acts: ActWitness
-  /** By the engine's name: when the brake was put on, by the universe's time. */
-  private readonly brakedAt = new Map<string, number>()
+  private readonly guards: GuardWitness
 
-  constructor(evidence: Evidence, acts: ActWitness) {
+  constructor(evidence: Evidence, acts: ActWitness, guards: GuardWitness) {
     this.evidence = evidence
     this.acts = acts
+    this.guards = guards
   }
 
   applied({ from, operation, statement }: DatabaseRequest, changes: ReadonlyArray<Change>, now: number) {
@@ -57,7 +58,7 @@ export class DatabaseWitness {
           if (change.name !== evidence.engineOf(from).name) {
             evidence.violated("S14", `${from.name} changed what is known of ${change.name} by ${operation}`)
           }
-          if (change.after.braked) this.brakedAt.set(change.name, evidence.universe.now)
+          this.guards.changed(from, operation, change)
           if (operation === "brakeEngine") this.braked(from)
           if (operation === "widenEngine") this.widened(change)
       }
@@ -152,10 +153,10 @@ export class DatabaseWitness {
     const { evidence } = this
     const known = evidence.known(process)
     if (known.pass.acceptAbsent) return
-    const { name } = evidence.engineOf(process)
-    if (evidence.tables.engines.get(name)?.braked && (this.brakedAt.get(name) ?? 0) < known.pass.began) {
+    if (this.guards.isBraked(evidence.engineOf(process).name, known.pass.began)) {
       evidence.violated("brake", `${process.name} moved the record of ${gameId} while the brake is on`)
     }
+    this.guards.touches(process, `moved the record of ${gameId}`)
     if (!leftBehind) {
       known.absent++
       this.witnessed(process.name, gameId, known.pass)

@@ -5,6 +5,7 @@ import type { Process } from "../kernel/Process.ts"
 import type { EngineListener, EngineRequest } from "../world/engine.ts"
 import type { ActWitness } from "./ActWitness.ts"
 import { type Attempt, type Evidence, mayGo, type Violation } from "./Evidence.ts"
+import type { GuardWitness } from "./GuardWitness.ts"
 import type { HoldWitness } from "./HoldWitness.ts"
 import type { PauseWitness } from "./PauseWitness.ts"
 
@@ -25,6 +26,7 @@ interface Others {
   readonly holds: HoldWitness
   readonly pauses: PauseWitness
   readonly acts: ActWitness
+  readonly guards: GuardWitness
 }
 
 /** Sees what our processes ask of the engine and what it does then: S1, S2, S3, S8, S9, S13 and S17. */
@@ -51,6 +53,7 @@ export class EngineWitness implements EngineListener {
     if (operation !== "remove") return
     this.recordingHolds(from)
     this.others.pauses.removes(from)
+    this.others.guards.touches(from, `removes ${id}`)
     const candidates = [...evidence.known(from).attempts.values()].filter(
       ({ over, record }) => !over && record?.containerId === id
     )

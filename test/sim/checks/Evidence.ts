@@ -46,6 +46,8 @@ export const invariants = [
   "S19",
   /** What is asked with one key is done once: whoever comes again with it has no row, and so changes nothing. */
   "S20",
+  /** What a guard refuses stays refused until a person accepts it: another engine, a braked one, a retention that is shorter. */
+  "S21",
   /** No absence is believed in a pass in which nothing that should be there was, unless a person says so. */
   "witnesses",
   /** Nothing is thrown. */
@@ -115,6 +117,8 @@ export interface Pass {
   readonly shown: Set<string>
   /** Whether a container that it looked for was there, or the engine said that it has some. */
   anyThere: boolean
+  /** How many games a shorter retention makes due at once, if the pass has counted them. */
+  newlyDue: number | undefined
 }
 
 export const newPass = (began: number, acceptAbsent: boolean): Pass => ({
@@ -122,7 +126,8 @@ export const newPass = (began: number, acceptAbsent: boolean): Pass => ({
   acceptAbsent,
   witnesses: undefined,
   shown: new Set(),
-  anyThere: false
+  anyThere: false,
+  newlyDue: undefined
 })
 
 /** What is known of one process. */

@@ -6,6 +6,7 @@ import { ActWitness } from "./ActWitness.ts"
 import { DatabaseWitness } from "./DatabaseWitness.ts"
 import { EngineWitness } from "./EngineWitness.ts"
 import type { Evidence } from "./Evidence.ts"
+import { GuardWitness } from "./GuardWitness.ts"
 import { HoldWitness } from "./HoldWitness.ts"
 import { LeaseWitness } from "./LeaseWitness.ts"
 import { PassWitness } from "./PassWitness.ts"
@@ -21,6 +22,7 @@ export class Witness implements DatabaseListener {
   readonly holds: HoldWitness
   readonly pauses: PauseWitness
   readonly acts: ActWitness
+  readonly guards: GuardWitness
   /** Containers whose rows went with a server. */
   private readonly lostRows = new Set<string>()
 
@@ -29,9 +31,10 @@ export class Witness implements DatabaseListener {
     this.holds = new HoldWitness(evidence)
     this.pauses = new PauseWitness(evidence)
     this.acts = new ActWitness(evidence)
+    this.guards = new GuardWitness(evidence)
     this.engine = new EngineWitness(evidence, this)
     this.leases = new LeaseWitness(evidence)
-    this.database = new DatabaseWitness(evidence, this.acts)
+    this.database = new DatabaseWitness(evidence, this.acts, this.guards)
     this.passes = new PassWitness(evidence)
   }
 
@@ -64,6 +67,7 @@ export class Witness implements DatabaseListener {
     const { wish } = errand
     if (wish.act === "hold") this.holds.acknowledged(errand, wish.gameId)
     if (wish.act === "pause") this.pauses.acknowledged(errand)
+    if (wish.act === "engine_accept" || wish.act === "retention_accept") this.guards.acknowledged(errand)
   }
 
   /** Commits that are gone with the server that had them. */
@@ -71,6 +75,7 @@ export class Witness implements DatabaseListener {
     this.holds.lost(changes)
     this.pauses.lost(changes)
     this.acts.lost(changes)
+    this.guards.lost(changes)
     for (const change of changes) {
       if (change.table === "leases" && change.after !== undefined) this.evidence.leaseLost(change.after)
       if (change.table === "log" && change.row.containerId !== null) this.lostRows.add(change.row.containerId)

@@ -68,6 +68,8 @@ export const records = (
   }),
   witnesses: (moment, byHand) =>
     Effect.tap(port.witnesses(moment, byHand), (containers) => tell(() => witness.passes.asksFor(process, containers))),
+  countStopped: (ended) =>
+    Effect.tap(port.countStopped(ended), (games) => tell(() => witness.guards.counts(process, games))),
   listDue: (page) =>
     Effect.suspend(() => {
       witness.leases.goesBy(process, page.moment)

@@ -3,6 +3,8 @@ import type { CleanupPass } from "../../../src/cleanup/pass/CleanupPass.ts"
 import type { CurrentSettings } from "../../../src/config/CurrentSettings.ts"
 import type { Asked, RequestKey } from "../../../src/domain/Act.ts"
 import type { PlanFile } from "../../../src/domain/PlanFile.ts"
+import { acceptEngine } from "../../../src/operator/acceptEngine.ts"
+import { acceptRetention } from "../../../src/operator/acceptRetention.ts"
 import type { ActError } from "../../../src/operator/act.ts"
 import { type Applied, applyPlan } from "../../../src/operator/applyPlan.ts"
 import { type Cleaned, clean } from "../../../src/operator/clean.ts"
@@ -21,6 +23,7 @@ export type Wish =
   | { readonly act: "pause"; readonly duration: Duration.Duration | undefined }
   | { readonly act: "resume" }
   | { readonly act: "clean"; readonly gameId: string }
+  | { readonly act: "engine_accept" | "retention_accept" }
   | { readonly act: "plan"; readonly id: string }
   | { readonly act: "plan_apply"; readonly plan: PlanFile }
 
@@ -62,6 +65,10 @@ export const carryOut = (
         if (game.outcome === "removed") told("removed")
         return undefined
       })
+    case "engine_accept":
+      return Effect.as(acceptEngine(asked), undefined)
+    case "retention_accept":
+      return Effect.as(acceptRetention({ ...asked, retention: Duration.millis(plan.retention) }), undefined)
     case "plan":
       return Effect.map(
         planFile({

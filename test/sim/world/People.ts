@@ -1,5 +1,6 @@
 import { Cause, Duration, Effect, Exit } from "effect"
 import { Author, Reason } from "../../../src/domain/Act.ts"
+import { isOldFormOf } from "../../../src/domain/EngineId.ts"
 import type { PlanFile } from "../../../src/domain/PlanFile.ts"
 import { ActKey } from "../../../src/operator/act.ts"
 import type { HoldEnd } from "../../../src/ports/Holds.ts"
@@ -43,6 +44,14 @@ export const actEnds = [
   "clean repeated",
   "clean killed",
   "clean interrupted",
+  "engine_accept done",
+  "engine_accept failed",
+  "engine_accept repeated",
+  "engine_accept killed",
+  "retention_accept done",
+  "retention_accept failed",
+  "retention_accept repeated",
+  "retention_accept killed",
   "plan done",
   "plan_apply done",
   "plan_apply removed",
@@ -68,7 +77,10 @@ const wants = [
   "clean",
   "plan",
   "plan",
-  "plan"
+  "plan",
+  "engine_accept",
+  "engine_accept",
+  "retention_accept"
 ] as const
 export type Want = (typeof wants)[number]
 
@@ -134,6 +146,8 @@ export class People {
         return
       }
       case "resume":
+      case "engine_accept":
+      case "retention_accept":
         return this.start({ act: want }, engine)
       case "clean":
         return this.start({ act: want, gameId }, this.engineOf(gameId) ?? engine)
@@ -142,7 +156,7 @@ export class People {
     }
   }
 
-  /** Once what goes wrong is over: every hold ends now, and so does the pause. */
+  /** Once what goes wrong is over: every hold ends now, and so do the pause and what a guard refuses. */
   endAll() {
     const { database, engines } = this.world
     const [engine] = engines
@@ -154,6 +168,13 @@ export class People {
       this.start({ act: "release", gameId, now: true, all: true }, engine)
     }
     if (pause !== undefined && inForce(pause)) this.start({ act: "resume" }, engine)
+    for (const one of engines) {
+      const known = database.tables.engines.get(one.name)
+      const { own } = one.home
+      if (known === undefined) continue
+      if (known.id !== own && !isOldFormOf(known.id, own)) this.start({ act: "engine_accept" }, one)
+      if ((known.retention ?? 0) > this.world.plan.retention) this.start({ act: "retention_accept" }, one)
+    }
   }
 
   /** The one that a replica is at, or one that may go. */
@@ -230,9 +251,13 @@ export class People {
   }
 
   private begin(asked: Pick<Errand, "wish" | "author" | "key">, engine: EngineServer, made?: (plan: PlanFile) => void) {
-    const { faults, plan, universe, witness } = this.world
+    const { faults, looked, plan, universe, witness } = this.world
     const { rng } = universe
     const { wish } = asked
+    const accepts = wish.act === "engine_accept"
+    // A person accepts no engine but the right one with all that it has.
+    if (accepts && (engine.present.identity !== engine.home.own || engine.home.hidesAny)) return
+    if (accepts) looked.push(engine)
     const name = `person-${++this.started}`
     const errand: Errand = {
       ...asked,
@@ -244,6 +269,7 @@ export class People {
     const over = (end: string) => {
       if (errand.ended !== undefined) return
       errand.ended = universe.now
+      if (accepts) looked.splice(looked.indexOf(engine), 1)
       universe.note(name, wish.act, end)
       count(end)
     }

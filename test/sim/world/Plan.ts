@@ -13,6 +13,8 @@ export interface Plan {
   readonly maxRemovals: number | undefined
   readonly interval: number
   readonly retention: number
+  /** The one that the last pass used before this history, if it was longer. */
+  readonly formerRetention: number | undefined
   readonly engineTimeout: number
   readonly leaseTtl: number
   readonly statementTimeout: number
@@ -51,16 +53,20 @@ export const draw = (rng: Rng): Plan => {
     faults.delete("engine_swapped")
     faults.delete("containers_hidden")
   }
-  const engines = rng.pick([1, 1, 2, 3])
+  const shortens = rng.chance(0.06)
+  const engines = shortens ? 1 : rng.pick([1, 1, 2, 3])
+  const retention = rng.pick([...minutes(2, 30), length / 2])
   return {
     engines,
     replicas: Math.max(engines, rng.pick([1, 1, 2, 2, 3, 3, 4, 5])),
-    games,
+    // So many that a shorter retention makes over twenty due at once, as a rule.
+    games: shortens ? rng.int(32, 44) : games,
     concurrency: rng.pick([1, 2, 8]),
     pageSize: rng.pick([1, 3, 10, 500]),
     maxRemovals: rng.chance(0.1) ? rng.int(1, 5) : undefined,
     interval,
-    retention: rng.pick([...minutes(2, 30), length / 2]),
+    retention,
+    formerRetention: shortens ? retention + rng.int(1, Duration.toMillis("2 days")) : undefined,
     engineTimeout,
     // The least that the settings allow, and more.
     leaseTtl: Math.max(16_000, 2 * engineTimeout + 12_000) + rng.pick(seconds(0, 5, 30, 300)),
@@ -74,7 +80,7 @@ export const draw = (rng: Rng): Plan => {
     incidents: rng.int(4, 16),
     shuffled: rng.chance(0.5),
     maxOpsBeforeYield: rng.pick([2048, 2048, 40]),
-    engineKnown,
+    engineKnown: engineKnown || shortens,
     wishes: rng.chance(0.5) ? rng.int(1, 10) : 0
   }
 }

@@ -26,6 +26,8 @@ export class World {
   readonly engines: ReadonlyArray<EngineServer>
   /** No service's. */
   readonly foreign = new Daemon(EngineId.make("other/none"))
+  /** Those that a person is about to accept, who sees which one it is: meanwhile nobody puts another one in its place. */
+  readonly looked: Array<EngineServer> = []
   /** Which engine each of our processes cleans. */
   readonly engineOf = new Map<Process, EngineServer>()
   readonly database: DatabaseServer
@@ -70,7 +72,8 @@ export class World {
     const isOldForm = universe.rng.chance(0.3) && !this.faults.has("failover_lost_commits")
     for (const { home, name } of plan.engineKnown ? this.engines : []) {
       const id = isOldForm ? EngineId.make(`${name}/none`) : home.own
-      this.database.tables.setKnown(name, { id, braked: false })
+      const { formerRetention: retention } = plan
+      this.database.tables.setKnown(name, { id, braked: false, ...(retention !== undefined && { retention }) })
     }
     this.database.tables.commit()
     this.database.tables.keepFromHere()

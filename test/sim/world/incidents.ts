@@ -56,6 +56,7 @@ const offset = ({ universe: { rng } }: World) =>
 const hide = ({ engine, world }: Scene, kind: "containers_hidden" | "containers_out_of_sight") => {
   const { universe, plan, database } = world
   const { own } = engine.home
+  if (world.looked.includes(engine)) return
   // Whoever completes the identity of an engine that has been switched before takes that for the right one.
   if (kind === "containers_hidden" && database.tables.engines.get(engine.name)?.id !== own) return
   universe.note("engine", "sees none of its containers:", kind)
@@ -77,6 +78,7 @@ export const incidents: Partial<Record<FaultKind, Incident>> = {
     engine.restart(world.universe.rng.int(100, 20_000))
   },
   engine_swapped: ({ engine, world }) => {
+    if (world.looked.includes(engine)) return
     const others = [world.foreign, ...world.engines.filter((other) => other !== engine).map(({ home }) => home)]
     world.universe.note("engine", "is another")
     engine.swap(world.universe.rng.pick(others), duration(world))
