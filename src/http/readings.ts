@@ -118,7 +118,7 @@ export const layer = (settings: Settings) =>
             }
           ),
         stats: ({ query: { hours = hoursOfAWeek } }) =>
-          Effect.map(available(passes.hours({ hours })), (hours) => ({ hours }))
+          Effect.map(available(passes.hours(hours)), (hours) => ({ hours }))
       })
     })
   )

@@ -25,11 +25,8 @@ export class PassLog extends Context.Service<
     readonly end: (id: string, pass: PassReport & { readonly seconds: number }) => Effect.Effect<void, StoreError>
     /** `undefined` if there is none; an id that is no UUID finds nothing. */
     readonly find: (id: string) => Effect.Effect<RecordedPass | undefined, StoreError>
-    /** The present hour and those before it, `hours` in all, of one engine or of all: oldest first, also without passes. */
-    readonly hours: (range: {
-      readonly hours: number
-      readonly engine?: string | undefined
-    }) => Effect.Effect<ReadonlyArray<Hour>, StoreError>
+    /** The present hour and those before it, `hours` in all, of all engines: oldest first, also without passes. */
+    readonly hours: (hours: number) => Effect.Effect<ReadonlyArray<Hour>, StoreError>
     /** The newest, newest first. */
     readonly recent: (limit: number) => Effect.Effect<ReadonlyArray<RecordedPass>, StoreError>
     /** The same of those without a result: under way, or killed. */

@@ -29,7 +29,7 @@ export interface PassStatements {
    */
   readonly write: (row: PassRow) => Effect.Effect<unknown, SqlError>
   readonly find: (id: string) => Effect.Effect<ReadonlyArray<RecordedPass>, SqlError>
-  readonly hours: (hours: number, engine: string | undefined) => Effect.Effect<ReadonlyArray<Hour>, SqlError>
+  readonly hours: (hours: number) => Effect.Effect<ReadonlyArray<Hour>, SqlError>
   readonly recent: (limit: number) => Effect.Effect<ReadonlyArray<RecordedPass>, SqlError>
   readonly unended: (limit: number) => Effect.Effect<ReadonlyArray<RecordedPass>, SqlError>
 }
@@ -68,7 +68,7 @@ export const makePassLog = (run: Run, statements: PassStatements) => {
       const [pass] = yield* run("findPass", question, statements.find(id.toLowerCase()))
       return pass
     }),
-    hours: ({ engine, hours }) => run("passHours", question, statements.hours(hours, engine)),
+    hours: (hours) => run("passHours", question, statements.hours(hours)),
     recent: (limit) => run("listPasses", question, statements.recent(limit)),
     unended: (limit) => run("listPasses", question, statements.unended(limit))
   })
@@ -107,14 +107,13 @@ const passStatements = (
       where pass.ended_at is null`,
     find: (id) => sql<RecordedPass>`${columns} from ${table} where id = ${id}::uuid limit 1`,
     // No pass is updated after its end.
-    hours: (hours, engine) => sql<Hour>`
+    hours: (hours) => sql<Hour>`
       with hours as (
         select generate_series(${thisHour} - ${hours - 1}::integer * interval '1 hour', ${thisHour}, interval '1 hour') as at
       ), passes as (
         select date_trunc('hour', updated_at, 'UTC') as at, count(*) as passes, sum(removed) as removed,
           sum(already_absent) as already_absent, sum(conflict) as conflict, sum(failed) as failed
         from ${table} where updated_at >= ${thisHour} - ${hours - 1}::integer * interval '1 hour'
-          and ${engine === undefined ? sql`true` : sql`engine = ${engine}`}
         group by 1
       )
       select at, coalesce(passes, 0)::float8 as passes, coalesce(removed, 0)::float8 as removed,

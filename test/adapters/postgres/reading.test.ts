@@ -144,7 +144,7 @@ for (const { analyzed, state } of cases) {
         (count) =>
           Effect.gen(function* () {
             const { hours } = yield* PassLog
-            const { answer, plans } = yield* plansOf(hours({ hours: count }))
+            const { answer, plans } = yield* plansOf(hours(count))
             assert.lengthOf(answer, count)
             const read = answer.reduce((sum, { passes }) => sum + passes, 0)
             assert.isAbove(read, (count - 1) * 60 - few)

@@ -636,14 +636,9 @@ export const findPass = (tables: Tables, id: string): ReadonlyArray<RecordedPass
 
 const hour = Duration.toMillis("1 hour")
 
-export const passHours = (
-  tables: Tables,
-  now: number,
-  hours: number,
-  engine: string | undefined
-): ReadonlyArray<Hour> => {
+export const passHours = (tables: Tables, now: number, hours: number): ReadonlyArray<Hour> => {
   const hourOf = (millis: number) => Math.floor(millis / hour) * hour
-  const passes = [...tables.passes.values()].filter((pass) => engine === undefined || pass.engine === engine)
+  const passes = [...tables.passes.values()]
   return Array.from({ length: hours }, (_, i) => {
     const at = hourOf(now) - (hours - 1 - i) * hour
     const within = passes.filter(({ updatedAt }) => hourOf(updatedAt.getTime()) === at)

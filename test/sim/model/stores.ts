@@ -153,7 +153,7 @@ export const make = ({ run, send }: Way, { engineName, leaseTtl, owner, share }:
   const passLog = makePassLog(run, {
     write: (row) => write([], (tables, now) => Statements.writePass(tables, { engineName, owner }, now, row)),
     find: (id) => read([], (tables) => Statements.findPass(tables, id)),
-    hours: (hours, engine) => read([], (tables, now) => Statements.passHours(tables, now, hours, engine)),
+    hours: (hours) => read([], (tables, now) => Statements.passHours(tables, now, hours)),
     recent: (limit) => read([], (tables) => Statements.listPasses(tables, limit)),
     unended: (limit) => read([], (tables) => Statements.listPasses(tables, limit, ({ endedAt }) => endedAt === null))
   })
