@@ -19,13 +19,15 @@ const loopbackHosts = ["localhost", "127.0.0.1", "[::1]"] as const
 export const hostsOf = ({ api, http }: Pick<Settings, "api" | "http">): ReadonlySet<string> =>
   new Set([...loopbackHosts, isIPv6(http.host) ? `[${http.host}]` : http.host, ...api.hosts])
 
-const problem = (status: number, detail?: string) =>
-  ProblemDetails.toResponse({
-    type: ProblemDetails.blankType,
-    status,
-    title: STATUS_CODES[status] ?? "Error",
-    ...(detail !== undefined && { detail })
-  })
+/** The body of a problem that has nothing to say of itself but its status. */
+export const detailsOf = (status: number, detail?: string) => ({
+  type: ProblemDetails.blankType,
+  status,
+  title: STATUS_CODES[status] ?? "Error",
+  ...(detail !== undefined && { detail })
+})
+
+const problem = (status: number, detail?: string) => ProblemDetails.toResponse(detailsOf(status, detail))
 
 /** The name in a `Host` header, in lower case and without the port; `undefined` if it is none. */
 export const hostName = (host: string | undefined): string | undefined =>
@@ -52,7 +54,7 @@ const endpoints = Object.values(Api.groups)
 const largestBody = ByteSize.kibibytes(64)
 
 /** For every response, whoever made it. A page that needs more says so itself. */
-const headers = {
+export const headers = {
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
@@ -62,6 +64,7 @@ const headers = {
 
 /** Why a request is not let through to its handler, if it is not. */
 const refused = (hosts: ReadonlySet<string>, { headers, method }: HttpServerRequest.HttpServerRequest) => {
+  if (headers["host"] === undefined) return problem(400, "a request has to name its host")
   const name = hostName(headers["host"])
   if (name === undefined || !hosts.has(name))
     return problem(421, "this service does not go by that name: see RTMANAGER_HTTP_HOSTS")

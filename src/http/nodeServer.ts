@@ -1,13 +1,53 @@
-import { createServer } from "node:http"
+import { createServer, STATUS_CODES } from "node:http"
+import type { Duplex } from "node:stream"
+import { ProblemDetails } from "effect/http"
+import { detailsOf, headers } from "./guard.ts"
+
+/** A whole answer, after which the connection is closed. */
+const answerOf = (status: number, detail: string) => {
+  const body = JSON.stringify(detailsOf(status, detail))
+  const fields = {
+    ...headers,
+    "content-type": ProblemDetails.contentType,
+    "content-length": Buffer.byteLength(body),
+    connection: "close"
+  }
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`)
+  return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, "", body].join("\r\n")
+}
+
+const answers: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: answerOf(431, "the request line and the headers are too long"),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: answerOf(413, "the extensions of the body's chunks are too long"),
+  ERR_HTTP_REQUEST_TIMEOUT: answerOf(408, "the request did not arrive in time")
+}
+
+const unreadable = answerOf(400, "the request cannot be read")
+const unexpected = answerOf(417, "nothing can be expected but 100-continue")
+const noTunnel = answerOf(405, "this service is no proxy")
+
+/** Whether the socket has part of an answer, as Node itself asks. What is written then would be taken for more of it. */
+const isAnswering = (socket: Duplex & { readonly _httpMessage?: { readonly headersSent: boolean } | null }) =>
+  socket._httpMessage?.headersSent === true
+
+const close = (socket: Duplex, answer: string) => {
+  if (!socket.writable || isAnswering(socket)) return void socket.destroy()
+  socket.end(answer, () => socket.destroy())
+}
 
 /**
  * What listens. Whoever sends slowly gets 10 seconds for a request, of which 5 for its headers. A header that comes twice counts as
- * both of its values, so two names, tokens or media types are none that is allowed.
+ * both of its values, so two names, tokens or media types are none that is allowed. A request that cannot be read has a problem for
+ * an answer, as any other.
  */
 export const nodeServer = () =>
   createServer({
     requestTimeout: 10_000,
     headersTimeout: 5_000,
     connectionsCheckingInterval: 1_000,
-    joinDuplicateHeaders: true
+    joinDuplicateHeaders: true,
+    requireHostHeader: false
   })
+    .on("clientError", ({ code = "" }: NodeJS.ErrnoException, socket) => close(socket, answers[code] ?? unreadable))
+    .on("connect", (_, socket) => close(socket, noTunnel))
+    .on("checkExpectation", (_, { socket }) => socket && close(socket, unexpected))

@@ -165,6 +165,47 @@ describe("a hostile request", () => {
     })
   })
 
+  describe("that cannot be read has a problem for an answer, and nothing else", () => {
+    const own = "Host: localhost\r\n"
+    const act = `POST /api/v1/pause HTTP/1.1\r\n${own}Authorization: Bearer TOKEN\r\nContent-Type: application/json\r\n`
+    const unreadable: ReadonlyArray<readonly [string, string, number]> = [
+      ["no HTTP", "HELO me\r\n\r\n", 400],
+      ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400],
+      ["headers of 20 kB", `GET /api/v1/me HTTP/1.1\r\n${own}X-A: ${"a".repeat(20_000)}\r\n\r\n`, 431],
+      ["a path of 20 kB", `GET /${"a".repeat(20_000)} HTTP/1.1\r\n${own}\r\n`, 431],
+      [
+        "chunks with more to them than their size",
+        `${act}Transfer-Encoding: chunked\r\n\r\n1;${"a".repeat(20_000)}\r\n`,
+        413
+      ],
+      ["no host", "GET /api/v1/me HTTP/1.1\r\nConnection: close\r\n\r\n", 400],
+      ["an expectation", `GET /api/v1/me HTTP/1.1\r\n${own}Expect: the-impossible\r\n\r\n`, 417],
+      ["a tunnel", `CONNECT localhost:1 HTTP/1.1\r\n${own}\r\n`, 405]
+    ]
+    inApi.each(unreadable)("such as %s", function* ([, text, status]) {
+      const { tokens } = yield* ApiServer
+      const [head = "", json = ""] = (yield* exchange(text.replace("TOKEN", tokens.ann))).split("\r\n\r\n")
+      assert.match(head, new RegExp(`^HTTP/1.1 ${status} `))
+      for (const line of [
+        /^content-type: application\/problem\+json$/im,
+        /^x-content-type-options: nosniff$/im,
+        /^content-security-policy: default-src 'none'/im,
+        /^cache-control: no-store$/im,
+        /^connection: close$/im
+      ])
+        assert.match(head, line)
+      assert.strictEqual(JSON.parse(json).status, status)
+    })
+
+    inApi("but not within another answer", function* () {
+      const { tokens } = yield* ApiServer
+      const lines = ["GET /api/v1/events HTTP/1.1", "Host: localhost", `Authorization: Bearer ${tokens.bob}`]
+      const answers = yield* exchange(`${lines.join("\r\n")}\r\n\r\n`, "HELO me\r\n\r\n")
+      assert.match(answers, /^HTTP\/1.1 200 /)
+      assert.lengthOf(answers.match(/HTTP\/1.1/g) ?? [], 1)
+    })
+  })
+
   inApi("is asked for by the name in its target, if that has one", function* () {
     const { tokens } = yield* ApiServer
     const lines = [

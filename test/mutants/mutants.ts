@@ -1408,6 +1408,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: hostile
   },
   {
+    name: "a problem in the middle of another answer",
+    file: "src/http/nodeServer.ts",
+    from: "socket._httpMessage?.headersSent === true",
+    to: "socket._httpMessage?.headersSent === undefined",
+    tests: hostile
+  },
+  {
     name: "two spellings of a path",
     file: "src/http/server.ts",
     from: "caseSensitive: true",

@@ -70,13 +70,17 @@ const askAt =
       request.end(body)
     })
 
-/** What comes back over a connection of its own for exactly this text, until either side ends it. */
-export const exchange = Effect.fnUntraced(function* (text: string) {
+/**
+ * What comes back over a connection of its own for exactly this text, until either side ends it. `more` is sent once something has
+ * come back.
+ */
+export const exchange = Effect.fnUntraced(function* (text: string, more?: string) {
   const { port } = yield* ApiServer
   return yield* Effect.callback<string>((resume) => {
     const received: Array<Buffer> = []
     const socket = connect(port, "127.0.0.1", () => socket.write(text, "latin1"))
     socket.on("data", (chunk) => received.push(Buffer.from(chunk)))
+    if (more !== undefined) socket.once("data", () => socket.write(more, "latin1"))
     socket.on("error", () => {})
     socket.on("close", () => resume(Effect.succeed(Buffer.concat(received).toString())))
     return Effect.sync(() => socket.destroy())

@@ -1,0 +1,30 @@
+import { PassThrough } from "node:stream"
+import { text } from "node:stream/consumers"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { nodeServer } from "../../src/http/nodeServer.ts"
+
+/** What the server answers to a connection that has come to grief like this. */
+const answered = (code: string, connection: object = {}) =>
+  Effect.promise(() => {
+    const socket = Object.assign(new PassThrough(), connection)
+    nodeServer().emit("clientError", Object.assign(new Error(code), { code }), socket)
+    return text(socket).catch(() => "")
+  })
+
+describe("a connection that comes to grief", () => {
+  it.effect("because the request did not arrive in time is answered with a problem", () =>
+    Effect.gen(function* () {
+      const answer = yield* answered("ERR_HTTP_REQUEST_TIMEOUT")
+      assert.match(answer, /^HTTP\/1.1 408 Request Timeout\r\n/)
+      assert.match(answer, /\r\n\r\n\{"type":"about:blank","status":408,/)
+    })
+  )
+
+  it.effect("within an answer is closed without a word", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* answered("HPE_INVALID_METHOD", { _httpMessage: { headersSent: true } }), "")
+      assert.match(yield* answered("HPE_INVALID_METHOD", { _httpMessage: null }), /^HTTP\/1.1 400 /)
+    })
+  )
+})
