@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect, HashMap, Layer, Option, Ref, Schema, Stream } from "effect"
+import { Clock, Context, Duration, Effect, HashMap, Layer, Option, Ref, Schema, type Scope, Stream } from "effect"
 import { Sse } from "effect/encoding"
 import type { Settings } from "../config/Settings.ts"
 import type { LoggedOperation } from "../domain/LoggedOperation.ts"
@@ -82,9 +82,17 @@ type Readers = HashMap.HashMap<string, number>
 
 const readersOf = (readers: Readers, name: string) => Option.getOrElse(HashMap.get(readers, name), () => 0)
 
-const withReaders = (name: string, more: 1 | -1) => (readers: Readers) => {
-  const count = readersOf(readers, name) + more
-  return count === 0 ? HashMap.remove(readers, name) : HashMap.set(readers, name, count)
+/** Whether there is a place for another reader, and the readers with it. */
+const withReader =
+  (name: string) =>
+  (readers: Readers): [boolean, Readers] => {
+    const count = readersOf(readers, name)
+    return count < mostReaders ? [true, HashMap.set(readers, name, count + 1)] : [false, readers]
+  }
+
+const withoutReader = (name: string) => (readers: Readers) => {
+  const count = readersOf(readers, name)
+  return count > 1 ? HashMap.set(readers, name, count - 1) : HashMap.remove(readers, name)
 }
 
 /** What is told to whoever reads along. One look serves all readers, and nobody looks while nobody reads. */
@@ -92,10 +100,10 @@ export class Events extends Context.Service<
   Events,
   {
     /**
-     * Server-sent events as text, the whole status first, for a bearer of this token. Fails if there is none to begin with, and if too
-     * many read with this token: nobody takes the places of others.
+     * Server-sent events as text, the whole status first, for a bearer of this token, who has a place until the scope ends. Fails if
+     * there is no status to begin with, and if too many read with this token: nobody takes the places of others.
      */
-    readonly open: (name: string) => Effect.Effect<Stream.Stream<string>, PassError | TooManyReaders>
+    readonly open: (name: string) => Effect.Effect<Stream.Stream<string>, PassError | TooManyReaders, Scope.Scope>
   }
 >()("rtmanager/http/Events") {
   static readonly layer = (settings: Settings) =>
@@ -159,18 +167,19 @@ export class Events extends Context.Service<
           strategy: "sliding"
         })
         const readers = yield* Ref.make<Readers>(HashMap.empty())
-        const counted = (name: string) =>
-          Effect.acquireRelease(Ref.update(readers, withReaders(name, 1)), () =>
-            Ref.update(readers, withReaders(name, -1))
+        const place = (name: string) =>
+          Effect.acquireRelease(
+            Effect.filterOrFail(Ref.modify(readers, withReader(name)), Boolean, () => new TooManyReaders()),
+            () => Ref.update(readers, withoutReader(name))
           )
         const comments = Stream.tick("15 seconds").pipe(Stream.drop(1), Stream.as(":\n\n"))
         return Events.of({
           open: Effect.fnUntraced(function* (name) {
-            if (readersOf(yield* Ref.get(readers), name) >= mostReaders) return yield* new TooManyReaders()
+            yield* place(name)
             const data = yield* statusNow
             const first = textOf({ id: String(yield* Clock.currentTimeMillis), event: "status", data })
             const rest = Stream.haltWhen(Stream.merge(shared, comments), Effect.sleep(readingLasts))
-            return Stream.unwrap(Effect.as(counted(name), Stream.concat(Stream.make(first), rest)))
+            return Stream.concat(Stream.make(first), rest)
           })
         })
       })

@@ -1,6 +1,6 @@
 import { request as send } from "node:http"
 import { assert, describe } from "@effect/vitest"
-import { Effect, Layer, Tracer } from "effect"
+import { Effect, Latch, Layer, Queue, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import {
@@ -17,7 +17,7 @@ import {
 } from "../support/apiServer.ts"
 import { testIn } from "../support/testIn.ts"
 import { makeTracer } from "../support/tracer.ts"
-import { actRows, runOnce, seed, seedMany } from "../support/world.ts"
+import { actRows, runOnce, seed, seedMany, storeDown } from "../support/world.ts"
 
 const reason = "a player complains"
 const body = JSON.stringify({ reason })
@@ -270,27 +270,30 @@ describe("a hostile request", () => {
     })
   })
 
-  inApi(
-    "reads the events with one token no more than 128 times at once, takes no other's place, and gives all back",
-    function* () {
+  describe("reads the events", () => {
+    interface Reader {
+      readonly status: number | undefined
+      readonly close: () => void
+    }
+    /** A reader who never reads what comes. */
+    const open = Effect.fnUntraced(function* (who: "ann" | "bob") {
       const { port, tokens } = yield* ApiServer
-      const open = (who: "ann" | "bob") =>
-        Effect.callback<{ readonly status: number | undefined; readonly close: () => void }>((resume) => {
-          const headers = { authorization: `Bearer ${tokens[who]}` }
-          const request = send({ host: "127.0.0.1", port, path: "/api/v1/events", headers, agent: false })
-          // It never reads what comes.
-          request.on("response", ({ statusCode }) =>
-            resume(Effect.succeed({ status: statusCode, close: () => void request.destroy() }))
-          )
-          request.on("error", () => {})
-          request.end()
-        })
-      const openNext = Effect.andThen(TestClock.adjust("100 millis"), open("bob"))
+      return yield* Effect.callback<Reader>((resume) => {
+        const headers = { authorization: `Bearer ${tokens[who]}` }
+        const request = send({ host: "127.0.0.1", port, path: "/api/v1/events", headers, agent: false })
+        request.on("response", ({ statusCode }) =>
+          resume(Effect.succeed({ status: statusCode, close: () => void request.destroy() }))
+        )
+        request.on("error", () => {})
+        request.end()
+      })
+    })
+    const openNext = Effect.andThen(TestClock.adjust("100 millis"), open("bob"))
+    const admitted = (asked: ReadonlyArray<Reader>) => asked.filter(({ status }) => status === 200).length
+
+    inApi("with one token no more than 128 times at once, takes no other's place, and gives all back", function* () {
       const flood = yield* Effect.replicateEffect(openNext, 140)
-      assert.lengthOf(
-        flood.filter(({ status }) => status === 200),
-        128
-      )
+      assert.strictEqual(admitted(flood), 128)
       assert.strictEqual((yield* openNext).status, 429)
       const other = yield* open("ann")
       assert.strictEqual(other.status, 200)
@@ -304,8 +307,48 @@ describe("a hostile request", () => {
       const again = yield* Effect.repeat(openNext, { until: ({ status }) => status === 200 })
       again.close()
       other.close()
-    }
-  )
+    })
+
+    inApi("no more often either if many come at once for the last places", function* () {
+      const first = yield* Effect.replicateEffect(openNext, 120)
+      assert.strictEqual(admitted(first), 120)
+      yield* TestClock.adjust("2 seconds")
+      const status = yield* Latch.make()
+      const state = yield* StoreState
+      state.intercept = () => status.await
+      const answers = yield* Queue.unbounded<Reader>()
+      yield* Effect.forkScoped(
+        Effect.replicateEffect(
+          Effect.flatMap(open("bob"), (answer) => Queue.offer(answers, answer)),
+          20,
+          {
+            concurrency: "unbounded"
+          }
+        )
+      )
+      // Nobody waits for the status who has no place.
+      const refused = yield* Effect.replicateEffect(Queue.take(answers), 12)
+      assert.strictEqual(admitted(refused), 0)
+      yield* status.open
+      const last = yield* Effect.replicateEffect(Queue.take(answers), 8)
+      assert.strictEqual(admitted(last), 8)
+      for (const { close } of [...first, ...last]) close()
+    })
+
+    inApi("and has its place back if there is no status to begin with", function* () {
+      const state = yield* StoreState
+      state.intercept = () => storeDown
+      assert.deepStrictEqual(
+        new Set((yield* Effect.replicateEffect(openNext, 130)).map(({ status }) => status)),
+        new Set([503])
+      )
+      state.intercept = () => Effect.void
+      yield* TestClock.adjust("2 seconds")
+      const { close, status } = yield* openNext
+      assert.strictEqual(status, 200)
+      close()
+    })
+  })
 
   const { spans, tracer } = makeTracer()
   const inTraced = testIn(layerApiServer().pipe(Layer.provide(Layer.succeed(Tracer.Tracer, tracer))))
