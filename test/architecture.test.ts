@@ -10,7 +10,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   config: ["domain"],
   cleanup: ["ports", "domain", "observability"],
   operator: ["cleanup", "ports", "domain", "config", "observability"],
-  http: ["operator", "cleanup", "ports", "domain", "config"],
+  http: ["operator", "cleanup", "ports", "domain", "config", "observability"],
   page: ["http", "domain"],
   cli: ["http", "operator", "cleanup", "ports", "domain", "config"],
   adapters: ["ports", "domain"],

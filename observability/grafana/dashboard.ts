@@ -424,7 +424,14 @@ const sections: ReadonlyArray<Section> = [
         `select game_id, author, reason, placed_at, case when isfinite(until) then until end as until
          from rtmanager.cleanup_holds where (until is null or until > now()) and (${game} = '' or game_id = ${game})
          order by placed_at desc, game_id limit 200`
-      )
+      ),
+      graph({
+        title: "Refused tokens",
+        description:
+          "Requests to the API in the hour before that were refused for their token (unknown), or because their address had sent five such tokens within a minute (blocked). None is good; blocked ones are somebody who guesses, or a program with an old token.",
+        width: 24,
+        queries: [{ expr: inLastHour("by (reason) ", series("tokensRefused")), legend: "{{reason}}" }]
+      })
     ]
   ],
   [

@@ -1,4 +1,6 @@
-import { Clock, Duration, Effect, HashMap, Option, Order, Ref } from "effect"
+import { Clock, Duration, Effect, HashMap, Option, Order, Ref, Result } from "effect"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as NetAddress from "effect/net/NetAddress"
 
 /** Most often within a window that slides, by key. */
 interface Bound {
@@ -69,8 +71,23 @@ const make = (bound: Bound): Effect.Effect<Limit> =>
     count: (key) => Effect.flatMap(Clock.monotonicTimeNanos, (now) => Ref.modify(counted, counting(key, bound, now)))
   }))
 
-/** By address: tokens that were nobody's. Ask `wait` before a token is checked, and `count` once it has failed. */
+/** Whose an address is: with IPv6 one machine can have every address of a /64. */
+export const clientOf = (address: string): string =>
+  Result.match(NetAddress.ipFromString(address.replace(/%.*/, "")), {
+    onFailure: () => address,
+    onSuccess: (parsed) => {
+      const ip = NetAddress.toCanonical(parsed)
+      return NetAddress.isIpv4Address(ip)
+        ? NetAddress.formatIp(ip)
+        : IpNetwork.format(IpNetwork.fromAddressUnsafe(ip, 64))
+    }
+  })
+
+/** By client: tokens that were nobody's. Ask `wait` before a token is checked, and `count` once it has failed. */
 export const failedTokens = make({ times: 5, window: Duration.minutes(1) })
+
+/** By client: warnings that it is blocked. */
+export const blockWarnings = make({ times: 1, window: Duration.minutes(1) })
 
 /** By the token's name: requests. */
 export const tokenRequests = make({ times: 20, window: Duration.seconds(1) })

@@ -8,6 +8,7 @@ import {
   type UnusableReason,
   unusableReasons
 } from "../domain/Backlog.ts"
+import { type TokenRefusal, tokenRefusals } from "../domain/Caller.ts"
 import { type Mode, modes } from "../domain/Mode.ts"
 import {
   type ErrorCode,
@@ -149,6 +150,14 @@ export const instruments = {
     description: "What people asked for, by how it ended",
     attributes: { act: acts, result: actResults }
   },
+  tokensRefused: {
+    name: "rtmanager.cleanup.token.refused",
+    type: "counter",
+    unit: "{request}",
+    description:
+      "Requests to the API that were refused for their token, or because their address had sent too many wrong ones",
+    attributes: { reason: tokenRefusals }
+  },
   mode: {
     name: "rtmanager.cleanup.mode",
     type: "gauge",
@@ -218,6 +227,7 @@ const mode = gauge(instruments.mode)
 const blocked = gauge(instruments.blocked)
 const passesRefused = counter(instruments.passesRefused)
 const actsCounter = counter(instruments.acts)
+const tokensRefused = counter(instruments.tokensRefused)
 
 const each = <K extends string, A>(keys: ReadonlyArray<K>, make: (key: K) => A) =>
   Object.fromEntries(keys.map((key) => [key, make(key)])) as Record<K, A>
@@ -262,6 +272,7 @@ export const backlogFor = (state: BacklogState) => Metric.withAttributes(backlog
 /** Seconds. */
 export const oldestDueAgeFor = (state: DueState) => Metric.withAttributes(oldestDueAge, { state })
 export const actsFor = (act: ActName, result: ActResult) => Metric.withAttributes(actsCounter, { act, result })
+export const tokensRefusedFor = (reason: TokenRefusal) => Metric.withAttributes(tokensRefused, { reason })
 export const modeFor = (name: Mode) => Metric.withAttributes(mode, { mode: name })
 export const unusableRowsFor = (reason: UnusableReason) => Metric.withAttributes(unusableRows, { reason })
 export const blockedFor = (reason: PassReason) => Metric.withAttributes(blocked, { reason })
@@ -279,6 +290,7 @@ export const registerAll: Effect.Effect<void> = Effect.forEach(
     ]),
     ...refusals.map(passesRefusedFor),
     ...acts.flatMap((act) => actResults.map((result) => actsFor(act, result))),
+    ...tokenRefusals.map(tokensRefusedFor),
     leaseTakeovers,
     inFlight
   ],

@@ -1,6 +1,6 @@
 import { request as send } from "node:http"
 import { assert, describe } from "@effect/vitest"
-import { Effect, Latch, Layer, Queue, Tracer } from "effect"
+import { Effect, Latch, Layer, Logger, Metric, Queue, References, Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import {
@@ -348,6 +348,36 @@ describe("a hostile request", () => {
       assert.strictEqual(status, 200)
       close()
     })
+  })
+
+  const warned: Array<unknown> = []
+  const memory = Logger.make(({ fiber, message }) => {
+    if (String(message) === "api.client_blocked") warned.push(fiber.getRef(References.CurrentLogAnnotations))
+  })
+  const inLogged = testIn(layerApiServer().pipe(Layer.provide(Logger.layer([memory]))))
+  inLogged("that guesses is told of in one warning a minute, and counted", function* () {
+    const { ask } = yield* ApiServer
+    const guess = ask({ path: "/api/v1/me", headers: { authorization: "Bearer rtm_guess" } })
+    const refused = Effect.map(Metric.snapshot, (series) =>
+      series
+        .filter(({ id }) => id === "rtmanager.cleanup.token.refused")
+        .map(({ attributes, state }) => [attributes?.["reason"], "count" in state && state.count])
+    )
+    yield* Effect.replicateEffect(guess, 4)
+    assert.lengthOf(warned, 0)
+    yield* Effect.replicateEffect(guess, 4)
+    assert.deepInclude(warned, { client: "127.0.0.1", seconds: 60 })
+    assert.sameDeepMembers(yield* refused, [
+      ["unknown", 5],
+      ["blocked", 3]
+    ])
+    yield* TestClock.adjust("59 seconds")
+    yield* guess
+    assert.lengthOf(warned, 1)
+    yield* TestClock.adjust("1 second")
+    yield* Effect.replicateEffect(guess, 6)
+    assert.lengthOf(warned, 2)
+    assert.notInclude(JSON.stringify(warned), "rtm_")
   })
 
   const { spans, tracer } = makeTracer()

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, HashMap } from "effect"
 import { TestClock } from "effect/testing"
-import { counting, failedTokens, mostKeys, tokenRequests } from "../../src/http/limits.ts"
+import { clientOf, counting, failedTokens, mostKeys, tokenRequests } from "../../src/http/limits.ts"
 
 describe("the limit of failed tokens", () => {
   it.effect("lets an address fail five times in any minute, and says how long it has to wait", () =>
@@ -54,6 +54,20 @@ describe("the limit of failed tokens", () => {
       )
     })
   )
+})
+
+describe("an address is counted", () => {
+  it.each([
+    ["by itself with IPv4", "192.0.2.7", "192.0.2.7"],
+    ["as IPv4 if a socket of both kinds has it", "::ffff:192.0.2.7", "192.0.2.7"],
+    ["with all of its /64 with IPv6", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+    ["with all of its /64, however it is written", "2001:DB8:1:2::6", "2001:db8:1:2::/64"],
+    ["without its zone", "fe80::1%eth0", "fe80::/64"],
+    ["by itself on this machine", "::1", "::/64"],
+    ["as it is if it is none", "", ""]
+  ] as const)("%s", (_, address, client) => {
+    assert.strictEqual(clientOf(address), client)
+  })
 })
 
 describe("the limit of requests", () => {

@@ -1368,7 +1368,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "guesses at tokens without a limit",
     file: "src/http/authorized.ts",
-    from: "const blocked = yield* failed.wait(address)",
+    from: "const blocked = yield* failed.wait(client)",
     to: "const blocked = yield* Effect.succeed(undefined)",
     tests: http
   },
