@@ -17,7 +17,7 @@ export type ActName = (typeof acts)[number]
 
 /**
  * How an act ended. `refused`: by a rule or a guard, and nothing was changed, but for what its pass had done before that. `failed`: something it needs was away or broke, so
- * part of it may have been done. `interrupted`: it was told to stop.
+ * part of it may have been done; a plan that was not begun with is `refused` then, because it can be applied later. `interrupted`: it was told to stop.
  */
 export const actResults = ["done", "refused", "failed", "interrupted"] as const
 export type ActResult = (typeof actResults)[number]

@@ -6,7 +6,7 @@ import { actEnded, actSpan } from "../observability/actTelemetry.ts"
 import { Acts } from "../ports/Acts.ts"
 import { earlyEnd, type PassError, passError } from "../ports/StoreError.ts"
 
-/** A rule or a guard refuses the act, and nothing was changed. `reason`: why its pass could not be done. */
+/** The act was not begun with, and nothing was changed: a rule refuses it, or its pass could not be done for this `reason`. */
 export class ActRefused extends Schema.TaggedError<ActRefused>()("ActRefused", {
   message: Schema.String,
   reason: Schema.optionalKey(Schema.Literals(passReasons))
@@ -30,15 +30,20 @@ export interface Done<A> {
   readonly result?: ActResult
 }
 
+/** A plan that was not begun with can be applied later, which its row allows only if it says `refused`. */
+const isFailure = ({ act }: Act, error: ActError): boolean => {
+  if (error._tag === "ActRepeated") return false
+  if (error._tag !== "ActRefused") return isAway(earlyEnd(error))
+  return act !== "plan_apply" && isAway({ reason: error.reason ?? null })
+}
+
 const resultOf = (
+  act: Act,
   exit: Exit.Exit<Done<unknown>, ActError>
 ): { readonly result: ActResult; readonly message: string } => {
   if (Exit.isSuccess(exit)) return { result: exit.value.result ?? "done", message: exit.value.message }
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-  if (error !== undefined) {
-    const broke = error._tag !== "ActRefused" && error._tag !== "ActRepeated" && isAway(earlyEnd(error))
-    return { result: broke ? "failed" : "refused", message: error.message }
-  }
+  if (error !== undefined) return { result: isFailure(act, error) ? "failed" : "refused", message: error.message }
   return Cause.hasInterruptsOnly(exit.cause)
     ? { result: "interrupted", message: "told to stop" }
     : { result: "failed", message: String(Cause.squash(exit.cause)) }
@@ -63,7 +68,7 @@ export const perform = <A, R>(act: Act, work: Effect.Effect<Done<A>, ActError, R
       return yield* new ActRefused({ message: `plan ${act.target} was applied before, or is being applied` })
     }
     return yield* Effect.onExit(work, (exit) =>
-      Effect.catch(acts.end(begun, resultOf(exit)), ({ message }) =>
+      Effect.catch(acts.end(begun, resultOf(act, exit)), ({ message }) =>
         Effect.annotateLogs(Effect.logWarning("act.result_not_recorded"), {
           act: act.act,
           id: String(begun.id),
@@ -72,6 +77,6 @@ export const perform = <A, R>(act: Act, work: Effect.Effect<Done<A>, ActError, R
       )
     )
   }).pipe(
-    Effect.onExit((exit) => (isRepeated(exit) ? Effect.void : actEnded(act, resultOf(exit)))),
+    Effect.onExit((exit) => (isRepeated(exit) ? Effect.void : actEnded(act, resultOf(act, exit)))),
     actSpan(act)
   )

@@ -6,7 +6,7 @@ import { StoreState } from "../adapters/memory/StoreState.ts"
 import { ApiServer, inApi } from "../support/apiServer.ts"
 import { temporaryFolder } from "../support/postgres.ts"
 import { command } from "../support/service.ts"
-import { actRows, seed, seedMany } from "../support/world.ts"
+import { actRows, atEngine, seed, seedMany, storeDown, unreachable } from "../support/world.ts"
 
 const why = ["--reason", "a player complains"]
 
@@ -90,6 +90,21 @@ describe("a command with --server", () => {
       (yield* actRows).filter(({ result }) => result === "done"),
       []
     )
+  })
+
+  inApi("ends with 3 if the service's engine or database is away, as without --server", function* () {
+    yield* seed("chess", 1)
+    yield* atEngine("identity", Effect.fail(unreachable))
+    const acts = [
+      ["clean", "chess"],
+      ["engine", "accept", "default"]
+    ]
+    for (const act of acts) assert.strictEqual((yield* at([...act, ...why])).code, 3)
+    ;(yield* StoreState).intercept = () => storeDown
+    for (const act of [...acts, ["hold", "chess"], ["pause"]]) {
+      assert.strictEqual((yield* at([...act, ...why])).code, 3)
+    }
+    assert.strictEqual((yield* at(["status"])).code, 3)
   })
 
   inApi("ends with 3 if nobody answers there, and with 2 without a token", function* () {

@@ -5,7 +5,17 @@ import { Effect, Fiber, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { ApiServer, asJson, bodyOf, get, inApi, post, problemOf } from "../support/apiServer.ts"
-import { actRows, containerId, heldAtEngine, now, seed, seedMany, storeDown } from "../support/world.ts"
+import {
+  actRows,
+  atEngine,
+  containerId,
+  heldAtEngine,
+  now,
+  seed,
+  seedMany,
+  storeDown,
+  unreachable
+} from "../support/world.ts"
 
 const reason = "a player complains"
 
@@ -76,6 +86,17 @@ describe("an act over HTTP", () => {
     assert.strictEqual(yield* statusOf("chess"), "stopped")
   })
 
+  inApi("that finds the engine away before it begins is one too, and stays one", function* () {
+    yield* seed("chess", 1)
+    yield* atEngine("identity", Effect.fail(unreachable))
+    const key = { "idempotency-key": "k" }
+    const away = problemOf(yield* post("/games/chess/clean", { reason }, key))
+    assert.deepInclude(away, { status: 503, type: "urn:rtmanager:failed" })
+    yield* atEngine("identity", Effect.void)
+    assert.deepStrictEqual(problemOf(yield* post("/games/chess/clean", { reason }, key)), away)
+    assert.strictEqual(yield* statusOf("chess"), "stopped")
+  })
+
   inApi("that broke off is over: asking again does not begin it again", function* () {
     yield* seed("chess", 1)
     const state = yield* StoreState
@@ -83,7 +104,7 @@ describe("an act over HTTP", () => {
     const key = { "idempotency-key": "k" }
     for (let i = 0; i < 2; i++) {
       const problem = problemOf(yield* post("/games/chess/clean", { reason }, key))
-      assert.include(["urn:rtmanager:failed", "urn:rtmanager:refused"], problem.type)
+      assert.deepInclude(problem, { status: 503, type: "urn:rtmanager:failed" })
     }
     assert.lengthOf(yield* actRows, 1)
   })

@@ -1443,6 +1443,20 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: hostile
   },
   {
+    name: "a plan lost because the engine was away",
+    file: "src/operator/act.ts",
+    from: 'act !== "plan_apply" && isAway',
+    to: "isAway",
+    tests: ["test/operator/applyPlan.test.ts"]
+  },
+  {
+    name: "an engine that is away called a rule",
+    file: "src/operator/act.ts",
+    from: 'return act !== "plan_apply" && isAway({ reason: error.reason ?? null })',
+    to: "return false",
+    tests: ["test/operator/clean.test.ts"]
+  },
+  {
     name: "an act that is in flight for ever",
     file: "src/http/once.ts",
     from: "now - act.askedAt.getTime() > Duration.toMillis(longest)",

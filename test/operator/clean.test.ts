@@ -104,7 +104,7 @@ describe("cleaning one game by hand", () => {
     assert.deepStrictEqual([yield* rows, (yield* StoreState).log], [[], []])
   })
 
-  inService()("is refused if the engine is away from the beginning", function* () {
+  inService()("has failed if the engine is away from the beginning", function* () {
     yield* seed("game", 1, young)
     yield* atEngine("identity", unreachable)
     assert.deepInclude(yield* Effect.flip(clean({ ...asked, gameId: "game", opSource: "admin_cli" })), {
@@ -112,7 +112,7 @@ describe("cleaning one game by hand", () => {
     })
     assert.deepStrictEqual(
       (yield* rows).map(([result]) => result),
-      ["refused"]
+      ["failed"]
     )
   })
 
