@@ -22,6 +22,9 @@ export const byRetention = (retention: Duration.Duration): string => `retention 
 
 const never = (rule: string): Due => ({ at: null, rule })
 
+/** Of a game on an engine that another service cleans, whose retention only that one knows. */
+export const elsewhere = (engine: string): Due => never(`the service of engine ${printable(engine)} decides`)
+
 /** A time that a `Date` cannot hold is as far away as never. */
 const at = (millis: number, rule: string): Due => ({ at: dateOf(millis), rule })
 

@@ -3,7 +3,8 @@ import { blockers, Due } from "./Due.ts"
 
 /**
  * What stopped games are listed by. `due`, `backing_off` and `stuck` have those whose retention is over, and `held` those that a
- * person's hold keeps, whether it is over or not. A game can be in several.
+ * person's hold keeps, whether it is over or not. A game can be in several. The retention is that of the service that is asked, also for
+ * the games of other engines.
  */
 export const gameStates = ["due", "held", "backing_off", "stuck", "stopped"] as const
 export const GameState = Schema.Literals(gameStates)
@@ -12,7 +13,7 @@ export type GameState = typeof GameState.Type
 /** How many games a page can have. */
 export const GamesLimit = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 500 }))
 
-/** A stopped game, with when its container may go, by the retention of the service that is asked. */
+/** A stopped game, with when its container may go, unless another service decides that. */
 const ListedGame = Schema.Struct({
   gameId: Schema.String,
   engine: Schema.String,
@@ -20,8 +21,8 @@ const ListedGame = Schema.Struct({
   lastOpAt: Schema.NullOr(Schema.DateFromString),
   dueAt: Due.fields.at,
   rule: Due.fields.rule,
-  /** The one of these that lasts longest; `null`: the game is due. */
-  blockedBy: Schema.NullOr(Schema.Literals(blockers)),
+  /** The one of these that lasts longest; `elsewhere`: another service decides; `null`: the game is due. */
+  blockedBy: Schema.NullOr(Schema.Literals([...blockers, "elsewhere"])),
   /** Failed ones since its last success. */
   attempts: Schema.Int,
   lastError: Schema.NullOr(Schema.String)

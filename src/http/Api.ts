@@ -119,7 +119,7 @@ const readings = HttpApiGroup.make("readings")
       error: [HttpApiError.BadRequestProblem, Problems.Unavailable]
     }).annotateMerge(
       described(
-        "Stopped games by what they wait for. A page can have fewer games than its limit although another follows"
+        "Stopped games by what they wait for, of all engines or of one. The retention is that of the service that is asked; when a game of another engine is due is for that one's service to say. A page can have fewer games than its limit although another follows"
       )
     ),
     HttpApiEndpoint.get("game", "/games/:id", {

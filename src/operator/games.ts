@@ -1,8 +1,9 @@
 import { Clock, type Duration, Effect, Schema } from "effect"
-import { whenDue, whoDecides } from "../domain/Due.ts"
+import { elsewhere, whenDue, whoDecides } from "../domain/Due.ts"
 import { isDue, type Moment, momentOf } from "../domain/Expiry.ts"
 import { GameCursor } from "../domain/GameCursor.ts"
 import type { GamePage, GameState, ListedGame } from "../domain/GamePage.ts"
+import { KnownEngine } from "../ports/KnownEngine.ts"
 import { Overview, type StoppedGame } from "../ports/Overview.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
 import { passError } from "../ports/StoreError.ts"
@@ -36,18 +37,27 @@ const placeOf = ({ cursor, state }: GamesRequest) =>
         Effect.mapError(() => new CursorRefused())
       )
 
-const listed = (game: StoppedGame, moment: Moment, retention: Duration.Duration): ListedGame => {
-  const { backoff, engine, gameId, hold, lastOpAt } = game
-  const holds = hold === null ? [] : [hold]
+type WhenDue = Pick<ListedGame, "dueAt" | "rule" | "blockedBy">
+
+const ownDue = (game: StoppedGame, moment: Moment, retention: Duration.Duration): WhenDue => {
+  const holds = game.hold === null ? [] : [game.hold]
   const { at, rule } = whenDue(game, holds, retention)
+  return { dueAt: at, rule, blockedBy: isDue(game, moment) ? null : whoDecides(game, holds, retention) }
+}
+
+const dueElsewhere = ({ engine }: StoppedGame): WhenDue => {
+  const { at, rule } = elsewhere(engine)
+  return { dueAt: at, rule, blockedBy: "elsewhere" }
+}
+
+const listed = (game: StoppedGame, due: WhenDue): ListedGame => {
+  const { backoff, engine, gameId, lastOpAt } = game
   const ended = new Date(Number(lastOpAt) / 1000)
   return {
     gameId,
     engine,
     lastOpAt: lastOpAt === null || Number.isNaN(ended.getTime()) ? null : ended,
-    dueAt: at,
-    rule,
-    blockedBy: isDue(game, moment) ? null : whoDecides(game, holds, retention),
+    ...due,
     attempts: backoff?.attempts ?? 0,
     lastError: backoff?.lastError ?? null
   }
@@ -62,10 +72,13 @@ export const games = Effect.fnUntraced(function* (request: GamesRequest) {
   const after = yield* placeOf(request)
   const database = yield* Effect.mapError((yield* RuntimeRecords).clock, passError)
   const moment = momentOf({ service: yield* Clock.currentTimeMillis, database }, retention)
+  const { name } = yield* KnownEngine
   const page = yield* (yield* Overview).games({ state, engine, after, limit, moment })
   if (page === undefined) return yield* new CursorRefused()
   return {
-    games: page.games.map((game) => listed(game, moment, retention)),
+    games: page.games.map((game) =>
+      listed(game, game.engine === name ? ownDue(game, moment, retention) : dueElsewhere(game))
+    ),
     next: page.next === undefined ? null : encode(page.next)
   } satisfies GamePage
 })

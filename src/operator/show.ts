@@ -3,7 +3,7 @@ import { expectedEngine } from "../cleanup/engine/expectedEngine.ts"
 import { isStuck } from "../domain/Backoff.ts"
 import type { Container } from "../domain/Container.ts"
 import { isContainerId } from "../domain/ContainerId.ts"
-import { type Due, whenDue } from "../domain/Due.ts"
+import { type Due, elsewhere, whenDue } from "../domain/Due.ts"
 import type { GameStory, StoryContainer } from "../domain/GameStory.ts"
 import { versionOf } from "../domain/GameVersion.ts"
 import type { PlacedHold } from "../domain/Hold.ts"
@@ -72,10 +72,7 @@ const dueOf = (
   holds: ReadonlyArray<PlacedHold>,
   retention: Duration.Duration,
   container: StoryContainer | null
-): Due =>
-  container?.found === "elsewhere"
-    ? { at: null, rule: `the service of engine ${printable(record.engine)} decides` }
-    : whenDue(record, holds, retention)
+): Due => (container?.found === "elsewhere" ? elsewhere(record.engine) : whenDue(record, holds, retention))
 
 /**
  * All that is known of one game, whatever its status and its engine: half a dozen statements, each by an index, and at most

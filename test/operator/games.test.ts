@@ -52,6 +52,19 @@ describe("the games in a state", () => {
     })
   })
 
+  inWorld("of other engines are told of without when they go, which only their services know", function* () {
+    yield* seed("theirs", 1, { record: { engine: "host-2" } })
+    yield* seed("ours", 2)
+    const { games } = yield* look({ state: "due" })
+    assert.deepStrictEqual(
+      games.map(({ blockedBy, dueAt, gameId, rule }) => [gameId, blockedBy, dueAt && dueAt.getTime() - now, rule]),
+      [
+        ["ours", null, -day, "retention 30d"],
+        ["theirs", "elsewhere", null, "the service of engine host-2 decides"]
+      ]
+    )
+  })
+
   inWorld("come page by page, each from the cursor of the one before", function* () {
     yield* seedMany(5)
     const first = yield* look({ state: "due", limit: 2 })

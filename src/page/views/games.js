@@ -89,13 +89,19 @@ export const games = {
             : "None on this page; the next one may have some.",
         columns: [
           { head: "Game", cell: ({ game_id }) => gameLink(game_id) },
-          { head: "Goes", cell: (game) => goes(game.due_at, shown.now, game.blocked_by !== null) },
+          {
+            head: "Goes",
+            cell: (game) =>
+              game.blocked_by === "elsewhere"
+                ? html`<span class="faint">not known here</span>`
+                : goes(game.due_at, shown.now, game.blocked_by !== null)
+          },
           { head: "Rule", cell: ({ rule }) => html`<bdi>${rule}</bdi>` },
           {
             head: "Waits for",
             cell: ({ blocked_by }) =>
-              blocked_by === null
-                ? html`<span class="faint">nothing</span>`
+              blocked_by === null || blocked_by === "elsewhere"
+                ? html`<span class="faint">${blocked_by === null ? "nothing" : "not known here"}</span>`
                 : badge(blocked_by === "retention" ? "quiet" : "warn", blocked_by)
           },
           { head: "Stopped", cell: ({ last_op_at }) => timeOf(last_op_at, shown.now, "not known") },
