@@ -57,7 +57,7 @@ const runTests = Effect.fnUntraced(function* (
 ) {
   const results = join(folder, "results.json")
   // One test that fails is enough.
-  const options = ["--bail=1", "--testTimeout=15000", "--reporter=json", `--outputFile=${results}`]
+  const options = ["--bail=1", "--testTimeout=60000", "--reporter=json", `--outputFile=${results}`]
   const args = ["node_modules/vitest/vitest.mjs", "run", ...options, ...tests]
   const ended = yield* Effect.callback<void>((resume) => {
     const child = execFile(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 28 }, () => resume(Effect.void))
