@@ -42,7 +42,7 @@ const cleanup = Command.make("rtmanager-cleanup").pipe(
     log.pipe(Command.provide(unlessThere(layers.ports))),
     pause.pipe(Command.provide(unlessThere(layers.ports))),
     resume.pipe(Command.provide(unlessThere(layers.ports))),
-    retention.pipe(Command.provide(here(layers.ports))),
+    retention.pipe(Command.provide(unlessThere(layers.ports))),
     token
   ]),
   Command.withGlobalFlags([server])

@@ -1,20 +1,18 @@
-import { Clock, Effect, Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Argument, Command } from "effect/cli"
 import { CurrentSettings } from "../config/CurrentSettings.ts"
 import { AcceptedEngine } from "../domain/EngineId.ts"
-import { momentOf } from "../domain/Expiry.ts"
 import { ListedEngine } from "../domain/ListedEngine.ts"
 import { printable, printableEnds } from "../domain/printable.ts"
 import { timeText } from "../domain/time.ts"
 import { acceptEngine } from "../operator/acceptEngine.ts"
+import { engines } from "../operator/engines.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
-import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
-import { passError } from "../ports/StoreError.ts"
 import { actFailed, asked, authorOf } from "./act.ts"
 import { CommandFailed, commandFailed, exitCode } from "./CommandFailed.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
-import { actThere, hereOrThere, once, onlyHere, onlyThere } from "./server.ts"
+import { actThere, hereOrThere, once, onlyThere } from "./server.ts"
 import { table, terminalWidth } from "./table.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(AcceptedEngine))
@@ -80,41 +78,27 @@ const row = (engine: ListedEngine) => ({
   stopped: String(engine.stopped)
 })
 
+const printEngines = Effect.fnUntraced(function* (listed: ReadonlyArray<ListedEngine>, json: boolean) {
+  if (json) return yield* print(toListJson(listed))
+  return yield* print(table(listed.map(row), { width: yield* terminalWidth, ids: ["name", "identity"] }))
+})
+
 const list = Command.make(
   "list",
   { json },
   hereOrThere(
     ({ json }) =>
-      Effect.gen(function* () {
-        const { retention } = yield* CurrentSettings
-        const known = yield* KnownEngine
-        const records = yield* RuntimeRecords
-        const database = yield* Effect.mapError(records.clock, passError)
-        const { cutoff } = momentOf({ service: yield* Clock.currentTimeMillis, database }, retention)
-        const unknown = yield* records.unknownEngines
-        const engines = [
-          ...(yield* known.list(cutoff)),
-          ...unknown.map(({ name, stopped }) => ({ ...neverCleaned, name, stopped }))
-        ].sort((a, b) => (a.name < b.name ? -1 : 1))
-        if (json) return toListJson(engines)
-        return table(engines.map(row), { width: yield* terminalWidth, ids: ["name", "identity"] })
-      }).pipe(Effect.mapError(commandFailed), Effect.flatMap(print)),
-    () => onlyHere(true, "engine list")
+      Effect.flatMap(CurrentSettings, ({ retention }) => engines(retention)).pipe(
+        Effect.mapError(commandFailed),
+        Effect.flatMap((listed) => printEngines(listed, json))
+      ),
+    ({ readings }, { json }) => Effect.flatMap(readings.engines(), ({ engines }) => printEngines(engines, json))
   )
 ).pipe(
   Command.withDescription(
     "All engines by name: identity, brake, last pass, when last seen, and how many games are due or stopped"
   )
 )
-
-const neverCleaned = {
-  engineId: null,
-  braked: false,
-  acceptedAt: null,
-  lastPassAt: null,
-  lastSeenAt: null,
-  due: null
-} as const
 
 /** Commands about the engines that the records' containers live on. */
 export const engine = Command.make("engine").pipe(

@@ -5,18 +5,25 @@ import { AcceptedRetention, acceptRetention } from "../operator/acceptRetention.
 import { actFailed, asked, authorOf } from "./act.ts"
 import { print } from "./print.ts"
 import { json } from "./run.ts"
+import { actThere, hereOrThere, once } from "./server.ts"
 
 const toJson = Schema.encodeSync(Schema.fromJsonString(AcceptedRetention))
 
-const accept = Command.make("accept", { json, ...asked }, ({ author, json, reason }) =>
-  Effect.gen(function* () {
-    const { retention } = yield* CurrentSettings
-    const { message, value } = yield* acceptRetention({ author: yield* authorOf(author), reason, retention })
-    return json ? toJson(value) : message
-  }).pipe(Effect.mapError(actFailed), Effect.flatMap(print))
+const accept = Command.make(
+  "accept",
+  { json, ...asked },
+  hereOrThere(
+    ({ author, json, reason }) =>
+      Effect.gen(function* () {
+        const { retention } = yield* CurrentSettings
+        const { message, value } = yield* acceptRetention({ author: yield* authorOf(author), reason, retention })
+        return json ? toJson(value) : message
+      }).pipe(Effect.mapError(actFailed), Effect.flatMap(print)),
+    actThere(({ acceptRetention }, { reason }) => acceptRetention({ headers: once(), payload: { reason } }))
+  )
 ).pipe(
   Command.withDescription(
-    "Let passes use RTMANAGER_CONTAINER_RETENTION_DAYS, although it makes many games due at once"
+    "Let passes use RTMANAGER_CONTAINER_RETENTION_DAYS, with --server that service's, although it makes many games due at once"
   ),
   Command.withExamples([
     {

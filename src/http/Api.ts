@@ -16,10 +16,11 @@ import { storedTimes } from "../domain/GameCursor.ts"
 import { GamePage, GamesLimit, gameStates } from "../domain/GamePage.ts"
 import { GameStory } from "../domain/GameStory.ts"
 import { PlacedHold } from "../domain/Hold.ts"
+import { ListedEngine } from "../domain/ListedEngine.ts"
 import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
 import { RecordedPass } from "../domain/RecordedPass.ts"
 import { Stats, StatsHours } from "../domain/Stats.ts"
-import { PassUnderWay, Status, StatusEngine } from "../domain/Status.ts"
+import { PassUnderWay, Status } from "../domain/Status.ts"
 import { PauseLength } from "../operator/pause.ts"
 import { readable } from "./openApi.ts"
 import * as Problems from "./problems.ts"
@@ -96,9 +97,13 @@ const readings = HttpApiGroup.make("readings")
       described("Where the cleaning stands: mode, pause, backlog, what goes next, engines, passes")
     ),
     HttpApiEndpoint.get("engines", "/engines", {
-      success: Schema.Struct({ engines: Schema.Array(StatusEngine) }),
-      ...away
-    }).annotateMerge(described("The engines that services have cleaned, by name")),
+      success: Schema.Struct({ engines: Schema.Array(ListedEngine) }),
+      error: [Problems.TooManyRequests, Problems.Unavailable]
+    }).annotateMerge(
+      described(
+        "All engines by name, with how many of their games are due and stopped. Counts them, so one request at a time is answered"
+      )
+    ),
     HttpApiEndpoint.get("passes", "/passes", {
       query: { limit: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100 }))) },
       success: Schema.Struct({ passes: Schema.Array(Pass) }),
@@ -240,7 +245,15 @@ const acts = HttpApiGroup.make("acts")
       payload: Schema.Struct(asked),
       success: Act,
       error: [...actErrors, Problems.NotFound]
-    }).annotateMerge(described("Makes the engine that answers now the known one of this name, and releases its brake"))
+    }).annotateMerge(described("Makes the engine that answers now the known one of this name, and releases its brake")),
+    HttpApiEndpoint.post("acceptRetention", "/retention/accept", {
+      headers,
+      payload: Schema.Struct(asked),
+      success: Act,
+      error: actErrors
+    }).annotateMerge(
+      described("Lets passes use the retention that this service is set to, although it makes many games due at once")
+    )
   )
   .middleware(MayAct)
   .annotateMerge(OpenApi.annotations({ title: "Acts" }))

@@ -4,6 +4,7 @@ import type { Settings } from "../config/Settings.ts"
 import type { Reason } from "../domain/Act.ts"
 import { shownBy, versionOf } from "../domain/GameVersion.ts"
 import { acceptEngine } from "../operator/acceptEngine.ts"
+import { acceptRetention } from "../operator/acceptRetention.ts"
 import { clean } from "../operator/clean.ts"
 import { hold } from "../operator/hold.ts"
 import { pause } from "../operator/pause.ts"
@@ -20,7 +21,7 @@ import { NotFound, PreconditionFailed, Refused, Unavailable } from "./problems.t
 const unusable = (detail: string) => new HttpApiError.BadRequestProblem({ detail })
 
 /** The handlers of what people do: each is one operator function, done once for its key, in the name of the token. */
-export const layer = ({ leaseTtl, mode }: Settings) =>
+export const layer = ({ leaseTtl, mode, retention }: Settings) =>
   HttpApiBuilder.group(
     Api,
     "acts",
@@ -105,7 +106,12 @@ export const layer = ({ leaseTtl, mode }: Settings) =>
             { endpoint: "accept", target: name, payload, key: headers["idempotency-key"] },
             Effect.map(asking(payload.reason), acceptEngine)
           )
-        })
+        }),
+        acceptRetention: ({ headers, payload }) =>
+          once(
+            { endpoint: "acceptRetention", payload, key: headers["idempotency-key"] },
+            Effect.map(asking(payload.reason), (asked) => acceptRetention({ ...asked, retention }))
+          )
       })
     })
   )

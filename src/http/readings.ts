@@ -1,7 +1,8 @@
-import { Clock, Effect, Stream } from "effect"
+import { Clock, Effect, Option, Semaphore, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiError, HttpApiSchema } from "effect/http-api"
 import type { Settings } from "../config/Settings.ts"
+import { engines } from "../operator/engines.ts"
 import { games } from "../operator/games.ts"
 import { show } from "../operator/show.ts"
 import { status } from "../operator/status.ts"
@@ -9,7 +10,6 @@ import { parseSince, sinceForms } from "../operator/time.ts"
 import { Acts } from "../ports/Acts.ts"
 import { Holds } from "../ports/Holds.ts"
 import { type LogCursor, type LogQuery, OperationLog } from "../ports/OperationLog.ts"
-import { Overview } from "../ports/Overview.ts"
 import { PassLog } from "../ports/PassLog.ts"
 import { Api, CurrentCaller } from "./Api.ts"
 import { Events } from "./Events.ts"
@@ -28,6 +28,17 @@ const unusable = ({ message }: { readonly message: string }) =>
 
 const available = <A, R>(reading: Effect.Effect<A, { readonly message: string }, R>) => Effect.catch(reading, away)
 
+/** For what costs the more, the more games there are: one at a time, so that those who look take little from a pass. */
+const makeOneAtATime = Effect.map(
+  Semaphore.make(1),
+  (place) =>
+    <A, E, R>(reading: Effect.Effect<A, E, R>) =>
+      Effect.flatMap(
+        place.withPermitsIfAvailable(1)(reading),
+        Option.match({ onNone: () => tooManyRequests(1), onSome: (answer) => Effect.succeed(answer) })
+      )
+)
+
 /** A page of rows, and the place of its last one if another may follow. */
 const upTo = <Row, Place>(limit: number, rows: ReadonlyArray<Row>, placeOf: (row: Row) => Place) => {
   const last = rows.length < limit ? undefined : rows.at(-1)
@@ -43,7 +54,7 @@ export const layer = (settings: Settings) =>
       const acts = yield* Acts
       const holds = yield* Holds
       const operations = yield* OperationLog
-      const overview = yield* Overview
+      const oneAtATime = yield* makeOneAtATime
       const passes = yield* PassLog
       const events = yield* Events
 
@@ -67,7 +78,7 @@ export const layer = (settings: Settings) =>
       return handlers.handleRaw("events", opened).handleAll({
         me: () => CurrentCaller,
         status: () => available(status(settings)),
-        engines: () => Effect.map(available(overview.engines), (engines) => ({ engines })),
+        engines: () => oneAtATime(Effect.map(available(engines(settings.retention)), (engines) => ({ engines }))),
         passes: ({ query: { limit = 20 } }) => Effect.map(available(passes.recent(limit)), (passes) => ({ passes })),
         pass: ({ params: { id } }) =>
           Effect.filterOrFail(

@@ -6,7 +6,7 @@ import { StoreState } from "../adapters/memory/StoreState.ts"
 import { ApiServer, inApi } from "../support/apiServer.ts"
 import { temporaryFolder } from "../support/postgres.ts"
 import { command } from "../support/service.ts"
-import { actRows, atEngine, seed, seedMany, storeDown, unreachable } from "../support/world.ts"
+import { actRows, atEngine, runOnce, seed, seedMany, storeDown, unreachable } from "../support/world.ts"
 
 const why = ["--reason", "a player complains"]
 
@@ -36,6 +36,11 @@ describe("a command with --server", () => {
     assert.strictEqual(JSON.parse(yield* done("show", "game-1", "--json")).game_id, "game-1")
     assert.strictEqual(yield* done("log"), "no operation is logged\n")
     assert.strictEqual(yield* done("holds", "--json"), "[]\n")
+    assert.strictEqual(yield* done("engine", "list"), "no engine is known yet\n")
+    yield* runOnce
+    const [engine] = JSON.parse(yield* done("engine", "list", "--json"))
+    assert.deepInclude(engine, { name: "default", braked: false, due: 0, stopped: 0 })
+    assert.match(yield* done("engine", "list"), /^name +identity [\s\S]*\ndefault /)
   })
 
   inApi("has the service do its act, in the name of the token", function* () {
@@ -47,9 +52,10 @@ describe("a command with --server", () => {
     assert.strictEqual(JSON.parse(yield* done("resume", "--json", ...why)).result, "done")
     assert.match(yield* done("clean", "game-0", ...why), /^removed: /)
     assert.match(yield* done("engine", "accept", "default", ...why), /^accepted engine /)
+    assert.match(yield* done("retention", "accept", ...why), /^accepted a retention of 30d for engine default: /)
     assert.deepStrictEqual(
       (yield* actRows).map(({ act, author }) => `${act} by ${author}`),
-      ["hold", "release", "pause", "resume", "clean", "engine_accept"].map((act) => `${act} by ann`)
+      ["hold", "release", "pause", "resume", "clean", "engine_accept", "retention_accept"].map((act) => `${act} by ann`)
     )
     assert.match(yield* done("log", "--outcome", "success"), /game-0 +success/)
   })
@@ -79,7 +85,6 @@ describe("a command with --server", () => {
       ["an author", 2, ["pause", "--author", "eve", ...why], /--author does not go with --server/],
       ["a plan to apply", 2, ["run", "--plan", "plan.json", ...why], /--plan does not go with --server/],
       ["a command that a service cannot do", 2, ["plan"], /does not go with --server/],
-      ["a reading that a service does not have", 2, ["engine", "list"], /engine list does not go with --server/],
       ["an engine without its name", 2, ["engine", "accept", ...why], /--server needs the engine's name/]
     ]
   inApi.each(failing)("ends for %s with %i, says why and does nothing", function* ([, code, args, message, who]) {

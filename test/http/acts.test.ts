@@ -52,7 +52,8 @@ describe("an act over HTTP", () => {
     "/pause",
     "/resume",
     "/passes",
-    "/engines/default/accept"
+    "/engines/default/accept",
+    "/retention/accept"
   ]
   inApi.each(all)("is not for a token that may only look: %s", function* (path) {
     assert.strictEqual(problemOf(yield* post(path, { reason }, {}, "bob")).status, 403)

@@ -1,8 +1,10 @@
 import { chmodSync, writeFileSync } from "node:fs"
 import { assert, describe } from "@effect/vitest"
+import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { StoreState } from "../adapters/memory/StoreState.ts"
 import { ApiServer, type Asked, as, get, inApi, post, problemOf } from "../support/apiServer.ts"
-import { actRows } from "../support/world.ts"
+import { actRows, seed, seedMany } from "../support/world.ts"
 
 const reason = "a player complains"
 
@@ -72,6 +74,27 @@ describe("the API", () => {
     yield* get("/me", "ann")
     yield* TestClock.adjust("1 second")
     yield* get("/me")
+  })
+
+  inApi("counts the games of all engines for one at a time, and says to others when to ask again", function* () {
+    yield* seedMany(2)
+    yield* seed("stray", 9, { record: { engine: "host-9" } })
+    const state = yield* StoreState
+    const reached = yield* Deferred.make<void>()
+    const answer = yield* Deferred.make<void>()
+    state.intercept = (operation) =>
+      operation === "listEngines"
+        ? Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(answer))
+        : Effect.void
+    const first = yield* Effect.forkChild(get("/engines"))
+    yield* Deferred.await(reached)
+    const other = yield* as("ann", { path: "/api/v1/engines" })
+    assert.strictEqual(problemOf(other).status, 429)
+    assert.strictEqual(other.headers["retry-after"], "1")
+    yield* Deferred.succeed(answer, undefined)
+    const [stray] = (yield* Fiber.join(first))["engines"]
+    assert.deepInclude(stray, { name: "host-9", engine_id: null, due: null, stopped: 1 })
+    yield* get("/engines")
   })
 
   describe("answers only to its own names", () => {

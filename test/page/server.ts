@@ -61,7 +61,8 @@ const readings = (world: World) =>
     handlers.handleAll({
       me: () => CurrentCaller,
       status: () => Effect.sync(world.status),
-      engines: () => Effect.sync(() => ({ engines: world.status().engines })),
+      engines: () =>
+        Effect.sync(() => ({ engines: world.status().engines.map((one) => ({ ...one, due: 0, stopped: 0 })) })),
       passes: () => Effect.sync(() => ({ passes: world.state.passes })),
       pass: () => Effect.fail(new Problems.NotFound({})),
       games: ({ query }) =>
@@ -163,6 +164,10 @@ const acts = (world: World) =>
         const { name } = yield* CurrentCaller
         world.state.braked = false
         return yield* world.act("engine_accept", params.name, name, payload.reason, "The engine is known now.")
+      }),
+      acceptRetention: Effect.fnUntraced(function* ({ payload }) {
+        const { name } = yield* CurrentCaller
+        return yield* world.act("retention_accept", null, name, payload.reason, "Passes may use the retention.")
       })
     })
   )
