@@ -29,7 +29,7 @@ const cleanup = Command.make("rtmanager-cleanup").pipe(
     serve.pipe(Command.provide(here(layers.service))),
     run.pipe(Command.provide(unlessThere(layers.pass()))),
     clean.pipe(Command.provide(unlessThere(layers.pass()))),
-    plan.pipe(Command.provide(here(layers.ports))),
+    plan.pipe(Command.provide(unlessThere(layers.ports))),
     demo.pipe(Command.provide(here(layers.demo))),
     migrate.pipe(Command.provide(here(layers.migrations))),
     engine.pipe(Command.provide(unlessThere(layers.ports))),

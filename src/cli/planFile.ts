@@ -1,12 +1,10 @@
 import { randomUUID } from "node:crypto"
 import { basename, dirname, join } from "node:path"
-import { Duration, Effect, FileSystem, Ref, Schema, Stream } from "effect"
+import { Effect, FileSystem, Ref, Schema, Stream } from "effect"
 import type { PlatformError } from "effect/PlatformError"
-import type { Planned } from "../cleanup/pass/CleanupPlan.ts"
-import type { OpenedPass } from "../cleanup/pass/openPass.ts"
 import { isContainerId } from "../domain/ContainerId.ts"
-import { retentionOf } from "../domain/Expiry.ts"
-import { PlanHead, PlanRow, readPlan } from "../domain/PlanFile.ts"
+import { type PlanBasis, PlanHead, PlanRow, readPlan } from "../domain/PlanFile.ts"
+import type { PlannedGame } from "../domain/PlannedGame.ts"
 import { CommandFailed, exitCode } from "./CommandFailed.ts"
 
 const unusable = (message: string) => new CommandFailed({ code: exitCode.unusable, message })
@@ -25,19 +23,11 @@ export const readPlanFile = Effect.fnUntraced(function* (path: string) {
 const encodeHead = Schema.encodeSync(PlanHead)
 const encodeRow = Schema.encodeSync(Schema.fromJsonString(PlanRow))
 
-/** The head of a plan that is made now. */
-export const headOf = ({ engineId, engineName, moment }: Omit<OpenedPass, "wouldRefuse">): PlanHead => ({
-  id: randomUUID(),
-  version: 1,
-  madeAt: new Date(moment.now),
-  engine: engineName,
-  engineId,
-  cutoff: new Date(moment.cutoff),
-  retention: Duration.format(retentionOf(moment))
-})
+/** The head of a new plan. */
+export const headOf = (basis: PlanBasis): PlanHead => ({ id: randomUUID(), version: 1, ...basis })
 
 /** The rows of a plan: of those games that a pass would touch. */
-export const rowsOf = (games: ReadonlyArray<Planned>): ReadonlyArray<PlanRow> =>
+export const rowsOf = (games: ReadonlyArray<PlannedGame>): ReadonlyArray<PlanRow> =>
   games.flatMap(({ action, containerId, gameId, lastOpAt, rule }) =>
     action === "keep" || gameId === null || lastOpAt === null || (containerId !== null && !isContainerId(containerId))
       ? []
@@ -53,7 +43,7 @@ const bytes = new TextEncoder()
 export const writePlanFile = Effect.fnUntraced(function* <E, R>(
   path: string,
   head: PlanHead,
-  games: Stream.Stream<Planned, E, R>
+  games: Stream.Stream<PlannedGame, E, R>
 ) {
   const files = yield* FileSystem.FileSystem
   const exists = unusable(`${path} is there already: plans are not written over`)

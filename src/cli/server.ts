@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto"
-import { Effect, FileSystem, Layer, Option, Schema } from "effect"
+import { Effect, FileSystem, Layer, Option, Schedule, Schema } from "effect"
 import { Flag, GlobalFlag } from "effect/cli"
-import { FetchHttpClient, HttpClientRequest } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { HttpApiClient, HttpApiMiddleware } from "effect/http-api"
 import { RecordedAct } from "../domain/Act.ts"
 import { Api, Authorized } from "../http/Api.ts"
@@ -35,9 +35,19 @@ const tokenOf = Effect.gen(function* () {
 
 export type Client = HttpApiClient.ForApi<typeof Api>
 
+/** A service that has no place for a request just now has done nothing yet: it is asked again each second, for half a minute. */
+const patient = HttpClient.transformResponse(
+  Effect.repeat({
+    while: ({ headers, status }: HttpClientResponse.HttpClientResponse) =>
+      status === 429 && headers["retry-after"] === "1",
+    schedule: Schedule.spaced("1 second"),
+    times: 30
+  })
+)
+
 const clientAt = (url: string) =>
   Effect.flatMap(tokenOf, (token) =>
-    HttpApiClient.make(Api, { baseUrl: url }).pipe(
+    HttpApiClient.make(Api, { baseUrl: url, transformClient: patient }).pipe(
       Effect.provide([
         FetchHttpClient.layer,
         HttpApiMiddleware.layerClient(Authorized, ({ next, request }) =>

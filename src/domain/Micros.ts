@@ -24,6 +24,9 @@ const isMicrosText = (text: string) => {
   return micros <= furthest && microsText(micros) === text
 }
 
+/** Whether a `Date` reaches so far. */
+export const isReached = (micros: bigint): boolean => micros >= -furthest && micros <= furthest
+
 /** Whole microseconds since 1970, encoded by `microsText`. */
 export const Micros = Schema.String.check(
   Schema.makeFilter((text) => isMicrosText(text) || "not a time such as 2026-01-31T23:59:59.123456Z")

@@ -38,12 +38,8 @@ const Time = Schema.DateFromString.check(
   Schema.makeFilter((time) => !Number.isNaN(time.getTime()) || "not a time such as 2026-01-31T23:59:59Z")
 )
 
-const head = {
-  /** One a plan: it can be applied once. */
-  id: Schema.String.check(
-    Schema.isPattern(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, { expected: "a UUID in lower case" })
-  ),
-  version: Schema.Literal(1),
+/** When and over what a plan is made. */
+export const planBasis = {
   /** By the earlier of the service's clock and the database's. */
   madeAt: Time,
   engine: EngineName,
@@ -52,10 +48,21 @@ const head = {
   /** For people: `30d`. The retention of the day on which the plan is applied counts. */
   retention: Schema.String
 }
-const headKeys = { madeAt: "made_at", engineId: "engine_id" } as const
+export const planBasisKeys = { madeAt: "made_at", engineId: "engine_id" } as const
+const PlanBasis = Schema.Struct(planBasis)
+export type PlanBasis = typeof PlanBasis.Type
+
+const head = {
+  /** One a plan: it can be applied once. */
+  id: Schema.String.check(
+    Schema.isPattern(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, { expected: "a UUID in lower case" })
+  ),
+  version: Schema.Literal(1),
+  ...planBasis
+}
 
 /** Everything of a plan file but its games. */
-export const PlanHead = Schema.Struct(head).pipe(Schema.encodeKeys(headKeys))
+export const PlanHead = Schema.Struct(head).pipe(Schema.encodeKeys(planBasisKeys))
 export type PlanHead = typeof PlanHead.Type
 
 const namedTwice = (rows: ReadonlyArray<PlanRow>) => {
@@ -68,14 +75,14 @@ const namedTwice = (rows: ReadonlyArray<PlanRow>) => {
 export const PlanFile = Schema.Struct({
   ...head,
   games: Schema.Array(PlanRow).check(Schema.makeFilter(namedTwice))
-}).pipe(Schema.encodeKeys(headKeys))
+}).pipe(Schema.encodeKeys(planBasisKeys))
 export type PlanFile = typeof PlanFile.Type
 
 const decode = Schema.decodeUnknownResult(PlanFile, { onExcessProperty: "error" })
 const issues = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** An issue names a field as the file has it, or as the code does. */
-const names = new Map<string, string>(Object.entries({ ...headKeys, ...rowKeys }))
+const names = new Map<string, string>(Object.entries({ ...planBasisKeys, ...rowKeys }))
 
 const placeOf = (path: ReadonlyArray<PropertyKey>) =>
   path

@@ -18,6 +18,9 @@ import { GameStory } from "../domain/GameStory.ts"
 import { PlacedHold } from "../domain/Hold.ts"
 import { ListedEngine } from "../domain/ListedEngine.ts"
 import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
+import { refusals } from "../domain/PassRefused.ts"
+import { planBasis, planBasisKeys } from "../domain/PlanFile.ts"
+import { PlannedGame } from "../domain/PlannedGame.ts"
 import { RecordedPass } from "../domain/RecordedPass.ts"
 import { Stats, StatsHours } from "../domain/Stats.ts"
 import { PassUnderWay, Status } from "../domain/Status.ts"
@@ -69,6 +72,14 @@ const pageOf = <S extends Schema.Top>(place: S) => ({
   limit: Schema.optionalKey(GamesLimit)
 })
 
+/** A store writes an id that is no text as NUL and its bytes in hex. */
+const PlanPlace = cursorOf(
+  Schema.Struct({
+    lastOpAt: Schema.NullOr(StoredTime),
+    gameId: Schema.String.check(Schema.isPattern(/^(?:[^\0]*|\0(?:[0-9a-f]{2})+)$/))
+  })
+)
+
 /** `next` is the `cursor` of the page that follows; `null` on the last one. */
 const LogPage = Schema.Struct({ operations: Schema.Array(Operation), next: Schema.NullOr(LogPlace) })
 
@@ -88,6 +99,14 @@ export const ServiceEvent = Schema.Union([
 export type ServiceEvent = typeof ServiceEvent.Type
 
 const away = { error: Problems.Unavailable }
+
+/** `would_refuse`: the guard that would refuse a pass now. */
+const PlanPage = Schema.Struct({
+  ...planBasis,
+  wouldRefuse: Schema.NullOr(Schema.Struct({ reason: Schema.Literals(refusals), message: Schema.String })),
+  games: Schema.Array(PlannedGame),
+  next: Schema.NullOr(PlanPlace)
+}).pipe(Schema.encodeKeys({ ...planBasisKeys, wouldRefuse: "would_refuse" }))
 
 /** What people and programs look at. */
 const readings = HttpApiGroup.make("readings")
@@ -149,6 +168,15 @@ const readings = HttpApiGroup.make("readings")
       ...away
     }).annotateMerge(
       described("What became of all games' containers, newest first. `since`: RFC 3339, or `36h` or `30d` before now")
+    ),
+    HttpApiEndpoint.get("plan", "/plan", {
+      query: { game: Schema.optionalKey(GameId), ...pageOf(PlanPlace) },
+      success: PlanPage,
+      error: [Problems.TooManyRequests, Problems.Unavailable]
+    }).annotateMerge(
+      described(
+        "What a pass would do now with each stopped game of this service's engine, by which rule and why; on the last page also the engines that no service cleans. Looks at the containers and changes nothing. One request at a time is answered"
+      )
     ),
     HttpApiEndpoint.get("holds", "/holds", {
       query: pageOf(HoldPlace),

@@ -4,6 +4,7 @@ import { HttpApiBuilder, HttpApiError, HttpApiSchema } from "effect/http-api"
 import type { Settings } from "../config/Settings.ts"
 import { engines } from "../operator/engines.ts"
 import { games } from "../operator/games.ts"
+import { planPage } from "../operator/plan.ts"
 import { show } from "../operator/show.ts"
 import { status } from "../operator/status.ts"
 import { parseSince, sinceForms } from "../operator/time.ts"
@@ -109,6 +110,8 @@ export const layer = (settings: Settings) =>
           }
           return yield* logPage({ gameId: game, outcome, since: from }, page)
         }),
+        plan: ({ query: { cursor, game, limit = pageSize } }) =>
+          oneAtATime(available(planPage({ ...settings, after: cursor, gameId: game, limit }))),
         holds: ({ query: { cursor, limit = pageSize } }) =>
           Effect.map(available(holds.list({ after: cursor, limit })), (listed) => {
             const { next, rows } = upTo(limit, listed, ({ author, gameId }) => ({ author, gameId }))

@@ -5,9 +5,10 @@ import { runInNewContext } from "node:vm"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
-import type { Planned } from "../../src/cleanup/pass/CleanupPlan.ts"
 import { headOf, readPlanFile, writePlanFile } from "../../src/cli/planFile.ts"
 import { defaultEngine } from "../../src/domain/EngineName.ts"
+import type { PlannedGame } from "../../src/domain/PlannedGame.ts"
+import { basisOf } from "../../src/operator/plan.ts"
 import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { temporaryFolder } from "../support/postgres.ts"
 import { containerId, longAgo, micros, momentAt } from "../support/records.ts"
@@ -20,9 +21,11 @@ const liveBytes = () => {
   return process.memoryUsage().heapUsed
 }
 
-const head = headOf({ moment: momentAt(longAgo), engineName: defaultEngine, engineId: EngineId.make("memory/none") })
+const head = headOf(
+  basisOf({ moment: momentAt(longAgo), engineName: defaultEngine, engineId: EngineId.make("memory/none") })
+)
 
-const game = (number: number, changes: Partial<Planned> = {}): Planned => ({
+const game = (number: number, changes: Partial<PlannedGame> = {}): PlannedGame => ({
   gameId: `game-${number}`,
   engine: defaultEngine,
   containerId: containerId(number),
@@ -38,7 +41,7 @@ const game = (number: number, changes: Partial<Planned> = {}): Planned => ({
 const inFolder = <A, E>(name: string, body: (folder: string) => Effect.Effect<A, E, never>) =>
   it.live(name, () => Effect.scoped(Effect.flatMap(temporaryFolder, body)))
 
-const write = (path: string, games: Stream.Stream<Planned>) =>
+const write = (path: string, games: Stream.Stream<PlannedGame>) =>
   Effect.provide(writePlanFile(path, head, games), NodeServices.layer)
 const read = (path: string) => Effect.provide(readPlanFile(path), NodeServices.layer)
 

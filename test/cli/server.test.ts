@@ -84,7 +84,8 @@ describe("a command with --server", () => {
       ],
       ["an author", 2, ["pause", "--author", "eve", ...why], /--author does not go with --server/],
       ["a plan to apply", 2, ["run", "--plan", "plan.json", ...why], /--plan does not go with --server/],
-      ["a command that a service cannot do", 2, ["plan"], /does not go with --server/],
+      ["a command that a service cannot do", 2, ["doctor"], /does not go with --server/],
+      ["a plan of a game without a record", 1, ["plan", "--game", "nobody"], /there is no record of game nobody/],
       ["an engine without its name", 2, ["engine", "accept", ...why], /--server needs the engine's name/]
     ]
   inApi.each(failing)("ends for %s with %i, says why and does nothing", function* ([, code, args, message, who]) {

@@ -2,9 +2,10 @@ import { chmodSync, writeFileSync } from "node:fs"
 import { assert, describe } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { ApiServer, type Asked, as, get, inApi, post, problemOf } from "../support/apiServer.ts"
-import { actRows, seed, seedMany } from "../support/world.ts"
+import { actRows, containerId, heldAtEngine, seed, seedMany } from "../support/world.ts"
 
 const reason = "a player complains"
 
@@ -95,6 +96,61 @@ describe("the API", () => {
     const [stray] = (yield* Fiber.join(first))["engines"]
     assert.deepInclude(stray, { name: "host-9", engine_id: null, due: null, stopped: 1 })
     yield* get("/engines")
+  })
+
+  inApi("plans page by page for whoever may look, and changes nothing", function* () {
+    yield* seedMany(5)
+    yield* seed("running", 5, { container: { state: "running" } })
+    yield* seed("stray", 9, { record: { engine: "host-9" } })
+    const state = yield* StoreState
+    const tables = () =>
+      JSON.stringify(
+        [state.records, state.leases, state.log, state.acts, state.engines].map((table) => [...table.entries()]),
+        (_, value) => (typeof value === "bigint" ? String(value) : value)
+      )
+    const before = tables()
+    const first = yield* get("/plan?limit=4")
+    assert.deepInclude(first, { engine: "default", retention: "30d", would_refuse: null })
+    const second = yield* get(`/plan?limit=4&cursor=${first["next"]}`)
+    const [one] = first["games"]
+    assert.deepInclude(one, {
+      game_id: "game-0",
+      action: "remove",
+      rule: "retention 30d",
+      container_id: containerId(0)
+    })
+    assert.deepStrictEqual(
+      [...first["games"], ...second["games"]].map(({ action, engine, game_id }) => [game_id, engine, action]),
+      [
+        ...Array.from({ length: 5 }, (_, i) => [`game-${i}`, "default", "remove"]),
+        ["running", "default", "keep"],
+        [null, "host-9", "keep"]
+      ]
+    )
+    assert.isNull(second["next"])
+    assert.lengthOf((yield* get("/plan?game=nobody"))["games"], 0)
+    assert.deepInclude((yield* get("/plan?game=stray"))["games"][0], { action: "keep", error_code: "record_moved" })
+    assert.strictEqual(tables(), before)
+    assert.lengthOf(yield* (yield* MemoryEngine).containers, 7)
+  })
+
+  inApi("says of a plan which guard would refuse its pass", function* () {
+    yield* seedMany(1)
+    yield* post("/pause", { reason })
+    assert.deepInclude((yield* get("/plan"))["would_refuse"], { reason: "paused" })
+  })
+
+  inApi("plans for one at a time, and goes on with the next when the first has let go", function* () {
+    yield* seedMany(2)
+    const { reached } = yield* heldAtEngine("inspect")
+    const first = yield* Effect.forkChild(get("/plan"))
+    yield* reached
+    const other = yield* as("ann", { path: "/api/v1/plan" })
+    assert.strictEqual(problemOf(other).status, 429)
+    assert.strictEqual(other.headers["retry-after"], "1")
+    yield* Fiber.interrupt(first)
+    yield* (yield* MemoryEngine).setIntercept(() => Effect.void)
+    yield* Effect.repeat(as("bob", { path: "/api/v1/plan" }), { until: ({ status }) => status === 200 })
   })
 
   describe("answers only to its own names", () => {

@@ -111,6 +111,15 @@ describe("a hostile request", () => {
       ["/acts", [...numbers, 1, null, {}]],
       ["/acts?target=g", numbers],
       ["/holds", [{ gameId: "\0", author: "a" }, { gameId: "g", author: "\0" }, { gameId: 1, author: "a" }, {}, "g"]],
+      [
+        "/plan",
+        [
+          ...numbers.slice(2).map((at) => ({ lastOpAt: at, gameId: "g" })),
+          ...["\0", "a\0", "\0zz", "\0a"].map((gameId) => ({ lastOpAt: "1", gameId })),
+          {},
+          "g"
+        ]
+      ],
       ["/games?state=due", ["x", {}, { state: "held", engine: "", lastOpAt: null, gameId: "" }]],
       ["/games?state=held", [{ state: "held", engine: "x", lastOpAt: null, gameId: "" }]],
       ["/games?state=stuck", [{ state: "stuck", engine: "61", lastOpAt: "9".repeat(30), gameId: "61" }]]

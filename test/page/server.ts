@@ -96,6 +96,7 @@ const readings = (world: World) =>
           const { next, rows } = paged(all, query, logPlace)
           return { operations: rows, next }
         }),
+      plan: () => Effect.fail(new Problems.Unavailable({ detail: "the page does not ask for a plan" })),
       holds: ({ query }) =>
         Effect.sync(() => {
           const { next, rows } = paged(world.holds, query, ({ author, gameId }) => ({ gameId, author }))

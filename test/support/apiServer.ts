@@ -68,6 +68,7 @@ const askAt =
       )
       request.on("error", (error) => resume(Effect.die(error)))
       request.end(body)
+      return Effect.sync(() => request.destroy())
     })
 
 /**

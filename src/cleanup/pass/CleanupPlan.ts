@@ -2,6 +2,7 @@ import { Array as Arr, Duration, Effect, identity, Option, Stream } from "effect
 import { isStuck } from "../../domain/Backoff.ts"
 import { ruleOf, whyNotDue } from "../../domain/Due.ts"
 import { isDue } from "../../domain/Expiry.ts"
+import { isReached } from "../../domain/Micros.ts"
 import { type EndedAttempt, type Outcome, type Refused, rules } from "../../domain/Outcome.ts"
 import type { PassRefused } from "../../domain/PassRefused.ts"
 import type { PlannedGame } from "../../domain/PlannedGame.ts"
@@ -61,12 +62,10 @@ export interface PlanOptions {
   readonly gameId?: string | undefined
 }
 
-/** A planned game, and what a plan file keeps of its record besides. */
-export type Planned = PlannedGame & Pick<RuntimeRecord, "lastOpAt">
-
 /**
  * What would become of each stopped record of this engine in a pass that began now, oldest first, page by page; then, as one entry for
- * each engine, the records that no service cleans. Touches nothing. If only one game is asked for, its one entry, or none.
+ * each engine, the records that no service cleans. Touches nothing. If only one game is asked for, its one entry, or none. `page` gives
+ * one page alone.
  */
 export const plan = Effect.fnUntraced(function* (options: PlanOptions) {
   const records = yield* RuntimeRecords
@@ -75,8 +74,9 @@ export const plan = Effect.fnUntraced(function* (options: PlanOptions) {
   const { engineName, moment } = opened
   const recording = yield* Recording.make(yield* GameLeases, records)
 
-  const planned = Effect.fnUntraced(function* (record: RuntimeRecord): Effect.fn.Return<Planned, PassRefused> {
-    const { backoff, containerId, gameId, lastOpAt } = record
+  const planned = Effect.fnUntraced(function* (record: RuntimeRecord): Effect.fn.Return<PlannedGame, PassRefused> {
+    const { backoff, containerId, gameId } = record
+    const lastOpAt = record.lastOpAt !== null && isReached(record.lastOpAt) ? record.lastOpAt : null
     const game = { gameId, engine: record.engine, containerId, lastOpAt, stuck: isStuck(backoff) }
     const isOurs = record.status === "stopped" && record.engine === engineName
     const rule = isOurs ? ruleOf(record, moment) : null
@@ -94,17 +94,19 @@ export const plan = Effect.fnUntraced(function* (options: PlanOptions) {
     return [...games, ...page.undecodable.map((row) => unusable(row, engineName))]
   })
 
-  const all = Stream.paginate(undefined as Cursor | undefined, (after) =>
-    Effect.flatMap(records.listStopped({ after, limit: options.pageSize }), (page) =>
-      Effect.map(plannedPage(page), (games) => [games, Option.fromUndefinedOr(page.next)] as const)
-    )
-  ).pipe(Stream.concat(Stream.fromArrayEffect(Effect.map(records.unknownEngines, Arr.map(uncleaned)))))
-
   const { gameId } = options
-  return {
-    opened,
-    games: gameId === undefined ? all : Stream.fromArrayEffect(Effect.flatMap(records.find([gameId]), plannedPage))
-  }
+  const page = Effect.fnUntraced(function* (after: Cursor | undefined) {
+    if (gameId !== undefined) return { games: yield* plannedPage(yield* records.find([gameId])), next: undefined }
+    const found = yield* records.listStopped({ after, limit: options.pageSize })
+    const games = yield* plannedPage(found)
+    const others = found.next === undefined ? Arr.map(yield* records.unknownEngines, uncleaned) : []
+    return { games: [...games, ...others], next: found.next }
+  })
+
+  const games = Stream.paginate(undefined as Cursor | undefined, (after) =>
+    Effect.map(page(after), ({ games, next }) => [games, Option.fromUndefinedOr(next)] as const)
+  )
+  return { opened, page, games }
 })
 
 const kept = {
@@ -117,13 +119,13 @@ const kept = {
   rule: null
 } as const
 
-const unusable = (row: string, engine: string): Planned => ({
+const unusable = (row: string, engine: string): PlannedGame => ({
   ...kept,
   engine,
   message: `the record does not decode: ${row}`
 })
 
-const uncleaned = ({ name, stopped }: UnknownEngine): Planned => ({
+const uncleaned = ({ name, stopped }: UnknownEngine): PlannedGame => ({
   ...kept,
   engine: name,
   message: `${stopped} stopped ${stopped === 1 ? "game" : "games"}; no service has ever cleaned an engine of this name`
