@@ -3,6 +3,7 @@ import { Command, Flag } from "effect/cli"
 import { CleanupPass } from "../cleanup/pass/CleanupPass.ts"
 import type { Asked } from "../domain/Act.ts"
 import { NotDone } from "../domain/NotDone.ts"
+import type { PlanFile } from "../domain/PlanFile.ts"
 import { printable } from "../domain/printable.ts"
 import { acceptAbsence } from "../operator/acceptAbsence.ts"
 import { applyPlan } from "../operator/applyPlan.ts"
@@ -14,7 +15,7 @@ import { readPlanFile } from "./planFile.ts"
 import { print } from "./print.ts"
 import { progressLine } from "./progress.ts"
 import * as Report from "./report.ts"
-import { actThere, hereOrThere, once, onlyHere } from "./server.ts"
+import { actThere, hereOrThere, once } from "./server.ts"
 import { table } from "./table.ts"
 
 export const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
@@ -36,6 +37,17 @@ const reason = asked.reason.pipe(
 
 const unusable = (message: string) => new CommandFailed({ code: exitCode.unusable, message })
 
+const exclusive = (acceptAbsent: boolean, plan: Option.Option<string>) =>
+  acceptAbsent && Option.isSome(plan)
+    ? Effect.fail(unusable("--plan and --accept-absent exclude each other"))
+    : Effect.void
+
+const confirmAbsent = (yes: boolean) =>
+  confirm("Record the games whose containers are not on the engine as removed? This cannot be taken back.", yes)
+
+const confirmPlan = ({ games }: PlanFile, yes: boolean) =>
+  confirm(`Clean the ${games.length} games of this plan, as far as they are still as shown?`, yes)
+
 interface Output {
   readonly json: boolean
   readonly yes: boolean
@@ -44,12 +56,7 @@ interface Output {
 /** A pass over everything that is due; `person`: who accepts that containers are absent. */
 const everythingDue = Effect.fnUntraced(function* ({ json, yes }: Output, person: Asked | undefined) {
   const pass = yield* CleanupPass
-  if (person !== undefined) {
-    yield* confirm(
-      "Record the games whose containers are not on the engine as removed? This cannot be taken back.",
-      yes
-    )
-  }
+  if (person !== undefined) yield* confirmAbsent(yes)
   yield* announce("run.started")
   const report = yield* Effect.scoped(
     Effect.flatMap(progressLine, (onProgress) =>
@@ -69,10 +76,10 @@ const encodeNotDone = Schema.encodeSync(Schema.Array(NotDone))
 
 const planned = Effect.fnUntraced(function* ({ json, yes }: Output, path: string, person: Asked) {
   const plan = yield* readPlanFile(path)
-  yield* confirm(`Clean the ${plan.games.length} games of this plan, as far as they are still as shown?`, yes)
+  yield* confirmPlan(plan, yes)
   yield* announce("run.started", { plan: plan.id })
   const { notDone, report } = yield* Effect.scoped(
-    Effect.flatMap(progressLine, (onProgress) => applyPlan({ ...person, plan, onProgress }))
+    Effect.flatMap(progressLine, (onProgress) => applyPlan({ ...person, plan, onProgress, opSource: "admin_cli" }))
   ).pipe(Effect.mapError(actFailed))
   const rows = encodeNotDone(notDone)
   const text = rows.length === 0 ? "" : `\n\nnot done:\n${table(rows.map(printableRow))}`
@@ -99,7 +106,7 @@ export const run = Command.make(
       Effect.gen(function* () {
         const { acceptAbsent, plan, reason } = flags
         const isAct = acceptAbsent || Option.isSome(plan)
-        if (acceptAbsent && Option.isSome(plan)) return yield* unusable("--plan and --accept-absent exclude each other")
+        yield* exclusive(acceptAbsent, plan)
         if (isAct && Option.isNone(reason)) {
           return yield* unusable(acceptAbsent ? "--accept-absent needs --reason" : "--plan needs --reason")
         }
@@ -114,11 +121,15 @@ export const run = Command.make(
           : everythingDue(flags, person)
       }).pipe(Effect.flatMap((failure) => failure ?? Effect.void)),
     actThere(
-      Effect.fnUntraced(function* ({ run }, { acceptAbsent, plan, reason }) {
-        yield* onlyHere(Option.isSome(plan), "--plan")
-        yield* onlyHere(acceptAbsent, "--accept-absent")
+      Effect.fnUntraced(function* ({ acceptAbsence, run }, { acceptAbsent, plan, reason, yes }) {
+        yield* exclusive(acceptAbsent, plan)
         if (Option.isNone(reason)) return yield* unusable("--server needs --reason")
-        return yield* run({ headers: once(), payload: { reason: reason.value } })
+        const request = { headers: once(), payload: { reason: reason.value } }
+        if (acceptAbsent) return yield* Effect.andThen(confirmAbsent(yes), acceptAbsence(request))
+        if (Option.isNone(plan)) return yield* run(request)
+        const shown = yield* readPlanFile(plan.value)
+        yield* confirmPlan(shown, yes)
+        return yield* run({ ...request, payload: { ...request.payload, plan: shown } })
       })
     )
   )

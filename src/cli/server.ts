@@ -62,6 +62,7 @@ const codes: Readonly<Record<string, number>> = {
   InFlight: exitCode.someGameFailed,
   Killed: exitCode.someGameFailed,
   BadRequestProblem: exitCode.unusable,
+  TooLarge: exitCode.unusable,
   Unauthorized: exitCode.unusable,
   Forbidden: exitCode.refused,
   PreconditionFailed: exitCode.refused,

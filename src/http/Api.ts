@@ -19,7 +19,7 @@ import { PlacedHold } from "../domain/Hold.ts"
 import { ListedEngine } from "../domain/ListedEngine.ts"
 import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
 import { refusals } from "../domain/PassRefused.ts"
-import { planBasis, planBasisKeys } from "../domain/PlanFile.ts"
+import { PlanFile, planBasis, planBasisKeys } from "../domain/PlanFile.ts"
 import { PlannedGame } from "../domain/PlannedGame.ts"
 import { RecordedPass } from "../domain/RecordedPass.ts"
 import { Stats, StatsHours } from "../domain/Stats.ts"
@@ -53,6 +53,7 @@ const Act = RecordedAct.annotate({ identifier: "Act" })
 const Operation = LoggedOperation.annotate({ identifier: "Operation" })
 const Pass = RecordedPass.annotate({ identifier: "Pass" })
 const Hold = PlacedHold.annotate({ identifier: "Hold" })
+const Plan = PlanFile.annotate({ identifier: "Plan" })
 
 /** Text that a table can hold. */
 const Text = Schema.String.check(Schema.makeFilter((text) => !text.includes("\0") || "Expected a text without NUL"))
@@ -263,10 +264,27 @@ const acts = HttpApiGroup.make("acts")
     }).annotateMerge(described("Ends the pause")),
     HttpApiEndpoint.post("run", "/passes", {
       headers,
+      payload: Schema.Struct({ ...asked, plan: Schema.optionalKey(Plan) }),
+      success: Act.pipe(HttpApiSchema.status(202)),
+      error: [...actErrors, Problems.TooLarge]
+    })
+      // With the name of its plan misspelt, it would be a pass over everything.
+      .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error" })
+      .annotateMerge(
+        described(
+          "Begins a pass over what is due, or with a `plan` over those of its games that are due and as it shows them. Waits a second for its end, and then answers with the act that goes on"
+        )
+      ),
+    HttpApiEndpoint.post("acceptAbsence", "/absence/accept", {
+      headers,
       payload: Schema.Struct(asked),
       success: Act.pipe(HttpApiSchema.status(202)),
       error: actErrors
-    }).annotateMerge(described("Begins a pass over what is due, and does not wait for its end")),
+    }).annotateMerge(
+      described(
+        "Releases the brake and begins a pass that takes the engine's word for containers that are gone. Answers as `/passes` does"
+      )
+    ),
     HttpApiEndpoint.post("acceptEngine", "/engines/:name/accept", {
       params: { name: Schema.String },
       headers,
@@ -297,7 +315,7 @@ export class Api extends HttpApi.make("rtmanager-cleanup")
       title: "RTManager container cleanup",
       version,
       description:
-        "Look at the cleaning, and steer it. Every error is a problem of RFC 9457. Any request may also be answered by 404 (no such path), 405 (no such method), 421 (not a name of this service), and an act by 413 (its body is over 64 KiB) and 415 (it is not application/json).",
+        "Look at the cleaning, and steer it. Every error is a problem of RFC 9457. Any request may also be answered by 404 (no such path), 405 (no such method), 421 (not a name of this service), and an act by 413 (its body is over 64 KiB, with a plan over 1 MiB) and 415 (it is not application/json).",
       transform: readable
     })
   ) {}

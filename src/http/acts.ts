@@ -3,8 +3,10 @@ import { HttpApiBuilder, HttpApiError } from "effect/http-api"
 import type { Settings } from "../config/Settings.ts"
 import type { Reason } from "../domain/Act.ts"
 import { shownBy, versionOf } from "../domain/GameVersion.ts"
+import { acceptAbsence } from "../operator/acceptAbsence.ts"
 import { acceptEngine } from "../operator/acceptEngine.ts"
 import { acceptRetention } from "../operator/acceptRetention.ts"
+import { applyPlan } from "../operator/applyPlan.ts"
 import { clean } from "../operator/clean.ts"
 import { hold } from "../operator/hold.ts"
 import { pause } from "../operator/pause.ts"
@@ -19,6 +21,9 @@ import { makeOnce } from "./once.ts"
 import { NotFound, PreconditionFailed, Refused, Unavailable } from "./problems.ts"
 
 const unusable = (detail: string) => new HttpApiError.BadRequestProblem({ detail })
+
+/** How long whoever begins a pass waits for its end: long enough to be told that a guard has refused it. */
+const aMoment = Duration.seconds(1)
 
 /** The handlers of what people do: each is one operator function, done once for its key, in the name of the token. */
 export const layer = ({ leaseTtl, mode, retention }: Settings) =>
@@ -97,8 +102,21 @@ export const layer = ({ leaseTtl, mode, retention }: Settings) =>
         run: ({ headers, payload }) =>
           once(
             { endpoint: "run", payload, key: headers["idempotency-key"] },
-            Effect.andThen(unlessDry, Effect.map(asking(payload.reason), runPass)),
-            { waits: false }
+            Effect.andThen(
+              unlessDry,
+              Effect.map(asking(payload.reason), (asked) =>
+                payload.plan === undefined
+                  ? runPass(asked)
+                  : applyPlan({ ...asked, plan: payload.plan, opSource: "admin_rest" })
+              )
+            ),
+            { waits: aMoment }
+          ),
+        acceptAbsence: ({ headers, payload }) =>
+          once(
+            { endpoint: "acceptAbsence", payload, key: headers["idempotency-key"] },
+            Effect.andThen(unlessDry, Effect.map(asking(payload.reason), acceptAbsence)),
+            { waits: aMoment }
           ),
         acceptEngine: Effect.fnUntraced(function* ({ headers, params: { name }, payload }) {
           if (name !== known.name) return yield* new NotFound({ detail: `this is the service of engine ${known.name}` })

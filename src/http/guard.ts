@@ -51,7 +51,8 @@ const endpoints = Object.values(Api.groups)
   .flatMap((group): ReadonlyArray<{ method: string; path: string }> => Object.values(group.endpoints))
   .map(({ method, path }) => ({ method, path: new RegExp(`^${path.replaceAll(/:[a-z]+/gi, "[^/]+")}$`) }))
 
-const largestBody = ByteSize.kibibytes(64)
+/** A plan of some 5000 games fits in a pass's. To read it takes up to half a second, in which this process does nothing else. */
+const largestBody = (path: string) => (path === "/api/v1/passes" ? ByteSize.mebibytes(1) : ByteSize.kibibytes(64))
 
 /** For every response, whoever made it. A page that needs more says so itself. */
 export const headers = {
@@ -89,10 +90,18 @@ const unknown = (methods: ReadonlyArray<string>, method: string) => {
 const isProblem = ({ headers }: HttpServerResponse.HttpServerResponse) =>
   headers["content-type"]?.startsWith(ProblemDetails.contentType) === true
 
+const details: Readonly<Record<number, string>> = {
+  413: "the body is too large: at most 64 KiB, and 1 MiB of a pass with a plan"
+}
+
 const asProblem = (methods: ReadonlyArray<string>, method: string, response: HttpServerResponse.HttpServerResponse) => {
   const { status } = response
   const found =
-    status < 400 || isProblem(response) ? response : status === 404 ? unknown(methods, method) : problem(status)
+    status < 400 || isProblem(response)
+      ? response
+      : status === 404
+        ? unknown(methods, method)
+        : problem(status, details[status])
   return status === 401 ? HttpServerResponse.setHeader(found, "www-authenticate", "Bearer") : found
 }
 
@@ -121,8 +130,9 @@ export const layer = (hosts: ReadonlySet<string>) =>
         const [path = ""] = request.url.split("?")
         if (path === "/healthz" || path === "/readyz") return yield* handler
         const methods = methodsOf(path)
-        const response = refused(hosts, request) ?? (yield* answered(methods, request.method, handler))
+        const bounded = Effect.provideService(handler, HttpIncomingMessage.MaxBodySize, largestBody(path))
+        const response = refused(hosts, request) ?? (yield* answered(methods, request.method, bounded))
         return HttpServerResponse.setHeaders(response, { ...headers, ...response.headers })
-      }).pipe(Effect.provideService(HttpIncomingMessage.MaxBodySize, largestBody)),
+      }),
     { global: true }
   )

@@ -16,9 +16,11 @@ export interface ActRequest {
   readonly key: string | undefined
 }
 
+const plain = (_: string, value: unknown) => (typeof value === "bigint" ? String(value) : value)
+
 const hashOf = ({ endpoint, payload, target }: ActRequest) =>
   createHash("sha256")
-    .update(JSON.stringify([endpoint, target ?? null, Object.entries(payload).toSorted()]))
+    .update(JSON.stringify([endpoint, target ?? null, Object.entries(payload).toSorted()], plain))
     .digest("hex")
 
 /** The answer, from the act's row alone: so the same request has the same answer later. */
@@ -59,8 +61,8 @@ const betweenLooks = "20 millis"
 /**
  * Does acts in the name of whoever asks, each once for its key, and answers from their rows. `prepare` gives the act's work, or the
  * reason why it does not begin; it is not asked again for a request that has its row, because the act itself may have changed the
- * answer. An act goes on when the connection is lost, until it ends or the service stops. With `waits: false` the answer comes as
- * soon as the act has its row. One that has not ended after `longest` counts as killed, and that is its answer.
+ * answer. An act goes on when the connection is lost, until it ends or the service stops. `waits`: after so long the answer is the row
+ * as it is then, of an act that goes on. One that has not ended after `longest` counts as killed, and that is its answer.
  */
 export const makeOnce = Effect.fnUntraced(function* (longest: Duration.Duration) {
   const acts = yield* Acts
@@ -70,7 +72,7 @@ export const makeOnce = Effect.fnUntraced(function* (longest: Duration.Duration)
   return Effect.fnUntraced(function* <E, R, R2>(
     request: ActRequest,
     prepare: Effect.Effect<Effect.Effect<unknown, ActError, R>, E, R2>,
-    { waits = true }: { readonly waits?: boolean } = {}
+    { waits }: { readonly waits?: Duration.Input } = {}
   ) {
     const { name } = yield* CurrentCaller
     const { key = randomUUID() } = request
@@ -91,7 +93,7 @@ export const makeOnce = Effect.fnUntraced(function* (longest: Duration.Duration)
         Effect.repeat({ until: (row) => row !== undefined, schedule: Schedule.spaced(betweenLooks) }),
         Effect.as(Option.none())
       )
-      const exit = yield* waits ? ended : Effect.raceFirst(ended, hasRow)
+      const exit = yield* waits === undefined ? ended : Effect.raceFirst(ended, Effect.delay(hasRow, waits))
       const row = yield* find
       if (row?.act.result === null && row.requestHash === requestHash && Option.isSome(exit) && !isRepeated(exit.value))
         return yield* unknown(row.act, exit.value)
@@ -104,7 +106,7 @@ export const makeOnce = Effect.fnUntraced(function* (longest: Duration.Duration)
     const { act, requestHash: sent } = before ?? (yield* begin)
     if (sent !== requestHash)
       return yield* new KeyReused({ detail: `the key ${key} was sent with another request before` })
-    if (act.result === null && !waits) return act
+    if (act.result === null && waits !== undefined) return act
     const now = yield* act.result === null ? Effect.mapError(clock, unavailable) : Effect.succeed(0)
     if (now - act.askedAt.getTime() > Duration.toMillis(longest)) return yield* killed(act)
     return yield* answerOf(act)

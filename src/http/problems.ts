@@ -27,6 +27,14 @@ export class NotFound extends HttpApiError.Problem<NotFound>()(
   { description: "There is none" }
 ) {}
 
+/** The guard's answer to a body that is too large: here for the clients. */
+export class TooLarge extends HttpApiError.Problem<TooLarge>()(
+  "TooLarge",
+  { type: blank, status: 413, title: "Payload Too Large" },
+  {},
+  { description: "The plan has too many games: make it with a limit" }
+) {}
+
 /** The game is no longer as it was seen. */
 export class PreconditionFailed extends HttpApiError.Problem<PreconditionFailed>()(
   "PreconditionFailed",

@@ -8,6 +8,7 @@ import type { Asked } from "../domain/Act.ts"
 import type { EngineId } from "../domain/EngineId.ts"
 import type { EngineName } from "../domain/EngineName.ts"
 import { type NotDone, notDoneOf } from "../domain/NotDone.ts"
+import type { OpSource } from "../domain/Outcome.ts"
 import type { PassReport } from "../domain/PassReport.ts"
 import type { PlanFile } from "../domain/PlanFile.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
@@ -73,9 +74,10 @@ const notReached = (gameId: string): NotDone => ({
 export const applyPlan = ({
   author,
   onProgress,
+  opSource,
   plan,
   reason
-}: Asked & Pick<RunOptions, "onProgress"> & { readonly plan: PlanFile }) =>
+}: Asked & Pick<RunOptions, "onProgress"> & { readonly opSource: OpSource; readonly plan: PlanFile }) =>
   performUnlessDry(
     { act: "plan_apply", target: plan.id, author, reason },
     Effect.gen(function* () {
@@ -84,7 +86,7 @@ export const applyPlan = ({
       )
       const ends = yield* Ref.make(HashMap.empty<string, NotDone | undefined>())
       const report = yield* passOf({
-        selection: planOf(plan.games, author),
+        selection: planOf(plan.games, { author, opSource }),
         onGame: (end) => Ref.update(ends, HashMap.set(end.gameId, notDoneOf(end))),
         ...(onProgress !== undefined && { onProgress })
       })

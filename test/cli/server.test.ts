@@ -1,6 +1,8 @@
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { join } from "node:path"
-import { assert, describe } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { ApiServer, inApi } from "../support/apiServer.ts"
@@ -60,6 +62,94 @@ describe("a command with --server", () => {
     assert.match(yield* done("log", "--outcome", "success"), /game-0 +success/)
   })
 
+  inApi("prints a plan of more than a page as it is printed here, and keeps it in a file", function* () {
+    yield* seedMany(700)
+    yield* seed("running", 700, { container: { state: "running" } })
+    const text = yield* done("plan")
+    assert.match(text, /^remove +game-0 +retention 30d +its retention is over\n/)
+    assert.match(text, /\n700 to remove, 0 to mark removed, 1 kept\n$/)
+    assert.lengthOf(JSON.parse(yield* done("plan", "--json")), 701)
+    assert.match(yield* done("plan", "--limit", "600"), /\n600 to remove, [^\n]*; there may be more games\n$/)
+    assert.match(yield* done("plan", "--game", "running"), /^keep +running .*container_running/)
+    const file = join(yield* temporaryFolder, "plan.json")
+    assert.match(yield* done("plan", "--out", file), /^700 to remove, .*\nplan [-0-9a-f]+ is in /)
+    const { engine, games, version } = JSON.parse(readFileSync(file, "utf8"))
+    assert.deepStrictEqual([engine, games.length, version], ["default", 700, 1])
+    assert.deepStrictEqual(yield* actRows, [])
+  })
+
+  inApi("says of a plan that its pass would be refused, and prints it all the same", function* () {
+    yield* seedMany(1)
+    yield* done("pause", ...why)
+    const { code, said, stdout } = yield* at(["plan"], "bob")
+    assert.strictEqual(code, 0)
+    assert.match(said, /a pass would be refused now: ann has paused cleaning/)
+    assert.match(stdout, /1 to remove/)
+  })
+
+  inApi("applies a plan once, and nothing else", function* () {
+    yield* seedMany(2)
+    const file = join(yield* temporaryFolder, "plan.json")
+    yield* done("plan", "--out", file)
+    yield* seed("later", 9)
+    const run = ["run", "--plan", file, ...why]
+    assert.strictEqual(yield* done(...run), "2 of 2 games done\n")
+    const { records } = yield* StoreState
+    assert.strictEqual(records.get("later")?.status, "stopped")
+    const again = yield* at(run)
+    assert.strictEqual(again.code, 4)
+    assert.match(again.said, /was applied before/)
+    writeFileSync(file, readFileSync(file, "utf8").replace('"version":1', '"version":2'))
+    const other = yield* at(run)
+    assert.strictEqual(other.code, 2)
+    assert.match(other.said, /is not a plan that this version can apply: version/)
+  })
+
+  inApi("refuses a plan that is too large to be sent, and says so", function* () {
+    yield* seedMany(6000)
+    const file = join(yield* temporaryFolder, "plan.json")
+    yield* done("plan", "--out", file)
+    const { code, said } = yield* at(["run", "--plan", file, ...why])
+    assert.match(said, /too large: .* 1 MiB/)
+    assert.strictEqual(code, 2)
+    assert.deepStrictEqual(yield* actRows, [])
+  })
+
+  inApi("accepts that containers are gone", function* () {
+    yield* seedMany(30, { container: null })
+    const braked = yield* at(["run", ...why])
+    assert.strictEqual(braked.code, 4)
+    assert.match(braked.said, /run --accept-absent/)
+    assert.match(yield* done("run", "--accept-absent", ...why), /^pass: success; already_absent /)
+  })
+
+  it.live("asks again after a second if the service has no place for it now", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const asked: Array<string | undefined> = []
+        const busy = createServer(({ url }, response) => {
+          asked.push(url)
+          const isFirst = asked.length === 1
+          response.writeHead(isFirst ? 429 : 200, { "content-type": "application/json", "retry-after": "1" })
+          response.end(isFirst ? "{}" : '{"engines":[]}')
+        })
+        const port = yield* Effect.acquireRelease(
+          Effect.callback<number>((resume) => {
+            busy.listen(0, "127.0.0.1", () => resume(Effect.succeed((busy.address() as AddressInfo).port)))
+          }),
+          () => Effect.sync(() => busy.close())
+        )
+        const file = join(yield* temporaryFolder, "token")
+        writeFileSync(file, "rtm_x", { mode: 0o600 })
+        const { code, stdout } = yield* command(["engine", "list", "--server", `http://127.0.0.1:${port}`], {
+          RTMANAGER_TOKEN_FILE: file
+        })
+        assert.deepStrictEqual([code, stdout], [0, "no engine is known yet\n"])
+        assert.deepStrictEqual(asked, ["/api/v1/engines", "/api/v1/engines"])
+      })
+    )
+  )
+
   inApi("prints all rows of a log that has more than a page", function* () {
     const { log } = yield* StoreState
     yield* seed("chess", 1)
@@ -83,7 +173,8 @@ describe("a command with --server", () => {
         /until is in the past/
       ],
       ["an author", 2, ["pause", "--author", "eve", ...why], /--author does not go with --server/],
-      ["a plan to apply", 2, ["run", "--plan", "plan.json", ...why], /--plan does not go with --server/],
+      ["a plan that is not there", 2, ["run", "--plan", "plan.json", ...why], /cannot read the plan/],
+      ["a pass without a reason", 2, ["run", "--accept-absent"], /--server needs --reason/],
       ["a command that a service cannot do", 2, ["doctor"], /does not go with --server/],
       ["a plan of a game without a record", 1, ["plan", "--game", "nobody"], /there is no record of game nobody/],
       ["an engine without its name", 2, ["engine", "accept", ...why], /--server needs the engine's name/]

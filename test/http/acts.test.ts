@@ -53,7 +53,8 @@ describe("an act over HTTP", () => {
     "/resume",
     "/passes",
     "/engines/default/accept",
-    "/retention/accept"
+    "/retention/accept",
+    "/absence/accept"
   ]
   inApi.each(all)("is not for a token that may only look: %s", function* (path) {
     assert.strictEqual(problemOf(yield* post(path, { reason }, {}, "bob")).status, 403)
@@ -284,7 +285,7 @@ describe("an act over HTTP", () => {
     const { letGo, reached } = yield* heldAtEngine("remove")
     const answer = yield* Effect.forkChild(post("/passes", { reason }))
     yield* reached
-    yield* TestClock.adjust("20 millis")
+    yield* TestClock.adjust("1 second")
     const act = bodyOf(yield* Fiber.join(answer), 202)
     assert.deepInclude(act, { act: "run", author: "ann", result: null, ended_at: null })
     yield* letGo
@@ -296,10 +297,150 @@ describe("an act over HTTP", () => {
     ])
   })
 
-  const inDryRun = inApi.with({ mode: "dry_run" })
-  inDryRun.each(["/games/chess/clean", "/passes"])("cleans nothing in a dry run: %s", function* (path) {
-    yield* seed("chess", 1)
-    assert.match(problemOf(yield* post(path, { reason })).detail ?? "", /dry run/)
-    assert.strictEqual(yield* statusOf("chess"), "stopped")
+  inApi("says of a pass that a guard refuses why, and that nothing was changed", function* () {
+    yield* seedMany(2)
+    bodyOf(yield* post("/pause", { reason }))
+    const problem = problemOf(yield* post("/passes", { reason }))
+    assert.deepInclude(problem, { status: 409, type: "urn:rtmanager:refused" })
+    assert.match(problem.detail ?? "", /ann has paused cleaning/)
+    assert.strictEqual(yield* statusOf("game-0"), "stopped")
   })
+
+  inApi("takes the engine's word for what is gone, once a person has accepted that", function* () {
+    yield* seedMany(30, { container: null })
+    const braked = problemOf(yield* post("/passes", { reason }))
+    assert.match(braked.detail ?? "", /--accept-absent/)
+    const act = bodyOf(yield* post("/absence/accept", { reason }), 202)
+    assert.deepInclude(act, { act: "absence_accept", author: "ann", result: "done" })
+    assert.strictEqual(yield* statusOf("game-29"), "removed")
+    assert.strictEqual(bodyOf(yield* post("/passes", { reason }), 202)["result"], "done")
+  })
+
+  describe("with a plan", () => {
+    /** What `plan --out` writes of what the service says now. */
+    const planned = Effect.map(get("/plan"), ({ games, next: _, would_refuse: __, ...basis }) => ({
+      id: randomUUID(),
+      version: 1,
+      ...basis,
+      games: games
+        .filter(({ action }: { action: string }) => action !== "keep")
+        .map(({ action, container_id, game_id, last_op_at, rule }: Record<string, unknown>) => ({
+          game_id,
+          container_id,
+          last_op_at,
+          action,
+          rule
+        }))
+    }))
+    const left = Effect.map(StoreState, ({ records }) =>
+      [...records.values()].flatMap(({ gameId, status }) => (status === "removed" ? [] : [gameId]))
+    )
+
+    inApi("cleans its games that are still as it shows them, and nothing else", function* () {
+      yield* seedMany(3)
+      const plan = yield* planned
+      yield* seed("game-1", 7)
+      yield* seed("later", 8)
+      const act = bodyOf(yield* post("/passes", { reason, plan }), 202)
+      assert.deepInclude(act, { act: "plan_apply", target: plan.id, author: "ann", result: "done" })
+      assert.strictEqual(act["message"], "2 of 3 games done")
+      assert.deepStrictEqual(yield* left, ["game-1", "later"])
+      assert.deepInclude(yield* rowOf("game-0"), { opSource: "admin_rest", sourceRef: "ann" })
+    })
+
+    inApi("is done once, and its request is answered the same each time", function* () {
+      yield* seedMany(2)
+      const plan = yield* planned
+      const key = { "idempotency-key": "k" }
+      const first = bodyOf(yield* post("/passes", { reason, plan }, key), 202)
+      yield* seedMany(2)
+      assert.deepStrictEqual(bodyOf(yield* post("/passes", { reason, plan }, key), 202), first)
+      const again = problemOf(yield* post("/passes", { reason, plan }))
+      assert.deepInclude(again, { status: 409, type: "urn:rtmanager:refused" })
+      assert.match(again.detail ?? "", /was applied before/)
+      const other = { ...plan, games: plan.games.slice(1) }
+      assert.strictEqual(problemOf(yield* post("/passes", { reason, plan: other }, key)).status, 422)
+      assert.strictEqual(problemOf(yield* post("/passes", { reason }, key)).status, 422)
+      assert.deepStrictEqual(yield* left, ["game-0", "game-1"])
+    })
+
+    const elsewhere: ReadonlyArray<readonly [string, object, RegExp]> = [
+      ["another engine's name", { engine: "host-1" }, /of engine host-1/],
+      ["another engine", { engine_id: "another/none" }, /over another engine/],
+      ["the day before yesterday", { made_at: new Date(now - 48 * 3_600_000).toISOString() }, /over 1d ago/],
+      ["tomorrow", { made_at: new Date(now + 24 * 3_600_000).toISOString() }, /has yet to reach/]
+    ]
+    inApi.each(elsewhere)("of %s is refused, and can be applied as it was", function* ([, changes, why]) {
+      yield* seedMany(2)
+      const plan = yield* planned
+      const problem = problemOf(yield* post("/passes", { reason, plan: { ...plan, ...changes } }))
+      assert.deepInclude(problem, { status: 409, type: "urn:rtmanager:refused" })
+      assert.match(problem.detail ?? "", why)
+      assert.lengthOf(yield* left, 2)
+      bodyOf(yield* post("/passes", { reason, plan }), 202)
+      assert.deepStrictEqual(yield* left, [])
+    })
+
+    inApi("that was edited by hand removes nothing that is not due and as it says", function* () {
+      yield* seed("chess", 1)
+      yield* seed("go", 2, { record: { lastOpAt: BigInt(now) * 1000n } })
+      const plan = yield* planned
+      const [row] = plan.games
+      const games = [
+        { ...row, container_id: containerId(3) },
+        {
+          ...row,
+          game_id: "go",
+          container_id: containerId(2),
+          last_op_at: new Date(now).toISOString().replace("Z", "000Z")
+        }
+      ]
+      const act = bodyOf(yield* post("/passes", { reason, plan: { ...plan, games } }), 202)
+      assert.strictEqual(act["message"], "0 of 2 games done")
+      assert.deepStrictEqual(yield* left, ["chess", "go"])
+    })
+
+    const unusable: ReadonlyArray<readonly [string, (plan: Effect.Success<typeof planned>) => object]> = [
+      ["without an id", (plan) => ({ plan: { ...plan, id: undefined } })],
+      ["of another version", (plan) => ({ plan: { ...plan, version: 2 } })],
+      [
+        "with a container that is no id",
+        (plan) => ({ plan: { ...plan, games: [{ ...plan.games[0], container_id: "postgres" }] } })
+      ],
+      ["with a game twice", (plan) => ({ plan: { ...plan, games: [plan.games[0], plan.games[0]] } })],
+      ["with a field that nothing reads", (plan) => ({ plan: { ...plan, force: true } })],
+      ["that is null", () => ({ plan: null })],
+      ["under another name", (plan) => ({ plans: plan })]
+    ]
+    inApi.each(unusable)("%s is none, and no pass over anything else", function* ([, bodyWith]) {
+      yield* seedMany(2)
+      const plan = yield* planned
+      assert.strictEqual(problemOf(yield* post("/passes", { reason, ...bodyWith(plan) })).status, 400)
+      assert.deepStrictEqual(yield* actRows, [])
+      assert.lengthOf(yield* left, 2)
+    })
+
+    inApi("of thousands of games fits, and one of more than 1 MiB does not", function* () {
+      yield* seedMany(1)
+      const plan = yield* planned
+      const rows = (count: number) =>
+        Array.from({ length: count }, (_, i) => ({ ...plan.games[0], game_id: `other-${i}` }))
+      const asked = (count: number) =>
+        post("/passes", { reason, plan: { ...plan, games: [...plan.games, ...rows(count)] } })
+      const problem = problemOf(yield* asked(6000))
+      assert.strictEqual(problem.status, 413)
+      assert.deepStrictEqual(yield* actRows, [])
+      assert.strictEqual(bodyOf(yield* asked(4000), 202)["message"], "1 of 4001 games done")
+    })
+  })
+
+  const inDryRun = inApi.with({ mode: "dry_run" })
+  inDryRun.each(["/games/chess/clean", "/passes", "/absence/accept"])(
+    "cleans nothing in a dry run: %s",
+    function* (path) {
+      yield* seed("chess", 1)
+      assert.match(problemOf(yield* post(path, { reason })).detail ?? "", /dry run/)
+      assert.strictEqual(yield* statusOf("chess"), "stopped")
+    }
+  )
 })

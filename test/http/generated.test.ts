@@ -32,7 +32,7 @@ const partsOf = Effect.fnUntraced(function* (schema: Schema.Top | undefined, see
   return values.map((value) => encode(value))
 })
 
-/** What any act may be asked with: each reads its own fields. */
+/** What acts may be asked with: each takes its own fields. */
 const payload = fc.record(
   {
     reason: fc.stringMatching(/^[!-~][ -~]{0,99}$/),
@@ -44,6 +44,11 @@ const payload = fc.record(
   { requiredKeys: ["reason"] }
 )
 
+const fieldsOf = ({ payload }: HttpApiEndpoint.Top) =>
+  [...payload.values()]
+    .flatMap(({ schemas }): ReadonlyArray<Schema.Top> => schemas)
+    .flatMap((schema) => Object.keys((schema as Schema.Struct<Schema.Struct.Fields>).fields))
+
 /** Requests that the contract allows. */
 const validOf = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, seed: string) {
   const [params, query, headers] = yield* Effect.all([
@@ -51,11 +56,15 @@ const validOf = Effect.fnUntraced(function* (endpoint: HttpApiEndpoint.Top, seed
     partsOf(endpoint.query, seed),
     partsOf(endpoint.headers, seed)
   ])
-  return fc
-    .sample(payload, { seed: seed.length, numRuns: count })
-    .map(
-      (payload, i): Request => ({ params: params[i] ?? {}, query: query[i] ?? {}, headers: headers[i] ?? {}, payload })
-    )
+  const fields = fieldsOf(endpoint)
+  return fc.sample(payload, { seed: seed.length, numRuns: count }).map(
+    (payload, i): Request => ({
+      params: params[i] ?? {},
+      query: query[i] ?? {},
+      headers: headers[i] ?? {},
+      payload: Object.fromEntries(Object.entries(payload).filter(([name]) => fields.includes(name)))
+    })
+  )
 })
 
 const hostile = fc.oneof(
@@ -68,7 +77,7 @@ const hostile = fc.oneof(
 const mutated = ({ headers, params, payload, query }: Request, seed: number): Request => {
   const [value, where, which] = fc.sample(fc.tuple(hostile, fc.nat(3), fc.nat(20)), { seed, numRuns: 1 })[0] ?? []
   const at = (part: Part): Part => {
-    const names = [...Object.keys(part), "limit", "cursor", "since", "reason", "until", "for"]
+    const names = [...Object.keys(part), "limit", "cursor", "since", "reason", "until", "for", "plan"]
     return { ...part, [names[(which ?? 0) % names.length] ?? ""]: value }
   }
   const isObject = typeof payload === "object" && payload !== null

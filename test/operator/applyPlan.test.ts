@@ -31,7 +31,7 @@ const asked = { author: Author.make("ann@desk"), reason: Reason.make("reviewed")
 
 const planned = planFile(settings)
 
-const apply = (plan: PlanFile) => applyPlan({ ...asked, plan })
+const apply = (plan: PlanFile) => applyPlan({ ...asked, plan, opSource: "admin_cli" })
 
 const rows = Effect.map(actRows, (rows) => rows.map(({ message, result }) => [result, message]))
 const left = Effect.flatMap(MemoryEngine, ({ containers }) =>

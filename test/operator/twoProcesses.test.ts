@@ -51,7 +51,7 @@ const twoProcesses = Effect.gen(function* () {
 const planned = planFile(settings)
 
 const apply = (plan: PlanFile, name: string) =>
-  applyPlan({ author: Author.make(name), reason: Reason.make("reviewed"), plan })
+  applyPlan({ author: Author.make(name), reason: Reason.make("reviewed"), plan, opSource: "admin_cli" })
 
 /** Each game's audit rows: one of a success, by either. */
 const assertRemovedOnce = Effect.fnUntraced(function* () {

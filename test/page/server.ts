@@ -161,6 +161,10 @@ const acts = (world: World) =>
         const { name } = yield* CurrentCaller
         return yield* world.act("run", null, name, payload.reason, "A pass has begun.")
       }),
+      acceptAbsence: Effect.fnUntraced(function* ({ payload }) {
+        const { name } = yield* CurrentCaller
+        return yield* world.act("absence_accept", null, name, payload.reason, "A pass has begun.")
+      }),
       acceptEngine: Effect.fnUntraced(function* ({ params, payload }) {
         const { name } = yield* CurrentCaller
         world.state.braked = false

@@ -6,6 +6,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { HttpServer } from "effect/http"
+import { CurrentSettings } from "../../src/config/CurrentSettings.ts"
 import type { Settings } from "../../src/config/Settings.ts"
 import { Author } from "../../src/domain/Act.ts"
 import type { Caller } from "../../src/domain/Caller.ts"
@@ -114,6 +115,7 @@ export const layerApiServer = (options: Partial<Pick<Settings, "mode">> = {}) =>
       )
       return Layer.merge(server, address).pipe(
         Layer.provide(http),
+        Layer.provide(Layer.succeed(CurrentSettings, settings)),
         Layer.orDie,
         Layer.provideMerge(layerWorld(options))
       )

@@ -28,13 +28,17 @@ export type Selection = Data.TaggedEnum<{
     /** The games that were shown to have no container any more. */
     readonly shownAsGone: ReadonlySet<string>
     readonly author: Author
+    readonly opSource: OpSource
   }
 }>
 export const Selection = Data.taggedEnum<Selection>()
 
-export const planOf = (rows: ReadonlyArray<PlanRow>, author: Author) => {
+export const planOf = (
+  rows: ReadonlyArray<PlanRow>,
+  asked: { readonly author: Author; readonly opSource: OpSource }
+) => {
   const shownAsGone = new Set(rows.flatMap(({ action, gameId }) => (action === "mark_removed" ? [gameId] : [])))
-  return Selection.Plan({ rows, shownAsGone, author })
+  return Selection.Plan({ rows, shownAsGone, ...asked })
 }
 
 /** What the games of a selection are drawn with. */
@@ -68,7 +72,7 @@ export const countOf = (selection: Selection, due: number | undefined) =>
 export const askedOf = (selection: Selection, trigger: string): Asked =>
   selection._tag === "Due"
     ? { opSource: "auto_ttl", sourceRef: trigger }
-    : { opSource: selection._tag === "Game" ? selection.opSource : "admin_cli", sourceRef: selection.author }
+    : { opSource: selection.opSource, sourceRef: selection.author }
 
 /** What an attempt on a game is asked with besides, by how the game was selected. */
 export const requestOf = (selection: Selection, record: RuntimeRecord): Pick<CleanupRequest, "byHand" | "shown"> => {

@@ -163,7 +163,7 @@ const change = Effect.fnUntraced(function* (gameId: string, changes: Partial<Run
   state.setRecord(gameId, { ...record, ...changes })
 })
 
-const apply = (rows: ReadonlyArray<PlanRow>) => pass(planOf(rows, author))
+const apply = (rows: ReadonlyArray<PlanRow>) => pass(planOf(rows, { author, opSource: "admin_cli" }))
 
 const whyNot = (ends: ReadonlyArray<GameEnd>) =>
   ends.flatMap((end) => {
@@ -333,7 +333,10 @@ describe("what a plan shows", () => {
       const runPromise = Effect.runPromiseWith(yield* Effect.context<never>())
       const counts = { gone: 0, kept: 0 }
       const check = Effect.fnUntraced(function* (seeds: ReadonlyArray<Game>) {
-        for (const selectionOf of [() => Selection.Due(), (rows: ReadonlyArray<PlanRow>) => planOf(rows, author)]) {
+        for (const selectionOf of [
+          () => Selection.Due(),
+          (rows: ReadonlyArray<PlanRow>) => planOf(rows, { author, opSource: "admin_cli" })
+        ]) {
           const { gone, shown } = yield* Effect.provide(compared(seeds, selectionOf), layerWorld({ pageSize: 3 }))
           assert.deepStrictEqual(gone, shown)
           counts.gone += gone.length

@@ -79,7 +79,7 @@ export const carryOut = (
         (made) => ({ ...made, id: wish.id })
       )
     case "plan_apply":
-      return Effect.map(applyPlan({ ...asked, ...wish }), ({ notDone, report }: Applied) => {
+      return Effect.map(applyPlan({ ...asked, ...wish, opSource: "admin_cli" }), ({ notDone, report }: Applied) => {
         if (report.outcomes.removed > 0) told("removed")
         if (notDone.some(({ why }) => why === "changed")) told("rows_changed")
         return undefined
