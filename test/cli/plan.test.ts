@@ -6,7 +6,7 @@ import { describeEngine } from "../support/docker.ts"
 import { dump, game, layerEngine, world } from "../support/e2e.ts"
 import { postgresServer, temporaryFolder } from "../support/postgres.ts"
 import { stopped } from "../support/records.ts"
-import { command } from "../support/service.ts"
+import { command, start } from "../support/service.ts"
 
 const why = ["--reason", "the studio agreed", "--author", "ann@desk"]
 
@@ -100,6 +100,65 @@ describeEngine("plans and cleaning by hand, over real PostgreSQL and a real engi
         assert.lengthOf(yield* here.engine.left, 1)
         assert.strictEqual((yield* run({})).code, 0)
         assert.lengthOf(yield* here.engine.left, 0)
+      })
+    )
+
+    it.effect("what a service says and does is what the command here would: plan, engines, and the plan's pass", () =>
+      Effect.gen(function* () {
+        const here = yield* world()
+        const folder = yield* temporaryFolder
+        for (const gameId of ["one", "two"]) yield* game(here, gameId, "exited")
+        yield* game(here, "running", "running")
+        yield* game(here, "young", "exited", { daysAgo: 3 })
+        yield* game(here, "gone", "exited", { containerId: "f".repeat(64), label: "nobody" })
+        yield* here.store.put(stopped("stray", { engine: "host-9" }))
+        const [token = "", line = ""] = (yield* command(["token", "ann", "--role", "act"], {})).stdout.split("\n")
+        const env = { RTMANAGER_TOKEN_FILE: join(folder, "token") }
+        const tokens = join(folder, "tokens")
+        writeFileSync(env.RTMANAGER_TOKEN_FILE, token, { mode: 0o600 })
+        writeFileSync(tokens, line, { mode: 0o600 })
+        yield* command(["pause", ...why], here.env)
+        const service = yield* start(["serve"], { ...here.env, RTMANAGER_API_TOKENS_FILE: tokens })
+        const { http } = yield* service.event("service.started")
+        yield* service.event("cleanup.pass.refused")
+        yield* command(["resume", ...why], here.env)
+        const there = (...args: ReadonlyArray<string>) => command([...args, "--server", String(http)], env)
+
+        const readings = [
+          ["plan"],
+          ["plan", "--json"],
+          ["plan", "--limit", "2"],
+          ["plan", "--game", "young", "--json"],
+          ["plan", "--game", "nobody"],
+          ["engine", "list"],
+          ["engine", "list", "--json"]
+        ]
+        // The service is seen once a minute, perhaps just between the two.
+        const untimed = (text: string) => text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "then")
+        for (const args of readings) {
+          const [one, other] = [yield* command(args, here.env), yield* there(...args)]
+          assert.deepStrictEqual([untimed(other.stdout), other.code], [untimed(one.stdout), one.code], args.join(" "))
+          assert.strictEqual(textOf(other), textOf(one))
+        }
+
+        const [ours, theirs] = [join(folder, "ours.json"), join(folder, "theirs.json")]
+        yield* command(["plan", "--out", ours], here.env)
+        yield* there("plan", "--out", theirs)
+        const [own, other] = [ours, theirs].map((path) => JSON.parse(readFileSync(path, "utf8")))
+        const { cutoff: _, id: __, made_at: ___, ...shown } = other
+        assert.deepStrictEqual({ ...own, ...shown }, own)
+        assert.deepStrictEqual(Object.keys(other), Object.keys(own))
+
+        const applied = yield* there("run", "--plan", theirs, "--reason", "the studio agreed")
+        assert.deepStrictEqual([applied.code, applied.stdout], [0, "3 of 3 games done\n"])
+        assert.sameMembers(
+          (yield* here.engine.left).map(({ gameId }) => gameId),
+          ["running", "young", "nobody"]
+        )
+        assert.deepInclude((yield* here.store.log("one"))[0], { opSource: "admin_rest", sourceRef: "ann" })
+        assert.strictEqual((yield* command(["run", "--plan", theirs, ...why], here.env)).code, 4)
+        const accepted = yield* there("retention", "accept", "--reason", "it is right")
+        assert.match(accepted.stdout, /^accepted a retention of 30d for engine default/)
       })
     )
 

@@ -3,6 +3,8 @@ import { connect } from "node:net"
 import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
 import { TestClock } from "effect/testing"
+import { MemoryEngine } from "../../src/adapters/memory/ContainerEngine.ts"
+import { EngineId } from "../../src/ports/ContainerEngine.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { ApiServer, asJson, bodyOf, get, inApi, post, problemOf } from "../support/apiServer.ts"
 import {
@@ -11,6 +13,7 @@ import {
   containerId,
   heldAtEngine,
   now,
+  runOnce,
   seed,
   seedMany,
   storeDown,
@@ -298,11 +301,17 @@ describe("an act over HTTP", () => {
   })
 
   inApi("says of a pass that a guard refuses why, and that nothing was changed", function* () {
+    yield* runOnce
     yield* seedMany(2)
-    bodyOf(yield* post("/pause", { reason }))
-    const problem = problemOf(yield* post("/passes", { reason }))
+    yield* (yield* MemoryEngine).setIdentity(EngineId.make("another/none"))
+    const { letGo, reached } = yield* heldAtEngine("identity")
+    const answer = yield* Effect.forkChild(post("/passes", { reason }))
+    yield* reached
+    yield* TestClock.adjust("900 millis")
+    yield* letGo
+    const problem = problemOf(yield* Fiber.join(answer))
     assert.deepInclude(problem, { status: 409, type: "urn:rtmanager:refused" })
-    assert.match(problem.detail ?? "", /ann has paused cleaning/)
+    assert.match(problem.detail ?? "", /the engine is another\/none/)
     assert.strictEqual(yield* statusOf("game-0"), "stopped")
   })
 

@@ -1485,6 +1485,34 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: http
   },
   {
+    name: "a plan under another name taken as a pass over everything",
+    file: "src/http/Api.ts",
+    from: '{ onExcessProperty: "error" }',
+    to: "{}",
+    tests: http
+  },
+  {
+    name: "a plan of any size",
+    file: "src/http/guard.ts",
+    from: "ByteSize.mebibytes(1) :",
+    to: "ByteSize.mebibytes(100) :",
+    tests: http
+  },
+  {
+    name: "plans for many at once",
+    file: "src/http/readings.ts",
+    from: "Semaphore.make(1)",
+    to: "Semaphore.make(100)",
+    tests: http
+  },
+  {
+    name: "a pass called begun that a guard refuses",
+    file: "src/http/once.ts",
+    from: "Effect.delay(hasRow, waits)",
+    to: "hasRow",
+    tests: http
+  },
+  {
     name: "a trace every two seconds while a page is open",
     file: "src/http/Events.ts",
     from: "Effect.withTracerEnabled(false)",
