@@ -93,7 +93,8 @@ describe("the API", () => {
     assert.strictEqual(problemOf(other).status, 429)
     assert.strictEqual(other.headers["retry-after"], "1")
     yield* Deferred.succeed(answer, undefined)
-    const [stray] = (yield* Fiber.join(first))["engines"]
+    const [own, stray] = (yield* Fiber.join(first))["engines"]
+    assert.deepInclude(own, { name: "default", due: 2, stopped: 2 })
     assert.deepInclude(stray, { name: "host-9", engine_id: null, due: null, stopped: 1 })
     yield* get("/engines")
   })
