@@ -37,6 +37,8 @@ export const PassReport = Schema.Struct({
   errorCodes: Schema.Record(Schema.Literals(errorCodes), Schema.optionalKey(Schema.Int)),
   /** Games whose removal the engine may still carry out; their leases are left to expire. */
   unresolved: Schema.Array(Schema.String),
+  /** The longest that a removed game was late: seconds from due to removed; `null` if none was removed because it was due. */
+  lagMax: Schema.NullOr(Schema.Finite),
   /** Anonymous volumes of the removed containers. They stay until the engine is told to prune them. */
   anonymousVolumesLeft: Schema.Int
 }).pipe(
@@ -44,6 +46,7 @@ export const PassReport = Schema.Struct({
     dryRun: "dry_run",
     notAttempted: "not_attempted",
     errorCodes: "error_codes",
+    lagMax: "lag_max_seconds",
     anonymousVolumesLeft: "anonymous_volumes_left"
   })
 )
@@ -65,6 +68,7 @@ export const empty = (trigger: Trigger, dryRun: boolean): Tally => ({
   outcomes: { removed: 0, already_absent: 0, replay_no_op: 0, conflict: 0, failed: 0, interrupted: 0 },
   errorCodes: {},
   unresolved: [],
+  lagMax: null,
   anonymousVolumesLeft: 0
 })
 
@@ -79,10 +83,10 @@ export const withPage = (
 })
 
 /** What a report says of an ended attempt. */
-export type Counted = Pick<EndedAttempt, "gameId" | "outcome" | "errorCode" | "unresolved" | "anonymousVolumes">
+export type Counted = Pick<EndedAttempt, "gameId" | "outcome" | "errorCode" | "unresolved" | "lag" | "anonymousVolumes">
 
 export const withGame = (tally: Tally, ended: Counted): Tally => {
-  const { anonymousVolumes, errorCode, gameId, outcome, unresolved } = ended
+  const { anonymousVolumes, errorCode, gameId, lag, outcome, unresolved } = ended
   return {
     ...tally,
     outcomes: { ...tally.outcomes, [outcome]: tally.outcomes[outcome] + 1 },
@@ -91,6 +95,7 @@ export const withGame = (tally: Tally, ended: Counted): Tally => {
         ? tally.errorCodes
         : { ...tally.errorCodes, [errorCode]: (tally.errorCodes[errorCode] ?? 0) + 1 },
     unresolved: unresolved ? [...tally.unresolved, gameId] : tally.unresolved,
+    lagMax: lag === undefined ? tally.lagMax : Math.max(lag, tally.lagMax ?? lag),
     anonymousVolumesLeft: tally.anonymousVolumesLeft + anonymousVolumes
   }
 }

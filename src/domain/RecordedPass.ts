@@ -22,13 +22,16 @@ export const RecordedPass = Schema.Struct({
   removed: Schema.Int,
   alreadyAbsent: Schema.Int,
   conflict: Schema.Int,
-  failed: Schema.Int
+  failed: Schema.Int,
+  /** As in its report; earlier versions did not keep it. */
+  lagMax: Schema.NullOr(Schema.Finite)
 }).pipe(
   Schema.encodeKeys({
     startedAt: "started_at",
     updatedAt: "updated_at",
     endedAt: "ended_at",
-    alreadyAbsent: "already_absent"
+    alreadyAbsent: "already_absent",
+    lagMax: "lag_max_seconds"
   })
 )
 export type RecordedPass = typeof RecordedPass.Type

@@ -11,8 +11,10 @@ export const Hour = Schema.Struct({
   removed: Schema.Int,
   alreadyAbsent: Schema.Int,
   conflict: Schema.Int,
-  failed: Schema.Int
-}).pipe(Schema.encodeKeys({ alreadyAbsent: "already_absent" }))
+  failed: Schema.Int,
+  /** The longest that a game removed by one of them was late: seconds from due to removed; `null` if there was none. */
+  lagMax: Schema.NullOr(Schema.Finite)
+}).pipe(Schema.encodeKeys({ alreadyAbsent: "already_absent", lagMax: "lag_max_seconds" }))
 export type Hour = typeof Hour.Type
 
 /** Oldest first, the present hour last, none left out. Its encoding is the JSON that people and programs get. */

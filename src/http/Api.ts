@@ -193,7 +193,11 @@ const readings = HttpApiGroup.make("readings")
       query: { hours: Schema.optionalKey(StatsHours) },
       success: Stats,
       ...away
-    }).annotateMerge(described("What the passes of each hour came to, oldest first; 168 hours by default")),
+    }).annotateMerge(
+      described(
+        "What the passes of each hour came to, oldest first; 168 hours by default. The longest lag is of the games that they removed because these were due"
+      )
+    ),
     HttpApiEndpoint.get("events", "/events", {
       success: HttpApiSchema.StreamSse({ events: ServiceEvent }),
       error: [Problems.TooManyRequests, Problems.Unavailable]

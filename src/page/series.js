@@ -3,7 +3,7 @@
 const hour = 3600
 
 /**
- * One value for each of the last `length` hours, oldest first: an hour in which nothing happened has zeros.
+ * One value for each of the last `length` hours, oldest first: an hour in which nothing happened has zeros, and no lag.
  *
  * @param {ReadonlyArray<Hour>} hours
  * @param {number} now
@@ -16,12 +16,13 @@ export const hourly = (hours, now, length) => {
   return {
     starts,
     removed: starts.map((start) => byStart.get(start)?.removed ?? 0),
-    failed: starts.map((start) => byStart.get(start)?.failed ?? 0)
+    failed: starts.map((start) => byStart.get(start)?.failed ?? 0),
+    lag: starts.map((start) => byStart.get(start)?.lag_max_seconds ?? null)
   }
 }
 
 /**
- * The sums of each day, newest first, by the reader's calendar or that of `zone`.
+ * The sums of each day and its longest lag, newest first, by the reader's calendar or that of `zone`.
  *
  * @param {ReadonlyArray<Hour>} hours
  * @param {string} [zone]
@@ -34,7 +35,8 @@ export const daily = (hours, zone) => {
     passes: sum(ofDay, "passes"),
     removed: sum(ofDay, "removed"),
     absent: sum(ofDay, "already_absent"),
-    failed: sum(ofDay, "failed")
+    failed: sum(ofDay, "failed"),
+    lag: longestLag(ofDay)
   }))
 }
 
@@ -43,3 +45,13 @@ export const daily = (hours, zone) => {
  * @param {"passes" | "removed" | "already_absent" | "failed"} what
  */
 export const sum = (hours, what) => hours.reduce((total, one) => total + one[what], 0)
+
+/**
+ * In seconds; `null` if nothing was removed because it was due.
+ *
+ * @param {ReadonlyArray<Hour>} hours
+ */
+export const longestLag = (hours) => {
+  const lags = hours.flatMap(({ lag_max_seconds }) => lag_max_seconds ?? [])
+  return lags.length === 0 ? null : Math.max(...lags)
+}

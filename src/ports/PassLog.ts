@@ -5,7 +5,7 @@ import type { Hour } from "../domain/Stats.ts"
 import type { StoreError } from "./StoreError.ts"
 
 /** What a pass under way has come to. */
-export interface PassProgress extends Pick<PassReport, "trigger" | "listed" | "outcomes"> {
+export interface PassProgress extends Pick<PassReport, "trigger" | "listed" | "outcomes" | "lagMax"> {
   /** How many games it may attempt; `undefined` if they could not be counted. */
   readonly due: number | undefined
   /** Since the pass began. */

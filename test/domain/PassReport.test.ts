@@ -23,6 +23,7 @@ const kept: EndedAttempt = {
   gameId: "two",
   outcome: "failed",
   errorCode: "outcome_unknown",
+  lag: undefined,
   unresolved: true
 }
 
@@ -49,8 +50,18 @@ describe("a report", () => {
       outcomes: { removed: 1, already_absent: 0, replay_no_op: 0, conflict: 0, failed: 2, interrupted: 0 },
       error_codes: { outcome_unknown: 2 },
       unresolved: ["two", "two"],
+      lag_max_seconds: 1,
       anonymous_volumes_left: 6
     })
+  })
+
+  it.each([
+    ["nothing was removed", [kept], null],
+    ["nothing was removed because it was due", [{ ...removed, lag: undefined }], null],
+    ["the first was the latest", [removed, { ...removed, lag: 0.5 }, kept], 1],
+    ["another one was the latest", [removed, { ...removed, lag: 60 }, { ...removed, lag: 2 }], 60]
+  ] as const)("has the longest lag: %s", (_, ended, lag) => {
+    assert.strictEqual(ended.reduce(Report.withGame, Report.empty("schedule", false)).lagMax, lag)
   })
 
   it("comes back from its JSON", () => {

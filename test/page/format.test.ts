@@ -125,32 +125,41 @@ describe("the page's events", () => {
 })
 
 describe("the page's charts", () => {
-  const at = (hours: number, more: { removed?: number; failed?: number } = {}) => ({
+  const at = (hours: number, more: { removed?: number; failed?: number; lag_max_seconds?: number } = {}) => ({
     at: new Date(now - hours * hour).toISOString(),
     passes: 1,
     removed: 0,
     already_absent: 0,
     conflict: 0,
     failed: 0,
+    lag_max_seconds: null,
     ...more
   })
 
   it("have a value for every hour, also for those in which nothing happened", () => {
     assert.deepStrictEqual(
-      hourly([at(2, { removed: 5 }), at(0, { failed: 1 }), at(40, { removed: 9 })], now + 5000, 4),
+      hourly([at(2, { removed: 5, lag_max_seconds: 30 }), at(0, { failed: 1 }), at(40, { removed: 9 })], now + 5000, 4),
       {
         starts: [3, 2, 1, 0].map((hours) => (now - hours * hour) / 1000),
         removed: [0, 5, 0, 0],
-        failed: [0, 0, 0, 1]
+        failed: [0, 0, 0, 1],
+        lag: [null, 30, null, null]
       }
     )
   })
 
-  it("sum up the days of the reader's calendar, newest first", () => {
-    const days = daily([at(24, { removed: 1 }), at(19, { removed: 2 }), at(1, { removed: 4, failed: 1 })], "UTC")
+  it("sum up the days of the reader's calendar and have their longest lag, newest first", () => {
+    const days = daily(
+      [
+        at(24, { removed: 1, lag_max_seconds: 5 }),
+        at(19, { removed: 2, lag_max_seconds: 4 }),
+        at(1, { removed: 4, failed: 1 })
+      ],
+      "UTC"
+    )
     assert.deepStrictEqual(days, [
-      { day: "Mon 30 Nov", passes: 1, removed: 4, absent: 0, failed: 1 },
-      { day: "Sun 29 Nov", passes: 2, removed: 3, absent: 0, failed: 0 }
+      { day: "Mon 30 Nov", passes: 1, removed: 4, absent: 0, failed: 1, lag: null },
+      { day: "Sun 29 Nov", passes: 2, removed: 3, absent: 0, failed: 0, lag: 5 }
     ])
   })
 })

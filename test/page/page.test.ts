@@ -72,6 +72,29 @@ describePage("the page", () =>
       assert.isBelow(weight, 100_000, "bytes")
     })
 
+    test("shows a week of removals, failures and lag, and whoever points at an hour sees what all of them have of it", async ({
+      page,
+      world
+    }) => {
+      await logIn(page)
+      const over = page.locator("hour-chart[kind=failed] .u-over")
+      await over.waitFor()
+      const { height, width } = (await over.boundingBox()) ?? { height: 0, width: 0 }
+      await over.hover({ position: { x: (width * 104) / 167, y: height / 2 } })
+      for (const [kind, text] of [
+        ["removed", `Removed${world.hours[104]?.removed}`],
+        ["failed", "Failed0"],
+        ["lag", "Longest lag4 h"]
+      ] as const) {
+        const legend = page.locator(`hour-chart[kind=${kind}] .u-legend tr:last-child`)
+        await legend.locator(".u-value", { hasText: /./ }).waitFor()
+        assert.strictEqual((await legend.textContent())?.replace(/\s+/g, " "), text)
+      }
+      await page.getByText("Longest lag from due to removed: 4 h.").waitFor()
+      await page.getByText("By day", { exact: true }).click()
+      await page.getByRole("table", { name: "The last 7 days by day" }).getByRole("cell", { name: "4 h" }).waitFor()
+    })
+
     test("shows every text of the API as text", async ({ page }) => {
       await logIn(page)
       await go(page, "#/holds", "Holds")

@@ -164,6 +164,7 @@ export const makeWorld = Effect.gen(function* () {
     alreadyAbsent: 4,
     conflict: 1,
     failed: 1,
+    lagMax: 312.4,
     ...more
   })
   const underWay = pass(0, {
@@ -190,7 +191,8 @@ export const makeWorld = Effect.gen(function* () {
         removed: 0,
         alreadyAbsent: 0,
         conflict: 0,
-        failed: 0
+        failed: 0,
+        lagMax: null
       }),
       pass(3),
       pass(4, { trigger: "manual", endedAt: null, result: null })
@@ -207,7 +209,8 @@ export const makeWorld = Effect.gen(function* () {
       removed: index > 100 && index < 104 ? 0 : removed,
       alreadyAbsent: index % 9 === 0 ? 2 : 0,
       conflict: 0,
-      failed: index > 100 && index < 104 ? 14 : index % 31 === 0 ? 3 : 0
+      failed: index > 100 && index < 104 ? 14 : index % 31 === 0 ? 3 : 0,
+      lagMax: removed === 0 || (index > 100 && index < 104) ? null : index === 104 ? 4 * 3600 : 290 + 10 * removed
     }
   })
 

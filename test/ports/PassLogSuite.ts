@@ -44,8 +44,12 @@ export const suite = <E>(name: string, layer: Layer.Layer<PassLog | StoreFixture
         const [first] = yield* passes.recent(5)
         assert(first !== undefined)
         assert.strictEqual(first.updatedAt.getTime() - first.startedAt.getTime(), 3_600_000)
+        assert.isNull(first.lagMax)
         assert.isTrue(isRecent(first.updatedAt))
-        yield* passes.progress(id, progress({ listed: 7, outcomes: removed(2), due: undefined, seconds: 1 }))
+        yield* passes.progress(
+          id,
+          progress({ listed: 7, outcomes: removed(2), lagMax: 90.25, due: undefined, seconds: 1 })
+        )
         const [second, ...more] = yield* passes.recent(5)
         assert.deepStrictEqual(more, [])
         const { owner, updatedAt, ...row } = second ?? first
@@ -54,7 +58,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<PassLog | StoreFixture
         assert.deepStrictEqual(row, {
           ...{ id, engine: "default", trigger: "schedule", startedAt: first.startedAt, endedAt: null },
           ...{ result: null, reason: null, message: null },
-          ...{ due: 9, listed: 7, removed: 2, alreadyAbsent: 0, conflict: 0, failed: 0 }
+          ...{ due: 9, listed: 7, removed: 2, alreadyAbsent: 0, conflict: 0, failed: 0, lagMax: 90.25 }
         })
         assert.deepStrictEqual(yield* passes.unended(5), yield* passes.recent(5))
       })
@@ -66,9 +70,9 @@ export const suite = <E>(name: string, layer: Layer.Layer<PassLog | StoreFixture
         const id = randomUUID()
         yield* passes.progress(id, progress())
         const refused = { result: "refused", reason: "cannot_record", message: "why" } as const
-        yield* passes.end(id, ended({ ...refused, outcomes: removed(4) }))
+        yield* passes.end(id, ended({ ...refused, outcomes: removed(4), lagMax: 4000 }))
         const [row] = yield* passes.recent(5)
-        assert.deepInclude(row, { ...refused, due: 9, listed: 5, removed: 4 })
+        assert.deepInclude(row, { ...refused, due: 9, listed: 5, removed: 4, lagMax: 4000 })
         assert.isTrue(isRecent(row?.endedAt))
         yield* passes.progress(id, progress({ listed: 1 }))
         yield* passes.end(id, ended({ listed: 1 }))
@@ -116,13 +120,14 @@ export const suite = <E>(name: string, layer: Layer.Layer<PassLog | StoreFixture
       })
     )
 
-    it.effect("sums up the passes of each hour, also of those without one", () =>
+    it.effect("sums up the passes of each hour and gives their longest lag, also of hours without one", () =>
       Effect.gen(function* () {
         const passes = yield* emptied
         const { agePasses } = yield* StoreFixture
         const outcomes = { ...tally.outcomes, removed: 4, already_absent: 3, conflict: 2, failed: 1 }
-        yield* passes.end(randomUUID(), ended({ outcomes, seconds: 86_400 }))
-        yield* passes.progress(randomUUID(), progress({ outcomes: removed(5) }))
+        yield* passes.end(randomUUID(), ended({ outcomes, lagMax: 2.5, seconds: 86_400 }))
+        yield* passes.progress(randomUUID(), progress({ outcomes: removed(5), lagMax: 86_400 }))
+        yield* passes.end(randomUUID(), ended())
         yield* agePasses("3 hours")
         yield* passes.end(randomUUID(), ended({ outcomes: removed(7) }))
         const before = yield* passes.recent(1)
@@ -136,13 +141,13 @@ export const suite = <E>(name: string, layer: Layer.Layer<PassLog | StoreFixture
           const at = Math.floor((before[0]?.updatedAt.getTime() ?? 0) / 3_600_000) - back
           return hours.find((hour) => hour.at.getTime() === at * 3_600_000)
         }
-        assert.deepInclude(of(0), { passes: 1, removed: 7, alreadyAbsent: 0, conflict: 0, failed: 0 })
+        assert.deepInclude(of(0), { passes: 1, removed: 7, alreadyAbsent: 0, conflict: 0, failed: 0, lagMax: null })
         assert.strictEqual(
           hours.reduce((sum, { passes }) => sum + passes, 0),
-          3
+          4
         )
-        assert.deepInclude(of(3), { passes: 2, removed: 9, alreadyAbsent: 3, conflict: 2, failed: 1 })
-        assert.deepInclude(of(1), { passes: 0, removed: 0, alreadyAbsent: 0, conflict: 0, failed: 0 })
+        assert.deepInclude(of(3), { passes: 3, removed: 9, alreadyAbsent: 3, conflict: 2, failed: 1, lagMax: 86_400 })
+        assert.deepInclude(of(1), { passes: 0, removed: 0, alreadyAbsent: 0, conflict: 0, failed: 0, lagMax: null })
       })
     )
 

@@ -13,7 +13,7 @@ import { question, type Run } from "./run.ts"
 export interface PassRow
   extends Pick<
     RecordedPass,
-    "id" | "trigger" | "due" | "listed" | "removed" | "alreadyAbsent" | "conflict" | "failed"
+    "id" | "trigger" | "due" | "listed" | "removed" | "alreadyAbsent" | "conflict" | "failed" | "lagMax"
   > {
   /** Since the pass began. */
   readonly seconds: number
@@ -38,13 +38,19 @@ const isUuid = Schema.is(Schema.String.check(Schema.isGUID()))
 
 /** The port, over any implementation of the statements. */
 export const makePassLog = (run: Run, statements: PassStatements) => {
-  const counts = ({ listed, outcomes, trigger }: Pick<PassReport, "trigger" | "listed" | "outcomes">) => ({
+  const counts = ({
+    lagMax,
+    listed,
+    outcomes,
+    trigger
+  }: Pick<PassReport, "trigger" | "listed" | "outcomes" | "lagMax">) => ({
     trigger,
     listed,
     removed: outcomes.removed,
     alreadyAbsent: outcomes.already_absent,
     conflict: outcomes.conflict,
-    failed: outcomes.failed
+    failed: outcomes.failed,
+    lagMax
   })
   return PassLog.of({
     progress: (id, { due, seconds, ...pass }) =>
@@ -88,22 +94,25 @@ const passStatements = (
   const longAgo = sql`(select clock_timestamp() - interval '90 days' offset 0)`
   /** Not the clock's time, so that an index can serve a condition. */
   const thisHour = sql`date_trunc('hour', statement_timestamp(), 'UTC')`
+  const seconds = (column: string) => sql.literal(`${column}::float8 / 1000`)
   const columns = sql`select id, engine, trigger, owner, started_at as "startedAt", updated_at as "updatedAt",
-    ended_at as "endedAt", result, reason, message, due, listed, removed, already_absent as "alreadyAbsent", conflict, failed`
+    ended_at as "endedAt", result, reason, message, due, listed, removed, already_absent as "alreadyAbsent", conflict, failed,
+    ${seconds("lag_max_millis")} as "lagMax"`
   return {
     // What was sent before the end may arrive after it.
-    write: ({ alreadyAbsent, conflict, due, end, failed, id, listed, removed, seconds, trigger }) => sql`
+    write: ({ alreadyAbsent, conflict, due, end, failed, id, lagMax, listed, removed, seconds, trigger }) => sql`
       with forgotten as (delete from ${table} where started_at < ${longAgo} and updated_at < ${longAgo})
       insert into ${table} as pass (id, engine, trigger, owner, started_at, updated_at, ended_at, result, reason, message, due,
-        listed, removed, already_absent, conflict, failed)
+        listed, removed, already_absent, conflict, failed, lag_max_millis)
       select ${id}::uuid, ${engineName}, ${trigger}, ${owner}::uuid, now - ${seconds}::float8 * interval '1 second', now,
         case when ${end !== undefined}::boolean then now end, ${end?.result ?? null}::text, ${end?.reason ?? null}::text,
         ${end?.message ?? null}::text, ${due}::integer, ${listed}::integer, ${removed}::integer,
-        ${alreadyAbsent}::integer, ${conflict}::integer, ${failed}::integer
+        ${alreadyAbsent}::integer, ${conflict}::integer, ${failed}::integer, (${lagMax}::float8 * 1000)::bigint
       from (select clock_timestamp() as now offset 0) as clock
       on conflict (id) do update set updated_at = excluded.updated_at, ended_at = excluded.ended_at, result = excluded.result,
         reason = excluded.reason, message = excluded.message, due = coalesce(excluded.due, pass.due), listed = excluded.listed,
-        removed = excluded.removed, already_absent = excluded.already_absent, conflict = excluded.conflict, failed = excluded.failed
+        removed = excluded.removed, already_absent = excluded.already_absent, conflict = excluded.conflict, failed = excluded.failed,
+        lag_max_millis = excluded.lag_max_millis
       where pass.ended_at is null`,
     find: (id) => sql<RecordedPass>`${columns} from ${table} where id = ${id}::uuid limit 1`,
     // No pass is updated after its end.
@@ -112,13 +121,14 @@ const passStatements = (
         select generate_series(${thisHour} - ${hours - 1}::integer * interval '1 hour', ${thisHour}, interval '1 hour') as at
       ), passes as (
         select date_trunc('hour', updated_at, 'UTC') as at, count(*) as passes, sum(removed) as removed,
-          sum(already_absent) as already_absent, sum(conflict) as conflict, sum(failed) as failed
+          sum(already_absent) as already_absent, sum(conflict) as conflict, sum(failed) as failed,
+          max(lag_max_millis) as lag_max_millis
         from ${table} where updated_at >= ${thisHour} - ${hours - 1}::integer * interval '1 hour'
         group by 1
       )
       select at, coalesce(passes, 0)::float8 as passes, coalesce(removed, 0)::float8 as removed,
         coalesce(already_absent, 0)::float8 as "alreadyAbsent", coalesce(conflict, 0)::float8 as conflict,
-        coalesce(failed, 0)::float8 as failed
+        coalesce(failed, 0)::float8 as failed, ${seconds("lag_max_millis")} as "lagMax"
       from hours left join passes using (at) order by at`,
     recent: (limit) => sql<RecordedPass>`${columns} from ${table} order by started_at desc limit ${limit}`,
     unended: (limit) =>

@@ -13,7 +13,7 @@ import { versions } from "./tables.ts"
 import { inTransaction } from "./transaction.ts"
 
 /** The version of the schema that this build knows. */
-export const version = 5
+export const version = 6
 
 /** The table of versions in the schema of this name, quoted or not. */
 const versionsIn = (schema: string) => `${schema}.${versions.name}`
@@ -127,7 +127,8 @@ const step = Effect.gen(function* () {
         "0002_backoff": Effect.void,
         "0003_engines": nameTheEngine(quotedSchema),
         "0004_operator": Effect.void,
-        "0005_requests": Effect.void
+        "0005_requests": Effect.void,
+        "0006_lag": Effect.void
       })
     })
   }

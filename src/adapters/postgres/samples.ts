@@ -19,9 +19,10 @@ const history = (sql: SqlClient, schema: Fragment) => sql<{ games: number }>`
     from generate_series(1, 168) as hour
   ), passes as (
     insert into ${schema}.cleanup_passes (id, engine, trigger, owner, started_at, updated_at, ended_at, result, due, listed,
-      removed, already_absent, conflict, failed)
+      removed, already_absent, conflict, failed, lag_max_millis)
     select id, ${defaultEngine}, 'schedule', owner, at, ended_at, ended_at, case when failed > 0 then 'partial' else 'success' end,
-      removed + failed, removed + failed, removed, 0, 0, failed
+      removed + failed, removed + failed, removed, 0, 0, failed,
+      case when lead(failed) over (order by hour) > 0 then 7200000 else 3600000 end - abs(hashint4(hour)) % 600000
     from hours cross join lateral (select at + (removed + 1) * interval '100 milliseconds' as ended_at) as ended
   ), games as (
     select hours.*, 'game-' || row_number() over (order by hour desc, n) as game_id, n,

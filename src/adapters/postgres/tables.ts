@@ -197,7 +197,8 @@ export const tables: ReadonlyArray<Table> = [
       removed: essential(requiredInteger),
       already_absent: essential(requiredInteger),
       conflict: essential(requiredInteger),
-      failed: essential(requiredInteger)
+      failed: essential(requiredInteger),
+      lag_max_millis: nullable("bigint")
     }
   }
 ]

@@ -76,7 +76,7 @@ export const tryingOut = Effect.fnUntraced(function* (options: {
     const { gameId } = record
     const request = requestOf(shared.selection, record)
     const judged = yield* judge(engine, shared.recording, record, { ...options, ...shared.opened, ...request })
-    yield* counted(shared, { gameId, ...judged, unresolved: false, anonymousVolumes: 0 })
+    yield* counted(shared, { gameId, ...judged, unresolved: false, lag: undefined, anonymousVolumes: 0 })
     const more = { outcome: judged.outcome }
     yield* logGame({ gameId, ...judged, event: "cleanup.game.dry_run", level: "Info", more })
   })

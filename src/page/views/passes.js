@@ -2,7 +2,7 @@ import "../chart.js"
 import { html, nothing } from "/lib/lit-html/lit-html.js"
 import { count, many, rate, span, took, words } from "../format.js"
 import { cameTo, distance, facts, table, timeOf } from "../parts.js"
-import { daily, hourly, sum } from "../series.js"
+import { daily, hourly, longestLag, sum } from "../series.js"
 
 /** @import { Hour, Status, UnderWay } from "../types.ts" */
 
@@ -62,14 +62,26 @@ export const passes = (status, now) => html`<section class="card">
   })}
 </section>`
 
+/** @param {number | null} lag */
+const lagText = (lag) => (lag === null ? html`<span class="faint">none</span>` : span(lag))
+
+/** @param {ReadonlyArray<Hour>} hours @param {number} now */
+const charts = (hours, now) => {
+  const { failed, lag, removed, starts } = hourly(hours, now, week)
+  return html`<hour-chart kind="removed" aria-hidden="true" .series=${{ starts, values: removed }}></hour-chart>
+    <hour-chart kind="failed" aria-hidden="true" .series=${{ starts, values: failed }}></hour-chart>
+    <hour-chart kind="lag" aria-hidden="true" .series=${{ starts, values: lag }}></hour-chart>`
+}
+
 /** @param {ReadonlyArray<Hour>} hours @param {number} now */
 export const history = (hours, now) => html`<section class="card">
   <h2>The last 7 days</h2>
   <p class="summary">
     ${many(sum(hours, "removed"), "container")} removed, ${count(sum(hours, "already_absent"))} already absent,
-    ${many(sum(hours, "failed"), "failure")}, in ${many(sum(hours, "passes"), "pass")}.
+    ${many(sum(hours, "failed"), "failure")}, in ${many(sum(hours, "passes"), "pass")}. Longest lag from due to removed:
+    ${lagText(longestLag(hours))}.
   </p>
-  <hour-chart aria-hidden="true" .series=${hourly(hours, now, week)}></hour-chart>
+  ${charts(hours, now)}
   <details>
     <summary>By day</summary>
     ${table({
@@ -82,7 +94,8 @@ export const history = (hours, now) => html`<section class="card">
         { head: "Passes", kind: "figure", cell: ({ passes }) => count(passes) },
         { head: "Removed", kind: "figure", cell: ({ removed }) => count(removed) },
         { head: "Absent", kind: "figure", cell: ({ absent }) => count(absent) },
-        { head: "Failed", kind: "figure", cell: ({ failed }) => count(failed) }
+        { head: "Failed", kind: "figure", cell: ({ failed }) => count(failed) },
+        { head: "Longest lag", kind: "figure", cell: ({ lag }) => lagText(lag) }
       ]
     })}
   </details>

@@ -8,6 +8,7 @@ import { checkVersion, migrate, version } from "../../../src/adapters/postgres/m
 import { serverAt } from "../../../src/config/databaseUrl.ts"
 import { EngineName } from "../../../src/domain/EngineName.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
+import { PassLog } from "../../../src/ports/PassLog.ts"
 import { RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import { freshSchema, layerDatabase, layerPorts, PostgresServer, postgresServer } from "../../support/postgres.ts"
 import { auditRow, momentAt } from "../../support/records.ts"
@@ -25,6 +26,14 @@ const withTables = Effect.fnUntraced(function* (...statements: ReadonlyArray<str
 })
 
 const host1 = EngineName.make("host-1")
+
+/** A schema of version 5. */
+const asVersion5 = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  yield* migrate
+  yield* sql`alter table cleanup_passes drop column lag_max_millis`
+  yield* sql`delete from cleanup_migrations where migration_id > 5`
+})
 
 /** A schema with what version 2 had, in place of what came after it. */
 const asVersion2 = Effect.gen(function* () {
@@ -521,7 +530,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         yield* sql`alter table cleanup_engine drop column braked_at`
         yield* sql`insert into cleanup_engine (id, accepted_at) values ('engine', now())`
         yield* sql`delete from cleanup_migrations where migration_id > 1`
-        assert.include((yield* Effect.flip(checkVersion)).message, "at version 1, not 5")
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 1, not 6")
         const { changes } = yield* migrate
         assert.deepStrictEqual(changes, [
           "added column runtime_records.engine",
@@ -542,16 +551,17 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
     inSchema(
       Effect.gen(function* () {
         const sql = yield* SqlClient
-        yield* migrate
+        yield* asVersion5
         yield* sql`alter table cleanup_acts drop column idempotency_key, drop column request_hash`
         yield* sql`drop index cleanup_passes_updated`
         yield* sql`delete from cleanup_migrations where migration_id > 4`
         yield* sql`insert into cleanup_acts (act, author, reason, asked_at) values ('pause', 'anna', 'a test', now())`
-        assert.include((yield* Effect.flip(checkVersion)).message, "at version 4, not 5")
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 4, not 6")
         const { changes } = yield* migrate
         assert.deepStrictEqual(changes, [
           "added column cleanup_acts.idempotency_key",
           "added column cleanup_acts.request_hash",
+          "added column cleanup_passes.lag_max_millis",
           "created unique index cleanup_acts_key",
           "created index cleanup_passes_updated"
         ])
@@ -559,6 +569,27 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         assert.deepStrictEqual(yield* sql`select author, idempotency_key from cleanup_acts`, [
           { author: "anna", idempotency_key: null }
         ])
+      })
+    )
+  )
+
+  it.effect("give the passes of version 5 a place for their lag, and keep them", () =>
+    inSchema(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* asVersion5
+        yield* sql`insert into cleanup_passes select gen_random_uuid(), 'default', 'schedule', gen_random_uuid(), now(), now(), now(),
+          'success', null, null, 5, 5, 4, 1, 0, 0`
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 5, not 6")
+        assert.deepStrictEqual((yield* migrate).changes, ["added column cleanup_passes.lag_max_millis"])
+        yield* checkVersion
+        const { hours, recent } = Context.get(yield* Layer.build(layerPorts()), PassLog)
+        const [pass] = yield* recent(2)
+        assert.deepInclude(pass, { result: "success", removed: 4, alreadyAbsent: 1, lagMax: null })
+        assert.deepInclude(
+          (yield* hours({ hours: 2 })).findLast(({ passes }) => passes > 0),
+          { removed: 4, lagMax: null }
+        )
       })
     )
   )
@@ -734,7 +765,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         assert.include((yield* Effect.flip(checkVersion)).message, "rtmanager-cleanup migrate")
         yield* migrate
         yield* (yield* SqlClient)`delete from cleanup_migrations`
-        assert.include((yield* Effect.flip(checkVersion)).message, "at version 0, not 5")
+        assert.include((yield* Effect.flip(checkVersion)).message, "at version 0, not 6")
       })
     )
   )

@@ -54,7 +54,7 @@ const fill = Effect.fnUntraced(function* (state: (typeof states)[number], analyz
       case when i % 100 < 3 then 'failure' else 'success' end, null, now(), to_timestamp(${longAgo / 1000}::float8) + i * interval '1 second'
     from generate_series(1, ${rows}::int) as i order by md5(i::text)`
   yield* sql`
-    insert into cleanup_passes select gen_random_uuid(), 'default', 'schedule', gen_random_uuid(), at, at, at, 'success', null, null, 1, 1, 1, 0, 0, 0
+    insert into cleanup_passes select gen_random_uuid(), 'default', 'schedule', gen_random_uuid(), at, at, at, 'success', null, null, 1, 1, 1, 0, 0, 0, i
     from generate_series(1, 20000) as i cross join lateral (select now() - i * interval '1 minute') as times(at) order by md5(i::text)`
   yield* sql`insert into cleanup_engines select 'host-' || i, 'id-' || i, now() from generate_series(1, 9) as i`
   if (analyzed) yield* sql`analyze`

@@ -56,7 +56,8 @@ const changes: Readonly<Record<number, Change>> = {
   },
   5: {
     added: ["cleanup_acts.idempotency_key", "cleanup_acts.request_hash", "cleanup_acts_key", "cleanup_passes_updated"]
-  }
+  },
+  6: { added: ["cleanup_passes.lag_max_millis"] }
 }
 
 const versions = Object.keys(changes).map(Number)

@@ -39,7 +39,15 @@ describe("the row of a pass", () => {
     assert.deepStrictEqual(sent, ["recordProgress", "recordPass"])
     const [row, ...more] = yield* rows
     assert.deepStrictEqual(more, [])
-    assert.deepInclude(row, { trigger: "manual", result: "success", reason: null, due: 3, listed: 3, removed: 3 })
+    assert.deepInclude(row, {
+      trigger: "manual",
+      result: "success",
+      reason: null,
+      due: 3,
+      listed: 3,
+      removed: 3,
+      lagMax: 86_400
+    })
   })
 
   inWorld("is not written for a pass that finds nothing to do", function* () {
@@ -113,7 +121,7 @@ describe("the row of a pass", () => {
 
   it("is of a pass under way for a minute after it was last written, if it has no result", () => {
     const at = new Date(now)
-    const counts = { due: null, listed: 1, removed: 0, alreadyAbsent: 0, conflict: 0, failed: 0 }
+    const counts = { due: null, listed: 1, removed: 0, alreadyAbsent: 0, conflict: 0, failed: 0, lagMax: null }
     const row = { ...counts, id: "a", engine: "default", trigger: "schedule", owner: "b", startedAt: at, updatedAt: at }
     const open = { ...row, endedAt: null, result: null, reason: null, message: null }
     assert.isTrue(isUnderWay(open, now + 59_999))

@@ -650,7 +650,11 @@ export const passHours = (tables: Tables, now: number, hours: number): ReadonlyA
       removed: sum("removed"),
       alreadyAbsent: sum("alreadyAbsent"),
       conflict: sum("conflict"),
-      failed: sum("failed")
+      failed: sum("failed"),
+      lagMax: within.reduce<number | null>(
+        (most, { lagMax }) => (lagMax === null ? most : Math.max(lagMax, most ?? lagMax)),
+        null
+      )
     }
   })
 }
