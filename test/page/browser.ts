@@ -44,14 +44,13 @@ export interface Options {
   readonly expected?: RegExp
 }
 
-/** Opens the page over a world of its own, and fails if it ever had an error, broke its policy or asked anybody else. */
-export const visit = Effect.fnUntraced(function* (
+/** Opens the page at an address, and fails if it ever had an error, broke its policy or asked anybody else. */
+export const watch = Effect.fnUntraced(function* (
+  address: string,
   { expected, scheme = "light", width = 1440 }: Options,
-  steps: (visit: Visit) => Promise<void>
+  steps: (page: Page) => Promise<void>
 ) {
   const browser = yield* OpenBrowser
-  const world = yield* makeWorld
-  const address = yield* serve(world)
   const context = yield* Effect.acquireRelease(
     Effect.promise(() => browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme })),
     (context) => Effect.promise(() => context.close())
@@ -70,9 +69,16 @@ export const visit = Effect.fnUntraced(function* (
       "addEventListener('securitypolicyviolation', ({ violatedDirective }) => console.error('policy', violatedDirective))"
     )
     await page.goto(address)
-    await steps({ address, page, world, run: Effect.runPromise })
+    await steps(page)
   })
   assert.deepStrictEqual(wrong, [])
+})
+
+/** The same over a world of its own. */
+export const visit = Effect.fnUntraced(function* (options: Options, steps: (visit: Visit) => Promise<void>) {
+  const world = yield* makeWorld
+  const address = yield* serve(world)
+  yield* watch(address, options, (page) => steps({ address, page, world, run: Effect.runPromise }))
 })
 
 export const tokens = { ann: "token-of-ann", rita: "token-of-rita" }

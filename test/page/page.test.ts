@@ -95,6 +95,23 @@ describePage("the page", () =>
       await page.getByRole("table", { name: "The last 7 days by day" }).getByRole("cell", { name: "4 h" }).waitFor()
     })
 
+    test("counts a pass that ended while the hours were read", async ({ page, run, world }) => {
+      await page.route(
+        "**/stats?*",
+        async (route) => {
+          const response = await route.fetch()
+          world.state.passes = world.state.passes.map((one, i) => (i === 0 ? { ...one, endedAt: new Date() } : one))
+          await route.fulfill({ response })
+        },
+        { times: 1 }
+      )
+      await logIn(page)
+      await page.locator("hour-chart").first().waitFor()
+      const again = page.waitForRequest("**/stats?*")
+      await run(world.tellStatus)
+      await again
+    })
+
     test("shows every text of the API as text", async ({ page }) => {
       await logIn(page)
       await go(page, "#/holds", "Holds")

@@ -4,6 +4,7 @@ import { defaultEngine, EngineName } from "../../src/domain/EngineName.ts"
 import { StoreFixture } from "../ports/StoreFixture.ts"
 import { type CreatableState, TestEngine } from "./docker.ts"
 import * as EngineProxy from "./EngineProxy.ts"
+import { type Gate, open } from "./Gate.ts"
 import { OtherEngine } from "./otherEngine.ts"
 import { freshSchema, layerDatabase, layerFixture, PostgresServer } from "./postgres.ts"
 import { micros } from "./records.ts"
@@ -16,6 +17,8 @@ const age = Duration.days(40)
 
 export interface WorldOptions {
   readonly age?: Duration.Duration
+  /** Stands before the engine. */
+  readonly gate?: Gate
   /** What the service calls the engine. */
   readonly engineName?: EngineName
   /** One that is there already, and has the games of other engines too. */
@@ -27,7 +30,7 @@ export const world = Effect.fnUntraced(function* (options: WorldOptions = {}) {
   const { url } = yield* PostgresServer
   const engine = yield* TestEngine
   const { engineName = defaultEngine, schema = freshSchema() } = options
-  const proxy = yield* EngineProxy.serve(engine.host, { age: options.age ?? age })
+  const proxy = yield* EngineProxy.serve(engine.host, { age: options.age ?? age, gate: options.gate ?? open })
   const env = {
     RTMANAGER_DATABASE_URL: Redacted.value(url),
     RTMANAGER_DATABASE_SCHEMA: schema,

@@ -7,8 +7,12 @@ import { history, passes, passUnderWay, week } from "./passes.js"
 
 /** @import { Engine, Hour, Shown, Status, View } from "../types.ts" */
 
-/** @param {Status} status */
-const lastEnded = ({ passes }) => passes.find(({ ended_at }) => ended_at !== null)?.id
+/** When a pass last ended. @param {Status} status */
+const lastEnd = ({ passes }) =>
+  passes
+    .flatMap(({ ended_at }) => ended_at ?? [])
+    .toSorted()
+    .at(-1)
 
 /** @type {Readonly<Record<Status["mode"], readonly [string, string]>>} */
 const modes = {
@@ -153,15 +157,14 @@ const next = ({ next }, now) => html`<section class="card">
   })}
 </section>`
 
-/** @type {View<{ readonly hours: ReadonlyArray<Hour>, readonly upTo?: string | undefined }>} */
+/** `upTo`: the end of the last pass that is counted for sure. @type {View<{ readonly hours: ReadonlyArray<Hour>, readonly upTo: string | undefined }>} */
 export const now = {
   title: () => "Now",
-  load: (api) => api.stats(week),
-  follow: (data, event) => {
-    if (event.event !== "status") return data
-    const upTo = lastEnded(event.data)
-    return "upTo" in data && data.upTo !== upTo ? undefined : { ...data, upTo }
+  load: async (api) => {
+    const upTo = lastEnd(await api.status())
+    return { ...(await api.stats(week)), upTo }
   },
+  follow: (data, { data: status, event }) => (event === "status" && lastEnd(status) !== data.upTo ? undefined : data),
   show: ({ hours }, shown) => {
     const { status } = shown
     if (status === null) return html`<p class="empty">Waiting for the first word of the service…</p>`
