@@ -19,7 +19,8 @@ const concurrency = 2
 
 /**
  * One page of a plan: of `limit` stopped games what a pass that began now would do, and on the last page an entry for each engine that
- * no service cleans. Each page goes by its own moment. Changes nothing. What it costs is bounded by `limit`.
+ * no service cleans. Each page goes by its own moment. Changes nothing. What it costs is bounded by `limit`. Its looks have no spans,
+ * because these could crowd out the traces of passes.
  */
 export const planPage = Effect.fnUntraced(function* ({
   after,
@@ -38,4 +39,4 @@ export const planPage = Effect.fnUntraced(function* ({
     games,
     next: next ?? null
   }
-})
+}, Effect.withTracerEnabled(false))

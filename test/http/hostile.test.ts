@@ -405,4 +405,17 @@ describe("a hostile request", () => {
     assert.include(told, "/api/v1/me")
     for (const secret of [tokens.ann, tokens.bob, "rtm_wrong"]) assert.notInclude(told, secret)
   })
+
+  inTraced(
+    "makes a plan without a span for each of its looks, which would crowd out the traces of passes",
+    function* () {
+      yield* seedMany(3)
+      const before = spans.length
+      yield* get("/plan")
+      assert.deepStrictEqual(
+        spans.slice(before).map(({ name }) => name),
+        ["GET"]
+      )
+    }
+  )
 })
