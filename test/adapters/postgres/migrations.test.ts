@@ -587,7 +587,7 @@ it.layer(server, { excludeTestServices: true })("Migrations", (it) => {
         const [pass] = yield* recent(2)
         assert.deepInclude(pass, { result: "success", removed: 4, alreadyAbsent: 1, lagMax: null })
         assert.deepInclude(
-          (yield* hours({ hours: 2 })).findLast(({ passes }) => passes > 0),
+          (yield* hours(2)).findLast(({ passes }) => passes > 0),
           { removed: 4, lagMax: null }
         )
       })
