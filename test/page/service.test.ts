@@ -124,7 +124,7 @@ describePage("the page of the real service", () =>
                 .waitFor()
               await run(game(here, "arena-4", "exited"))
               await go(page, "#/now", "Cleaning")
-              await ask(page, "Run a pass", /Begun\./)
+              await ask(page, "Run a pass", /(Begun|done)\./)
               await page.getByText("4 containers removed, 0 already absent, 0 failures, in 2 passes.").waitFor()
               assert.deepStrictEqual(await left(), ["disputed"])
               await go(page, "#/game/disputed", "disputed")
