@@ -91,7 +91,8 @@ describePage("the page of the real service", () =>
             const run = Effect.runPromiseWith(yield* Effect.context<never>())
             const left = () => run(Effect.map(here.engine.left, (all) => all.map(({ gameId }) => gameId).sort()))
 
-            yield* watch(address, { expected: /status of (403|409)/ }, async (page) => {
+            // No person asks more than 20 times a second; the page asks again after a 429.
+            yield* watch(address, { expected: /status of (403|409|429)/ }, async (page) => {
               await logIn(page, ann)
               // A pass at work.
               await page.getByRole("heading", { name: "Pass under way on default" }).waitFor()
