@@ -33,6 +33,9 @@ const hidden = (tables: string, role: string) =>
 
 const refused = (detail: string) => new StoreError({ operation: "clock", reason: new UnsafeSession({ detail }) })
 
+/** The times that are none: each is a range of the partial index. */
+const untimedRanges = ["is null", "= 'infinity'", "= '-infinity'"]
+
 interface Options {
   /** Only its records are listed and counted. */
   readonly engineName: EngineName
@@ -98,14 +101,15 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
     },
 
     listStopped: ({ after: cursor, limit }) => {
+      const untimed = (range: string, columns: Fragment) => sql`union all
+          (select ${columns}, null, r.game_id from ${tables}
+            where ${stopped} and r.last_op_at ${sql.literal(range)} and r.game_id is not null ${afterUntimed(cursor)}
+            order by r.last_op_at, r.game_id limit ${limit})`
       const page = <Row extends object>(wanted: Fragment, columns: Fragment) => sql<Row>`
         select ${wanted} from (
           (select ${columns}, r.last_op_at as "time", r.game_id as id from ${tables}
             where ${timed(cursor)} order by r.last_op_at, r.game_id limit ${limit})
-          union all
-          (select ${columns}, null, r.game_id from ${tables}
-            where ${stopped} and (r.last_op_at is null or not isfinite(r.last_op_at))
-              and r.game_id is not null ${afterUntimed(cursor)} order by r.game_id limit ${limit})
+          ${sql.join("", false)(untimedRanges.map((range) => untimed(range, columns)))}
         ) as stopped order by "time" nulls last, id limit ${limit}`
       return list("listStopped", {
         page: page(sql`*`, columns),

@@ -115,6 +115,27 @@ for (const { analyzed, due } of cases) {
           })
       )
 
+      it.effect("event 41: of a page of what is stopped is a few ranges of the partial index, for every page", () =>
+        Effect.gen(function* () {
+          const { listStopped } = yield* RuntimeRecords
+          const first = yield* plansOf(listStopped({ after: undefined, limit: pageSize }))
+          const second = yield* plansOf(listStopped({ after: first.answer.next, limit: pageSize }))
+          const untimed = yield* plansOf(listStopped({ after: { lastOpAt: null, gameId: "game-1" }, limit: pageSize }))
+          assert.deepStrictEqual(
+            [first, second, untimed].map(({ answer }) => answer.records.length),
+            [pageSize, pageSize, 0]
+          )
+          for (const nodes of [first, second, untimed].flatMap(({ plans }) => plans)) {
+            const scans = scansOf("runtime_records", nodes)
+            for (const scan of scans) {
+              assert.strictEqual(scan["Index Name"], "runtime_records_engine_stopped", kinds(nodes).join(", "))
+            }
+            const rows = scans.reduce((sum, scan) => sum + touched(scan), 0)
+            assert.isAtMost(rows, pageSize + few)
+          }
+        })
+      )
+
       it.effect("event 41: of the backlog's counts looks at what is due, and not at the rest of the table", () =>
         Effect.gen(function* () {
           const { backlog } = yield* RuntimeRecords
