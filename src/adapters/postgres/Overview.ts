@@ -81,6 +81,11 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
     backlog: ({ cutoff, now }, options) => {
       const expired = sql`r.last_op_at > '-infinity' and r.last_op_at < ${millis(sql, cutoff)}`
       const retention = sql`${now - cutoff}::float8 * interval '1 millisecond'`
+      /** A look at what few games wait for is cheaper than one for each game, unless too many wait to be looked at together. */
+      const mayBeIn = (few: "backoffs" | "holds") => {
+        const waiting = sql.literal(few)
+        return sql`(not (select ${waiting} from whole) or oldest.game_id in (select game_id from ${waiting}))`
+      }
       const record = sql`cross join lateral (
         select * from ${schema}.runtime_records where game_id = few.game_id offset 0) as r where ${stopped} and ${expired}`
       return Effect.flatMap(
@@ -95,18 +100,6 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
               from ${schema}.runtime_records as r
               where ${stopped} and r.last_op_at > '-infinity' and r.game_id is not null
               order by r.last_op_at, r.game_id limit ${limit}
-            ), first as materialized (
-              select oldest.game_id, last_op_at, last_op_at < ${millis(sql, cutoff)} as expired,
-                case when next_attempt_at > ${millis(sql, now)} then next_attempt_at end as next_attempt_at,
-                b.attempts, hold.game_id is not null as held, author, reason, until,
-                greatest(expires, next_attempt_at, case when hold.game_id is not null then coalesce(until, 'infinity') end) as at
-              from oldest
-                left join lateral (
-                  select next_attempt_at, attempts from ${schema}.cleanup_backoff where game_id = oldest.game_id offset 0) as b on true
-                left join lateral (
-                  select * from ${schema}.cleanup_holds where game_id = oldest.game_id and (until is null or until > ${clock})
-                  order by until desc nulls first limit 1) as hold on true
-              where last_op_at < 'infinity'
             ), backoffs as materialized (
               select * from ${schema}.cleanup_backoff limit ${limit}
             ), holds as materialized (
@@ -116,6 +109,19 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
             ), whole as materialized (
               select (select count(*) < ${limit} from backoffs) as backoffs, (select count(*) < ${limit} from holds) as holds,
                 (select count(*) < ${limit} from leases) as leases
+            ), first as materialized (
+              select oldest.game_id, last_op_at, last_op_at < ${millis(sql, cutoff)} as expired,
+                case when next_attempt_at > ${millis(sql, now)} then next_attempt_at end as next_attempt_at,
+                b.attempts, hold.game_id is not null as held, author, reason, until,
+                greatest(expires, next_attempt_at, case when hold.game_id is not null then coalesce(until, 'infinity') end) as at
+              from oldest
+                left join lateral (
+                  select next_attempt_at, attempts from ${schema}.cleanup_backoff
+                  where game_id = oldest.game_id and ${mayBeIn("backoffs")} offset 0) as b on true
+                left join lateral (select * from (
+                  select * from ${schema}.cleanup_holds where game_id = oldest.game_id and (until is null or until > ${clock})
+                  order by until desc nulls first limit 1) as longest where ${mayBeIn("holds")} offset 0) as hold on true
+              where last_op_at < 'infinity'
             ), failing as (
               select few.attempts, few.next_attempt_at > ${millis(sql, now)} as waiting from backoffs as few ${record}
                 and (select backoffs from whole)
@@ -125,8 +131,9 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
             ), seen as (
               select count(*) < ${limit} as all, max(last_op_at) as last, max(expires) as expires from oldest)
             select seen.all or seen.last >= ${millis(sql, cutoff)} as "sawAllDue",
-              (select count(*)::int from (
-                select from ${schema}.runtime_records as r where ${stopped} and r.game_id is not null limit ${limit}) as few) as stopped,
+              case when seen.all then (select count(*)::int from (
+                select from ${schema}.runtime_records as r where ${stopped} and r.game_id is not null limit ${limit}) as few)
+                else ${limit} end as stopped,
               (select count(*)::int from first where expired and next_attempt_at is null and not held) as due,
               (select count(*)::int from failing where waiting and attempts < ${stuckAfter}) as "backingOff",
               (select count(*)::int from failing where attempts >= ${stuckAfter}) as stuck,

@@ -122,6 +122,12 @@ for (const { analyzed, state } of cases) {
           assert.strictEqual(answer.counts.leased.more, state === "all are leased")
           assert.lengthOf(answer.next, state === "all back off" ? 0 : 5)
           for (const scan of scans(plans)) assert.isAtMost(touched(scan), counted, named(scans(plans)).join(", "))
+          const oneByOne = plans.flat().filter((node) => node["Actual Loops"] > few)
+          const looked = oneByOne.map((node) => node["Index Name"]?.match(/^cleanup_(?:backoff|holds)/)?.[0])
+          assert.deepStrictEqual(
+            looked.filter((table) => table !== undefined),
+            state === "all back off" ? ["cleanup_backoff"] : []
+          )
         })
       )
 
