@@ -344,6 +344,17 @@ describe("a hostile request", () => {
       for (const { close } of [...first, ...last]) close()
     })
 
+    inApi("and has its place back if it has asked for their headers alone", function* () {
+      const head = Effect.andThen(TestClock.adjust("100 millis"), as("bob", { method: "HEAD", path: "/api/v1/events" }))
+      assert.deepStrictEqual(
+        new Set((yield* Effect.replicateEffect(head, 130)).map(({ status }) => status)),
+        new Set([200])
+      )
+      const { close, status } = yield* openNext
+      assert.strictEqual(status, 200)
+      close()
+    })
+
     inApi("and has its place back if there is no status to begin with", function* () {
       const state = yield* StoreState
       state.intercept = () => storeDown
