@@ -19,6 +19,13 @@ export const PlacedHold = Schema.Struct({
 }).pipe(Schema.encodeKeys({ gameId: "game_id", placedAt: "placed_at" }))
 export type PlacedHold = typeof PlacedHold.Type
 
+/** A hold of a game as somebody has seen it: one that is placed anew is another one. */
+export const SeenHold = Schema.Struct({
+  author: Schema.String.check(Schema.makeFilter((text) => !text.includes("\0") || "Expected a text without NUL")),
+  placedAt: PlacedHold.to.fields.placedAt
+}).pipe(Schema.encodeKeys({ placedAt: "placed_at" }))
+export type SeenHold = typeof SeenHold.Type
+
 /** When the hold ends, as text for people. */
 export const holdEnd = ({ until }: Pick<Hold, "until">): string => (until === null ? "released" : isoTime(until))
 

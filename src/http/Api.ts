@@ -15,7 +15,7 @@ import { Caller } from "../domain/Caller.ts"
 import { storedTimes } from "../domain/GameCursor.ts"
 import { GamePage, GamesLimit, gameStates } from "../domain/GamePage.ts"
 import { GameStory } from "../domain/GameStory.ts"
-import { PlacedHold } from "../domain/Hold.ts"
+import { PlacedHold, SeenHold } from "../domain/Hold.ts"
 import { ListedEngine } from "../domain/ListedEngine.ts"
 import { LoggedOperation, loggedOutcomes } from "../domain/LoggedOperation.ts"
 import { refusals } from "../domain/PassRefused.ts"
@@ -249,7 +249,12 @@ const acts = HttpApiGroup.make("acts")
       payload: Schema.Struct({
         ...asked,
         now: Schema.optionalKey(Schema.Boolean),
-        all: Schema.optionalKey(Schema.Boolean)
+        all: Schema.optionalKey(Schema.Boolean),
+        seen: Schema.optionalKey(
+          Schema.Array(SeenHold).annotate({
+            description: "The holds that it is to end, as they were seen: refused if it would end another one"
+          })
+        )
       }),
       success: Act,
       error: gameErrors

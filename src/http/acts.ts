@@ -85,8 +85,8 @@ export const layer = ({ leaseTtl, mode, retention }: Settings) =>
             { endpoint: "release", target: id, payload, key: headers["idempotency-key"] },
             Effect.gen(function* () {
               yield* seen(id, headers["if-match"])
-              const { all = false, now = false, reason } = payload
-              return release({ ...(yield* asking(reason)), gameId: id, all, now })
+              const { all = false, now = false, reason, seen: holds } = payload
+              return release({ ...(yield* asking(reason)), gameId: id, all, now, seen: holds })
             })
           ),
         pause: ({ headers, payload }) =>

@@ -85,7 +85,12 @@ export const releaseAsk = ({ story, etag }, caller, now) => {
           : html`<label class="check"><input type="checkbox" name="all" /> Also ${many(others.length, "hold")} of others:
               <bdi>${others.map(({ author }) => author).join(", ")}</bdi></label>`
       }`,
-    payload: (form) => ({ now: textOf(form, "now") === "now", all: form.has("all") })
+    payload: (form) => {
+      const all = form.has("all")
+      const holds = all ? story.holds : story.holds.filter(({ author }) => author === caller.name)
+      const seen = holds.map(({ author, placed_at }) => ({ author, placed_at }))
+      return { now: textOf(form, "now") === "now", all, seen }
+    }
   }
 }
 

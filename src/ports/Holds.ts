@@ -1,6 +1,6 @@
 import { Context, type Duration, type Effect } from "effect"
 import type { Author } from "../domain/Act.ts"
-import type { PlacedHold } from "../domain/Hold.ts"
+import type { PlacedHold, SeenHold } from "../domain/Hold.ts"
 import type { StoreError } from "./StoreError.ts"
 
 /** When a hold ends: at a time, or so long from now by the database's clock; `null`: when it is released. */
@@ -32,11 +32,16 @@ export class Holds extends Context.Service<
     }) => Effect.Effect<PlacedHold | undefined, StoreError>
     /**
      * Lets holds that have not ended end after the grace, if they would not end sooner: the author's, or everybody's. Gives
-     * those that it found, as they are now.
+     * those that it found, as they are now. With `seen` it ends no others: it gives none, and changes nothing, if another one
+     * would have to end.
      */
     readonly release: (
       gameId: string,
-      options: { readonly author: Author | undefined; readonly grace: Duration.Duration }
+      options: {
+        readonly author: Author | undefined
+        readonly grace: Duration.Duration
+        readonly seen?: ReadonlyArray<SeenHold> | undefined
+      }
     ) => Effect.Effect<ReadonlyArray<PlacedHold>, StoreError>
     /** Takes this hold back, and puts the author's former one in its place, unless the author has placed another since. */
     readonly withdraw: (placed: PlacedHold, former: PlacedHold | undefined) => Effect.Effect<void, StoreError>

@@ -48,6 +48,23 @@ describe("an act over HTTP", () => {
     assert.deepStrictEqual((yield* get("/holds"))["holds"], [])
   })
 
+  inApi("ends no hold that was not seen", function* () {
+    yield* post("/games/chess/hold", { reason })
+    const { holds } = yield* get("/games/chess")
+    const [{ author, placed_at }] = holds
+    for (const seen of [
+      [],
+      [{ author, placed_at: "2026-01-31T12:00:00.000Z" }],
+      [{ author, placed_at: "+275760-09-13T00:00:00Z" }]
+    ]) {
+      const { detail, status } = problemOf(yield* post("/games/chess/release", { reason, now: true, all: true, seen }))
+      assert.strictEqual(status, 409)
+      assert.match(detail ?? "", /^the holds on chess are not those that were seen; it is held by ann/)
+    }
+    const seen = [{ author, placed_at }]
+    assert.strictEqual(bodyOf(yield* post("/games/chess/release", { reason, all: true, seen }))["result"], "done")
+  })
+
   const all: ReadonlyArray<string> = [
     "/games/g/clean",
     "/games/g/hold",

@@ -1121,6 +1121,20 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: ["test/operator"]
   },
   {
+    name: "a release forgets which holds were seen",
+    file: "src/operator/release.ts",
+    from: "grace: now ? Duration.zero : grace, seen }",
+    to: "grace: now ? Duration.zero : grace }",
+    tests: ["test/operator/release.test.ts"]
+  },
+  {
+    name: "a release ends those that were seen although another one would have to end",
+    file: "src/adapters/postgres/Holds.ts",
+    from: "${isSeen} and not exists (select from ${table} as h where ${asked} and not ${isSeen})",
+    to: "${isSeen}",
+    tests: ["test/adapters/postgres/Stores.test.ts"]
+  },
+  {
     name: "a hold that has ended still holds",
     file: "src/adapters/postgres/rows.ts",
     from: "(${hold}.until is null or ${hold}.until > clock_timestamp())",

@@ -1,7 +1,8 @@
 import { assert, describe } from "@effect/vitest"
 import { Duration, Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { Author, Reason } from "../../src/domain/Act.ts"
-import { release } from "../../src/operator/release.ts"
+import { type ReleaseRequest, release } from "../../src/operator/release.ts"
 import { Holds } from "../../src/ports/Holds.ts"
 import { testIn } from "../support/testIn.ts"
 import { actRows, layerPorts } from "../support/world.ts"
@@ -14,7 +15,7 @@ const reason = Reason.make("it is solved")
 const place = (author: Author, gameId = "game") =>
   Effect.flatMap(Holds, (holds) => holds.place({ gameId, author, reason, end: null }))
 
-const releasing = (options: { readonly now?: boolean; readonly all?: boolean }) =>
+const releasing = (options: Partial<Pick<ReleaseRequest, "now" | "all" | "seen">>) =>
   release({ gameId: "game", author: ann, reason, now: false, all: false, ...options })
 
 const left = Effect.flatMap(Holds, ({ of }) =>
@@ -67,6 +68,28 @@ describe("a release", () => {
     })
     assert.deepInclude((yield* actRows).at(-1), { result: "refused", message: refused.message })
     assert.deepStrictEqual(yield* left, [[bob, null]])
+  })
+
+  inWorld("ends the holds that were seen, and is refused if another one would have to end", function* () {
+    yield* place(ann)
+    const { of } = yield* Holds
+    const seen = yield* of("game")
+    yield* place(bob)
+    const refused = yield* Effect.flip(releasing({ all: true, seen }))
+    assert.strictEqual(
+      refused.message,
+      'the holds on game are not those that were seen; it is held by ann until released: "it is solved", and held by bob until released: "it is solved"'
+    )
+    assert.deepStrictEqual(yield* left, [
+      [ann, null],
+      [bob, null]
+    ])
+    yield* releasing({ now: true, seen })
+    yield* TestClock.adjust("1 second")
+    yield* place(ann)
+    assert.match((yield* Effect.flip(releasing({ seen }))).message, /^the holds on game are not those that were seen/)
+    yield* releasing({ now: true, all: true, seen: yield* of("game") })
+    assert.deepStrictEqual(yield* left, [])
   })
 
   inWorld("is refused if nobody holds the game", function* () {

@@ -71,7 +71,7 @@ export const watch = Effect.fnUntraced(function* (
     await page.goto(address)
     await steps(page)
   })
-  assert.deepStrictEqual(wrong, [])
+  assert.deepStrictEqual(wrong, [], wrong.join("\n"))
 })
 
 /** The same over a world of its own. */

@@ -189,6 +189,7 @@ describePage("the page", () =>
         await refused.getByRole("button", { name: "Close" }).click()
         const released = await ask("Release", "The dispute is over")
         await released.getByText("The hold has ended.").waitFor()
+        assert.deepStrictEqual(world.released, [["ann"]])
         await released.getByRole("button", { name: "Close" }).click()
         await page.getByText("Goes with the next pass").waitFor()
         const cleaned = await ask("Clean now", "Its host is going away")
@@ -214,6 +215,7 @@ describePage("the page", () =>
       await page.keyboard.press("Enter")
       await page.getByRole("dialog").getByRole("status").getByText("The hold has ended.").waitFor()
       assert.isFalse(world.holds.some(({ gameId }) => gameId === "finals-2026-semi"))
+      assert.deepStrictEqual(world.released, [["tournament-bot"]])
     })
 
     test("pauses and resumes all cleaning, runs a pass and accepts an engine", async ({ page, world }) => {

@@ -130,6 +130,7 @@ const acts = (world: World) =>
       }),
       release: Effect.fnUntraced(function* ({ params, payload }) {
         const { name } = yield* CurrentCaller
+        world.released.push(payload.seen?.map(({ author }) => author) ?? [])
         const kept = world.holds.filter(
           ({ author, gameId }) => gameId !== params.id || (author !== name && !payload.all)
         )

@@ -346,6 +346,8 @@ export const makeWorld = Effect.gen(function* () {
   return {
     acts,
     act,
+    /** The authors of the holds that each release was about. */
+    released: [] as ReadonlyArray<string>[],
     games,
     holds,
     hours,

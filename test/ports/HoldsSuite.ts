@@ -143,6 +143,28 @@ export const suite = <E>(
         assert.deepStrictEqual(yield* release("game", all), [])
       }))
 
+    test("ends only holds that were seen, and none if another one would have to end", () =>
+      Effect.gen(function* () {
+        const { of, release } = yield* Holds
+        const seen = [yield* place("game", ann), yield* place("game", bob)].flatMap((hold) => hold ?? [])
+        const all = { author: undefined, grace: Duration.zero }
+        const cat = yield* place("game", Author.make("cat"))
+        assert.deepStrictEqual(yield* release("game", { ...all, seen }), [])
+        const [anns, bobs] = seen
+        assert.deepStrictEqual(yield* of("game"), anns && bobs && cat && [anns, bobs, cat])
+        for (const other of [
+          [],
+          seen.slice(1),
+          seen.map((hold) => ({ ...hold, placedAt: new Date(hold.placedAt.getTime() - 1) })),
+          seen.map((hold) => ({ ...hold, placedAt: new Date(Number.NaN) }))
+        ]) {
+          assert.deepStrictEqual(yield* release("game", { ...all, author: ann, seen: other }), [])
+        }
+        assert.lengthOf(yield* release("game", { ...all, author: ann, seen }), 1)
+        assert.lengthOf(yield* release("game", { ...all, seen: [...seen, ...(cat === undefined ? [] : [cat])] }), 2)
+        assert.deepStrictEqual(yield* of("game"), [])
+      }))
+
     test("takes one author's hold back, and no other", () =>
       Effect.gen(function* () {
         const { withdraw } = yield* Holds

@@ -1,7 +1,7 @@
 import { Duration, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import type { PlacedHold } from "../../domain/Hold.ts"
+import type { PlacedHold, SeenHold } from "../../domain/Hold.ts"
 import { Holds, type Removal } from "../../ports/Holds.ts"
 import { millis } from "./audit.ts"
 import { Database } from "./Database.ts"
@@ -35,6 +35,8 @@ export const makeHolds = (run: Run, statements: HoldStatements) =>
     count: Effect.map(run("countHolds", question, statements.count), ([row]) => row?.count ?? 0)
   })
 
+const seenRow = ({ author, placedAt }: SeenHold) => ({ author, placed_at: placedAt.getTime() })
+
 const holdStatements = (sql: SqlClient, quotedSchema: string): HoldStatements => {
   const table = sql.literal(`${quotedSchema}.cleanup_holds`)
   const columns = sql.literal(
@@ -56,12 +58,21 @@ const holdStatements = (sql: SqlClient, quotedSchema: string): HoldStatements =>
         on conflict (game_id, author) do update set reason = excluded.reason, placed_at = excluded.placed_at, until = excluded.until
         returning ${columns}`
     },
-    release: (gameId, { author, grace }) => sql<PlacedHold>`
-      with released as (
-        update ${table} as h set until = least(h.until, ${fromNow(grace)})
-        where h.game_id = ${gameId} and ${author === undefined ? sql`true` : sql`h.author = ${author}`} and ${current}
-        returning h.*
-      ) select ${columns} from released as h order by h.author`,
+    release: (gameId, { author, grace, seen }) => {
+      const asked = sql`h.game_id = ${gameId} and ${author === undefined ? sql`true` : sql`h.author = ${author}`} and ${current}`
+      const isSeen = sql`exists (
+        select from json_to_recordset(${JSON.stringify((seen ?? []).map(seenRow))}::json) as seen (author text, placed_at float8)
+        where seen.author = h.author and seen.placed_at = floor(extract(epoch from h.placed_at) * 1000)::float8)`
+      // One that is placed meanwhile is not in the picture that the condition is about, but it is not seen, either.
+      const asSeen =
+        seen === undefined
+          ? sql`true`
+          : sql`${isSeen} and not exists (select from ${table} as h where ${asked} and not ${isSeen})`
+      return sql<PlacedHold>`
+        with released as (
+          update ${table} as h set until = least(h.until, ${fromNow(grace)}) where ${asked} and ${asSeen} returning h.*
+        ) select ${columns} from released as h order by h.author`
+    },
     withdraw: ({ author, gameId, placedAt }, former) => {
       const placed = sql`game_id = ${gameId} and author = ${author} and placed_at = ${millis(sql, placedAt.getTime())}`
       if (former === undefined) return sql`delete from ${table} where ${placed}`

@@ -465,15 +465,20 @@ export const releaseHolds = (
   tables: Tables,
   now: number,
   gameId: string,
-  { author, grace }: Parameters<HoldsPort["release"]>[1]
-): ReadonlyArray<PlacedHold> =>
-  holdsInForce(tables, now)
-    .filter((hold) => hold.gameId === gameId && (author === undefined || hold.author === author))
-    .map((hold) => {
-      const after = { ...hold, until: Math.min(hold.until ?? Infinity, now + Duration.toMillis(grace)) }
-      tables.setHold(hold, after)
-      return placed(after)
-    })
+  { author, grace, seen }: Parameters<HoldsPort["release"]>[1]
+): ReadonlyArray<PlacedHold> => {
+  const asked = holdsInForce(tables, now).filter(
+    (hold) => hold.gameId === gameId && (author === undefined || hold.author === author)
+  )
+  const isSeen = (hold: HoldRow) =>
+    seen === undefined ||
+    seen.some(({ author, placedAt }) => author === hold.author && placedAt.getTime() === Math.floor(hold.placedAt))
+  return (asked.every(isSeen) ? asked : []).map((hold) => {
+    const after = { ...hold, until: Math.min(hold.until ?? Infinity, now + Duration.toMillis(grace)) }
+    tables.setHold(hold, after)
+    return placed(after)
+  })
+}
 
 export const withdrawHold = (tables: Tables, hold: PlacedHold, former: PlacedHold | undefined) => {
   const now = [...tables.holds.values()].find(({ author, gameId }) => gameId === hold.gameId && author === hold.author)
