@@ -21,7 +21,7 @@ const CountedBacklog = Schema.Struct({
   stopped: Count,
   due: Count,
   backingOff: Count,
-  /** Expired, but a person's hold keeps them. */
+  /** Those that a person's hold keeps, expired or not: as the games that are listed as held. */
   held: Count,
   /** Expired, but somebody's lease on them has not ended. */
   leased: Count,

@@ -160,6 +160,21 @@ export const suite = <E>(name: string, layer: Layer.Layer<Overview | Holds | Sto
       })
     )
 
+    it.effect.each(["due", "held", "backing_off", "stuck", "stopped"] as const)(
+      "counts as many games as are listed: %s",
+      (state) =>
+        Effect.gen(function* () {
+          const { backlog, games } = yield* emptied
+          yield* manyGames
+          const { counts } = yield* backlog(moment, { next: 0 })
+          const query = { state, engine: "default", after: undefined, limit: 500, moment }
+          const { games: listed = [] } = (yield* games(query)) ?? {}
+          assert.isNotEmpty(listed)
+          const { backingOff, ...others } = counts
+          assert.deepStrictEqual({ ...others, backing_off: backingOff }[state], count(listed.length))
+        })
+    )
+
     it.effect("tells what goes next: by when both retention and backoff are over", () =>
       Effect.gen(function* () {
         const { backlog, put } = yield* emptied

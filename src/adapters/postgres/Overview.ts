@@ -86,8 +86,9 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
         const waiting = sql.literal(few)
         return sql`(not (select ${waiting} from whole) or oldest.game_id in (select game_id from ${waiting}))`
       }
-      const record = sql`cross join lateral (
-        select * from ${schema}.runtime_records where game_id = few.game_id offset 0) as r where ${stopped} and ${expired}`
+      const stoppedRecord = sql`cross join lateral (
+        select * from ${schema}.runtime_records where game_id = few.game_id offset 0) as r where ${stopped}`
+      const record = sql`${stoppedRecord} and ${expired}`
       return Effect.flatMap(
         run(
           "overview",
@@ -137,7 +138,7 @@ const make = Effect.fnUntraced(function* ({ engineName }: { readonly engineName:
               (select count(*)::int from first where expired and next_attempt_at is null and not held) as due,
               (select count(*)::int from failing where waiting and attempts < ${stuckAfter}) as "backingOff",
               (select count(*)::int from failing where attempts >= ${stuckAfter}) as stuck,
-              (select count(*)::int from holds as few ${record}) as held,
+              (select count(*)::int from holds as few ${stoppedRecord}) as held,
               (select count(*)::int from leases as few ${record}) as leased,
               whole.backoffs as "sawAllBackoffs", whole.holds as "sawAllHolds", whole.leases as "sawAllLeases",
               coalesce((select json_agg(game) from (

@@ -778,7 +778,7 @@ export const overview = (tables: Tables, engineName: string, now: number, moment
       stopped: counted(rows),
       due: counted(expired.filter((record) => isDue(record, moment))),
       backingOff: counted(expired.filter((record) => isBackedOff(record, moment) && !isStuck(record.backoff))),
-      held: counted(expired.filter(({ hold }) => hold !== null)),
+      held: counted(rows.filter(({ hold }) => hold !== null)),
       leased: counted(expired.filter(isLeased)),
       stuck: counted(expired.filter(({ backoff }) => isStuck(backoff)))
     },
