@@ -49,5 +49,9 @@ export const nodeServer = () =>
     requireHostHeader: false
   })
     .on("clientError", ({ code = "" }: NodeJS.ErrnoException, socket) => close(socket, answers[code] ?? unreadable))
-    .on("connect", (_, socket) => close(socket, noTunnel))
+    .on("connect", (_, socket) => {
+      // Node listens for this socket's errors no more, and one that nobody listens for ends the process.
+      socket.on("error", () => {})
+      close(socket, noTunnel)
+    })
     .on("checkExpectation", (_, { socket }) => socket && close(socket, unexpected))

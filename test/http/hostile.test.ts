@@ -1,4 +1,5 @@
 import { request as send } from "node:http"
+import { connect } from "node:net"
 import { assert, describe } from "@effect/vitest"
 import { Effect, Latch, Layer, Logger, Metric, Queue, References, Tracer } from "effect"
 import { TestClock } from "effect/testing"
@@ -212,6 +213,24 @@ describe("a hostile request", () => {
       const answers = yield* exchange(`${lines.join("\r\n")}\r\n\r\n`, "HELO me\r\n\r\n")
       assert.match(answers, /^HTTP\/1.1 200 /)
       assert.lengthOf(answers.match(/HTTP\/1.1/g) ?? [], 1)
+    })
+  })
+
+  describe("ends nothing but itself by the reset of its connection", () => {
+    const cut: ReadonlyArray<readonly [string, string]> = [
+      ["a tunnel", "CONNECT x:1 HTTP/1.1\r\n\r\n"],
+      ["no HTTP", "HELO me\r\n\r\n"],
+      ["an upgrade", "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"],
+      ["an expectation", "GET / HTTP/1.1\r\nHost: localhost\r\nExpect: the-impossible\r\n\r\n"]
+    ]
+    inApi.each(cut)("such as %s", function* ([, text]) {
+      const { port } = yield* ApiServer
+      yield* Effect.callback<void>((resume) => {
+        const socket = connect(port, "127.0.0.1", () => socket.write(text, () => socket.resetAndDestroy()))
+        socket.on("error", () => {})
+        socket.on("close", () => resume(Effect.void))
+      })
+      assert.strictEqual((yield* get("/me"))["name"], "bob")
     })
   })
 

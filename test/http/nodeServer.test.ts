@@ -27,4 +27,16 @@ describe("a connection that comes to grief", () => {
       assert.match(yield* answered("HPE_INVALID_METHOD", { _httpMessage: null }), /^HTTP\/1.1 400 /)
     })
   )
+
+  it.effect("after a tunnel was asked for harms nothing else", () =>
+    Effect.gen(function* () {
+      const socket = new PassThrough()
+      nodeServer().emit("connect", {}, socket)
+      assert.isAbove(socket.listenerCount("error"), 0)
+      yield* Effect.callback<void>((resume) => {
+        socket.on("close", () => resume(Effect.void))
+        socket.destroy(new Error("reset"))
+      })
+    })
+  )
 })

@@ -1429,6 +1429,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: hostile
   },
   {
+    name: "a tunnel's reset that ends the process",
+    file: "src/http/nodeServer.ts",
+    from: 'socket.on("error", () => {})',
+    to: 'socket.off("error", () => {})',
+    tests: ["test/http/nodeServer.test.ts", ...hostile]
+  },
+  {
     name: "two spellings of a path",
     file: "src/http/server.ts",
     from: "caseSensitive: true",
