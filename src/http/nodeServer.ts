@@ -3,8 +3,8 @@ import type { Duplex } from "node:stream"
 import { ProblemDetails } from "effect/http"
 import { detailsOf, headers } from "./guard.ts"
 
-/** A whole answer, after which the connection is closed. */
-const answerOf = (status: number, detail: string) => {
+/** A problem after which the connection is closed. */
+const problemOf = (status: number, detail: string) => {
   const body = JSON.stringify(detailsOf(status, detail))
   const fields = {
     ...headers,
@@ -12,6 +12,12 @@ const answerOf = (status: number, detail: string) => {
     "content-length": Buffer.byteLength(body),
     connection: "close"
   }
+  return { body, fields }
+}
+
+/** The same as a whole answer, for a socket that has no response. */
+const answerOf = (status: number, detail: string) => {
+  const { body, fields } = problemOf(status, detail)
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`)
   return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, "", body].join("\r\n")
 }
@@ -23,7 +29,7 @@ const answers: Readonly<Record<string, string>> = {
 }
 
 const unreadable = answerOf(400, "the request cannot be read")
-const unexpected = answerOf(417, "nothing can be expected but 100-continue")
+const unexpected = problemOf(417, "nothing can be expected but 100-continue")
 const noTunnel = answerOf(405, "this service is no proxy")
 
 /** Whether the socket has part of an answer, as Node itself asks. What is written then would be taken for more of it. */
@@ -54,4 +60,5 @@ export const nodeServer = () =>
       socket.on("error", () => {})
       close(socket, noTunnel)
     })
-    .on("checkExpectation", (_, { socket }) => socket && close(socket, unexpected))
+    // By the response, which waits for the answers to the requests before it.
+    .on("checkExpectation", (_, response) => response.writeHead(417, unexpected.fields).end(unexpected.body))

@@ -207,6 +207,15 @@ describe("a hostile request", () => {
       assert.strictEqual(JSON.parse(json).status, status)
     })
 
+    inApi("and after the answers to those before it on its connection", function* () {
+      const { tokens } = yield* ApiServer
+      const lines = ["GET /api/v1/status HTTP/1.1", "Host: localhost", `Authorization: Bearer ${tokens.bob}`]
+      const answers = yield* exchange(
+        `${lines.join("\r\n")}\r\n\r\n${[...lines, "Expect: the-impossible"].join("\r\n")}\r\n\r\n`
+      )
+      assert.deepStrictEqual(answers.match(/HTTP\/1.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 417"])
+    })
+
     inApi("but not within another answer", function* () {
       const { tokens } = yield* ApiServer
       const lines = ["GET /api/v1/events HTTP/1.1", "Host: localhost", `Authorization: Bearer ${tokens.bob}`]
