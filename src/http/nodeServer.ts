@@ -52,7 +52,9 @@ export const nodeServer = () =>
     headersTimeout: 5_000,
     connectionsCheckingInterval: 1_000,
     joinDuplicateHeaders: true,
-    requireHostHeader: false
+    requireHostHeader: false,
+    // An upgrade that waits for the answers before it would never be answered, and its connection never closed.
+    shouldUpgradeCallback: () => false
   })
     .on("clientError", ({ code = "" }: NodeJS.ErrnoException, socket) => close(socket, answers[code] ?? unreadable))
     .on("connect", (_, socket) => {

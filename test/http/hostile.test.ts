@@ -243,6 +243,17 @@ describe("a hostile request", () => {
     })
   })
 
+  inApi.each(["websocket", "h2c", "x"])(
+    "is an ordinary one although it asks for another protocol, such as %s",
+    function* (name) {
+      const { tokens } = yield* ApiServer
+      const lines = ["GET /api/v1/me HTTP/1.1", "Host: localhost", `Authorization: Bearer ${tokens.bob}`]
+      const upgrade = [...lines, "Connection: Upgrade, close", `Upgrade: ${name}`]
+      const answers = yield* exchange(`${lines.join("\r\n")}\r\n\r\n${upgrade.join("\r\n")}\r\n\r\n`)
+      assert.deepStrictEqual(answers.match(/HTTP\/1.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 200"])
+    }
+  )
+
   inApi("is asked for by the name in its target, if that has one", function* () {
     const { tokens } = yield* ApiServer
     const lines = [

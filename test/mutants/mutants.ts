@@ -1436,6 +1436,13 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: ["test/http/nodeServer.test.ts", ...hostile]
   },
   {
+    name: "an upgrade that is never answered",
+    file: "src/http/nodeServer.ts",
+    from: "shouldUpgradeCallback: () => false",
+    to: "shouldUpgradeCallback: () => true",
+    tests: hostile
+  },
+  {
     name: "two spellings of a path",
     file: "src/http/server.ts",
     from: "caseSensitive: true",
