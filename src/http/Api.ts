@@ -173,7 +173,7 @@ const readings = HttpApiGroup.make("readings")
     HttpApiEndpoint.get("plan", "/plan", {
       query: { game: Schema.optionalKey(GameId), ...pageOf(PlanPlace) },
       success: PlanPage,
-      error: [Problems.TooManyRequests, Problems.Unavailable]
+      error: [HttpApiError.BadRequestProblem, Problems.TooManyRequests, Problems.Unavailable]
     }).annotateMerge(
       described(
         "What a pass would do now with each stopped game of this service's engine, by which rule and why; on the last page also the engines that no service cleans. Looks at the containers and changes nothing. One request at a time is answered"

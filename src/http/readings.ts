@@ -111,7 +111,11 @@ export const layer = (settings: Settings) =>
           return yield* logPage({ gameId: game, outcome, since: from }, page)
         }),
         plan: ({ query: { cursor, game, limit = pageSize } }) =>
-          oneAtATime(available(planPage({ ...settings, after: cursor, gameId: game, limit }))),
+          oneAtATime(
+            planPage({ ...settings, after: cursor, gameId: game, limit }).pipe(
+              Effect.catchTags({ CursorRefused: unusable, StoreError: away, PassRefused: away })
+            )
+          ),
         holds: ({ query: { cursor, limit = pageSize } }) =>
           Effect.map(available(holds.list({ after: cursor, limit })), (listed) => {
             const { next, rows } = upTo(limit, listed, ({ author, gameId }) => ({ author, gameId }))

@@ -4,6 +4,7 @@ import type { OpenedPass } from "../cleanup/pass/openPass.ts"
 import { retentionOf } from "../domain/Expiry.ts"
 import type { PlanBasis } from "../domain/PlanFile.ts"
 import type { Cursor } from "../ports/RuntimeRecords.ts"
+import { CursorRefused } from "./games.ts"
 
 /** The basis of a plan that is made now. */
 export const basisOf = ({ engineId, engineName, moment }: Omit<OpenedPass, "wouldRefuse">): PlanBasis => ({
@@ -20,7 +21,7 @@ const concurrency = 2
 /**
  * One page of a plan: of `limit` stopped games what a pass that began now would do, and on the last page an entry for each engine that
  * no service cleans. Each page goes by its own moment. Changes nothing. What it costs is bounded by `limit`. Its looks have no spans,
- * because these could crowd out the traces of passes.
+ * because these could crowd out the traces of passes. Fails with `CursorRefused` if no page has given the place.
  */
 export const planPage = Effect.fnUntraced(function* ({
   after,
@@ -31,7 +32,9 @@ export const planPage = Effect.fnUntraced(function* ({
   readonly limit: number
 }) {
   const { opened, page } = yield* CleanupPlan.plan({ ...options, concurrency, pageSize: limit })
-  const { games, next } = yield* page(after)
+  const found = yield* page(after)
+  if (found === undefined) return yield* new CursorRefused()
+  const { games, next } = found
   const { wouldRefuse } = opened
   return {
     ...basisOf(opened),

@@ -65,11 +65,14 @@ export class RuntimeRecords extends Context.Service<
       readonly limit: number
     }) => Effect.Effect<Page, StoreError>
 
-    /** Every stopped record, due or not, in the same order; records without a time come last. */
+    /**
+     * Every stopped record, due or not, in the same order; records without a time come last. `undefined`: the place has bytes that are
+     * no text in this database, so no page has given it.
+     */
     readonly listStopped: (page: {
       readonly after: Cursor | undefined
       readonly limit: number
-    }) => Effect.Effect<Page, StoreError>
+    }) => Effect.Effect<Page | undefined, StoreError>
 
     /** The records of these games, of any status and on any engine, in no particular order. One statement: pass a page at most. */
     readonly find: (gameIds: ReadonlyArray<string>) => Effect.Effect<FoundRecords, StoreError>

@@ -116,7 +116,7 @@ describe("a hostile request", () => {
         "/plan",
         [
           ...numbers.slice(2).map((at) => ({ lastOpAt: at, gameId: "g" })),
-          ...["\0", "a\0", "\0zz", "\0a"].map((gameId) => ({ lastOpAt: "1", gameId })),
+          ...["\0", "a\0", "\0zz", "\0a", "\0ff", "\u000000"].map((gameId) => ({ lastOpAt: "1", gameId })),
           {},
           "g"
         ]

@@ -95,12 +95,13 @@ const settle = (number: number, failure: AuditRow | undefined, attempts: number,
     return leases.settle(lease, { failure, backoff, keep })
   })
 
-const listing = (list: (after: Cursor | undefined) => Effect.Effect<Page, unknown>) =>
+const listing = (list: (after: Cursor | undefined) => Effect.Effect<Page | undefined, unknown>) =>
   Effect.gen(function* () {
     const found: Array<unknown> = []
     let after: Cursor | undefined
     do {
-      const page: Page = yield* list(after)
+      const page: Page | undefined = yield* list(after)
+      assert(page !== undefined)
       found.push(...page.records, ...page.undecodable.map(() => "undecodable"))
       after = page.next
     } while (after !== undefined)

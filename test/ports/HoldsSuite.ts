@@ -42,7 +42,7 @@ const seenOn = Effect.fnUntraced(function* (gameId: string) {
   assert(acquired._tag === "Leased")
   yield* settle(acquired.lease, { failure: undefined, backoff: undefined, keep: false })
   const page = { after: undefined, limit: 100 }
-  const [shown] = (yield* listStopped(page)).records
+  const [shown] = (yield* listStopped(page))?.records ?? []
   assert.deepStrictEqual(shown?.hold, acquired.record?.hold)
   const due = (yield* listDue({ moment: momentAt(longAgo), ...page })).records.length === 1
   assert.strictEqual(due, acquired.record?.hold === null)

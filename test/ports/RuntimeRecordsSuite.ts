@@ -20,14 +20,15 @@ const backedOffUntil = (nextAttemptAt: number, attempts = 1) => ({
 
 /** Every page in turn, with what a test does between two of them. */
 const readAll = Effect.fnUntraced(function* (
-  list: (after: Cursor | undefined) => Effect.Effect<Page, StoreError>,
+  list: (after: Cursor | undefined) => Effect.Effect<Page | undefined, StoreError>,
   between: Effect.Effect<void> = Effect.void
 ) {
   const games: Array<string> = []
   const undecodable: Array<string> = []
   let after: Cursor | undefined
   do {
-    const page: Page = yield* list(after)
+    const page: Page | undefined = yield* list(after)
+    assert(page !== undefined)
     games.push(...page.records.map((record) => record.gameId))
     undecodable.push(...page.undecodable)
     after = page.next
@@ -173,6 +174,18 @@ export const suite = <E>(name: string, layer: Layer.Layer<KnownEngine | RuntimeR
         for (const limit of [1, 2, 3, 4, 5]) {
           const { games } = yield* allStopped(limit)
           assert.deepStrictEqual(games, ["old", "young", "untimed-1", "untimed-2"], `pages of ${limit}`)
+        }
+      })
+    )
+
+    it.effect("lists nothing from a place with bytes that are no text", () =>
+      Effect.gen(function* () {
+        yield* fill(stopped("old"))
+        const { listStopped } = yield* RuntimeRecords
+        for (const lastOpAt of [at, null]) {
+          for (const gameId of ["\0ff", "\u000000"]) {
+            assert.isUndefined(yield* listStopped({ after: { lastOpAt, gameId }, limit: 1 }))
+          }
         }
       })
     )

@@ -1,4 +1,4 @@
-import { Effect, Layer, Ref } from "effect"
+import { Effect, Layer, Ref, Result } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { Fragment } from "effect/sql/Statement"
 import { isContainerId } from "../../domain/ContainerId.ts"
@@ -8,12 +8,13 @@ import { CannotRecord, StoreError, Unavailable, UnsafeSession } from "../../port
 import { backlog } from "./backlog.ts"
 import { conditions, toMicros } from "./conditions.ts"
 import { Database } from "./Database.ts"
-import { idOf, keyColumns, makeListing } from "./listing.ts"
+import { idOf, keyColumns, type Listing, makeListing } from "./listing.ts"
 import { recordedVersion, requireVersion } from "./migrations.ts"
 import { hiddenTables } from "./rowSecurity.ts"
 import { engineColumn, lastOpAt, type RecordRow, recordColumns, recordTables, timestamp } from "./rows.ts"
 import { question } from "./run.ts"
 import { judge, type Session, sessionColumns } from "./session.ts"
+import { storeError } from "./storeError.ts"
 import { unknownEngines } from "./unknownEngines.ts"
 
 /** A standby answers reads like any server, and would then fail game by game. */
@@ -49,7 +50,9 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
   const warned = yield* Ref.make(false)
   const tables = sql.literal(recordTables(database.quotedSchema))
   const keys = sql.literal(`${keyColumns}, ${lastOpAt}`)
-  const list = makeListing(database.run, sql)
+  const ask = makeListing(database.run, sql)
+  const list = (operation: string, listing: Listing) =>
+    Effect.flatMap(ask(operation, listing), (page) => Effect.fromResult(Result.mapError(page, storeError(operation))))
   const engine = sql.literal(engineColumn)
   const { expired, free, ready, stopped, timed } = conditions(sql, engineName)
 
@@ -111,13 +114,14 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
             where ${timed(cursor)} order by r.last_op_at, r.game_id limit ${limit})
           ${sql.join("", false)(untimedRanges.map((range) => untimed(range, columns)))}
         ) as stopped order by "time" nulls last, id limit ${limit}`
-      return list("listStopped", {
+      const answer = ask("listStopped", {
         page: page(sql`*`, columns),
         keys: page(sql`key, name, "lastOpAt"`, keys),
         among: (condition, more) => sql<RecordRow & { readonly key: string }>`
           select ${columns}, ${more} from ${tables} where ${stopped} and ${condition}`,
         limit
       })
+      return Effect.map(answer, Result.getOrUndefined)
     },
 
     find: (gameIds) => {

@@ -30,7 +30,7 @@ const mark = "\0"
 export const idOf = (sql: SqlClient, { gameId }: Cursor): Fragment =>
   gameId.startsWith(mark) ? fromBytes(sql, gameId.slice(1)) : sql`${gameId}`
 
-interface Listing {
+export interface Listing {
   readonly page: Effect.Effect<ReadonlyArray<RecordRow>, SqlError>
   /** The same page in bytes. */
   readonly keys: Effect.Effect<ReadonlyArray<KeyRow>, SqlError>
@@ -56,7 +56,7 @@ const timeOf = ({ lastOpAt }: { readonly lastOpAt: string | null }) => (lastOpAt
 /**
  * Pages of records. A SQL_ASCII database accepts any bytes, and the server refuses a whole page for one row that it
  * cannot send as text. That page is listed by its bytes and read in halves, down to the rows that are not valid text:
- * these do not decode, and the others do.
+ * these do not decode, and the others do. It fails if what is asked with is no text itself.
  */
 export const makeListing = (run: Run, sql: SqlClient) => {
   const read = <A>(operation: string, statement: Effect.Effect<A, SqlError>) =>
@@ -65,7 +65,7 @@ export const makeListing = (run: Run, sql: SqlClient) => {
       question,
       statement.pipe(
         Effect.map(Result.succeed),
-        Effect.catchIf(isNoText, (error) => Effect.succeed(Result.fail(explain(error))))
+        Effect.catchIf(isNoText, (error) => Effect.succeed(Result.fail(error)))
       )
     )
 
@@ -82,7 +82,7 @@ export const makeListing = (run: Run, sql: SqlClient) => {
       const byKey = new Map(rows.success.map((row) => [row.key, row]))
       return keys.flatMap((row) => byKey.get(row.key) ?? []).map(decodeRecord)
     }
-    if (keys.length === 1) return keys.map(({ name }) => Result.fail(`game ${name}: ${rows.failure}`))
+    if (keys.length === 1) return keys.map(({ name }) => Result.fail(`game ${name}: ${explain(rows.failure)}`))
     const half = Math.ceil(keys.length / 2)
     const halves = yield* Effect.forEach([keys.slice(0, half), keys.slice(half)], (some) =>
       split(operation, among, some)
@@ -94,18 +94,23 @@ export const makeListing = (run: Run, sql: SqlClient) => {
     const rows = yield* read(operation, page)
     if (Result.isSuccess(rows)) {
       const last = rows.success.at(-1)
-      return toPage(
-        rows.success.map(decodeRecord),
-        rows.success.length === limit,
-        last && { lastOpAt: timeOf(last), gameId: last.gameId }
+      return Result.succeed(
+        toPage(
+          rows.success.map(decodeRecord),
+          rows.success.length === limit,
+          last && { lastOpAt: timeOf(last), gameId: last.gameId }
+        )
       )
     }
-    const places = yield* run(operation, question, keys)
-    const last = places.at(-1)
-    return toPage(
-      places.length === 0 ? [] : yield* split(operation, among, places),
-      places.length === limit,
-      last && { lastOpAt: timeOf(last), gameId: mark + last.key }
+    const places = yield* read(operation, keys)
+    if (Result.isFailure(places)) return Result.fail(places.failure)
+    const last = places.success.at(-1)
+    return Result.succeed(
+      toPage(
+        places.success.length === 0 ? [] : yield* split(operation, among, places.success),
+        places.success.length === limit,
+        last && { lastOpAt: timeOf(last), gameId: mark + last.key }
+      )
     )
   })
 }

@@ -65,7 +65,7 @@ export interface PlanOptions {
 /**
  * What would become of each stopped record of this engine in a pass that began now, oldest first, page by page; then, as one entry for
  * each engine, the records that no service cleans. Touches nothing. If only one game is asked for, its one entry, or none. `page` gives
- * one page alone.
+ * one page alone, and `undefined` for a place that no page has given.
  */
 export const plan = Effect.fnUntraced(function* (options: PlanOptions) {
   const records = yield* RuntimeRecords
@@ -98,13 +98,18 @@ export const plan = Effect.fnUntraced(function* (options: PlanOptions) {
   const page = Effect.fnUntraced(function* (after: Cursor | undefined) {
     if (gameId !== undefined) return { games: yield* plannedPage(yield* records.find([gameId])), next: undefined }
     const found = yield* records.listStopped({ after, limit: options.pageSize })
+    if (found === undefined) return undefined
     const games = yield* plannedPage(found)
     const others = found.next === undefined ? Arr.map(yield* records.unknownEngines, uncleaned) : []
     return { games: [...games, ...others], next: found.next }
   })
 
   const games = Stream.paginate(undefined as Cursor | undefined, (after) =>
-    Effect.map(page(after), ({ games, next }) => [games, Option.fromUndefinedOr(next)] as const)
+    Effect.flatMap(page(after), (found) =>
+      found === undefined
+        ? Effect.die("a page has given no place")
+        : Effect.succeed([found.games, Option.fromUndefinedOr(found.next)] as const)
+    )
   )
   return { opened, page, games }
 })

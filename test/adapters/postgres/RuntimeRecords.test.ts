@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { isDue } from "../../../src/domain/Expiry.ts"
-import { type Cursor, RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
+import { type Cursor, type Page, RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import { StoreFixture } from "../../ports/StoreFixture.ts"
 import { layerStores, postgresServer } from "../../support/postgres.ts"
 import { longAgo, micros, momentAt, stopped } from "../../support/records.ts"
@@ -77,7 +77,8 @@ it.layer(layer, { excludeTestServices: true })("RuntimeRecords in PostgreSQL", (
         const games: Array<string> = []
         let after: Cursor | undefined
         do {
-          const page = yield* listStopped({ after, limit })
+          const page: Page | undefined = yield* listStopped({ after, limit })
+          assert(page !== undefined)
           games.push(...page.records.map((record) => record.gameId))
           after = page.next
         } while (after !== undefined)
@@ -179,7 +180,7 @@ it.layer(layer, { excludeTestServices: true })("RuntimeRecords in PostgreSQL", (
         listDue({ moment, after: undefined, limit: 1 }),
         listStopped({ after: undefined, limit: 1 })
       ]) {
-        assert.deepStrictEqual((yield* page).records, [stopped("game")])
+        assert.deepStrictEqual((yield* page)?.records, [stopped("game")])
       }
     })
   )
@@ -197,7 +198,7 @@ it.layer(layer, { excludeTestServices: true })("RuntimeRecords in PostgreSQL", (
         listDue({ moment: momentAt(longAgo + 1), after: undefined, limit: 1 }),
         listStopped({ after: undefined, limit: 1 })
       ]) {
-        assert.deepStrictEqual((yield* page).records, [stopped("game")])
+        assert.deepStrictEqual((yield* page)?.records, [stopped("game")])
       }
     })
   )

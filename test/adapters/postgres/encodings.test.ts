@@ -38,12 +38,15 @@ const records = (rows: ReadonlyArray<{ readonly id: string; readonly container?:
 ]
 
 /** All pages of this size: no row is skipped, repeated or without an end. */
-const listed = Effect.fnUntraced(function* (list: (after: Cursor | undefined) => Effect.Effect<Page, unknown>) {
+const listed = Effect.fnUntraced(function* (
+  list: (after: Cursor | undefined) => Effect.Effect<Page | undefined, unknown>
+) {
   const ids: Array<string> = []
   const undecodable: Array<string> = []
   let after: Cursor | undefined
   do {
     const page = yield* list(after)
+    assert(page !== undefined)
     ids.push(...page.records.map(({ gameId }) => gameId))
     undecodable.push(...page.undecodable)
     after = page.next
@@ -127,6 +130,11 @@ it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", 
             const ids = yield* shown({ games }, { state: "stopped", engine, limit })
             assert.lengthOf(ids, 9)
             assert.strictEqual(new Set(ids).size, 9)
+          }
+        }
+        for (const gameId of ["\u000000", `\0${bad}00`]) {
+          for (const lastOpAt of [0n, null]) {
+            assert.isUndefined(yield* listStopped({ after: { lastOpAt, gameId }, limit: 1 }))
           }
         }
         const found = yield* find(["last", "three", ...names])

@@ -107,8 +107,9 @@ export const listDue = (
     page
   )
 
-export const listStopped = (tables: Tables, engineName: string, now: number, page: PageOptions): Page =>
-  pageOf(tables, now, stopped(tables, engineName), page)
+/** A place with an id in bytes is none: each id here is a text. */
+export const listStopped = (tables: Tables, engineName: string, now: number, page: PageOptions): Page | undefined =>
+  page.after?.gameId.startsWith("\0") ? undefined : pageOf(tables, now, stopped(tables, engineName), page)
 
 export const find = (tables: Tables, now: number, gameIds: ReadonlyArray<string>): FoundRecords => {
   const rows = [...tables.records.values()].filter(({ gameId }) => gameIds.includes(gameId))
