@@ -19,9 +19,11 @@ export const PlacedHold = Schema.Struct({
 }).pipe(Schema.encodeKeys({ gameId: "game_id", placedAt: "placed_at" }))
 export type PlacedHold = typeof PlacedHold.Type
 
+const isText = (text: string) => (text.isWellFormed() && !text.includes("\0")) || "Expected a text without NUL"
+
 /** A hold of a game as somebody has seen it: one that is placed anew is another one. */
 export const SeenHold = Schema.Struct({
-  author: Schema.String.check(Schema.makeFilter((text) => !text.includes("\0") || "Expected a text without NUL")),
+  author: Schema.String.check(Schema.makeFilter(isText)),
   placedAt: PlacedHold.to.fields.placedAt
 }).pipe(Schema.encodeKeys({ placedAt: "placed_at" }))
 export type SeenHold = typeof SeenHold.Type

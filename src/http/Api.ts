@@ -258,7 +258,10 @@ const acts = HttpApiGroup.make("acts")
       }),
       success: Act,
       error: gameErrors
-    }).annotateMerge(described("Ends the caller's hold, or `all`, in 24 hours or `now`")),
+    })
+      // With the name of what was seen misspelt, it would end holds that nobody has seen.
+      .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error" })
+      .annotateMerge(described("Ends the caller's hold, or `all`, in 24 hours or `now`")),
     HttpApiEndpoint.post("pause", "/pause", {
       headers,
       payload: Schema.Struct({ ...asked, for: Schema.optionalKey(Schema.NullOr(PauseLength)) }),

@@ -65,6 +65,21 @@ describe("an act over HTTP", () => {
     assert.strictEqual(bodyOf(yield* post("/games/chess/release", { reason, all: true, seen }))["result"], "done")
   })
 
+  const placed_at = "2026-01-31T12:00:00.000Z"
+  const unseen: ReadonlyArray<readonly [string, object]> = [
+    ["under another name", { sean: [] }],
+    ["with a field that nothing reads", { seen: [{ author: "ann", placed_at, reason }] }],
+    ["by an author with NUL", { seen: [{ author: "an\0n", placed_at }] }],
+    ["by an author with half a character", { seen: [{ author: "an\ud800n", placed_at }] }]
+  ]
+  inApi.each(unseen)("ends no hold if what was seen comes %s", function* ([, seen]) {
+    yield* post("/games/chess/hold", { reason })
+    const answer = yield* post("/games/chess/release", { reason, now: true, all: true, ...seen })
+    assert.strictEqual(problemOf(answer).status, 400)
+    assert.lengthOf((yield* get("/holds"))["holds"], 1)
+    assert.lengthOf(yield* actRows, 1)
+  })
+
   const all: ReadonlyArray<string> = [
     "/games/g/clean",
     "/games/g/hold",

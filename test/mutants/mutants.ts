@@ -1515,8 +1515,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a plan under another name taken as a pass over everything",
     file: "src/http/Api.ts",
-    from: '{ onExcessProperty: "error" }',
-    to: "{}",
+    from: 'over everything.\n      .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error" })',
+    to: "over everything.\n      .annotate(HttpApi.PayloadParseOptions, {})",
+    tests: http
+  },
+  {
+    name: "a release of more than was seen, because that came under another name",
+    file: "src/http/Api.ts",
+    from: 'nobody has seen.\n      .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error" })',
+    to: "nobody has seen.\n      .annotate(HttpApi.PayloadParseOptions, {})",
     tests: http
   },
   {
