@@ -11,6 +11,7 @@ import { type NotDone, notDoneOf } from "../domain/NotDone.ts"
 import type { OpSource } from "../domain/Outcome.ts"
 import type { PassReport } from "../domain/PassReport.ts"
 import type { PlanFile } from "../domain/PlanFile.ts"
+import { printableEnds } from "../domain/printable.ts"
 import { ContainerEngine } from "../ports/ContainerEngine.ts"
 import { KnownEngine } from "../ports/KnownEngine.ts"
 import { RuntimeRecords } from "../ports/RuntimeRecords.ts"
@@ -20,6 +21,9 @@ import { passOf, performUnlessDry, toldOf } from "./passOf.ts"
 
 /** What was shown longer ago is not what a person has in mind any more. */
 const oldest = Duration.hours(24)
+
+/** An engine's identity as it may stand in an act's row. */
+const identity = printableEnds(256)
 
 /** Why a plan does not apply here and now; `undefined` if it does. `now` is the database's clock. */
 export const whyRefused = (
@@ -33,7 +37,7 @@ export const whyRefused = (
 ): string | undefined => {
   if (engine !== here.engineName) return `the plan is of engine ${engine}, and this service cleans ${here.engineName}`
   if (engineId !== here.engineId) {
-    return `the plan was made over another engine, ${engineId}; the one that answers is ${here.engineId}`
+    return `the plan was made over another engine, ${identity(engineId)}; the one that answers is ${identity(here.engineId)}`
   }
   const age = here.now - madeAt.getTime()
   if (age > Duration.toMillis(oldest)) {

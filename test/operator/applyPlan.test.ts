@@ -65,7 +65,8 @@ describe("a plan", () => {
       "of another engine of that name",
       { engineId: EngineId.make("another/none") },
       /over another engine, another\/none/
-    ]
+    ],
+    ["of an engine that no table can name", { engineId: EngineId.make("another\0/none") }, /, another\\u\{0\}\/none;/]
   ])("%s applies, or says why it does not", (_, changes, why) => {
     const told = whyRefused({ ...file, ...changes }, here)
     if (why === undefined) assert.isUndefined(told)
