@@ -98,7 +98,7 @@ export const once = () => ({ "idempotency-key": randomUUID() })
 const actToJson = Schema.encodeSync(Schema.fromJsonString(RecordedAct))
 
 /** For an option that makes no sense with `--server`. */
-export const onlyHere = (isGiven: boolean, option: string) =>
+const onlyHere = (isGiven: boolean, option: string) =>
   isGiven ? Effect.fail(unusable(`${option} does not go with --server`)) : Effect.void
 
 /** For what a service has to be told. */
