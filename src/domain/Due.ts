@@ -22,9 +22,6 @@ export const byRetention = (retention: Duration.Duration): string => `retention 
 
 const never = (rule: string): Due => ({ at: null, rule })
 
-/** Of a game on an engine that another service cleans, whose retention only that one knows. */
-export const elsewhere = (engine: string): Due => never(`the service of engine ${printable(engine)} decides`)
-
 /** A time that a `Date` cannot hold is as far away as never. */
 const at = (millis: number, rule: string): Due => ({ at: dateOf(millis), rule })
 
@@ -33,6 +30,24 @@ export const blockers = ["hold", "backoff", "retention"] as const
 export type Blocker = (typeof blockers)[number]
 
 const endOf = ({ until }: Hold) => until?.getTime() ?? Infinity
+
+const longestOf = (holds: ReadonlyArray<Hold>) => holds.toSorted((a, b) => endOf(b) - endOf(a))[0]
+
+/**
+ * Of a game on an engine that another service cleans, whose retention only that one knows. A hold is every service's, so one without an
+ * end decides.
+ */
+export const elsewhere = (
+  engine: string,
+  holds: ReadonlyArray<Hold>
+): { readonly by: "hold" | "elsewhere"; readonly due: Due } => {
+  const hold = longestOf(holds)
+  const theirs = `the service of engine ${printable(engine)} decides`
+  if (hold === undefined) return { by: "elsewhere", due: never(theirs) }
+  return hold.until === null
+    ? { by: "hold", due: never(heldBy(hold)) }
+    : { by: "elsewhere", due: never(`${heldBy(hold)}; then ${theirs}`) }
+}
 
 interface Waits extends Pick<RuntimeRecord, "status" | "lastOpAt"> {
   readonly backoff: Pick<NonNullable<RuntimeRecord["backoff"]>, "nextAttemptAt"> | null
@@ -55,7 +70,7 @@ const whatDecides = (
 ): { readonly by: Blocker; readonly due: Due } => {
   if (lastOpAt === null) return { by: "retention", due: never(noTime) }
   const expires = dueAt(lastOpAt, retention)
-  const [hold] = holds.toSorted((a, b) => endOf(b) - endOf(a))
+  const hold = longestOf(holds)
   const retry = backoff?.nextAttemptAt ?? -Infinity
   if (hold !== undefined && endOf(hold) > Math.max(expires, retry)) {
     return { by: "hold", due: at(endOf(hold), heldBy(hold)) }

@@ -39,15 +39,17 @@ const placeOf = ({ cursor, state }: GamesRequest) =>
 
 type WhenDue = Pick<ListedGame, "dueAt" | "rule" | "blockedBy">
 
+const holdsOf = ({ hold }: StoppedGame) => (hold === null ? [] : [hold])
+
 const ownDue = (game: StoppedGame, moment: Moment, retention: Duration.Duration): WhenDue => {
-  const holds = game.hold === null ? [] : [game.hold]
+  const holds = holdsOf(game)
   const { at, rule } = whenDue(game, holds, retention)
   return { dueAt: at, rule, blockedBy: isDue(game, moment) ? null : whoDecides(game, holds, retention) }
 }
 
-const dueElsewhere = ({ engine }: StoppedGame): WhenDue => {
-  const { at, rule } = elsewhere(engine)
-  return { dueAt: at, rule, blockedBy: "elsewhere" }
+const dueElsewhere = (game: StoppedGame): WhenDue => {
+  const { by, due } = elsewhere(game.engine, holdsOf(game))
+  return { dueAt: due.at, rule: due.rule, blockedBy: by }
 }
 
 const listed = (game: StoppedGame, due: WhenDue): ListedGame => {

@@ -65,6 +65,32 @@ describe("the games in a state", () => {
     )
   })
 
+  inWorld("of other engines are told of with the hold that keeps them", function* () {
+    const state = yield* StoreState
+    for (const [gameId, until] of [
+      ["for good", null],
+      ["for now", now + day]
+    ] as const) {
+      yield* seed(gameId, 1, { record: { engine: "host-2" } })
+      const hold = { gameId, author: "ann", reason: "a dispute", placedAt: now, until }
+      state.setHold(hold, hold)
+    }
+    const { games } = yield* look({ state: "held" })
+    const end = new Date(now + day).toISOString()
+    assert.deepStrictEqual(
+      games.map(({ blockedBy, dueAt, gameId, rule }) => [gameId, blockedBy, dueAt, rule]),
+      [
+        ["for good", "hold", null, 'held by ann until released: "a dispute"'],
+        [
+          "for now",
+          "elsewhere",
+          null,
+          `held by ann until ${end}: "a dispute"; then the service of engine host-2 decides`
+        ]
+      ]
+    )
+  })
+
   inWorld("come page by page, each from the cursor of the one before", function* () {
     yield* seedMany(5)
     const first = yield* look({ state: "due", limit: 2 })
