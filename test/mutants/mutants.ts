@@ -563,15 +563,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a rehearsal that is kept",
     file: "src/adapters/postgres/rehearse.ts",
-    from: 'rolledBack(sql, rehearsal(options, record, asked, ["removed_not_committed"]))',
-    to: 'rehearsal(options, record, asked, ["removed_not_committed"])',
+    from: 'rolledBack(sql, rehearsal(options, record, asked, ["removed_not_committed"], send))',
+    to: 'rehearsal(options, record, asked, ["removed_not_committed"], send)',
     tests: leases
   },
   {
     name: "a rehearsal behind a transaction pooler takes another session's statements for its own",
     file: "src/adapters/postgres/rehearse.ts",
-    from: "leases.take([gameId]).unprepared",
-    to: "leases.take([gameId])",
+    from: "isRefused, () => rehearse(record, asked, unprepared)",
+    to: "() => false, () => rehearse(record, asked, unprepared)",
     tests: ["test/adapters/postgres/pooler.test.ts"]
   },
   {

@@ -11,7 +11,7 @@ import { readIndexes } from "./catalog.ts"
 import { commitStatements } from "./commit.ts"
 import { Database } from "./Database.ts"
 import { leaseStatements } from "./leaseStatements.ts"
-import { rehearsal } from "./rehearse.ts"
+import { rehearsal, unprepared } from "./rehearse.ts"
 import { engineColumn, sendable } from "./rows.ts"
 import { type BesideStep, onWhat, qualified, type Relations, type Step, shapeOf } from "./shape.ts"
 import { explain, isDenied, isPassing, isRefused, isTimedOut } from "./storeError.ts"
@@ -90,7 +90,7 @@ const recordingProblems = Effect.gen(function* () {
       commits: commitStatements(sql, { engineName, quotedSchema })
     }
     for (const asked of askedBy) {
-      const outcome = yield* rolledBack(sql, rehearsal(parts, record, asked, loggedCodes))
+      const outcome = yield* rolledBack(sql, rehearsal(parts, record, asked, loggedCodes, unprepared))
       if (outcome._tag === "Swallowed") return [`something has silently swallowed ${outcome.what}`]
     }
     return []
