@@ -26,6 +26,9 @@ export type ActResult = (typeof actResults)[number]
 export const Author = Schema.String.check(Schema.isPattern(/^[\x21-\x7e]{1,100}$/)).pipe(Schema.brand("Author"))
 export type Author = typeof Author.Type
 
+/** In characters. */
+export const longestReason = 500
+
 /** Why, in a sentence for whoever reads the acts later. */
 export const Reason = Schema.String.check(Schema.isPattern(/^(?=.*\S)[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,500}$/u)).pipe(
   Schema.brand("Reason")

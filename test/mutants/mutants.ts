@@ -1548,6 +1548,34 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: http
   },
   {
+    name: "words that the encoding lacks are not escaped",
+    file: "src/adapters/postgres/words.ts",
+    from: "statement(identity), isNoText",
+    to: "statement(identity), () => false",
+    tests: ["test/adapters/postgres/encodings.test.ts"]
+  },
+  {
+    name: "no pause whose reason the encoding lacks",
+    file: "src/adapters/postgres/Pauses.ts",
+    from: "words(pause.reason, longestReason)",
+    to: "words === undefined ? pause.reason.slice(longestReason) : pause.reason",
+    tests: ["test/adapters/postgres/encodings.test.ts"]
+  },
+  {
+    name: "no hold whose reason the encoding lacks",
+    file: "src/adapters/postgres/Holds.ts",
+    from: "words(hold.reason, longestReason)",
+    to: "words === undefined ? hold.reason.slice(longestReason) : hold.reason",
+    tests: ["test/adapters/postgres/encodings.test.ts"]
+  },
+  {
+    name: "no end of a pass whose message the encoding lacks",
+    file: "src/adapters/postgres/PassLog.ts",
+    from: "message && words(message)",
+    to: "words === undefined ? null : message",
+    tests: ["test/adapters/postgres/encodings.test.ts"]
+  },
+  {
     name: "a trace every two seconds while a page is open",
     file: "src/http/Events.ts",
     from: "Effect.withTracerEnabled(false)",

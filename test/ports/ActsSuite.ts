@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
-import { type Act, Author, Reason } from "../../src/domain/Act.ts"
+import { type Act, Author, longestReason, Reason } from "../../src/domain/Act.ts"
 import { Acts, type Begun } from "../../src/ports/Acts.ts"
 import { StoreFixture } from "./StoreFixture.ts"
 
@@ -35,6 +35,19 @@ export const suite = <E>(name: string, layer: Layer.Layer<Acts | StoreFixture, E
         assert(goesOn !== undefined && ended !== undefined)
         assert.deepStrictEqual(ended, { ...goesOn, endedAt: ended.endedAt, result: "done", message: "paused" })
         assert.isTrue(isRecent(ended.endedAt))
+      })
+    )
+
+    it.effect("keeps the whole of the longest reason", () =>
+      Effect.gen(function* () {
+        yield* forgetAll
+        const { begin, list } = yield* Acts
+        const reason = Reason.make(`a${"🎲".repeat(longestReason - 1)}`)
+        rowOf(yield* begin({ ...pause, reason }))
+        assert.deepStrictEqual(
+          (yield* list({ limit: 10 })).map((act) => act.reason),
+          [reason]
+        )
       })
     )
 

@@ -1,12 +1,12 @@
-import { Effect, identity, Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { type Act, type ActResult, Reason, type RecordedAct, type RequestKey } from "../../domain/Act.ts"
+import { type Act, type ActResult, longestReason, Reason, type RecordedAct, type RequestKey } from "../../domain/Act.ts"
 import { Acts, Begun, type BegunAct } from "../../ports/Acts.ts"
 import { Database } from "./Database.ts"
-import { ascii, microsOf, timestamp } from "./rows.ts"
+import { microsOf, timestamp } from "./rows.ts"
 import { question, type Run } from "./run.ts"
-import { isNoText } from "./storeError.ts"
+import { inWords } from "./words.ts"
 
 /** How an act ended, as its row says. */
 export interface ActEnd {
@@ -49,21 +49,19 @@ export interface ActStatements {
 }
 
 /** The port, over any implementation of the statements. */
-export const makeActs = (run: Run, statements: ActStatements) => {
-  /** The database's encoding may lack a character of somebody's words. */
-  const inWords = <A>(statement: (words: (text: string) => string) => Effect.Effect<A, SqlError>) =>
-    Effect.catchIf(statement(identity), isNoText, () => statement(ascii))
-  return Acts.of({
+export const makeActs = (run: Run, statements: ActStatements) =>
+  Acts.of({
     begin: Effect.fnUntraced(function* (act, key) {
-      const begin = inWords((words) =>
-        statements.begin({ ...act, reason: Reason.make(words(act.reason).slice(0, 500)) }, key)
-      )
+      const inItsWords = <A>(statement: (act: Act) => Effect.Effect<A, SqlError>) =>
+        inWords((words) => statement({ ...act, reason: Reason.make(words(act.reason, longestReason)) }))
       // An answer that was lost may leave a row without a result, never an act without a row.
+      const begin = inItsWords((act) => statements.begin(act, key))
       const [row] = yield* run("beginAct", "rolled_back", begin)
       if (row !== undefined) return Begun.Begun({ id: row.id, askedAt: BigInt(row.askedAt) })
       if (act.act !== "plan_apply") return Begun.KeyTaken()
       const end = { result: "refused", message: "the plan was applied before, or is being applied" } as const
-      const [refused] = yield* run("beginAct", "rolled_back", statements.addEnded(act, key, end))
+      const addEnded = inItsWords((act) => statements.addEnded(act, key, end))
+      const [refused] = yield* run("beginAct", "rolled_back", addEnded)
       return refused === undefined ? Begun.KeyTaken() : Begun.PlanTaken()
     }),
     end: (begun, { message, result }) => {
@@ -78,7 +76,6 @@ export const makeActs = (run: Run, statements: ActStatements) => {
     }),
     list: (page) => run("listActs", question, statements.list(page))
   })
-}
 
 const actStatements = (sql: SqlClient, quotedSchema: string): ActStatements => {
   const table = sql.literal(`${quotedSchema}.cleanup_acts`)

@@ -6,10 +6,11 @@ import { type CommitStatements, commitStatements, makeCommit } from "./commit.ts
 import { Database } from "./Database.ts"
 import { type LeaseStatements, leaseOf, leaseStatements, type Taken } from "./leaseStatements.ts"
 import { makeRehearse, type RehearsalStatements, rehearsalStatements } from "./rehearse.ts"
-import { ascii, decodeRecord, type RecordRow } from "./rows.ts"
+import { decodeRecord, type RecordRow } from "./rows.ts"
 import { question, type Run } from "./run.ts"
 import { type Share, shared } from "./shared.ts"
-import { isNoText, isRefused } from "./storeError.ts"
+import { isRefused } from "./storeError.ts"
+import { inWords } from "./words.ts"
 
 interface Parts {
   /** One UUID per process. */
@@ -88,10 +89,9 @@ export const makeLeases = ({ commits, leases, owner, rehearsals, run, share }: P
   const settle = (lease: Lease, end: SettledEnd) => {
     const { failure, keep } = end
     if (failure === undefined) return keep ? Effect.void : Effect.asVoid(release(lease))
-    const settled = (message: string) => leases.settle(lease, { ...end, failure: { ...failure, message } })
-    // The database's encoding may lack a character of the engine's words.
-    const inAscii = Effect.suspend(() => settled(ascii(failure.message)))
-    const statement = Effect.catchIf(settled(failure.message), isNoText, () => inAscii)
+    const statement = inWords((words) =>
+      leases.settle(lease, { ...end, failure: { ...failure, message: words(failure.message) } })
+    )
     return Effect.asVoid(run("settle", "unanswered", statement))
   }
 

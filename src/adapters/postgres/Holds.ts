@@ -1,12 +1,14 @@
 import { Duration, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { longestReason } from "../../domain/Act.ts"
 import type { PlacedHold, SeenHold } from "../../domain/Hold.ts"
 import { Holds, type Removal } from "../../ports/Holds.ts"
 import { millis } from "./audit.ts"
 import { Database } from "./Database.ts"
 import { holdUntil, inForce } from "./rows.ts"
 import { question, type Run } from "./run.ts"
+import { inWords } from "./words.ts"
 
 type Port = Holds["Service"]
 
@@ -25,7 +27,10 @@ export interface HoldStatements {
 /** The port, over any implementation of the statements. */
 export const makeHolds = (run: Run, statements: HoldStatements) =>
   Holds.of({
-    place: (hold) => Effect.map(run("placeHold", "unanswered", statements.place(hold)), ([placed]) => placed),
+    place: (hold) => {
+      const statement = inWords((words) => statements.place({ ...hold, reason: words(hold.reason, longestReason) }))
+      return Effect.map(run("placeHold", "unanswered", statement), ([placed]) => placed)
+    },
     // Sent twice, it might not find the hold that it has ended.
     release: (gameId, options) => run("releaseHolds", "rolled_back", statements.release(gameId, options)),
     withdraw: (placed, former) => Effect.asVoid(run("withdrawHold", "unanswered", statements.withdraw(placed, former))),

@@ -8,6 +8,7 @@ import type { Hour } from "../../domain/Stats.ts"
 import { PassLog } from "../../ports/PassLog.ts"
 import { Database } from "./Database.ts"
 import { question, type Run } from "./run.ts"
+import { inWords } from "./words.ts"
 
 /** What is written of a pass, besides its times. */
 export interface PassRow
@@ -66,7 +67,10 @@ export const makePassLog = (run: Run, statements: PassStatements) => {
         run(
           "recordPass",
           "unanswered",
-          statements.write({ id, seconds, due: null, end: { result, reason, message }, ...counts(pass) })
+          inWords((words) => {
+            const end = { result, reason, message: message && words(message) }
+            return statements.write({ id, seconds, due: null, end, ...counts(pass) })
+          })
         )
       ),
     find: Effect.fnUntraced(function* (id) {

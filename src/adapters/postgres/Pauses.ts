@@ -1,12 +1,13 @@
 import { Duration, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import type { Author } from "../../domain/Act.ts"
+import { type Author, longestReason } from "../../domain/Act.ts"
 import type { Pause } from "../../domain/Pause.ts"
 import { Pauses } from "../../ports/Pauses.ts"
 import { CannotRecord, StoreError } from "../../ports/StoreError.ts"
 import { Database } from "./Database.ts"
 import { question, type Run } from "./run.ts"
+import { inWords } from "./words.ts"
 
 /** A pause as it is asked for. */
 export interface NewPause {
@@ -34,7 +35,8 @@ export const makePauses = (run: Run, statements: PauseStatements) => {
   const one = <A>(rows: Effect.Effect<ReadonlyArray<A>, SqlError>) => Effect.map(rows, ([row]) => row)
   return Pauses.of({
     pause: Effect.fnUntraced(function* (pause) {
-      const paused = yield* run("pause", "unanswered", one(statements.pause(pause)))
+      const statement = inWords((words) => statements.pause({ ...pause, reason: words(pause.reason, longestReason) }))
+      const paused = yield* run("pause", "unanswered", one(statement))
       return paused ?? (yield* run("currentPause", question, one(statements.current))) ?? (yield* swallowed)
     }),
     // Sent twice, it would find nothing the second time and say that there was no pause.

@@ -25,10 +25,6 @@ export const timestamp = (sql: SqlClient, micros: bigint): Fragment =>
 export const microsOf = (expression: string): string =>
   `trunc(extract(epoch from ${expression} - timestamptz '2000-01-01 00:00:00+00') * 1000000 + 946684800000000)::text`
 
-/** Escapes every character beyond ASCII. */
-export const ascii = (text: string): string =>
-  text.replaceAll(/[^\0-~]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`)
-
 /** Text that can always be sent: outside a UTF8 database its bytes beyond ASCII are escaped. */
 export const sendable = (expression: string): string =>
   `case when current_setting('server_encoding') = 'UTF8' then ${expression}

@@ -1,13 +1,20 @@
+import { randomUUID } from "node:crypto"
 import { assert, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Exit, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Database from "../../../src/adapters/postgres/Database.ts"
 import { migrate } from "../../../src/adapters/postgres/migrations.ts"
 import { serverAt } from "../../../src/config/databaseUrl.ts"
+import { type Act, Author, longestReason, Reason } from "../../../src/domain/Act.ts"
 import type { GamePlace } from "../../../src/domain/GameCursor.ts"
 import type { GameState } from "../../../src/domain/GamePage.ts"
+import { empty, report } from "../../../src/domain/PassReport.ts"
+import { Acts } from "../../../src/ports/Acts.ts"
 import { GameLeases } from "../../../src/ports/GameLeases.ts"
+import { Holds } from "../../../src/ports/Holds.ts"
 import { Overview } from "../../../src/ports/Overview.ts"
+import { PassLog } from "../../../src/ports/PassLog.ts"
+import { Pauses } from "../../../src/ports/Pauses.ts"
 import { type Cursor, type Page, RuntimeRecords } from "../../../src/ports/RuntimeRecords.ts"
 import { freshDatabase } from "../../support/externalServer.ts"
 import { layerPorts, PostgresServer, postgresServer } from "../../support/postgres.ts"
@@ -193,6 +200,47 @@ it.layer(postgresServer(), { excludeTestServices: true })("In other encodings", 
       ])
       assert.deepStrictEqual(yield* sql`select attempts from cleanup_backoff`, [{ attempts: 1 }])
       assert.deepStrictEqual(yield* sql`select * from game_leases`, [])
+    }).pipe(Effect.provide(layerEncoded("LATIN1")))
+  )
+
+  it.effect("event 32: what an encoding has no character for is escaped in what people and passes say", () =>
+    Effect.gen(function* () {
+      const reason = Reason.make("für 漢 – 🎲")
+      const words = "f\\u{fc}r \\u{6f22} \\u{2013} \\u{1f3b2}"
+      yield* migrate
+      const context = yield* Layer.build(layerPorts())
+      const acts = Context.get(context, Acts)
+      const act: Act = { act: "plan_apply", target: "a plan", author: Author.make("anna"), reason }
+      const begun = yield* acts.begin(act)
+      assert(begun._tag === "Begun")
+      yield* acts.end(begun, { result: "done", message: reason })
+      assert.strictEqual((yield* acts.begin(act))._tag, "PlanTaken")
+      const told = (yield* acts.list({ limit: 10 })).map(({ message, reason }) => [reason, message])
+      assert.deepStrictEqual(told, [
+        [words, "the plan was applied before, or is being applied"],
+        [words, words]
+      ])
+
+      const pauses = Context.get(context, Pauses)
+      yield* pauses.pause({ author: act.author, reason, duration: undefined })
+      assert.strictEqual((yield* pauses.current)?.reason, words)
+
+      const holds = Context.get(context, Holds)
+      yield* holds.place({ gameId: "gü", author: act.author, reason, end: null })
+      const long = Reason.make("漢".repeat(longestReason))
+      yield* holds.place({ gameId: "gü", author: Author.make("berta"), reason: long, end: null })
+      assert.deepStrictEqual(
+        (yield* holds.of("gü")).map(({ reason }) => reason),
+        [words, "\\u{6f22}".repeat(longestReason).slice(0, longestReason)]
+      )
+
+      const passes = Context.get(context, PassLog)
+      const ended = report(empty("schedule", false), Exit.fail({ reason: "engine_down", message: reason }))
+      yield* passes.end(randomUUID(), { ...ended, seconds: 1 })
+      assert.deepStrictEqual(
+        (yield* passes.recent(10)).map(({ message, result }) => [result, message]),
+        [["refused", words]]
+      )
     }).pipe(Effect.provide(layerEncoded("LATIN1")))
   )
 
