@@ -1,4 +1,4 @@
-import { createServer, STATUS_CODES } from "node:http"
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import { ProblemDetails } from "effect/http"
 import { detailsOf, headers } from "./guard.ts"
@@ -32,9 +32,14 @@ const unreadable = answerOf(400, "the request cannot be read")
 const unexpected = problemOf(417, "nothing can be expected but 100-continue")
 const noTunnel = answerOf(405, "this service is no proxy")
 
-/** Whether the socket has part of an answer, as Node itself asks. What is written then would be taken for more of it. */
-const isAnswering = (socket: Duplex & { readonly _httpMessage?: { readonly headersSent: boolean } | null }) =>
-  socket._httpMessage?.headersSent === true
+/** The socket's answer under way, as Node itself has it. */
+type Answering = Duplex & {
+  readonly _httpMessage?: { readonly headersSent: boolean; readonly req: { readonly complete: boolean } } | null
+}
+
+/** Whether what is written now would be taken for the answer to an earlier request, or for more of one. */
+const isAnswering = ({ _httpMessage: answer }: Answering) =>
+  answer?.headersSent === true || answer?.req.complete === true
 
 const close = (socket: Duplex, answer: string) => {
   if (!socket.writable || isAnswering(socket)) return void socket.destroy()
@@ -46,21 +51,37 @@ const close = (socket: Duplex, answer: string) => {
  * both of its values, so two names, tokens or media types are none that is allowed. A request that cannot be read has a problem for
  * an answer, as any other.
  */
-export const nodeServer = () =>
-  createServer({
-    requestTimeout: 10_000,
-    headersTimeout: 5_000,
-    connectionsCheckingInterval: 1_000,
-    joinDuplicateHeaders: true,
-    requireHostHeader: false,
-    // An upgrade that waits for the answers before it would never be answered, and its connection never closed.
-    shouldUpgradeCallback: () => false
-  })
-    .on("clientError", ({ code = "" }: NodeJS.ErrnoException, socket) => close(socket, answers[code] ?? unreadable))
-    .on("connect", (_, socket) => {
-      // Node listens for this socket's errors no more, and one that nobody listens for ends the process.
-      socket.on("error", () => {})
-      close(socket, noTunnel)
+export const nodeServer = () => {
+  const unanswered = new WeakMap<Duplex, Set<ServerResponse>>()
+  const began = (request: IncomingMessage, response: ServerResponse) => {
+    const responses = unanswered.get(request.socket) ?? new Set()
+    unanswered.set(request.socket, responses.add(response))
+    response.once("close", () => responses.delete(response))
+    // Node's parser loses what comes behind an upgrade, so the rest of another request could be read as one.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false
+  }
+
+  return (
+    createServer({
+      requestTimeout: 10_000,
+      headersTimeout: 5_000,
+      connectionsCheckingInterval: 1_000,
+      joinDuplicateHeaders: true,
+      requireHostHeader: false,
+      // An upgrade that waits for the answers before it would never be answered, and its connection never closed.
+      shouldUpgradeCallback: () => false
     })
-    // By the response, which waits for the answers to the requests before it.
-    .on("checkExpectation", (_, response) => response.writeHead(417, unexpected.fields).end(unexpected.body))
+      .on("request", began)
+      .on("checkContinue", began)
+      .on("clientError", ({ code = "" }: NodeJS.ErrnoException, socket) => close(socket, answers[code] ?? unreadable))
+      .on("connect", (_, socket) => {
+        // Node listens for this socket's errors no more, and one that nobody listens for ends the process.
+        socket.on("error", () => {})
+        // Nor does it tell those that wait for the answers before them.
+        for (const response of unanswered.get(socket) ?? []) response.emit("close")
+        close(socket, noTunnel)
+      })
+      // By the response, which waits for the answers to the requests before it.
+      .on("checkExpectation", (_, response) => response.writeHead(417, unexpected.fields).end(unexpected.body))
+  )
+}

@@ -72,7 +72,10 @@ const dueOf = (
   holds: ReadonlyArray<PlacedHold>,
   retention: Duration.Duration,
   container: StoryContainer | null
-): Due => (container?.found === "elsewhere" ? elsewhere(record.engine, holds).due : whenDue(record, holds, retention))
+): Due =>
+  container?.found === "elsewhere" && record.status === "stopped"
+    ? elsewhere(record.engine, holds).due
+    : whenDue(record, holds, retention)
 
 /**
  * All that is known of one game, whatever its status and its engine: half a dozen statements, each by an index, and at most

@@ -254,6 +254,14 @@ describe("a hostile request", () => {
     }
   )
 
+  inApi("ends its connection if it asks for another protocol, because what comes behind it is lost", function* () {
+    const { tokens } = yield* ApiServer
+    const lines = ["GET /api/v1/me HTTP/1.1", "Host: localhost", `Authorization: Bearer ${tokens.bob}`]
+    const upgrade = [...lines, "Connection: Upgrade", "Upgrade: h2c"]
+    const answers = yield* exchange(`${upgrade.join("\r\n")}\r\n\r\n${lines.join("\r\n")}\r\n\r\n`)
+    assert.deepStrictEqual(answers.match(/HTTP\/1.1 \d+|connection: close/gi), ["HTTP/1.1 200", "Connection: close"])
+  })
+
   inApi("is asked for by the name in its target, if that has one", function* () {
     const { tokens } = yield* ApiServer
     const lines = [

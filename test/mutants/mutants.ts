@@ -570,9 +570,16 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a rehearsal behind a transaction pooler takes another session's statements for its own",
     file: "src/adapters/postgres/rehearse.ts",
-    from: "isRefused, () => rehearse(record, asked, unprepared)",
+    from: "isStale, () => rehearse(record, asked, unprepared)",
     to: "() => false, () => rehearse(record, asked, unprepared)",
     tests: ["test/adapters/postgres/pooler.test.ts"]
+  },
+  {
+    name: "a rehearsal that was refused is made again",
+    file: "src/adapters/postgres/rehearse.ts",
+    from: "isStale, () => rehearse(record, asked, unprepared)",
+    to: "() => true, () => rehearse(record, asked, unprepared)",
+    tests: ["test/adapters/postgres/rehearse.test.ts"]
   },
   {
     name: "a rehearsal behind a transaction pooler leaves its transaction open",
@@ -1424,9 +1431,9 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a problem in the middle of another answer",
     file: "src/http/nodeServer.ts",
-    from: "socket._httpMessage?.headersSent === true",
-    to: "socket._httpMessage?.headersSent === undefined",
-    tests: hostile
+    from: "answer?.headersSent === true || ",
+    to: "",
+    tests: ["test/http/nodeServer.test.ts"]
   },
   {
     name: "a tunnel's reset that ends the process",
@@ -1546,6 +1553,27 @@ export const mutants: ReadonlyArray<Mutant> = [
     from: "Effect.delay(hasRow, waits)",
     to: "hasRow",
     tests: http
+  },
+  {
+    name: "an upgrade that keeps its connection",
+    file: "src/http/nodeServer.ts",
+    from: "response.shouldKeepAlive = false",
+    to: "response.shouldKeepAlive = true",
+    tests: ["test/http/hostile.test.ts"]
+  },
+  {
+    name: "those who wait behind others are not told of a tunnel",
+    file: "src/http/nodeServer.ts",
+    from: 'response.emit("close")',
+    to: 'response.emit("closed")',
+    tests: ["test/http/nodeServer.test.ts"]
+  },
+  {
+    name: "an answer in place of another's",
+    file: "src/http/nodeServer.ts",
+    from: " || answer?.req.complete === true",
+    to: "",
+    tests: ["test/http/nodeServer.test.ts"]
   },
   {
     name: "words that the encoding lacks are not escaped",

@@ -137,6 +137,14 @@ describe("show", () => {
     assert.deepStrictEqual(yield* (yield* MemoryEngine).calls, [])
   })
 
+  inWorld("says of a game on another engine that it does not wait, if it is not stopped", function* () {
+    yield* seed(hold.gameId, 1, { record: { engine: "host-2", status: "running" } })
+    assert.deepStrictEqual((yield* story(hold.gameId)).due, {
+      at: null,
+      rule: "only stopped games are cleaned, and this one is running"
+    })
+  })
+
   inWorld.each([
     { containerId: null, message: "the record names no container" },
     { containerId: "../x", message: "not a full container id: ../x" }

@@ -114,14 +114,16 @@ const make = Effect.fnUntraced(function* ({ engineName }: Options) {
             where ${timed(cursor)} order by r.last_op_at, r.game_id limit ${limit})
           ${sql.join("", false)(untimedRanges.map((range) => untimed(range, columns)))}
         ) as stopped order by "time" nulls last, id limit ${limit}`
-      const answer = ask("listStopped", {
+      const listing: Listing = {
         page: page(sql`*`, columns),
         keys: page(sql`key, name, "lastOpAt"`, keys),
         among: (condition, more) => sql<RecordRow & { readonly key: string }>`
           select ${columns}, ${more} from ${tables} where ${stopped} and ${condition}`,
         limit
-      })
-      return Effect.map(answer, Result.getOrUndefined)
+      }
+      return cursor === undefined
+        ? list("listStopped", listing)
+        : Effect.map(ask("listStopped", listing), Result.getOrUndefined)
     },
 
     find: (gameIds) => {

@@ -10,7 +10,7 @@ import type { commitStatements } from "./commit.ts"
 import { leaseOf, type leaseStatements } from "./leaseStatements.ts"
 import { isOfEngine } from "./rows.ts"
 import { question, type Run } from "./run.ts"
-import { explain, isMissing, isPassing, isRefused, migrateHint, sqlStateOf } from "./storeError.ts"
+import { explain, isMissing, isPassing, isStale, migrateHint, sqlStateOf } from "./storeError.ts"
 import { rolledBack } from "./transaction.ts"
 
 interface Options {
@@ -126,10 +126,10 @@ export const rehearsalStatements = (options: Options): RehearsalStatements => {
   const rehearse = (record: RuntimeRecord, asked: Asked, send: Send) =>
     rolledBack(sql, rehearsal(options, record, asked, ["removed_not_committed"], send))
   return {
-    // Behind a transaction pooler the session might lack what another one has prepared, and an error ends a transaction. So a
-    // refusal counts only if it is given to the unprepared statements too.
+    // Behind a transaction pooler the session might lack what another one has prepared. The driver then sends a statement once
+    // more, but not within a transaction, which the error has ended.
     rehearse: (record, asked) =>
-      Effect.catchIf(rehearse(record, asked, prepared), isRefused, () => rehearse(record, asked, unprepared)),
+      Effect.catchIf(rehearse(record, asked, prepared), isStale, () => rehearse(record, asked, unprepared)),
     unchanged: ({ containerId, gameId }) =>
       sql`select from ${sql.literal(quotedSchema)}.runtime_records as r where r.game_id = ${gameId}
         and status = 'stopped' and ${isOfEngine(sql, engineName)} and current_container_id is not distinct from ${containerId}::text`

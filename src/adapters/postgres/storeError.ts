@@ -63,6 +63,9 @@ export const isNoText = (error: SqlError): boolean => ["22021", "22P05"].include
 /** A unique index has another row of the same key. */
 export const isDuplicate = (error: SqlError): boolean => sqlStateOf(error) === "23505"
 
+/** The session lacks a statement that was prepared, or its tables have changed since. Unprepared it may work. */
+export const isStale = (error: SqlError): boolean => ["26000", "0A000"].includes(sqlStateOf(error) ?? "")
+
 /** The role lacks a right. */
 export const isDenied = (error: SqlError): boolean => sqlStateOf(error) === "42501"
 

@@ -320,6 +320,40 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
     })
   )
 
+  it.effect("event 26: asks a database that refuses once", () =>
+    Effect.gen(function* () {
+      const fixture = yield* StoreFixture
+      const { rehearse } = yield* service
+      const record = stopped("chess", { containerId: containerId("a") })
+      yield* fixture.clear
+      yield* fixture.put(record)
+      const refusing = trigger("operation_log", "before insert", `perform nextval('rtmanager.asked'); ${no}`, noWords)
+      yield* Effect.acquireRelease(run(["create sequence rtmanager.asked", ...refusing.broken]), () =>
+        Effect.orDie(run([...refusing.mended, "drop sequence rtmanager.asked"]))
+      )
+      assert.match((yield* Effect.flip(rehearse(record, asked))).message, noWords)
+      // A sequence keeps its count whatever is rolled back.
+      assert.deepStrictEqual(yield* (yield* SqlClient)`select last_value::int as times from rtmanager.asked`, [
+        { times: 1 }
+      ])
+    })
+  )
+
+  it.effect("event 26: works on in a session whose tables have changed since it prepared its statements", () =>
+    Effect.gen(function* () {
+      const fixture = yield* StoreFixture
+      const { rehearse } = yield* service
+      const record = stopped("chess", { containerId: containerId("a") })
+      yield* fixture.clear
+      yield* fixture.put(record)
+      assert.isTrue(yield* rehearse(record, asked))
+      const changed = "alter table rtmanager.game_leases alter token type numeric"
+      const back = "alter table rtmanager.game_leases alter token type bigint"
+      yield* Effect.acquireRelease(run([changed]), () => Effect.orDie(run([back])))
+      assert.isTrue(yield* rehearse(record, asked))
+    })
+  )
+
   const games = ["chess", "go", "shogi"]
   const swallowing = (table: string, when: string, body: string) => {
     const { broken, mended } = trigger(table, when, body, /unused/)
