@@ -24,7 +24,10 @@ describe("a connection that comes to grief", () => {
 
   it.effect("within an answer is closed without a word", () =>
     Effect.gen(function* () {
-      assert.strictEqual(yield* answered("HPE_INVALID_METHOD", { _httpMessage: { headersSent: true, req: { complete: false } } }), "")
+      assert.strictEqual(
+        yield* answered("HPE_INVALID_METHOD", { _httpMessage: { headersSent: true, req: { complete: false } } }),
+        ""
+      )
       assert.match(yield* answered("HPE_INVALID_METHOD", { _httpMessage: null }), /^HTTP\/1.1 400 /)
     })
   )
