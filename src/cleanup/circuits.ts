@@ -82,7 +82,7 @@ const databaseDependency: Dependency<StoreError> = {
   key: "database",
   rejected: (operation, detail) => new StoreError({ operation, reason: new StoreWithheld({ detail }) }),
   explain: ({ reason }) => reason.message,
-  isAway: ({ reason }) => reason._tag !== "CannotRecord" && reason._tag !== "UnsafeSession"
+  isAway: ({ reason }) => reason._tag === "Unavailable" || reason._tag === "Withheld"
 }
 
 const make = Effect.gen(function* () {

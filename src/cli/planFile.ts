@@ -48,11 +48,16 @@ export const writePlanFile = Effect.fnUntraced(function* <E, R>(
   const files = yield* FileSystem.FileSystem
   const exists = unusable(`${path} is there already: plans are not written over`)
   const failed = ({ message }: PlatformError) => unusable(`cannot write the plan: ${message}`)
+  /** The path is fine, so this is a full or a broken disk. */
+  const unwritten = ({ message, reason }: PlatformError) => {
+    const why = reason.cause instanceof Error ? reason.cause.message : message
+    return new CommandFailed({ code: exitCode.dependency, message: `cannot write the plan: ${why}` })
+  }
   if (yield* Effect.mapError(files.exists(path), failed)) return yield* exists
   const draft = join(dirname(path), `.${basename(path)}.${head.id}`)
   const file = yield* Effect.mapError(files.open(draft, { flag: "wx", mode: 0o600 }), failed)
   yield* Effect.addFinalizer(() => Effect.ignore(files.remove(draft, { force: true })))
-  const write = (text: string) => Effect.mapError(file.writeAll(bytes.encode(text)), failed)
+  const write = (text: string) => Effect.mapError(file.writeAll(bytes.encode(text)), unwritten)
   const isFirst = yield* Ref.make(true)
   yield* write(`${JSON.stringify(encodeHead(head)).slice(0, -1)},"games":[`)
   yield* Stream.runForEachArray(games, (some) => {
@@ -62,7 +67,7 @@ export const writePlanFile = Effect.fnUntraced(function* <E, R>(
     return Effect.flatMap(Ref.getAndSet(isFirst, false), (first) => write(first ? text : `,${text}`))
   })
   yield* write("\n]}\n")
-  yield* Effect.mapError(file.sync, failed)
+  yield* Effect.mapError(file.sync, unwritten)
   // Unlike a rename, a link does not replace a file that has come meanwhile.
   yield* files
     .link(draft, path)

@@ -41,14 +41,14 @@ export class RemovalRefused extends Data.TaggedClass("RemovalRefused")<{
 }> {}
 
 /**
- * `removed`: our request removed it (a 204). `absent`: it was not there. `unknown`: no answer, or an unusable one, and
+ * `removed`: our request removed it (the engine's own 204). `absent`: it was not there. `unknown`: no answer, or an unusable one, and
  * the engine might still carry out the request. After `unknown` and after a refusal only another look can tell.
  */
 export type RemoveResult = "removed" | "absent" | "unknown" | RemovalRefused
 
 /**
  * The engine, asked for one thing at a time. Every call ends within the engine timeout, follows no redirect and decodes
- * its answer. Only the engine itself can report an absence: a proxy's 404 is an `UnexpectedAnswer`.
+ * its answer. Only the engine itself can report a removal or an absence: a proxy's 404 is an `UnexpectedAnswer`.
  */
 export class ContainerEngine extends Context.Service<
   ContainerEngine,

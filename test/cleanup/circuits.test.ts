@@ -7,7 +7,7 @@ import { ContainerEngine, type ContainerEngineError } from "../../src/ports/Cont
 import { GameLeases } from "../../src/ports/GameLeases.ts"
 import { Pauses } from "../../src/ports/Pauses.ts"
 import { RuntimeRecords } from "../../src/ports/RuntimeRecords.ts"
-import type { StoreError } from "../../src/ports/StoreError.ts"
+import { NotMigrated, StoreError } from "../../src/ports/StoreError.ts"
 import { StoreState } from "../adapters/memory/StoreState.ts"
 import { auditRow } from "../support/records.ts"
 import { testIn } from "../support/testIn.ts"
@@ -114,6 +114,18 @@ describe("the database's circuit", () => {
     }
     return sent
   })
+
+  inPorts(
+    "stays closed while the database answers that it is not migrated, so that this is what each pass says",
+    function* () {
+      const detail = "relation runtime_records does not exist"
+      ;(yield* StoreState).intercept = (operation) =>
+        Effect.fail(new StoreError({ operation, reason: new NotMigrated({ detail }) }))
+      const { clock } = yield* RuntimeRecords
+      yield* Effect.flip(clock)
+      assert.strictEqual((yield* Effect.flip(clock)).reason._tag, "NotMigrated")
+    }
+  )
 
   inPorts("event 15: opens when the clock's question fails, and then nothing new is begun", function* () {
     const sent = yield* opened

@@ -4,7 +4,8 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Stream } from "effect"
+import { Effect, Exit, FileSystem, Stream } from "effect"
+import { systemError } from "effect/PlatformError"
 import { headOf, readPlanFile, writePlanFile } from "../../src/cli/planFile.ts"
 import { defaultEngine } from "../../src/domain/EngineName.ts"
 import type { PlannedGame } from "../../src/domain/PlannedGame.ts"
@@ -46,6 +47,30 @@ const write = (path: string, games: Stream.Stream<PlannedGame>) =>
 const read = (path: string) => Effect.provide(readPlanFile(path), NodeServices.layer)
 
 describe("a plan file", () => {
+  inFolder("that a full disk does not take is not there, and the disk is named as the cause", (folder) =>
+    Effect.gen(function* () {
+      const full = systemError({
+        _tag: "Unknown",
+        module: "FileSystem",
+        method: "writeAll",
+        cause: new Error("ENOSPC: no space left on device, write")
+      })
+      const path = join(folder, "plan.json")
+      const error = yield* Effect.flip(
+        writePlanFile(path, head, Stream.make(game(1))).pipe(
+          Effect.updateService(FileSystem.FileSystem, (files) => ({
+            ...files,
+            open: (path, options) =>
+              Effect.map(files.open(path, options), (file) => ({ ...file, writeAll: () => Effect.fail(full) }))
+          })),
+          Effect.provide(NodeServices.layer)
+        )
+      )
+      assert.deepInclude(error, { code: 3, message: "cannot write the plan: ENOSPC: no space left on device, write" })
+      assert.deepStrictEqual(readdirSync(folder), [])
+    })
+  )
+
   inFolder("is read as it was written: what a pass would touch, in its order", (folder) =>
     Effect.gen(function* () {
       const path = join(folder, "plan.json")

@@ -1555,6 +1555,20 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: http
   },
   {
+    name: "a proxy's 204 is a removal",
+    file: "src/adapters/docker/ContainerEngine.ts",
+    from: "answer.status === 204 && answer.fromEngine",
+    to: "answer.status === 204",
+    tests: ["test/adapters/docker/hostile.test.ts"]
+  },
+  {
+    name: "a database that is not migrated is called away",
+    file: "src/cleanup/circuits.ts",
+    from: 'reason._tag === "Unavailable" || ',
+    to: 'reason._tag === "NotMigrated" || reason._tag === "Unavailable" || ',
+    tests: ["test/cleanup/circuits.test.ts"]
+  },
+  {
     name: "an upgrade that keeps its connection",
     file: "src/http/nodeServer.ts",
     from: "response.shouldKeepAlive = false",

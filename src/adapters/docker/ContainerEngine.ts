@@ -114,7 +114,7 @@ const make = (options: Options) => {
   const remove = Effect.fnUntraced(
     function* (id: ContainerId): Effect.fn.Return<RemoveResult, Requests.RequestFailed> {
       const answer = yield* request({ method: "DELETE", path: `/containers/${id}`, template: "/containers/{id}" })
-      if (answer.status === 204) return "removed"
+      if (answer.status === 204 && answer.fromEngine) return "removed"
       if (Answers.saysAbsent(answer, id)) return "absent"
       const words = Answers.wordsOf(answer)
       if (answer.fromEngine && answer.status >= 400) return new RemovalRefused({ by: "engine", words })

@@ -74,6 +74,7 @@ const answers: ReadonlyArray<
   ["a 409 of a proxy", http("409 Conflict", '{"message":"running"}', []), "UnexpectedAnswer", 409],
   ["a 502 of a proxy", http("502 Bad Gateway", "", []), "UnexpectedAnswer", 502],
   ["a 500", http("500 Internal Server Error", '{"message":"driver failed"}'), "UnexpectedAnswer", 500],
+  ["a 204 of a proxy", http("204 No Content", "", []), "UnexpectedAnswer", 204],
   ["a 404 of a proxy", http("404 Not Found", noSuch(id), []), "UnexpectedAnswer", 404],
   ["a 404 for another container", http("404 Not Found", noSuch(containerId("6"))), "UnexpectedAnswer", 404],
   ["a 404 for a bad path", http("404 Not Found", '{"message":"page not found"}'), "UnexpectedAnswer", 404],
