@@ -3,7 +3,7 @@ import { assert, it } from "@effect/vitest"
 import { Context, Effect, Layer, Queue } from "effect"
 import * as DockerEngine from "../src/adapters/docker/ContainerEngine.ts"
 import { ContainerId } from "../src/domain/ContainerId.ts"
-import { ContainerEngine } from "../src/ports/ContainerEngine.ts"
+import { ContainerEngine, RemovalUnknown } from "../src/ports/ContainerEngine.ts"
 import { EngineFixture, suite } from "./ports/ContainerEngineSuite.ts"
 import { describeEngine, TestEngine, layer as testEngine } from "./support/docker.ts"
 import * as Haproxy from "./support/haproxy.ts"
@@ -210,7 +210,7 @@ Haproxy.describeHaproxy("the proxy before the engine's socket", () => {
       )
       const { reason } = yield* Effect.flip(inspect(ContainerId.make(id)))
       assert.strictEqual(reason.detail, "answered 503")
-      assert.strictEqual(yield* remove(ContainerId.make(id)), "unknown")
+      assert.deepStrictEqual(yield* remove(ContainerId.make(id)), new RemovalUnknown({ words: "a proxy answered 503" }))
     })
   )
 

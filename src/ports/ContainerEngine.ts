@@ -40,11 +40,14 @@ export class RemovalRefused extends Data.TaggedClass("RemovalRefused")<{
   readonly words: string
 }> {}
 
+/** No answer, or an unusable one: the engine might still carry out the request. `words` say what came, and are printable. */
+export class RemovalUnknown extends Data.TaggedClass("RemovalUnknown")<{ readonly words: string }> {}
+
 /**
- * `removed`: our request removed it (the engine's own 204). `absent`: it was not there. `unknown`: no answer, or an unusable one, and
- * the engine might still carry out the request. After `unknown` and after a refusal only another look can tell.
+ * `removed`: our request removed it (the engine's own 204). `absent`: it was not there. After the others only another look can
+ * tell.
  */
-export type RemoveResult = "removed" | "absent" | "unknown" | RemovalRefused
+export type RemoveResult = "removed" | "absent" | RemovalUnknown | RemovalRefused
 
 /**
  * The engine, asked for one thing at a time. Every call ends within the engine timeout, follows no redirect and decodes

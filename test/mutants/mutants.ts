@@ -864,7 +864,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a removal that the engine refused is looked at until patience runs out",
     file: "src/cleanup/game/inspect.ts",
-    from: '(_tag === "Removable" && refused === undefined)',
+    from: '(_tag === "Removable" && answer._tag === "RemovalUnknown")',
     to: '_tag === "Removable"',
     tests: cleaner
   },
@@ -878,8 +878,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a proxy's refusal taken for the engine's",
     file: "src/cleanup/game/remove.ts",
-    from: 'return refused?.by === "engine"',
-    to: "return refused !== undefined",
+    from: 'return result._tag === "RemovalRefused" && result.by === "engine"',
+    to: 'return result._tag === "RemovalRefused"',
     tests: cleaner
   },
   {

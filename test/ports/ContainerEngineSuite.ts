@@ -19,7 +19,7 @@ const busy = ["running", "paused", "restarting"] as const
 
 /** A removal's result in a word. */
 export const resultOf = (result: RemoveResult): string =>
-  typeof result === "string" ? result : `refused by the ${result.by}`
+  typeof result === "string" ? result : result._tag === "RemovalUnknown" ? "unknown" : `refused by the ${result.by}`
 
 /** What every `ContainerEngine` must do. */
 export const suite = (name: string, layer: Layer.Layer<ContainerEngine | EngineFixture>): void => {

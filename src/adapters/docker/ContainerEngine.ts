@@ -6,6 +6,7 @@ import {
   ContainerEngine,
   ContainerEngineError,
   RemovalRefused,
+  RemovalUnknown,
   type RemoveResult,
   type UnexpectedAnswer
 } from "../../ports/ContainerEngine.ts"
@@ -120,12 +121,12 @@ const make = (options: Options) => {
       if (answer.fromEngine && answer.status >= 400) return new RemovalRefused({ by: "engine", words })
       // After a proxy's 5xx the engine might have received the request.
       if (answer.status >= 400 && answer.status < 500) return new RemovalRefused({ by: "proxy", words })
-      return "unknown"
+      return new RemovalUnknown({ words })
     },
     client("remove"),
     Effect.catchIf(
       ({ sent }) => sent,
-      () => Effect.succeed<RemoveResult>("unknown")
+      ({ reason }) => Effect.succeed<RemoveResult>(new RemovalUnknown({ words: reason.detail }))
     ),
     as("remove")
   )

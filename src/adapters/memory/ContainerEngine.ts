@@ -6,6 +6,7 @@ import {
   ContainerEngineError,
   EngineId,
   RemovalRefused,
+  RemovalUnknown,
   type RemoveResult,
   Unreachable
 } from "../../ports/ContainerEngine.ts"
@@ -104,10 +105,15 @@ const make = (timeout: Duration.Duration) => {
         Effect.catch((error) => {
           const { reason } = error
           if (reason._tag !== "UnexpectedAnswer") return Effect.fail(error)
-          const refused = new RemovalRefused({ by: "engine", words: reason.detail })
-          return Effect.succeed<RemoveResult>((reason.status ?? 0) >= 400 ? refused : "unknown")
+          const words = reason.detail
+          return Effect.succeed<RemoveResult>(
+            (reason.status ?? 0) >= 400 ? new RemovalRefused({ by: "engine", words }) : new RemovalUnknown({ words })
+          )
         }),
-        Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.succeed<RemoveResult>("unknown") })
+        Effect.timeoutOrElse({
+          duration: timeout,
+          orElse: () => Effect.succeed<RemoveResult>(new RemovalUnknown({ words: "no answer" }))
+        })
       )
   })
 

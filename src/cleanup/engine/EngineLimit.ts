@@ -8,9 +8,9 @@ type Engine = ContainerEngine["Service"]
 type Meaning = "worked" | "failed" | "nothing"
 
 /** A removal that is rejected or finds nothing returns immediately, so it is not a latency sample. */
-const meanings = { removed: "worked", absent: "nothing", refused: "nothing", unknown: "failed" } as const
+const meanings = { removed: "worked", absent: "nothing", RemovalRefused: "nothing", RemovalUnknown: "failed" } as const
 
-const meaningOf = (result: RemoveResult): Meaning => meanings[typeof result === "string" ? result : "refused"]
+const meaningOf = (result: RemoveResult): Meaning => meanings[typeof result === "string" ? result : result._tag]
 
 /** Waits, and lends this game's place at the engine to another one meanwhile. */
 export type Aside = <A, E>(wait: Effect.Effect<A, E>) => Effect.Effect<A, E>

@@ -5,7 +5,12 @@ import { type ErrorCode, Refused } from "../../domain/Outcome.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import type { Shown } from "../../domain/PlanFile.ts"
 import { judgeContainer } from "../../domain/Verdict.ts"
-import type { ContainerEngine, ContainerEngineError, RemovalRefused } from "../../ports/ContainerEngine.ts"
+import type {
+  ContainerEngine,
+  ContainerEngineError,
+  RemovalRefused,
+  RemovalUnknown
+} from "../../ports/ContainerEngine.ts"
 import type { Aside } from "../engine/EngineLimit.ts"
 
 /** What the engine has for a game: a container that may be removed, or none at all. */
@@ -66,16 +71,17 @@ export const confirmAbsence = Effect.fnUntraced(function* (
 export const awaitAbsence = Effect.fnUntraced(function* (
   engine: Engine,
   containerId: ContainerId,
-  refused: RemovalRefused | undefined,
+  answer: RemovalRefused | RemovalUnknown,
   question: Question
 ): Effect.fn.Return<void, ContainerEngineError | Refused> {
-  const undecided = ({ _tag }: Seen) => _tag === "Removing" || (_tag === "Removable" && refused === undefined)
+  const undecided = ({ _tag }: Seen) =>
+    _tag === "Removing" || (_tag === "Removable" && answer._tag === "RemovalUnknown")
   const seen = yield* look(engine, containerId, question, undecided)
   if (seen._tag === "Absent") return
-  if (seen._tag === "Removable" && refused !== undefined) {
-    return yield* new Refused({ code: "engine_error", message: `not removed: ${refused.words}` })
+  if (seen._tag === "Removable" && answer._tag === "RemovalRefused") {
+    return yield* new Refused({ code: "engine_error", message: `not removed: ${answer.words}` })
   }
-  yield* unknown("the removal was sent, its outcome is unknown and the container is still there")
+  yield* unknown(`the removal was sent, its outcome is unknown (${answer.words}) and the container is still there`)
 })
 
 /**

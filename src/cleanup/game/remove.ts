@@ -124,14 +124,13 @@ const remove = (
         return Effect.succeed<Gone>({ outcome: "removed", containerId, byUs: true, anonymousVolumes })
       }
       if (result === "absent") return alreadyAbsent(engine, game, containerId)
-      const refused = result === "unknown" ? undefined : result
       const lookAgain = Effect.gen(function* () {
         yield* game.trust.ensure(Duration.sum(engineTimeout, margin), game.renew)
         const patience = Duration.min(engineTimeout, Duration.subtract(yield* game.trust.left, margin))
-        yield* awaitAbsence(engine, containerId, refused, { ...game, patience })
+        yield* awaitAbsence(engine, containerId, result, { ...game, patience })
       })
       const uncertain = blameByPing(engine, "outcome_unknown")
-      return refused?.by === "engine"
+      return result._tag === "RemovalRefused" && result.by === "engine"
         ? lookAgain.pipe(
             Effect.catchTag("ContainerEngineError", uncertain),
             unresolvedIf((cause) => !isKept(cause)),

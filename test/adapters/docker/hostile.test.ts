@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import * as DockerEngine from "../../../src/adapters/docker/ContainerEngine.ts"
 import { connect, type DockerHost } from "../../../src/adapters/docker/Requests.ts"
 import { ContainerId } from "../../../src/domain/ContainerId.ts"
-import { ContainerEngine } from "../../../src/ports/ContainerEngine.ts"
+import { ContainerEngine, RemovalUnknown } from "../../../src/ports/ContainerEngine.ts"
 import { resultOf } from "../../ports/ContainerEngineSuite.ts"
 import { serve } from "../../support/RawServer.ts"
 import { containerId } from "../../support/records.ts"
@@ -131,6 +131,13 @@ describe("the Docker engine's adapter before a hostile engine", () => {
     )
   }
 
+  it.effect("remove says what came in place of an answer, such as a proxy's 502", () =>
+    Effect.gen(function* () {
+      const { engine } = yield* engineAnswering((socket) => socket.write(http("502 Bad Gateway", "", [])))
+      assert.deepStrictEqual(yield* engine.remove(id), new RemovalUnknown({ words: "a proxy answered 502" }))
+    })
+  )
+
   it.effect("event 35: names podman, whose absent containers and networks are not those of Docker", () =>
     Effect.gen(function* () {
       const { engine } = yield* engineAnswering((socket) =>
@@ -165,7 +172,7 @@ describe("the Docker engine's adapter before a hostile engine", () => {
       })
       yield* engine.inspect(id)
       yield* Queue.clear(server.requests)
-      assert.strictEqual(yield* engine.remove(id), "unknown")
+      assert.strictEqual(resultOf(yield* engine.remove(id)), "unknown")
       assert.strictEqual(yield* Queue.size(server.requests), 1)
     })
   )
@@ -219,7 +226,7 @@ describe("the Docker engine's adapter before a hostile engine", () => {
         const [error, removed] = yield* Fiber.join(calls)
         assert.strictEqual(error.message, "engine inspect: no answer within 15s")
         assert.strictEqual(error.reason._tag, "Unreachable")
-        assert.strictEqual(removed, "unknown")
+        assert.strictEqual(resultOf(removed), "unknown")
         yield* Queue.takeN(server.closed, 2)
       })
     )

@@ -106,7 +106,7 @@ describe("the in-memory engine", () => {
       yield* memory.setIntercept(failing(new UnexpectedAnswer({ status: 500, detail: "answered 500" })))
       assert.strictEqual(resultOf(yield* engine.remove(exited)), "refused by the engine")
       yield* memory.setIntercept(failing(new UnexpectedAnswer({ status: 200, detail: "garbage" })))
-      assert.strictEqual(yield* engine.remove(exited), "unknown")
+      assert.strictEqual(resultOf(yield* engine.remove(exited)), "unknown")
       assert.strictEqual((yield* Effect.flip(engine.inspect(exited))).reason._tag, "UnexpectedAnswer")
     })
   )
@@ -119,7 +119,7 @@ describe("the in-memory engine", () => {
       }).pipe(Effect.forkChild({ startImmediately: true }))
       yield* TestClock.adjust("15 seconds")
       const [removed, error] = yield* Fiber.join(calls)
-      assert.strictEqual(removed, "unknown")
+      assert.strictEqual(resultOf(removed), "unknown")
       assert.strictEqual(error.message, "engine ping: no answer within 15s")
       assert.lengthOf(yield* memory.containers, 1)
       yield* memory.catchUp

@@ -8,6 +8,7 @@ import {
   ContainerEngineError,
   EngineId,
   RemovalRefused,
+  RemovalUnknown,
   type RemoveResult,
   UnexpectedAnswer,
   Unreachable,
@@ -129,7 +130,10 @@ describe("the games at the engine at once", () => {
     { name: "inspections without an answer", inspect: Effect.fail(unreachable) },
     { name: "inspections with a server error", inspect: Effect.fail(serverError) },
     { name: "removals that were not sent", remove: Effect.fail(unreachable) },
-    { name: "removals without an answer", remove: Effect.succeed<RemoveResult>("unknown") }
+    {
+      name: "removals without an answer",
+      remove: Effect.succeed<RemoveResult>(new RemovalUnknown({ words: "no answer" }))
+    }
   ])("become fewer by $name, and as many again afterwards", ({ name: _, ...failing }) =>
     Effect.gen(function* () {
       const { clean, fake } = yield* makeFake(16)

@@ -408,6 +408,7 @@ describe("Cleaner", () => {
     yield* TestClock.adjust(Duration.times(engineTimeout, 3))
     const cleaned = yield* Fiber.join(fiber)
     assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["outcome_unknown", true])
+    assert.include(cleaned.message, "its outcome is unknown (no answer) and the container is still there")
     assert.deepInclude(yield* after, { status: "stopped", rows: ["outcome_unknown"], leases: 1 })
   })
 

@@ -6,6 +6,7 @@ import {
   ContainerEngineError,
   type EngineId,
   RemovalRefused,
+  RemovalUnknown,
   type RemoveResult,
   UnexpectedAnswer,
   Unreachable
@@ -67,9 +68,9 @@ const removeResults: Record<Exclude<Outcome["kind"], "unconnected">, RemoveResul
   absent: "absent",
   conflict: new RemovalRefused({ by: "engine", words: "conflict" }),
   error: new RemovalRefused({ by: "engine", words: "error" }),
-  garbage: "unknown",
-  cut: "unknown",
-  timeout: "unknown"
+  garbage: new RemovalUnknown({ words: "garbage" }),
+  cut: new RemovalUnknown({ words: "cut" }),
+  timeout: new RemovalUnknown({ words: "timeout" })
 }
 
 /** The port over the simulated engine, answering as the adapter of the real one does. */
