@@ -15,29 +15,34 @@ const openDuration = Schedule.min([Schedule.exponential("1 second"), Schedule.sp
 
 interface Dependency<E> {
   readonly key: string
-  /** The failure of a call that was not sent. */
-  readonly rejected: (operation: string, detail: string) => E
+  /** The failure of a call that was not sent, because of the last probe's. */
+  readonly rejected: (operation: string, detail: string, last: E | undefined) => E
   readonly explain: (error: E) => string
   /** Whether the dependency is away, rather than answering something unwelcome. */
   readonly isAway: (error: E) => boolean
 }
 
 /** A copy of the state of `breaker`, so that the many calls that are no probes need not ask it. */
-interface Seen {
+interface Seen<E> {
   readonly isClosed: boolean
-  readonly lastFailure: string
+  readonly last: E | undefined
 }
 
 const circuit = Effect.fnUntraced(function* <E>(
   breaker: CircuitBreaker.CircuitBreaker,
   { key, rejected, explain, isAway }: Dependency<E>
 ) {
-  const seen = yield* Ref.make<Seen>({ isClosed: true, lastFailure: "" })
+  const seen = yield* Ref.make<Seen<E>>({ isClosed: true, last: undefined })
+  const notSent = (operation: string, when = "") =>
+    Effect.flatMap(Ref.get(seen), ({ last }) => {
+      const detail = last === undefined ? "" : explain(last)
+      return Effect.fail(rejected(operation, `${detail}${when}`, last))
+    })
   return {
     /** A question to the dependency as a whole: a failure opens the circuit, an answer closes it. */
     probe: <A>(operation: string, question: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       question.pipe(
-        Effect.tapError((error) => Ref.update(seen, (now) => ({ ...now, lastFailure: explain(error) }))),
+        Effect.tapError((error) => Ref.update(seen, (now) => ({ ...now, last: error }))),
         breaker.execute({
           key,
           classify: (exit) =>
@@ -55,16 +60,12 @@ const circuit = Effect.fnUntraced(function* <E>(
           const { reason } = error
           const when =
             reason._tag === "CircuitOpen" ? `again in ${Math.ceil(Duration.toSeconds(reason.retryAfter))}s` : "just now"
-          return Effect.flatMap(Ref.get(seen), ({ lastFailure }) =>
-            Effect.fail(rejected(operation, `${lastFailure} (asked ${when})`))
-          )
+          return notSent(operation, ` (asked ${when})`)
         })
       ),
     /** Any other call is sent only while the circuit is closed. Its failure may concern one container or one row alone. */
     call: <A>(operation: string, call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.flatMap(Ref.get(seen), ({ isClosed, lastFailure }) =>
-        isClosed ? call : Effect.fail(rejected(operation, lastFailure))
-      )
+      Effect.flatMap(Ref.get(seen), ({ isClosed }) => (isClosed ? call : notSent(operation)))
   }
 })
 
@@ -80,9 +81,14 @@ const engineDependency: Dependency<ContainerEngineError> = {
 
 const databaseDependency: Dependency<StoreError> = {
   key: "database",
-  rejected: (operation, detail) => new StoreError({ operation, reason: new StoreWithheld({ detail }) }),
+  // Whoever reads it has to migrate, and not to look for a database that is away.
+  rejected: (operation, detail, last) =>
+    new StoreError({
+      operation,
+      reason: last?.reason._tag === "NotMigrated" ? last.reason : new StoreWithheld({ detail })
+    }),
   explain: ({ reason }) => reason.message,
-  isAway: ({ reason }) => reason._tag === "Unavailable" || reason._tag === "Withheld"
+  isAway: ({ reason }) => reason._tag !== "CannotRecord" && reason._tag !== "UnsafeSession"
 }
 
 const make = Effect.gen(function* () {

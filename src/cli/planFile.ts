@@ -9,6 +9,10 @@ import { CommandFailed, exitCode } from "./CommandFailed.ts"
 
 const unusable = (message: string) => new CommandFailed({ code: exitCode.unusable, message })
 
+/** The path is fine, and the disk is full or broken. */
+const isOfDisk = (cause: unknown): cause is Error =>
+  cause instanceof Error && "code" in cause && ["ENOSPC", "EDQUOT", "EIO"].includes(String(cause.code))
+
 /** Reads a plan. Whatever is wrong with the file makes the arguments unusable. */
 export const readPlanFile = Effect.fnUntraced(function* (path: string) {
   const files = yield* FileSystem.FileSystem
@@ -47,17 +51,15 @@ export const writePlanFile = Effect.fnUntraced(function* <E, R>(
 ) {
   const files = yield* FileSystem.FileSystem
   const exists = unusable(`${path} is there already: plans are not written over`)
-  const failed = ({ message }: PlatformError) => unusable(`cannot write the plan: ${message}`)
-  /** The path is fine, so this is a full or a broken disk. */
-  const unwritten = ({ message, reason }: PlatformError) => {
-    const why = reason.cause instanceof Error ? reason.cause.message : message
-    return new CommandFailed({ code: exitCode.dependency, message: `cannot write the plan: ${why}` })
-  }
+  const failed = ({ message, reason: { cause } }: PlatformError) =>
+    isOfDisk(cause)
+      ? new CommandFailed({ code: exitCode.dependency, message: `cannot write the plan: ${cause.message}` })
+      : unusable(`cannot write the plan: ${message}`)
   if (yield* Effect.mapError(files.exists(path), failed)) return yield* exists
   const draft = join(dirname(path), `.${basename(path)}.${head.id}`)
   const file = yield* Effect.mapError(files.open(draft, { flag: "wx", mode: 0o600 }), failed)
   yield* Effect.addFinalizer(() => Effect.ignore(files.remove(draft, { force: true })))
-  const write = (text: string) => Effect.mapError(file.writeAll(bytes.encode(text)), unwritten)
+  const write = (text: string) => Effect.mapError(file.writeAll(bytes.encode(text)), failed)
   const isFirst = yield* Ref.make(true)
   yield* write(`${JSON.stringify(encodeHead(head)).slice(0, -1)},"games":[`)
   yield* Stream.runForEachArray(games, (some) => {
@@ -67,7 +69,7 @@ export const writePlanFile = Effect.fnUntraced(function* <E, R>(
     return Effect.flatMap(Ref.getAndSet(isFirst, false), (first) => write(first ? text : `,${text}`))
   })
   yield* write("\n]}\n")
-  yield* Effect.mapError(file.sync, unwritten)
+  yield* Effect.mapError(file.sync, failed)
   // Unlike a rename, a link does not replace a file that has come meanwhile.
   yield* files
     .link(draft, path)

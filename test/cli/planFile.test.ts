@@ -53,7 +53,7 @@ describe("a plan file", () => {
         _tag: "Unknown",
         module: "FileSystem",
         method: "writeAll",
-        cause: new Error("ENOSPC: no space left on device, write")
+        cause: Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" })
       })
       const path = join(folder, "plan.json")
       const error = yield* Effect.flip(

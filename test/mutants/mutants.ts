@@ -1564,8 +1564,15 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     name: "a database that is not migrated is called away",
     file: "src/cleanup/circuits.ts",
-    from: 'reason._tag === "Unavailable" || ',
-    to: 'reason._tag === "NotMigrated" || reason._tag === "Unavailable" || ',
+    from: 'last?.reason._tag === "NotMigrated"',
+    to: 'last?.reason._tag === "Withheld"',
+    tests: ["test/cleanup/circuits.test.ts"]
+  },
+  {
+    name: "games are begun after somebody has migrated in mid-pass",
+    file: "src/cleanup/circuits.ts",
+    from: 'reason._tag !== "CannotRecord" && ',
+    to: 'reason._tag !== "CannotRecord" && reason._tag !== "NotMigrated" && ',
     tests: ["test/cleanup/circuits.test.ts"]
   },
   {

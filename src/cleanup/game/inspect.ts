@@ -4,6 +4,7 @@ import type { Moment } from "../../domain/Expiry.ts"
 import { type ErrorCode, Refused } from "../../domain/Outcome.ts"
 import { PassRefused } from "../../domain/PassRefused.ts"
 import type { Shown } from "../../domain/PlanFile.ts"
+import { printableEnds } from "../../domain/printable.ts"
 import { judgeContainer } from "../../domain/Verdict.ts"
 import type {
   ContainerEngine,
@@ -81,7 +82,9 @@ export const awaitAbsence = Effect.fnUntraced(function* (
   if (seen._tag === "Removable" && answer._tag === "RemovalRefused") {
     return yield* new Refused({ code: "engine_error", message: `not removed: ${answer.words}` })
   }
-  yield* unknown(`the removal was sent, its outcome is unknown (${answer.words}) and the container is still there`)
+  yield* unknown(
+    `the removal was sent, its outcome is unknown (${short(answer.words)}) and the container is still there`
+  )
 })
 
 /**
@@ -103,6 +106,9 @@ const isThereAfterAll = new Refused({
   code: "record_moved",
   message: "it changed since it was shown: its container is on the engine, and was shown as gone"
 })
+
+/** So that the message is no longer than an audit row's can be: 300 characters. */
+const short = printableEnds(100)
 
 const unknown = (message: string) => new Refused({ code: "outcome_unknown", message })
 

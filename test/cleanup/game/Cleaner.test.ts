@@ -13,6 +13,8 @@ import {
   ContainerEngineError,
   EngineId,
   RemovalRefused,
+  RemovalUnknown,
+  type RemoveResult,
   UnexpectedAnswer
 } from "../../../src/ports/ContainerEngine.ts"
 import type { PassError } from "../../../src/ports/StoreError.ts"
@@ -60,21 +62,15 @@ const told = (cleaner: Cleaner["Service"]) =>
 
 const cleanup = Effect.flatMap(Cleaner, told)
 
-/** A cleaner over the same world, whose engine is behind a proxy that lets no removal through. */
-const behindProxy = Effect.gen(function* () {
-  const refused = "a proxy answered 403"
+/** A cleaner over the same world, whose engine gives this answer to a removal and removes nothing. */
+const answering = Effect.fnUntraced(function* (answer: RemoveResult) {
   const engine = yield* ContainerEngine
   const context = yield* Layer.build(
     Cleaner.layer({ leaseTtl, engineTimeout, maxClockSkew, concurrency: 8 }).pipe(
-      Layer.provide(
-        Layer.succeed(ContainerEngine, {
-          ...engine,
-          remove: () => Effect.succeed(new RemovalRefused({ by: "proxy", words: refused }))
-        })
-      )
+      Layer.provide(Layer.succeed(ContainerEngine, { ...engine, remove: () => Effect.succeed(answer) }))
     )
   )
-  return { cleaner: Context.get(context, Cleaner), refused }
+  return Context.get(context, Cleaner)
 })
 
 /** Everything that a test looks at after an attempt. */
@@ -454,11 +450,23 @@ describe("Cleaner", () => {
 
   inWorld("event 31: keeps the lease when it was a proxy that refused the removal", function* () {
     yield* seed("game", 1)
-    const { cleaner, refused } = yield* behindProxy
+    const refused = "a proxy answered 403"
+    const cleaner = yield* answering(new RemovalRefused({ by: "proxy", words: refused }))
     const cleaned = yield* told(cleaner)
     assert.deepStrictEqual([cleaned.errorCode, cleaned.unresolved], ["engine_error", true])
     assert.include(cleaned.message, refused)
     assert.strictEqual((yield* after).leases, 1)
+  })
+
+  inWorld("says in at most 300 characters, as an audit row takes them, what came in place of an answer", function* () {
+    yield* seed("game", 1)
+    const words = `a proxy answered 502: ${"x".repeat(260)}`
+    const fiber = yield* Effect.forkChild(told(yield* answering(new RemovalUnknown({ words }))))
+    yield* TestClock.adjust(Duration.times(engineTimeout, 2))
+    const { errorCode, message } = yield* Fiber.join(fiber)
+    assert.strictEqual(errorCode, "outcome_unknown")
+    assert.include(message, "(a proxy answered 502: x")
+    assert.isAtMost(message.length, 300)
   })
 
   inWorld("keeps the lease when the engine refuses a removal because another one is in progress", function* () {
