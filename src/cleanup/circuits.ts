@@ -15,9 +15,8 @@ const openDuration = Schedule.min([Schedule.exponential("1 second"), Schedule.sp
 
 interface Dependency<E> {
   readonly key: string
-  /** The failure of a call that was not sent, because of the last probe's. */
-  readonly rejected: (operation: string, detail: string, last: E | undefined) => E
-  readonly explain: (error: E) => string
+  /** The failure of a call that was not sent, because of the last probe's. `when` says when the next one is sent. */
+  readonly rejected: (operation: string, last: E | undefined, when: string) => E
   /** Whether the dependency is away, rather than answering something unwelcome. */
   readonly isAway: (error: E) => boolean
 }
@@ -30,14 +29,11 @@ interface Seen<E> {
 
 const circuit = Effect.fnUntraced(function* <E>(
   breaker: CircuitBreaker.CircuitBreaker,
-  { key, rejected, explain, isAway }: Dependency<E>
+  { key, rejected, isAway }: Dependency<E>
 ) {
   const seen = yield* Ref.make<Seen<E>>({ isClosed: true, last: undefined })
   const notSent = (operation: string, when = "") =>
-    Effect.flatMap(Ref.get(seen), ({ last }) => {
-      const detail = last === undefined ? "" : explain(last)
-      return Effect.fail(rejected(operation, `${detail}${when}`, last))
-    })
+    Effect.flatMap(Ref.get(seen), ({ last }) => Effect.fail(rejected(operation, last, when)))
   return {
     /** A question to the dependency as a whole: a failure opens the circuit, an answer closes it. */
     probe: <A>(operation: string, question: Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -73,21 +69,25 @@ type EngineOperation = ContainerEngineError["operation"]
 
 const engineDependency: Dependency<ContainerEngineError> = {
   key: "engine",
-  rejected: (operation, detail) =>
-    new ContainerEngineError({ operation: operation as EngineOperation, reason: new EngineWithheld({ detail }) }),
-  explain: ({ reason }) => reason.detail,
+  rejected: (operation, last, when) =>
+    new ContainerEngineError({
+      operation: operation as EngineOperation,
+      reason: new EngineWithheld({ detail: `${last?.reason.detail ?? ""}${when}` })
+    }),
   isAway: () => true
 }
 
 const databaseDependency: Dependency<StoreError> = {
   key: "database",
   // Whoever reads it has to migrate, and not to look for a database that is away.
-  rejected: (operation, detail, last) =>
+  rejected: (operation, last, when) =>
     new StoreError({
       operation,
-      reason: last?.reason._tag === "NotMigrated" ? last.reason : new StoreWithheld({ detail })
+      reason:
+        last?.reason._tag === "NotMigrated"
+          ? last.reason
+          : new StoreWithheld({ detail: `${last?.reason.message ?? ""}${when}` })
     }),
-  explain: ({ reason }) => reason.message,
   isAway: ({ reason }) => reason._tag !== "CannotRecord" && reason._tag !== "UnsafeSession"
 }
 

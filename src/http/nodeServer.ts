@@ -52,6 +52,7 @@ const close = (socket: Duplex, answer: string) => {
  * an answer, as any other.
  */
 export const nodeServer = () => {
+  /** The requests of each connection that have no answer yet, or only part of one. */
   const unanswered = new WeakMap<Duplex, Set<ServerResponse>>()
   const began = (request: IncomingMessage, response: ServerResponse) => {
     const responses = unanswered.get(request.socket) ?? new Set()

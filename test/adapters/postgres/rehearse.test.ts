@@ -179,6 +179,15 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
     (context) => Context.get(context, GameLeases)
   )
 
+  /** The service's leases, and the one game that has a record. */
+  const oneGame = Effect.gen(function* () {
+    const fixture = yield* StoreFixture
+    const record = stopped("chess", { containerId: containerId("a") })
+    yield* fixture.clear
+    yield* fixture.put(record)
+    return { ...(yield* service), fixture, record }
+  })
+
   it.effect("event 26: learns nothing from a game whose record is deleted, although the log refuses its rows", () =>
     Effect.gen(function* () {
       const fixture = yield* StoreFixture
@@ -198,11 +207,7 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
 
   it.effect.each(ways)("event 26: is refused by $what", ({ broken, mended, words }) =>
     Effect.gen(function* () {
-      const fixture = yield* StoreFixture
-      const { rehearse } = yield* service
-      const record = stopped("chess", { containerId: containerId("a") })
-      yield* fixture.clear
-      yield* fixture.put(record)
+      const { fixture, record, rehearse } = yield* oneGame
       yield* fixture.put(stopped("go", { status: "removed", containerId: containerId("b") }))
       yield* Effect.acquireRelease(run(broken), () => Effect.orDie(run(mended)))
       const result = yield* Effect.result(rehearse(record, asked))
@@ -279,11 +284,7 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
 
   it.effect("event 26: succeeds where everything is as it should be, whatever was done to the game before", () =>
     Effect.gen(function* () {
-      const fixture = yield* StoreFixture
-      const { acquire, commit, rehearse, settle } = yield* service
-      const record = stopped("chess", { containerId: containerId("a") })
-      yield* fixture.clear
-      yield* fixture.put(record)
+      const { acquire, commit, fixture, record, rehearse, settle } = yield* oneGame
       assert.isTrue(yield* rehearse(record, asked))
       // Removed once, and stopped again in the same container.
       const first = yield* acquire("chess")
@@ -302,11 +303,7 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
 
   it.effect("event 26: does not take a row that somebody has locked for a refusal", () =>
     Effect.gen(function* () {
-      const fixture = yield* StoreFixture
-      const { rehearse } = yield* service
-      const record = stopped("chess", { containerId: containerId("a") })
-      yield* fixture.clear
-      yield* fixture.put(record)
+      const { record, rehearse } = yield* oneGame
       const sql = yield* SqlClient
       const result = yield* sql.withTransaction(
         Effect.andThen(
@@ -322,11 +319,7 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
 
   it.effect("event 26: asks a database that refuses once", () =>
     Effect.gen(function* () {
-      const fixture = yield* StoreFixture
-      const { rehearse } = yield* service
-      const record = stopped("chess", { containerId: containerId("a") })
-      yield* fixture.clear
-      yield* fixture.put(record)
+      const { record, rehearse } = yield* oneGame
       const refusing = trigger("operation_log", "before insert", `perform nextval('rtmanager.asked'); ${no}`, noWords)
       yield* Effect.acquireRelease(run(["create sequence rtmanager.asked", ...refusing.broken]), () =>
         Effect.orDie(run([...refusing.mended, "drop sequence rtmanager.asked"]))
@@ -341,11 +334,7 @@ it.layer(layer, { excludeTestServices: true })("a rehearsal in the role of the s
 
   it.effect("event 26: works on in a session whose tables have changed since it prepared its statements", () =>
     Effect.gen(function* () {
-      const fixture = yield* StoreFixture
-      const { rehearse } = yield* service
-      const record = stopped("chess", { containerId: containerId("a") })
-      yield* fixture.clear
-      yield* fixture.put(record)
+      const { record, rehearse } = yield* oneGame
       assert.isTrue(yield* rehearse(record, asked))
       const changed = "alter table rtmanager.game_leases alter token type numeric"
       const back = "alter table rtmanager.game_leases alter token type bigint"
